@@ -1,0 +1,4 @@
+//! Runs WebAssembly modules as processes on a pure interpreter.
+#![warn(missing_docs)]
+
+pub mod value;
