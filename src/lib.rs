@@ -1,4 +1,7 @@
 //! Runs WebAssembly modules as processes on a pure interpreter.
 #![warn(missing_docs)]
 
+pub mod component;
+pub mod dispatch;
+pub mod process;
 pub mod value;

@@ -1,0 +1,500 @@
+//! Lowering: component values to core values and guest memory.
+//!
+//! Lowering calls the guest's `realloc` in the middle, which can run out of its
+//! slice like any other call. So it is not a recursion but a machine: a stack of
+//! [`Task`]s that runs until it needs memory, says how much, and goes on when it
+//! is given the address. A value without strings and lists is written at once.
+
+use super::{
+    super::Trap,
+    Handles, Layouts, MAX_FLAT_PARAMS, align_to, discriminant_size,
+    lift::unsupported,
+    string::{Script, script},
+};
+use crate::{
+    component::plan::Encoding,
+    value::{List, Scalar, TypeDef, TypeId, Types, Value},
+};
+
+/// What is lowered into, and how.
+pub(crate) struct Target<'a> {
+    pub types: &'a Types,
+    pub layouts: &'a Layouts,
+    pub memory: &'a mut [u8],
+    pub encoding: Encoding,
+    /// Pointers have 64 bits.
+    pub wide: bool,
+    pub handles: &'a mut dyn Handles,
+}
+
+/// A call of `realloc` that has to happen now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Realloc {
+    pub old: u64,
+    pub old_size: u64,
+    pub align: u32,
+    pub new_size: u64,
+}
+
+/// Where a value goes.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// To the end of the core values.
+    Flat,
+    /// To an address whose bounds have been checked.
+    At(u32),
+}
+
+enum Task {
+    Value { value: Value, ty: TypeId, place: Place },
+    /// The rest of a list's elements; the next goes to `at`.
+    Elements { rest: std::vec::IntoIter<Value>, ty: TypeId, at: u32 },
+    Entries { rest: std::vec::IntoIter<(Value, Value)>, ty: (TypeId, TypeId), at: u32 },
+    /// Fills the core values up to the width of a variant.
+    Pad(usize),
+}
+
+/// Memory that has been asked for, and what it is for.
+enum Pending {
+    Spill { values: Vec<Value>, types: Box<[TypeId]> },
+    List { list: List, ty: TypeId, place: Place },
+    Map { entries: Vec<(Value, Value)>, ty: (TypeId, TypeId), place: Place },
+    String { script: Script, write: Vec<u8>, place: Place },
+}
+
+/// A lowering in progress.
+pub(crate) struct Lower {
+    tasks: Vec<Task>,
+    pending: Option<(Realloc, Pending)>,
+    /// The encoding of the place that strings come from.
+    source: Encoding,
+    /// The core values, as their bits.
+    pub flat: Vec<u64>,
+    /// Bytes written, for fuel.
+    pub work: u64,
+}
+
+impl Lower {
+    /// Lowers `values`. With `spill`, they go through memory: to the given
+    /// address, or to memory that is allocated, whose address becomes the one
+    /// core value.
+    pub fn new(
+        values: Vec<Value>,
+        types: &[TypeId],
+        spill: Spill,
+        source: Encoding,
+        target: &Target<'_>,
+    ) -> Result<Lower, Trap> {
+        let mut lower =
+            Lower { tasks: Vec::new(), pending: None, source, flat: Vec::new(), work: 0 };
+        match spill {
+            Spill::No => {
+                for (value, ty) in values.into_iter().zip(types).rev() {
+                    lower.tasks.push(Task::Value { value, ty: *ty, place: Place::Flat });
+                }
+            }
+            Spill::To(address) => lower.spill(values, types, address, target)?,
+            Spill::Allocate => {
+                let tuple = target.layouts.tuple(types, target.wide);
+                lower.ask(
+                    Realloc {
+                        old: 0,
+                        old_size: 0,
+                        align: tuple.align,
+                        new_size: u64::from(tuple.size),
+                    },
+                    Pending::Spill { values, types: types.into() },
+                );
+            }
+        }
+        Ok(lower)
+    }
+
+    fn ask(&mut self, realloc: Realloc, pending: Pending) {
+        self.pending = Some((realloc, pending));
+    }
+
+    /// Queues the members of a tuple at `address`.
+    fn spill(
+        &mut self,
+        values: Vec<Value>,
+        types: &[TypeId],
+        address: u64,
+        target: &Target<'_>,
+    ) -> Result<(), Trap> {
+        let tuple = target.layouts.tuple(types, target.wide);
+        let at = target.check("unaligned pointer", address, u64::from(tuple.size), tuple.align)?;
+        self.product(values, types.iter().copied(), Place::At(at), target);
+        Ok(())
+    }
+
+    /// Goes on until all is done (`None`) or memory is needed.
+    pub fn run(&mut self, target: &mut Target<'_>) -> Result<Option<Realloc>, Trap> {
+        while self.pending.is_none() {
+            let Some(task) = self.tasks.pop() else { return Ok(None) };
+            match task {
+                Task::Value { value, ty, place } => self.value(value, ty, place, target)?,
+                Task::Pad(width) => self.flat.resize(width.max(self.flat.len()), 0),
+                Task::Elements { mut rest, ty, at } => {
+                    if let Some(value) = rest.next() {
+                        let size = target.layouts.get(ty, target.wide).size;
+                        self.tasks.push(Task::Elements { rest, ty, at: at.saturating_add(size) });
+                        self.value(value, ty, Place::At(at), target)?;
+                    }
+                }
+                Task::Entries { mut rest, ty, at } => {
+                    if let Some((key, value)) = rest.next() {
+                        let size = target.layouts.tuple(&[ty.0, ty.1], target.wide).size;
+                        self.tasks.push(Task::Entries { rest, ty, at: at.saturating_add(size) });
+                        let entry = vec![key, value];
+                        self.product(entry, [ty.0, ty.1].into_iter(), Place::At(at), target);
+                    }
+                }
+            }
+        }
+        Ok(self.pending.as_ref().map(|(realloc, _)| *realloc))
+    }
+
+    /// Gives the address that `realloc` returned.
+    pub fn provide(&mut self, address: u64, target: &mut Target<'_>) -> Result<(), Trap> {
+        let Some((realloc, pending)) = self.pending.take() else {
+            return Err(Trap::internal("memory that was not asked for"));
+        };
+        let at = target.check("realloc return", address, realloc.new_size, realloc.align)?;
+        match pending {
+            Pending::Spill { values, types } => {
+                self.flat.push(address);
+                self.product(values, types.iter().copied(), Place::At(at), target);
+            }
+            Pending::List { list, ty, place } => {
+                self.pair(place, address, list.len() as u64, target)?;
+                match list {
+                    List::Scalars(_, bytes) => {
+                        self.work = self.work.saturating_add(bytes.len() as u64);
+                        target.write(at, &bytes)?;
+                    }
+                    List::Values(values) => {
+                        self.tasks.push(Task::Elements { rest: values.into_iter(), ty, at });
+                    }
+                }
+            }
+            Pending::Map { entries, ty, place } => {
+                self.pair(place, address, entries.len() as u64, target)?;
+                self.tasks.push(Task::Entries { rest: entries.into_iter(), ty, at });
+            }
+            Pending::String { mut script, write, place } => {
+                self.work = self.work.saturating_add(write.len() as u64);
+                target.write(at, &write)?;
+                match script.steps.next() {
+                    None => self.pair(place, address, script.tagged_units, target)?,
+                    Some(step) => self.ask(
+                        Realloc {
+                            old: address,
+                            old_size: realloc.new_size,
+                            align: step.align,
+                            new_size: step.size,
+                        },
+                        Pending::String { write: step.write, script, place },
+                    ),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores a pointer and a length.
+    fn pair(
+        &mut self,
+        place: Place,
+        pointer: u64,
+        len: u64,
+        target: &mut Target<'_>,
+    ) -> Result<(), Trap> {
+        match place {
+            Place::Flat => self.flat.extend([pointer, len]),
+            Place::At(at) if target.wide => {
+                target.write(at, &pointer.to_le_bytes())?;
+                target.write(at.saturating_add(8), &len.to_le_bytes())?;
+            }
+            Place::At(at) => {
+                target.write(at, &(pointer as u32).to_le_bytes())?;
+                target.write(at.saturating_add(4), &(len as u32).to_le_bytes())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn product(
+        &mut self,
+        values: Vec<Value>,
+        types: impl ExactSizeIterator<Item = TypeId>,
+        place: Place,
+        target: &Target<'_>,
+    ) {
+        let first = self.tasks.len();
+        let mut place = place;
+        for (value, ty) in values.into_iter().zip(types) {
+            if let Place::At(at) = &mut place {
+                let layout = target.layouts.get(ty, target.wide);
+                *at = align_to(*at, layout.align);
+                self.tasks.push(Task::Value { value, ty, place: Place::At(*at) });
+                *at = at.saturating_add(layout.size);
+            } else {
+                self.tasks.push(Task::Value { value, ty, place });
+            }
+        }
+        // The first member is to be stored first.
+        if let Some(new) = self.tasks.get_mut(first..) {
+            new.reverse();
+        }
+    }
+
+    /// Stores one value, or queues its parts. CanonicalABI.md, `store` and
+    /// `lower_flat`.
+    fn value(
+        &mut self,
+        value: Value,
+        ty: TypeId,
+        place: Place,
+        target: &mut Target<'_>,
+    ) -> Result<(), Trap> {
+        self.work = self.work.saturating_add(8);
+        let types = target.types;
+        match (types.get(ty), value) {
+            (TypeDef::String, Value::String(text)) => {
+                let mut script = script(text, self.source, target.encoding, target.wide);
+                let Some(step) = script.steps.next() else {
+                    return Err(Trap::internal("a string without a step"));
+                };
+                let realloc =
+                    Realloc { old: 0, old_size: 0, align: step.align, new_size: step.size };
+                self.ask(realloc, Pending::String { write: step.write, script, place });
+            }
+            (TypeDef::List(element), Value::List(list)) => {
+                let layout = target.layouts.get(*element, target.wide);
+                let realloc = Realloc {
+                    old: 0,
+                    old_size: 0,
+                    align: layout.align,
+                    new_size: byte_length(list.len(), layout.size)?,
+                };
+                let list = typed(list, *element, types)?;
+                self.ask(realloc, Pending::List { list, ty: *element, place });
+            }
+            (TypeDef::Map(key, value), Value::Map(entries)) => {
+                let entry = target.layouts.tuple(&[*key, *value], target.wide);
+                let realloc = Realloc {
+                    old: 0,
+                    old_size: 0,
+                    align: entry.align,
+                    new_size: byte_length(entries.len(), entry.size)?,
+                };
+                self.ask(realloc, Pending::Map { entries, ty: (*key, *value), place });
+            }
+            (TypeDef::FixedList(element, length), Value::List(list)) => {
+                if list.len() != *length as usize {
+                    return Err(mismatch(types, ty));
+                }
+                match (place, typed(list, *element, types)?) {
+                    (Place::At(at), List::Scalars(_, bytes)) => target.write(at, &bytes)?,
+                    (Place::At(at), List::Values(values)) => {
+                        let rest = values.into_iter();
+                        self.tasks.push(Task::Elements { rest, ty: *element, at });
+                    }
+                    (Place::Flat, list) => {
+                        for value in list.iter().collect::<Vec<_>>().into_iter().rev() {
+                            self.tasks.push(Task::Value { value, ty: *element, place });
+                        }
+                    }
+                }
+            }
+            (TypeDef::Record(fields), Value::Record(values)) => {
+                if values.len() != fields.len() {
+                    return Err(mismatch(types, ty));
+                }
+                self.product(values, fields.iter().map(|field| field.ty), place, target);
+            }
+            (TypeDef::Tuple(ids), Value::Record(values)) => {
+                if values.len() != ids.len() {
+                    return Err(mismatch(types, ty));
+                }
+                self.product(values, ids.iter().copied(), place, target);
+            }
+            (TypeDef::Enum(labels), Value::Variant { case, payload: None }) => {
+                if case as usize >= labels.len() {
+                    return Err(mismatch(types, ty));
+                }
+                self.int(place, u64::from(case), discriminant_size(labels.len()), target)?;
+            }
+            (
+                def @ (TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. }),
+                Value::Variant { case, payload },
+            ) => {
+                let (cases, payload_type) =
+                    payload_type(def, case).ok_or_else(|| mismatch(types, ty))?;
+                let layout = target.layouts.get(ty, target.wide);
+                let payload_place = match place {
+                    Place::Flat => {
+                        let width = layout.flat.as_ref().map_or(MAX_FLAT_PARAMS, |flat| flat.len());
+                        self.tasks.push(Task::Pad(self.flat.len().saturating_add(width)));
+                        Place::Flat
+                    }
+                    Place::At(at) => Place::At(at.saturating_add(layout.payload)),
+                };
+                self.int(place, u64::from(case), discriminant_size(cases), target)?;
+                match (payload_type, payload) {
+                    (Some(ty), Some(value)) => {
+                        self.tasks.push(Task::Value { value: *value, ty, place: payload_place });
+                    }
+                    (None, None) => {}
+                    _ => return Err(mismatch(types, ty)),
+                }
+            }
+            (TypeDef::Flags(_), Value::Flags(bits)) => {
+                let size = target.layouts.get(ty, target.wide).size;
+                self.int(place, u64::from(bits), size, target)?;
+            }
+            (TypeDef::Bool, Value::Bool(v)) => self.int(place, u64::from(v), 1, target)?,
+            (TypeDef::Char, Value::Char(v)) => self.int(place, u64::from(v), 4, target)?,
+            (TypeDef::S8, Value::S8(v)) => self.int(place, u64::from(v as i32 as u32), 1, target)?,
+            (TypeDef::U8, Value::U8(v)) => self.int(place, u64::from(v), 1, target)?,
+            (TypeDef::S16, Value::S16(v)) => {
+                self.int(place, u64::from(v as i32 as u32), 2, target)?;
+            }
+            (TypeDef::U16, Value::U16(v)) => self.int(place, u64::from(v), 2, target)?,
+            (TypeDef::S32, Value::S32(v)) => self.int(place, u64::from(v as u32), 4, target)?,
+            (TypeDef::U32, Value::U32(v)) => self.int(place, u64::from(v), 4, target)?,
+            (TypeDef::S64, Value::S64(v)) => self.int(place, v as u64, 8, target)?,
+            (TypeDef::U64, Value::U64(v)) => self.int(place, v, 8, target)?,
+            (TypeDef::F32, Value::F32(v)) => self.int(place, u64::from(nan32(v)), 4, target)?,
+            (TypeDef::F64, Value::F64(v)) => self.int(place, nan64(v), 8, target)?,
+            (TypeDef::Own(id), Value::Own(handle)) => {
+                let index = target.handles.lower_own(*id, handle.rep)?;
+                self.int(place, u64::from(index), 4, target)?;
+            }
+            (TypeDef::Borrow(id), Value::Borrow(handle)) => {
+                let index = target.handles.lower_borrow(*id, handle.rep)?;
+                self.int(place, u64::from(index), 4, target)?;
+            }
+            (TypeDef::Async(name), _) => return Err(unsupported(name)),
+            _ => return Err(mismatch(types, ty)),
+        }
+        Ok(())
+    }
+
+    fn int(
+        &mut self,
+        place: Place,
+        bits: u64,
+        size: u32,
+        target: &mut Target<'_>,
+    ) -> Result<(), Trap> {
+        match place {
+            Place::Flat => self.flat.push(bits),
+            Place::At(at) => {
+                let bytes = bits.to_le_bytes();
+                let bytes = bytes.get(..size as usize).unwrap_or(&bytes);
+                target.write(at, bytes)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How values that do not fit into core values travel.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Spill {
+    /// They fit.
+    No,
+    /// Through memory that is allocated for them.
+    Allocate,
+    /// Through memory at this address, which the caller has given.
+    To(u64),
+}
+
+impl Target<'_> {
+    fn check(&self, what: &str, address: u64, size: u64, align: u32) -> Result<u32, Trap> {
+        if address & u64::from(align - 1) != 0 {
+            return Err(Trap::canonical(format!(
+                "{what}: result not aligned: {address:#x} for an alignment of {align}"
+            )));
+        }
+        match (address.checked_add(size), u32::try_from(address)) {
+            (Some(end), Ok(at)) if end <= self.memory.len() as u64 => Ok(at),
+            _ => Err(Trap::canonical(format!(
+                "{what}: beyond end of memory: {size} bytes at {address:#x}, memory has {:#x}",
+                self.memory.len()
+            ))),
+        }
+    }
+
+    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Trap> {
+        let at = at as usize;
+        match at.checked_add(bytes.len()).and_then(|end| self.memory.get_mut(at..end)) {
+            Some(to) => {
+                to.copy_from_slice(bytes);
+                Ok(())
+            }
+            None => Err(Trap::canonical("out of bounds memory access")),
+        }
+    }
+}
+
+/// A list in the form that its element type asks for.
+fn typed(list: List, element: TypeId, types: &Types) -> Result<List, Trap> {
+    let scalar = Scalar::of(types.get(element));
+    match (scalar, list) {
+        (Some(want), List::Scalars(have, mut bytes)) if want == have => {
+            super::lift::canonicalize(want, &mut bytes);
+            Ok(List::Scalars(have, bytes))
+        }
+        (Some(want), List::Values(values)) => {
+            let mut bytes = Vec::with_capacity(values.len().saturating_mul(want.size()));
+            for value in &values {
+                if !want.write(value, &mut bytes) {
+                    return Err(mismatch(types, element));
+                }
+            }
+            super::lift::canonicalize(want, &mut bytes);
+            Ok(List::Scalars(want, bytes))
+        }
+        (None, list @ List::Values(_)) => Ok(list),
+        (None, List::Scalars(_, bytes)) if bytes.is_empty() => Ok(List::Values(Vec::new())),
+        _ => Err(mismatch(types, element)),
+    }
+}
+
+/// The number of cases, and the payload's type of the given one.
+fn payload_type(def: &TypeDef, case: u32) -> Option<(usize, Option<TypeId>)> {
+    match def {
+        TypeDef::Variant(cases) => Some((cases.len(), cases.get(case as usize)?.ty)),
+        TypeDef::Option(ty) => (case < 2).then_some((2, (case == 1).then_some(*ty))),
+        TypeDef::Result { ok, err } => {
+            (case < 2).then_some((2, if case == 0 { *ok } else { *err }))
+        }
+        _ => None,
+    }
+}
+
+fn byte_length(len: usize, size: u32) -> Result<u64, Trap> {
+    (len as u64)
+        .checked_mul(u64::from(size))
+        .filter(|bytes| *bytes <= u64::from(u32::MAX))
+        .ok_or_else(|| Trap::canonical(format!("list too long: {len} elements")))
+}
+
+#[cold]
+fn mismatch(types: &Types, ty: TypeId) -> Trap {
+    Trap::new(
+        super::super::TrapKind::Host,
+        format!("the host gave a value that is not a `{}`", types.display(ty)),
+    )
+}
+
+fn nan32(value: f32) -> u32 {
+    if value.is_nan() { 0x7fc0_0000 } else { value.to_bits() }
+}
+
+fn nan64(value: f64) -> u64 {
+    if value.is_nan() { 0x7ff8_0000_0000_0000 } else { value.to_bits() }
+}

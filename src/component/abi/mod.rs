@@ -1,0 +1,249 @@
+//! The canonical ABI: how component values lie in memory and travel in core
+//! values (CanonicalABI.md of the Component Model specification).
+//!
+//! [`Layouts`] answers questions about a type, once per type; [`lift`] reads
+//! values out of a guest, [`lower`] writes them into one.
+
+pub(crate) mod lift;
+pub(crate) mod lower;
+mod string;
+
+use crate::value::{ResourceId, TypeDef, TypeId, Types};
+
+/// Core parameters that a component function's parameters may take up before
+/// they go through memory.
+pub(crate) const MAX_FLAT_PARAMS: usize = 16;
+
+/// The same for results.
+pub(crate) const MAX_FLAT_RESULTS: usize = 1;
+
+/// The longest string or list, in bytes, that is lifted.
+pub(crate) const MAX_BYTE_LENGTH: u64 = (1 << 28) - 1;
+
+/// The core types that component values flatten to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CoreType {
+    I32,
+    I64,
+    F32,
+    F64,
+}
+
+impl From<CoreType> for wasmi::ValType {
+    fn from(ty: CoreType) -> wasmi::ValType {
+        match ty {
+            CoreType::I32 => wasmi::ValType::I32,
+            CoreType::I64 => wasmi::ValType::I64,
+            CoreType::F32 => wasmi::ValType::F32,
+            CoreType::F64 => wasmi::ValType::F64,
+        }
+    }
+}
+
+impl CoreType {
+    /// The tightest type that can carry both: CanonicalABI.md, `join`.
+    fn join(self, other: CoreType) -> CoreType {
+        use CoreType::{F32, I32, I64};
+        match (self, other) {
+            (a, b) if a == b => a,
+            (I32, F32) | (F32, I32) => I32,
+            _ => I64,
+        }
+    }
+}
+
+/// How a type lies in memory and in core values.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// Bytes in memory.
+    pub size: u32,
+    /// 1, 2, 4 or 8.
+    pub align: u32,
+    /// Offset of a variant's payload.
+    pub payload: u32,
+    /// The core values that carry it, if they are at most [`MAX_FLAT_PARAMS`].
+    pub flat: Option<Box<[CoreType]>>,
+    /// Contains a string or a list: lowering calls `realloc`.
+    pub pointers: bool,
+    /// Contains a handle.
+    pub handles: bool,
+}
+
+/// The layouts of all types of a table, for 32-bit and for 64-bit pointers.
+#[derive(Debug, Default)]
+pub(crate) struct Layouts {
+    narrow: Vec<Layout>,
+    wide: Vec<Layout>,
+}
+
+impl Layouts {
+    /// Lays out the types that were added to `types` since the last time.
+    pub fn update(&mut self, types: &Types) {
+        for (_, def) in types.iter().skip(self.narrow.len()) {
+            let layout = layout(def, &self.narrow, 4);
+            self.narrow.push(layout);
+            let layout = self::layout(def, &self.wide, 8);
+            self.wide.push(layout);
+        }
+    }
+
+    /// The layout of a type.
+    pub fn get(&self, id: TypeId, wide: bool) -> &Layout {
+        if wide { &self.wide[id.index()] } else { &self.narrow[id.index()] }
+    }
+
+    /// The layout of the tuple of some types.
+    pub fn tuple(&self, types: &[TypeId], wide: bool) -> Layout {
+        product(types.iter().map(|id| self.get(*id, wide)))
+    }
+}
+
+/// `value` rounded up to a multiple of `align`, a power of two.
+pub(crate) fn align_to(value: u32, align: u32) -> u32 {
+    // Sizes are below 2^30 (see `product`), so that this cannot overflow.
+    value.saturating_add(align - 1) & !(align - 1)
+}
+
+/// The bytes of the discriminant of a variant with so many cases.
+pub(crate) fn discriminant_size(cases: usize) -> u32 {
+    match cases {
+        0..=0x100 => 1,
+        0x101..=0x1_0000 => 2,
+        _ => 4,
+    }
+}
+
+fn layout(def: &TypeDef, known: &[Layout], pointer: u32) -> Layout {
+    use CoreType::{F32, F64, I32, I64};
+    let get = |id: TypeId| &known[id.index()];
+    let scalar = |size: u32, flat: CoreType| Layout {
+        size,
+        align: size,
+        payload: 0,
+        flat: Some([flat].into()),
+        pointers: false,
+        handles: false,
+    };
+    match def {
+        TypeDef::Bool | TypeDef::S8 | TypeDef::U8 => scalar(1, I32),
+        TypeDef::S16 | TypeDef::U16 => scalar(2, I32),
+        TypeDef::S32 | TypeDef::U32 | TypeDef::Char | TypeDef::Async(_) => scalar(4, I32),
+        TypeDef::S64 | TypeDef::U64 => scalar(8, I64),
+        TypeDef::F32 => scalar(4, F32),
+        TypeDef::F64 => scalar(8, F64),
+        TypeDef::Own(_) | TypeDef::Borrow(_) => Layout { handles: true, ..scalar(4, I32) },
+        TypeDef::String => list(pointer, false),
+        TypeDef::List(element) => list(pointer, get(*element).handles),
+        TypeDef::Map(key, value) => list(pointer, get(*key).handles || get(*value).handles),
+        TypeDef::FixedList(element, length) => {
+            let element = get(*element);
+            let count = *length as usize;
+            let flat = element.flat.as_ref().and_then(|flat| {
+                let len = flat.len().checked_mul(count).filter(|len| *len <= MAX_FLAT_PARAMS)?;
+                Some(flat.iter().copied().cycle().take(len).collect())
+            });
+            Layout { size: element.size.saturating_mul(*length), flat, ..element.clone() }
+        }
+        TypeDef::Record(fields) => product(fields.iter().map(|field| get(field.ty))),
+        TypeDef::Tuple(types) => product(types.iter().map(|id| get(*id))),
+        TypeDef::Flags(labels) => scalar(
+            match labels.len() {
+                0..=8 => 1,
+                9..=16 => 2,
+                _ => 4,
+            },
+            I32,
+        ),
+        TypeDef::Enum(labels) => scalar(discriminant_size(labels.len()), I32),
+        TypeDef::Variant(cases) => sum(cases.len(), cases.iter().filter_map(|c| c.ty).map(get)),
+        TypeDef::Option(ty) => sum(2, [get(*ty)].into_iter()),
+        TypeDef::Result { ok, err } => sum(2, [ok, err].into_iter().flatten().map(|id| get(*id))),
+    }
+}
+
+fn list(pointer: u32, handles: bool) -> Layout {
+    let flat = if pointer == 8 { CoreType::I64 } else { CoreType::I32 };
+    Layout {
+        size: 2 * pointer,
+        align: pointer,
+        payload: 0,
+        flat: Some([flat, flat].into()),
+        pointers: true,
+        handles,
+    }
+}
+
+/// Sizes saturate; the validator has refused types beyond 2^28 bytes.
+fn product<'a>(parts: impl Iterator<Item = &'a Layout>) -> Layout {
+    let mut whole = Layout {
+        size: 0,
+        align: 1,
+        payload: 0,
+        flat: None,
+        pointers: false,
+        handles: false,
+    };
+    let mut flat = Some(Vec::new());
+    for part in parts {
+        whole.size = align_to(whole.size, part.align).saturating_add(part.size);
+        whole.align = whole.align.max(part.align);
+        whole.pointers |= part.pointers;
+        whole.handles |= part.handles;
+        match (&mut flat, &part.flat) {
+            (Some(all), Some(more)) if all.len() + more.len() <= MAX_FLAT_PARAMS => {
+                all.extend(more.iter().copied());
+            }
+            _ => flat = None,
+        }
+    }
+    whole.size = align_to(whole.size, whole.align);
+    whole.flat = flat.map(Into::into);
+    whole
+}
+
+fn sum<'a>(cases: usize, payloads: impl Iterator<Item = &'a Layout>) -> Layout {
+    let discriminant = discriminant_size(cases);
+    let (mut size, mut align) = (0, 1);
+    let (mut pointers, mut handles) = (false, false);
+    let mut flat = Some(vec![CoreType::I32]);
+    for payload in payloads {
+        size = size.max(payload.size);
+        align = align.max(payload.align);
+        pointers |= payload.pointers;
+        handles |= payload.handles;
+        match (&mut flat, &payload.flat) {
+            (Some(all), Some(more)) if more.len() < MAX_FLAT_PARAMS => {
+                for (i, ty) in more.iter().enumerate() {
+                    match all.get_mut(i + 1) {
+                        Some(have) => *have = have.join(*ty),
+                        None => all.push(*ty),
+                    }
+                }
+            }
+            _ => flat = None,
+        }
+    }
+    let payload = align_to(discriminant, align);
+    let align = align.max(discriminant);
+    Layout {
+        size: align_to(payload.saturating_add(size), align),
+        align,
+        payload,
+        flat: flat.map(Into::into),
+        pointers,
+        handles,
+    }
+}
+
+/// What lifting and lowering need to know of handles; the tables themselves
+/// belong to the process.
+pub(crate) trait Handles {
+    /// Takes an owned handle out of the guest's table; its representation.
+    fn lift_own(&mut self, ty: ResourceId, index: u32) -> Result<u32, super::Trap>;
+    /// Lends a handle of the guest's table for the present call.
+    fn lift_borrow(&mut self, ty: ResourceId, index: u32) -> Result<u32, super::Trap>;
+    /// Puts an owned handle into the guest's table.
+    fn lower_own(&mut self, ty: ResourceId, rep: u32) -> Result<u32, super::Trap>;
+    /// Gives the guest a borrowed handle for the present call.
+    fn lower_borrow(&mut self, ty: ResourceId, rep: u32) -> Result<u32, super::Trap>;
+}

@@ -1,0 +1,144 @@
+//! What can go wrong with a component: it is not one ([`LoadError`]), its
+//! imports cannot be met ([`LinkError`]), or it misbehaves ([`Trap`]).
+
+use std::fmt;
+
+/// Bytes that are not a component that this engine can run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LoadError {
+    message: String,
+    /// Byte offset in the input, where it is known.
+    offset: Option<u64>,
+}
+
+impl LoadError {
+    pub(crate) fn new(message: impl Into<String>) -> LoadError {
+        LoadError { message: message.into(), offset: None }
+    }
+
+    /// Where in the bytes the problem is, if that is known.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+}
+
+impl From<wasmparser::BinaryReaderError> for LoadError {
+    fn from(error: wasmparser::BinaryReaderError) -> LoadError {
+        LoadError { message: error.message().to_owned(), offset: Some(error.offset() as u64) }
+    }
+}
+
+impl fmt::Display for LoadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.offset {
+            Some(offset) => write!(f, "{} (at offset {offset:#x})", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+/// An import of a component that cannot be met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LinkError {
+    /// The import's full name: `wasi:io/streams@0.2.3`, or with a function of
+    /// it, `wasi:io/streams@0.2.3#[method]input-stream.read`.
+    pub import: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+impl LinkError {
+    pub(crate) fn new(import: impl Into<String>, reason: impl Into<String>) -> LinkError {
+        LinkError { import: import.into(), reason: reason.into() }
+    }
+}
+
+impl fmt::Display for LinkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "import `{}`: {}", self.import, self.reason)
+    }
+}
+
+impl std::error::Error for LinkError {}
+
+/// Why a process can go no further. It is fatal to the process: nothing of it
+/// runs afterwards.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// What kind of end it is.
+    pub kind: TrapKind,
+    /// What happened, in the words of the specification where it has some.
+    pub message: String,
+}
+
+/// The kinds of [`Trap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TrapKind {
+    /// A core wasm instruction trapped.
+    Core,
+    /// The canonical ABI demanded a trap.
+    Canonical,
+    /// An import was called that the process has not been given.
+    Denied,
+    /// A host function refused to go on.
+    Host,
+    /// A limit of the process (fuel, stack, instances, …) was reached.
+    Limit,
+    /// Something in the component that this engine cannot run.
+    Unsupported,
+    /// A function body turned out to be invalid when it was first called.
+    Invalid,
+}
+
+impl Trap {
+    /// A trap of the given kind.
+    pub fn new(kind: TrapKind, message: impl Into<String>) -> Trap {
+        Trap { kind, message: message.into() }
+    }
+
+    /// A trap that the canonical ABI demands.
+    pub(crate) fn canonical(message: impl Into<String>) -> Trap {
+        Trap::new(TrapKind::Canonical, message)
+    }
+
+    /// A condition that the decoder rules out. Reported as a trap, because a
+    /// process that ends is better than a runtime that does.
+    #[cold]
+    pub(crate) fn internal(what: &str) -> Trap {
+        Trap::new(TrapKind::Unsupported, format!("engine error, please report: {what}"))
+    }
+}
+
+impl fmt::Display for Trap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Trap {}
+
+impl From<wasmi::Error> for Trap {
+    fn from(error: wasmi::Error) -> Trap {
+        use wasmi::TrapCode;
+        let Some(code) = error.as_trap_code() else {
+            return Trap::new(TrapKind::Invalid, error.to_string());
+        };
+        // The texts of the specification's test suite; wasmi's differ in two.
+        let message = match code {
+            TrapCode::UnreachableCodeReached => "wasm `unreachable` instruction executed",
+            TrapCode::IndirectCallToNull => "uninitialized element: call to a null table entry",
+            other => other.trap_message(),
+        };
+        let kind = match code {
+            TrapCode::StackOverflow
+            | TrapCode::OutOfFuel
+            | TrapCode::GrowthOperationLimited
+            | TrapCode::OutOfSystemMemory => TrapKind::Limit,
+            _ => TrapKind::Core,
+        };
+        Trap::new(kind, message)
+    }
+}

@@ -1,0 +1,102 @@
+//! The limits of one process that the guest meets inside wasm.
+
+use wasmi::{
+    ResourceLimiter,
+    errors::{MemoryError, TableError},
+};
+// wasmi names this type in a public trait but does not export it.
+use wasmi_core::LimiterError;
+
+/// Bytes of one table element in the interpreter.
+const ELEMENT: usize = 8;
+
+/// Linear memory that a process may have unless its entry says otherwise.
+pub const DEFAULT_MEMORY: u64 = 1 << 30;
+
+/// Counts all linear memory and tables of a process against one limit. Growth
+/// beyond it fails inside the guest, as growth fails in wasm: with -1.
+#[derive(Debug)]
+pub(crate) struct Limiter {
+    max: u64,
+    used: u64,
+    /// What the growth that is under way has added.
+    last: u64,
+    /// wasmi loses its place when a `table.grow` runs out of fuel; the process
+    /// must not go on after that.
+    pub table_grow_out_of_fuel: bool,
+}
+
+impl Limiter {
+    pub fn new(max: u64) -> Limiter {
+        Limiter { max, used: 0, last: 0, table_grow_out_of_fuel: false }
+    }
+
+    /// Bytes of linear memory and tables at present.
+    pub fn used(&self) -> u64 {
+        self.used
+    }
+
+    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
+        let more = desired.saturating_sub(current) as u64;
+        let used = self.used.saturating_add(more);
+        if used > self.max || maximum.is_some_and(|maximum| desired > maximum) {
+            self.last = 0;
+            return false;
+        }
+        self.used = used;
+        self.last = more;
+        true
+    }
+
+    fn undo(&mut self) {
+        self.used = self.used.saturating_sub(self.last);
+        self.last = 0;
+    }
+}
+
+impl ResourceLimiter for Limiter {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        Ok(self.grow(current, desired, maximum))
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool, LimiterError> {
+        let bytes = |elements: usize| elements.saturating_mul(ELEMENT);
+        Ok(self.grow(bytes(current), bytes(desired), maximum.map(bytes)))
+    }
+
+    fn memory_grow_failed(&mut self, _: &MemoryError) -> Result<(), LimiterError> {
+        self.undo();
+        Ok(())
+    }
+
+    fn table_grow_failed(
+        &mut self,
+        error: &TableError,
+    ) -> Result<(), LimiterError> {
+        self.undo();
+        self.table_grow_out_of_fuel |= matches!(error, TableError::OutOfFuel { .. });
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        usize::MAX
+    }
+
+    fn tables(&self) -> usize {
+        usize::MAX
+    }
+
+    fn memories(&self) -> usize {
+        usize::MAX
+    }
+}

@@ -1,0 +1,333 @@
+//! What components may import: host interfaces, declared in WIT and backed by
+//! Rust closures.
+//!
+//! The WIT comes first and the closures are bound to its functions by name, so
+//! that a function with another signature than its declaration cannot exist.
+//! Versions match as semantic versioning has it: a component built against
+//! `wasi:io/poll@0.2.0` meets a host that declares `wasi:io/poll@0.2.6`, and the
+//! other way round, where a function that the host lacks becomes a stub that
+//! traps when it is called.
+
+use std::{
+    any::{Any, TypeId as RustType},
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::Arc,
+};
+
+use semver::Version;
+
+use super::{error::Trap, wit};
+use crate::{
+    dispatch::{Command, Reply},
+    value::{FuncType, ResourceId, Types, Value},
+};
+
+/// Host functions and the interfaces that they belong to.
+///
+/// ```
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use wippy::{component::{Answer, Linker}, value::Value};
+///
+/// let mut linker = Linker::default();
+/// linker.declare("package demo:host; interface log { line: func(text: string) -> u32; }")?;
+/// linker.func("demo:host/log", "line", |_, args| {
+///     let len = args.first().and_then(Value::as_str).map_or(0, str::len);
+///     Ok(Answer::Now(Some(Value::U32(len as u32))))
+/// })?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct Linker {
+    pub(crate) types: Types,
+    resolve: wit_parser::Resolve,
+    /// By package and interface, without version: `wasi:io/poll`. The empty
+    /// name is for functions at the root.
+    interfaces: BTreeMap<String, Vec<Interface>>,
+    pub(crate) dtors: HashMap<ResourceId, HostDtor>,
+}
+
+/// One version of an interface.
+#[derive(Clone, Default)]
+pub(crate) struct Interface {
+    pub version: Option<Version>,
+    pub funcs: HashMap<String, Arc<HostFunc>>,
+    pub resources: HashMap<String, ResourceId>,
+}
+
+/// A host function with its declared type.
+#[derive(Clone)]
+pub(crate) struct HostFunc {
+    pub ty: FuncType,
+    pub body: Option<Body>,
+}
+
+#[derive(Clone)]
+pub(crate) enum Body {
+    Closure(Arc<Closure>),
+    /// Becomes a [`Command::Call`].
+    Suspending { interface: String, function: String },
+}
+
+type Closure = dyn Fn(&mut HostCx<'_>, Vec<Value>) -> Result<Answer, Trap> + Send + Sync;
+type Dtor = dyn Fn(&mut HostCx<'_>, u32) -> Result<(), Trap> + Send + Sync;
+
+/// What happens when a host resource is dropped by its owner.
+#[derive(Clone)]
+pub(crate) struct HostDtor(pub Arc<Dtor>);
+
+impl fmt::Debug for HostDtor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostDtor")
+    }
+}
+
+impl fmt::Debug for HostFunc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostFunc({:?})", self.ty)
+    }
+}
+
+impl fmt::Debug for Linker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.interfaces.keys()).finish()
+    }
+}
+
+/// What a host function answers.
+pub enum Answer {
+    /// The result, at once.
+    Now(Option<Value>),
+    /// The process is suspended until the command is answered; the reply is
+    /// the function's result.
+    Later(Command),
+    /// The same, but the closure makes the result out of the reply, and may
+    /// ask for more.
+    Then(Command, Continuation),
+}
+
+/// What becomes of the reply to a command.
+pub type Continuation =
+    Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Answer::Now(value) => write!(f, "Now({value:?})"),
+            Answer::Later(command) => write!(f, "Later({command:?})"),
+            Answer::Then(command, _) => write!(f, "Then({command:?})"),
+        }
+    }
+}
+
+/// A host function's view of the process that calls it.
+#[derive(Debug)]
+pub struct HostCx<'a> {
+    pub(crate) state: &'a mut HostState,
+}
+
+/// What host functions keep per process, one slot per Rust type.
+#[derive(Debug, Default)]
+pub struct HostState {
+    slots: HashMap<RustType, Box<dyn Any + Send>>,
+}
+
+impl HostState {
+    /// The slot of type `T`, made with its default when first used.
+    pub fn get<T: Any + Send + Default>(&mut self) -> &mut T {
+        let slot = self.slots.entry(RustType::of::<T>()).or_insert_with(|| Box::<T>::default());
+        match slot.downcast_mut::<T>() {
+            Some(slot) => slot,
+            None => unreachable!("the slot's key is its type"),
+        }
+    }
+
+    /// Sets the slot of type `T`.
+    pub fn set<T: Any + Send>(&mut self, value: T) {
+        self.slots.insert(RustType::of::<T>(), Box::new(value));
+    }
+}
+
+impl HostCx<'_> {
+    /// What this host function's module keeps for the calling process.
+    pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
+        self.state.get()
+    }
+}
+
+/// A wrong use of a [`Linker`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclareError(String);
+
+impl fmt::Display for DeclareError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for DeclareError {}
+
+impl Linker {
+    /// Declares the interfaces of a WIT package, and the functions that its
+    /// worlds import at the root.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not WIT, or uses a package that has not been declared.
+    pub fn declare(&mut self, wit: &str) -> Result<(), DeclareError> {
+        // A failed push can leave the tables half changed.
+        let mut resolve = self.resolve.clone();
+        let package = resolve
+            .push_source("host.wit", wit)
+            .map_err(|error| DeclareError(resolve.render_error(&error)))?;
+        self.resolve = resolve;
+        wit::declare(&self.resolve, package, &mut self.types, &mut self.interfaces)
+            .map_err(DeclareError)
+    }
+
+    /// Binds a closure to a declared function. `interface` is
+    /// `namespace:package/interface`, with or without version, or empty for the
+    /// root; `function` is spelled as in a component's imports
+    /// (`[method]stream.read`). The arguments have the declared types; the
+    /// result is checked.
+    ///
+    /// # Errors
+    ///
+    /// If no such function has been declared.
+    pub fn func(
+        &mut self,
+        interface: &str,
+        function: &str,
+        body: impl Fn(&mut HostCx<'_>, Vec<Value>) -> Result<Answer, Trap> + Send + Sync + 'static,
+    ) -> Result<(), DeclareError> {
+        self.bind(interface, function, Body::Closure(Arc::new(body)))
+    }
+
+    /// Makes a declared function one that is answered from outside: a call
+    /// suspends the process with a [`Command::Call`].
+    ///
+    /// # Errors
+    ///
+    /// If no such function has been declared.
+    pub fn suspending(&mut self, interface: &str, function: &str) -> Result<(), DeclareError> {
+        let body =
+            Body::Suspending { interface: interface.to_owned(), function: function.to_owned() };
+        self.bind(interface, function, body)
+    }
+
+    /// Sets what happens when the last handle to a host resource is dropped;
+    /// the closure is given its `rep`.
+    ///
+    /// # Errors
+    ///
+    /// If no such resource has been declared.
+    pub fn resource_dtor(
+        &mut self,
+        interface: &str,
+        resource: &str,
+        dtor: impl Fn(&mut HostCx<'_>, u32) -> Result<(), Trap> + Send + Sync + 'static,
+    ) -> Result<(), DeclareError> {
+        let id = self
+            .interface_mut(interface)?
+            .resources
+            .get(resource)
+            .copied()
+            .ok_or_else(|| DeclareError(format!("`{interface}` has no resource `{resource}`")))?;
+        self.dtors.insert(id, HostDtor(Arc::new(dtor)));
+        Ok(())
+    }
+
+    /// The declared resource, for making values of it.
+    pub fn resource(&self, interface: &str, resource: &str) -> Option<ResourceId> {
+        self.interface(interface)?.resources.get(resource).copied()
+    }
+
+    /// Whether a component's import of this name would be met.
+    pub fn provides(&self, import: &str) -> bool {
+        self.interface(import).is_some() || self.root_func(import).is_some()
+    }
+
+    fn bind(&mut self, interface: &str, function: &str, body: Body) -> Result<(), DeclareError> {
+        let found = self.interface_mut(interface)?;
+        match found.funcs.get_mut(function) {
+            Some(func) => {
+                Arc::make_mut(func).body = Some(body);
+                Ok(())
+            }
+            None => {
+                let mut names: Vec<_> = found.funcs.keys().map(String::as_str).collect();
+                names.sort_unstable();
+                Err(DeclareError(format!(
+                    "`{interface}` declares no function `{function}`; it has: {}",
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+
+    fn interface_mut(&mut self, name: &str) -> Result<&mut Interface, DeclareError> {
+        let (base, version) = split_version(name);
+        self.interfaces
+            .get_mut(base)
+            .and_then(|versions| {
+                versions.iter_mut().find(|i| version.is_none() || i.version == version)
+            })
+            .ok_or_else(|| DeclareError(format!("interface `{name}` has not been declared")))
+    }
+
+    pub(crate) fn root_func(&self, name: &str) -> Option<&Arc<HostFunc>> {
+        self.interfaces.get("")?.first()?.funcs.get(name)
+    }
+
+    /// The interface that meets an import of this name: the version itself if
+    /// it is there, else the newest compatible one.
+    pub(crate) fn interface(&self, name: &str) -> Option<&Interface> {
+        let (base, wanted) = split_version(name);
+        let versions = self.interfaces.get(base).filter(|_| !base.is_empty())?;
+        versions
+            .iter()
+            .filter(|interface| compatible(wanted.as_ref(), interface.version.as_ref()))
+            .max_by_key(|interface| (interface.version == wanted, interface.version.clone()))
+    }
+}
+
+/// `ns:pkg/iface@1.2.3` into the name and the version.
+pub(crate) fn split_version(name: &str) -> (&str, Option<Version>) {
+    match name.split_once('@') {
+        Some((base, version)) => (base, Version::parse(version).ok()),
+        None => (name, None),
+    }
+}
+
+/// Whether an import of version `wanted` may be met by version `found`. The
+/// track of a version is its first number that is not zero.
+pub(crate) fn compatible(wanted: Option<&Version>, found: Option<&Version>) -> bool {
+    match (wanted, found) {
+        (None, _) | (_, None) => true,
+        (Some(a), Some(b)) if a == b => true,
+        (Some(a), Some(b)) if !a.pre.is_empty() || !b.pre.is_empty() => false,
+        (Some(a), Some(b)) if a.major != 0 || b.major != 0 => a.major == b.major,
+        (Some(a), Some(b)) if a.minor != 0 || b.minor != 0 => a.minor == b.minor,
+        (Some(a), Some(b)) => a.patch == b.patch,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_meet_on_one_track() {
+        let meets = |a: &str, b: &str| {
+            compatible(Version::parse(a).ok().as_ref(), Version::parse(b).ok().as_ref())
+        };
+        assert!(meets("0.2.0", "0.2.6"));
+        assert!(meets("0.2.6", "0.2.0"));
+        assert!(!meets("0.2.0", "0.3.0"));
+        assert!(meets("1.0.0", "1.9.1"));
+        assert!(!meets("1.0.0", "2.0.0"));
+        assert!(!meets("0.0.1", "0.0.2"));
+        assert!(!meets("0.3.0-rc-1", "0.3.0"));
+    }
+}

@@ -1,0 +1,38 @@
+//! The Component Model on wasmi.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `decode` | bytes to definitions, validated by wasmparser |
+//! | `module` | core modules, and what becomes of their start functions |
+//! | `typing`, `wit` | component types and WIT declarations to [`Types`](crate::value::Types) |
+//! | `linker` | what the host offers |
+//! | `inline`, `plan` | linking: all that is decided before a process starts |
+//! | `abi` | lifting and lowering |
+//! | `handles`, `state`, `limits` | what a process owns |
+//! | `trampoline`, `machine` | what runs it |
+
+mod abi;
+mod decode;
+mod engine;
+mod error;
+mod handles;
+mod inline;
+mod limits;
+mod linker;
+mod machine;
+mod module;
+mod plan;
+mod program;
+mod state;
+mod trampoline;
+mod typing;
+mod wit;
+
+pub use self::{
+    engine::{Config, DEFAULT_STACK, Engine, MAX_STACK, MIN_STACK, Validation},
+    error::{LinkError, LoadError, Trap, TrapKind},
+    limits::DEFAULT_MEMORY,
+    linker::{Answer, Continuation, DeclareError, HostCx, HostState, Linker},
+    program::{Component, Function, Program},
+};
+pub(crate) use self::machine::{Machine, Pause};

@@ -1,0 +1,237 @@
+//! A component as its users see it: loaded ([`Component`]), then linked
+//! ([`Program`]).
+
+use std::{fmt, sync::Arc};
+
+use wasmparser::component_types::ComponentEntityType;
+
+use super::{
+    decode::{ComponentDef, Def, decode},
+    engine::{DEFAULT_STACK, Engine},
+    error::{LinkError, LoadError},
+    inline::{Failure, link},
+    linker::Linker,
+    machine::Machine,
+    plan::Plan,
+};
+use crate::value::{FuncType, Type, Types};
+
+/// A decoded and validated component, translated once and shared by all
+/// processes that run it.
+#[derive(Clone, Debug)]
+pub struct Component {
+    engine: Engine,
+    core: wasmi::Engine,
+    def: Arc<ComponentDef>,
+}
+
+impl Component {
+    /// Loads a component from its binary form.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not a valid component. Function bodies are checked here
+    /// or when they are first called, see [`Validation`](super::Validation).
+    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
+        Component::with_stack(engine, bytes, DEFAULT_STACK)
+    }
+
+    /// The same, with a limit for the wasm stack of each call, in bytes. A
+    /// component is translated once for each limit that it is loaded with.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Component::new`].
+    pub fn with_stack(engine: &Engine, bytes: &[u8], stack: usize) -> Result<Component, LoadError> {
+        let core = engine.core(stack);
+        let def = Arc::new(decode(bytes, engine.config().validation, &core)?);
+        Ok(Component { engine: engine.clone(), core, def })
+    }
+
+    /// The engine that the component was loaded with.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// The names of what the component imports, in order: interfaces with their
+    /// versions, and plain names.
+    pub fn imports(&self) -> Vec<String> {
+        let types = self.def.types.as_ref();
+        self.def
+            .defs
+            .iter()
+            .filter_map(|def| match def {
+                Def::Import { name } => types.component_item_for_import(name).map(|i| (name, i)),
+                _ => None,
+            })
+            .filter(|(_, item)| {
+                !matches!(item.ty, ComponentEntityType::Type { .. } | ComponentEntityType::Value(_))
+            })
+            .map(|(name, item)| match item.full_implements() {
+                Some(interface) => interface.into_owned(),
+                None => name.to_string(),
+            })
+            .collect()
+    }
+
+    /// Links the component. Imports that the linker does not meet become stubs
+    /// that trap when they are called.
+    ///
+    /// # Errors
+    ///
+    /// If an import has another type than what the linker has under its name,
+    /// or asks for something that cannot be a stub.
+    pub fn link(&self, linker: &Linker) -> Result<Program, LinkError> {
+        self.link_with(linker, &|_| None)
+    }
+
+    /// Links the component and asks `deny` about each import. An import for
+    /// which it gives a reason becomes a stub that traps with that reason, as in
+    /// "`wasi:cli/exit@0.2.0#exit` was called, but *reason*".
+    ///
+    /// # Errors
+    ///
+    /// As for [`Component::link`].
+    pub fn link_with(
+        &self,
+        linker: &Linker,
+        deny: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Program, LinkError> {
+        match link(&self.core, &self.def, linker, deny) {
+            Ok(plan) => Ok(Program { plan: Arc::new(plan) }),
+            Err(Failure::Import(error)) => Err(error),
+            Err(Failure::Component(error)) => {
+                Err(LinkError { import: "(component)".to_owned(), reason: error.to_string() })
+            }
+        }
+    }
+}
+
+/// A linked component, ready to be started any number of times.
+#[derive(Clone, Debug)]
+pub struct Program {
+    plan: Arc<Plan>,
+}
+
+/// A function that a program exports.
+#[derive(Clone)]
+pub struct Function {
+    plan: Arc<Plan>,
+    index: usize,
+}
+
+impl Program {
+    /// The exported functions, in the order of the component.
+    pub fn functions(&self) -> impl Iterator<Item = Function> + '_ {
+        (0..self.plan.exports.len()).map(|index| Function { plan: self.plan.clone(), index })
+    }
+
+    /// Finds an exported function by `name`, `interface#name`, with or without
+    /// package and version, or `name` alone inside any interface. `run` also
+    /// finds the entry point of `wasi:cli/run`.
+    ///
+    /// # Errors
+    ///
+    /// A text with the candidates, if there is no such function or more than one.
+    pub fn function(&self, name: &str) -> Result<Function, String> {
+        let matching = |test: &dyn Fn(&Function) -> bool| -> Vec<Function> {
+            self.functions().filter(|f| test(f)).collect()
+        };
+        let (interface, bare) = match name.rsplit_once('#') {
+            Some((interface, bare)) => (Some(interface), bare),
+            None => (None, name),
+        };
+        let mut found = matching(&|f| f.interface() == interface && f.name() == bare);
+        if found.is_empty() {
+            found = matching(&|f| {
+                f.name() == bare
+                    && match (interface, f.interface()) {
+                        (Some(wanted), Some(full)) => names_interface(wanted, full),
+                        (Some(_), None) => false,
+                        (None, _) => true,
+                    }
+            });
+        }
+        if found.len() > 1 {
+            return Err(format!("`{name}` is ambiguous: {}", list(found.iter())));
+        }
+        match found.pop() {
+            Some(function) => Ok(function),
+            None => {
+                let all: Vec<_> = self.functions().collect();
+                Err(match all.is_empty() {
+                    true => format!("`{name}` is not exported; the component exports no functions"),
+                    false => format!("`{name}` is not exported; there is {}", list(all.iter())),
+                })
+            }
+        }
+    }
+
+    pub(crate) fn machine(&self, max_memory: u64) -> Machine {
+        Machine::new(self.plan.clone(), max_memory)
+    }
+}
+
+fn list<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
+    functions.map(|f| format!("`{}`", f.full_name())).collect::<Vec<_>>().join(", ")
+}
+
+/// Whether `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
+/// version that is compatible) names the interface `full`.
+fn names_interface(wanted: &str, full: &str) -> bool {
+    use super::linker::{compatible, split_version};
+    let (wanted, wanted_version) = split_version(wanted);
+    let (full, version) = split_version(full);
+    let short = full.rsplit_once('/').map_or(full, |(_, short)| short);
+    (wanted == full || wanted == short) && compatible(wanted_version.as_ref(), version.as_ref())
+}
+
+impl Function {
+    fn export(&self) -> &super::plan::Export {
+        // The index was in range when the value was made, and a plan never changes.
+        &self.plan.exports[self.index]
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index
+    }
+
+    /// The name, without its interface.
+    pub fn name(&self) -> &str {
+        &self.export().name
+    }
+
+    /// The interface that the function is exported in, with its version.
+    pub fn interface(&self) -> Option<&str> {
+        self.export().interface.as_deref()
+    }
+
+    /// `interface#name`, or the name alone.
+    pub fn full_name(&self) -> String {
+        match self.interface() {
+            Some(interface) => format!("{interface}#{}", self.name()),
+            None => self.name().to_owned(),
+        }
+    }
+
+    /// The signature; its types are in [`Function::types`].
+    pub fn ty(&self) -> &FuncType {
+        &self.export().ty
+    }
+
+    /// The types of the whole program.
+    pub fn types(&self) -> &Arc<Types> {
+        &self.plan.types
+    }
+
+    /// The type of the result, with its table.
+    pub fn result(&self) -> Option<Type> {
+        self.ty().result.map(|id| Type::new(self.plan.types.clone(), id))
+    }
+}
+
+impl fmt::Debug for Function {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.full_name(), self.plan.types.display_func(self.ty()))
+    }
+}

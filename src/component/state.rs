@@ -1,0 +1,218 @@
+//! What one process owns besides its core instances.
+
+use std::sync::Arc;
+
+use super::{
+    abi::Handles,
+    engine::BYTES_PER_FUEL,
+    error::Trap,
+    handles::{Handle, HandleTable},
+    limits::Limiter,
+    linker::{Answer, HostState},
+    plan::{CanonOptions, HOST, Plan, ResourceDef},
+};
+use crate::value::ResourceId;
+
+/// The data of a process's wasmi store.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub plan: Arc<Plan>,
+    pub instances: Vec<Instance>,
+    /// The handles that the host holds of resources that components define.
+    pub host_handles: HandleTable,
+    pub cores: Vec<wasmi::Instance>,
+    pub memories: Vec<wasmi::Memory>,
+    pub funcs: Vec<wasmi::Func>,
+    /// Handles that were lowered into calls that have not returned: one number
+    /// for each call on the stack.
+    pub scopes: Vec<u32>,
+    /// Why a host function has suspended the guest.
+    pub request: Option<Request>,
+    pub host: HostState,
+    pub limiter: Limiter,
+    /// Fuel for host work beyond what was left of the slice.
+    pub debt: u64,
+    /// The slots of `context.get` and `context.set`.
+    pub context: [u64; 2],
+}
+
+/// A component instance.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    pub may_enter: bool,
+    pub may_leave: bool,
+    pub handles: HandleTable,
+}
+
+/// Something that a host function cannot do while the guest is on the stack.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// Call a function of another component.
+    Guest { trampoline: u32, args: Vec<u64> },
+    /// Finish a call of a host function: wait, or lower a result that needs memory.
+    Host { trampoline: u32, address: Option<u64>, lends: Lends, answer: Answer },
+    /// Run a destructor.
+    Drop { func: u32, instance: u32, caller: u32, rep: u32 },
+}
+
+/// Handles that a call has lent: table and index.
+pub(crate) type Lends = Vec<(u32, u32)>;
+
+impl State {
+    pub fn new(plan: Arc<Plan>, limiter: Limiter) -> State {
+        let instance =
+            |_| Instance { may_enter: true, may_leave: true, handles: HandleTable::default() };
+        State {
+            instances: plan.parents.iter().map(instance).collect(),
+            plan,
+            host_handles: HandleTable::default(),
+            cores: Vec::new(),
+            memories: Vec::new(),
+            funcs: Vec::new(),
+            scopes: Vec::new(),
+            request: None,
+            host: HostState::default(),
+            limiter,
+            debt: 0,
+            context: [0; 2],
+        }
+    }
+
+    pub fn instance(&mut self, index: u32) -> Result<&mut Instance, Trap> {
+        self.instances.get_mut(index as usize).ok_or_else(|| Trap::internal("unknown instance"))
+    }
+
+    fn table(&mut self, instance: u32) -> Result<&mut HandleTable, Trap> {
+        match instance {
+            HOST => Ok(&mut self.host_handles),
+            other => Ok(&mut self.instance(other)?.handles),
+        }
+    }
+
+    /// Traps while the instance runs `realloc` or a post-return function.
+    pub fn check_leave(&mut self, instance: u32) -> Result<(), Trap> {
+        if self.instance(instance)?.may_leave {
+            return Ok(());
+        }
+        Err(Trap::canonical("cannot leave component instance"))
+    }
+
+    pub fn unlend(&mut self, lends: Lends) {
+        for (instance, index) in lends {
+            if let Ok(table) = self.table(instance) {
+                table.unlend(index);
+            }
+        }
+    }
+}
+
+/// Takes the fuel for host work on `bytes` bytes: what the slice still has, and
+/// the rest as debt.
+pub(crate) fn charge(mut store: impl wasmi::AsContextMut<Data = State>, bytes: u64) {
+    let mut context = store.as_context_mut();
+    let cost = bytes / BYTES_PER_FUEL;
+    if cost == 0 {
+        return;
+    }
+    // Fuel metering is always on, so neither call fails.
+    let have = context.get_fuel().unwrap_or(0);
+    let paid = cost.min(have);
+    if context.set_fuel(have - paid).is_ok() {
+        let state = context.data_mut();
+        state.debt = state.debt.saturating_add(cost - paid);
+    }
+}
+
+/// A store, or a host function's view of it.
+pub(crate) trait Context: wasmi::AsContextMut<Data = State> {
+    fn state(&mut self) -> &mut State;
+}
+
+impl Context for wasmi::Store<State> {
+    fn state(&mut self) -> &mut State {
+        self.data_mut()
+    }
+}
+
+impl Context for wasmi::Caller<'_, State> {
+    fn state(&mut self) -> &mut State {
+        self.data_mut()
+    }
+}
+
+/// The memory that some options name, and the state beside it.
+pub(crate) fn memory_and_state<'a, C: Context>(
+    context: &'a mut C,
+    options: &CanonOptions,
+) -> (&'a mut [u8], &'a mut State) {
+    let state = context.state();
+    let memory = options.memory.and_then(|index| state.memories.get(index as usize).copied());
+    match memory {
+        Some(memory) => memory.data_and_store_mut(context.as_context_mut()),
+        None => (&mut [], context.state()),
+    }
+}
+
+/// The handles of one instance during one call.
+pub(crate) struct GuestHandles<'a> {
+    pub state: &'a mut State,
+    pub instance: u32,
+    /// Values come from, or go to, the host.
+    pub host: bool,
+    pub lends: &'a mut Lends,
+}
+
+impl GuestHandles<'_> {
+    fn guest_defined(&self, ty: ResourceId) -> Result<Option<u32>, Trap> {
+        match self.state.plan.resources.get(ty.0 as usize) {
+            Some(ResourceDef::Guest { instance, .. }) => Ok(Some(*instance)),
+            Some(_) => Ok(None),
+            None => Err(Trap::internal("unknown resource type")),
+        }
+    }
+}
+
+impl Handles for GuestHandles<'_> {
+    fn lift_own(&mut self, ty: ResourceId, index: u32) -> Result<u32, Trap> {
+        let rep = self.state.table(self.instance)?.remove_own(index, ty)?;
+        if self.host && self.guest_defined(ty)?.is_some() {
+            return self.state.host_handles.add(Handle { ty, rep, borrowed: None, lends: 0 });
+        }
+        Ok(rep)
+    }
+
+    fn lift_borrow(&mut self, ty: ResourceId, index: u32) -> Result<u32, Trap> {
+        let handle = self.state.table(self.instance)?.get(index, ty)?;
+        handle.lends = handle.lends.saturating_add(1);
+        let rep = handle.rep;
+        self.lends.push((self.instance, index));
+        Ok(rep)
+    }
+
+    fn lower_own(&mut self, ty: ResourceId, rep: u32) -> Result<u32, Trap> {
+        let rep = match self.host && self.guest_defined(ty)?.is_some() {
+            true => self.state.host_handles.remove_own(rep, ty)?,
+            false => rep,
+        };
+        self.state.table(self.instance)?.add(Handle { ty, rep, borrowed: None, lends: 0 })
+    }
+
+    fn lower_borrow(&mut self, ty: ResourceId, rep: u32) -> Result<u32, Trap> {
+        let defined = self.guest_defined(ty)?;
+        let rep = match self.host && defined.is_some() {
+            true => self.state.host_handles.get(rep, ty)?.rep,
+            false => rep,
+        };
+        // An instance knows its own resources by their representation.
+        if defined == Some(self.instance) {
+            return Ok(rep);
+        }
+        let scope = self.state.scopes.len().checked_sub(1);
+        let scope = scope.ok_or_else(|| Trap::internal("a borrow outside of a call"))?;
+        if let Some(count) = self.state.scopes.get_mut(scope) {
+            *count = count.saturating_add(1);
+        }
+        let borrowed = Some(scope as u32);
+        self.state.table(self.instance)?.add(Handle { ty, rep, borrowed, lends: 0 })
+    }
+}

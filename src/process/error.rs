@@ -1,0 +1,128 @@
+//! Why a process ended, or could not start.
+
+use std::fmt;
+
+use crate::component::{Trap, TrapKind};
+
+/// The kind of an error, as the original system names them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Kind {
+    NotFound,
+    AlreadyExists,
+    Invalid,
+    PermissionDenied,
+    Unavailable,
+    Internal,
+    Canceled,
+    Conflict,
+    Timeout,
+    RateLimited,
+    Unknown,
+}
+
+impl Kind {
+    /// The name in upper case: `NOT_FOUND`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::NotFound => "NOT_FOUND",
+            Kind::AlreadyExists => "ALREADY_EXISTS",
+            Kind::Invalid => "INVALID",
+            Kind::PermissionDenied => "PERMISSION_DENIED",
+            Kind::Unavailable => "UNAVAILABLE",
+            Kind::Internal => "INTERNAL",
+            Kind::Canceled => "CANCELED",
+            Kind::Conflict => "CONFLICT",
+            Kind::Timeout => "TIMEOUT",
+            Kind::RateLimited => "RATE_LIMITED",
+            Kind::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Where an error comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// The guest trapped.
+    Trap(TrapKind),
+    /// Time was up.
+    Timeout,
+    /// Somebody cancelled the process.
+    Cancel,
+    /// The process was used wrongly: an unknown method, arguments of other
+    /// types, a start after its end.
+    Usage,
+}
+
+/// An error of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    kind: Kind,
+    cause: Cause,
+    message: String,
+}
+
+impl Error {
+    /// An error in how a process is used.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
+        Error { kind, cause: Cause::Usage, message: message.into() }
+    }
+
+    pub(super) fn timeout(limit: u64) -> Error {
+        let message = format!("the process ran longer than its limit of {limit} ms");
+        Error { kind: Kind::Timeout, cause: Cause::Timeout, message }
+    }
+
+    pub(super) fn cancelled(reason: &str) -> Error {
+        let message = match reason {
+            "" => "the process was cancelled".to_owned(),
+            reason => format!("the process was cancelled: {reason}"),
+        };
+        Error { kind: Kind::Canceled, cause: Cause::Cancel, message }
+    }
+
+    /// A trap in a call of `method`.
+    pub(super) fn trap(trap: &Trap, method: &str) -> Error {
+        let kind = match trap.kind {
+            TrapKind::Denied => Kind::PermissionDenied,
+            TrapKind::Invalid | TrapKind::Unsupported => Kind::Invalid,
+            _ => Kind::Internal,
+        };
+        let message = format!("`{method}` trapped: {trap}");
+        Error { kind, cause: Cause::Trap(trap.kind), message }
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where the error comes from.
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    /// The message, for people.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Whether trying again may help. A guest that trapped would trap again.
+    pub fn retryable(&self) -> bool {
+        matches!(self.kind, Kind::Unavailable | Kind::Timeout | Kind::RateLimited)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,124 @@
+//! Processes: what a host steps.
+//!
+//! A [`Process`] is started with [`init`](Process::init) and then stepped. A
+//! [`step`](Process::step) is given events and an amount of fuel, does a bounded
+//! amount of work, and says why it stopped and what it wants from outside. It
+//! never blocks, never looks at a clock and never calls out: the same events in
+//! the same order give the same steps, to the last unit of fuel.
+
+mod error;
+mod wasm;
+
+pub use self::{
+    error::{Cause, Error, Kind},
+    wasm::{Limits, WasmProcess},
+};
+use crate::{
+    dispatch::{Command, Completion, Reply, Yield},
+    value::Value,
+};
+
+/// Fuel that a step may burn. One unit is about one simple wasm instruction, or
+/// 64 bytes that are copied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fuel(pub u64);
+
+/// The slice unless something else is configured.
+pub const DEFAULT_SLICE: Fuel = Fuel(100_000);
+
+/// Something that happens to a process.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A command has been answered.
+    Completion(Completion),
+    /// The process is to end: it does, with [`Kind::Canceled`].
+    Cancel {
+        /// Why, for the error message.
+        reason: String,
+    },
+    /// The process has used up its `max_execution_ms`: it ends, with
+    /// [`Kind::Timeout`].
+    Timeout {
+        /// The limit, in milliseconds.
+        limit: u64,
+    },
+}
+
+/// How a process ends: with the value that its method returns, if it returns
+/// one, or with an error. A method that returns a WIT `result` has ended well
+/// even if that is an `err`.
+pub type Outcome = Result<Option<Value>, Error>;
+
+/// Why a step has stopped.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Status {
+    /// The slice is used up; step again.
+    Continue,
+    /// Commands have to be answered first.
+    Blocked,
+    /// A message has to arrive first.
+    Idle,
+    /// The process has ended.
+    Done(Outcome),
+}
+
+/// What a step gives back. Use one value for many steps, to keep its memory.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepOutput {
+    /// Why the step has stopped.
+    pub status: Status,
+    /// Commands for the outside world.
+    pub yields: Vec<Yield>,
+    /// Fuel that the step has used. More than it was given only where a single
+    /// operation costs more than a slice; later steps pay for that.
+    pub fuel_used: u64,
+}
+
+impl Default for StepOutput {
+    fn default() -> StepOutput {
+        StepOutput { status: Status::Continue, yields: Vec::new(), fuel_used: 0 }
+    }
+}
+
+/// Something that can be run in bounded steps.
+pub trait Process: Send {
+    /// Starts a call of `method`. It may be called again once the process is
+    /// done, unless it ended with an error.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such method, the input does not fit it, or the process
+    /// cannot be started.
+    fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error>;
+
+    /// Takes all `events` and does at most one slice of work.
+    fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput);
+
+    /// Releases everything. Nothing runs afterwards.
+    fn close(&mut self);
+}
+
+/// Steps a process to its end and answers its commands with `answer`, on the
+/// spot. For tests, tools and embedders without concurrency.
+pub fn run(
+    process: &mut dyn Process,
+    slice: Fuel,
+    mut answer: impl FnMut(Command) -> Reply,
+) -> Outcome {
+    let (mut events, mut out) = (Vec::new(), StepOutput::default());
+    loop {
+        process.step(&mut events, slice, &mut out);
+        for Yield { tag, command } in out.yields.drain(..) {
+            let reply = answer(command);
+            events.push(Event::Completion(Completion { tag, reply }));
+        }
+        match std::mem::replace(&mut out.status, Status::Continue) {
+            Status::Done(outcome) => return outcome,
+            Status::Blocked | Status::Idle if events.is_empty() => {
+                return Err(Error::new(Kind::Internal, "the process waits for nothing"));
+            }
+            Status::Continue | Status::Blocked | Status::Idle => {}
+        }
+    }
+}
