@@ -33,12 +33,17 @@ pub fn example(ty: &Type) -> String {
 }
 
 pub(super) fn example_of(types: &Types, id: TypeId) -> String {
-    limited(|out| write_example(types, id, out))
+    limited(ROOM, |out| write_example(types, id, out))
 }
 
 /// A type in WIT syntax, cut when it is very long.
 pub(super) fn brief(types: &Types, id: TypeId) -> String {
-    limited(|out| write!(out, "{}", types.display(id)))
+    shortened(ROOM, &types.display(id))
+}
+
+/// Anything, cut after so many bytes.
+pub(super) fn shortened(room: usize, shown: &dyn fmt::Display) -> String {
+    limited(room, |out| write!(out, "{shown}"))
 }
 
 /// A case or enum label as WAVE text: a keyword is escaped.
@@ -47,28 +52,30 @@ pub(super) fn escaped(label: &str) -> impl fmt::Display + '_ {
     fmt::from_fn(move |f| write!(f, "{mark}{label}"))
 }
 
-fn limited(write: impl FnOnce(&mut Limited) -> fmt::Result) -> String {
-    let mut out = Limited { text: String::new() };
+fn limited(room: usize, write: impl FnOnce(&mut Limited) -> fmt::Result) -> String {
+    let mut out = Limited { text: String::new(), room };
     if write(&mut out).is_err() {
         out.text.push('…');
     }
     out.text
 }
 
-/// Text that takes [`ROOM`] bytes and then refuses, which ends the writing.
+/// Text that takes so many bytes and then refuses, which ends the writing.
 struct Limited {
     text: String,
+    room: usize,
 }
 
 impl Write for Limited {
     fn write_str(&mut self, part: &str) -> fmt::Result {
-        let room = ROOM.saturating_sub(self.text.len());
-        if part.len() <= room {
+        if let Some(room) = self.room.checked_sub(part.len()) {
+            self.room = room;
             self.text.push_str(part);
             return Ok(());
         }
-        let cut = part.floor_char_boundary(room);
+        let cut = part.floor_char_boundary(self.room);
         self.text.push_str(part.get(..cut).unwrap_or_default());
+        self.room = 0;
         Err(fmt::Error)
     }
 }

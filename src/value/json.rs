@@ -416,7 +416,9 @@ impl Reader<'_> {
             ($case:ident, $ty:ident, $name:literal) => {
                 match json.as_number().map(whole) {
                     None => Err(self.error(id, json, None)),
-                    Some(None) => Err(self.wrong(id, json, "not a whole number")),
+                    Some(None) => {
+                        Err(self.wrong(id, json, "not a whole number, or not an exact one"))
+                    }
                     Some(Some(number)) => $ty::try_from(number).map(Value::$case).map_err(|_| {
                         let range = format!("{} goes from {} to {}", $name, $ty::MIN, $ty::MAX);
                         self.wrong(id, json, range)

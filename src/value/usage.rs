@@ -18,7 +18,7 @@ use std::{
 
 use super::{
     FormatError, FuncType, ParseError, Type, TypeDef, TypeId, Types, Value,
-    example::{brief, example_of},
+    example::{brief, example_of, shortened},
     wave,
 };
 
@@ -49,35 +49,43 @@ use super::{
 /// ```
 pub fn usage(name: &str, types: &Types, func: &FuncType) -> String {
     let required = required(types, func);
-    let mut out = format!("Usage: {name}");
-    let rows = func.params.iter().enumerate().map(|(i, param)| {
-        let word = format!("<{}>", param.name);
-        let optional = i >= required;
-        let shown = if optional { format!("[{word}]") } else { word.clone() };
-        out.push(' ');
-        out.push_str(&shown);
-        (word, brief(types, param.ty), example_word(types, param.ty), optional)
+    let rows = func.params.iter().enumerate().map(|(i, param)| Row {
+        word: format!("<{}>", param.name),
+        ty: brief(types, param.ty),
+        example: example_word(types, param.ty),
+        optional: i >= required,
     });
-    let rows: Vec<_> = rows.collect();
-    let width = |width: &dyn Fn(&(String, String, String, bool)) -> usize| {
-        // A very long type does not push the examples of all others away.
-        rows.iter().map(width).filter(|width| *width <= 40).max().unwrap_or(0)
-    };
-    let names = width(&|row| row.0.chars().count());
-    let spelled = width(&|row| row.1.chars().count());
-    out.push('\n');
-    if !rows.is_empty() {
-        out.push('\n');
+    let rows: Vec<Row> = rows.collect();
+
+    let mut out = format!("Usage: {name}");
+    for Row { word, optional, .. } in &rows {
+        let _ = if *optional { write!(out, " [{word}]") } else { write!(out, " {word}") };
     }
-    for (word, ty, example, optional) in &rows {
+    out.push_str(if rows.is_empty() { "\n" } else { "\n\n" });
+    let words = width(rows.iter().map(|row| &*row.word));
+    let types_width = width(rows.iter().map(|row| &*row.ty));
+    for Row { word, ty, example, optional } in &rows {
         let omit = if *optional { "; may be left out" } else { "" };
-        let _ = writeln!(out, "  {word:names$}  {ty:spelled$}  for example {example}{omit}");
+        let _ = writeln!(out, "  {word:words$}  {ty:types_width$}  for example {example}{omit}");
     }
     let _ = match func.result {
         Some(ty) => writeln!(out, "\nResult: {}", brief(types, ty)),
         None => writeln!(out, "\nNo result."),
     };
     out
+}
+
+/// A parameter's line in the help text.
+struct Row {
+    word: String,
+    ty: String,
+    example: String,
+    optional: bool,
+}
+
+/// The width of a column. A very long text does not push all others away.
+fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
+    texts.map(|text| text.chars().count()).filter(|width| *width <= 40).max().unwrap_or(0)
 }
 
 /// One argument: a `string` is the word as it is, anything else is WAVE.
@@ -134,7 +142,7 @@ pub fn parse_arguments(
             least: required,
             most: func.params.len(),
             missing: func.params.get(words.len()).map(|param| param.name.to_string()),
-            signature: types.display_func(func).to_string(),
+            signature: shortened(1000, &types.display_func(func)),
             example: example_words(types, func, required),
         });
     }
@@ -147,7 +155,7 @@ pub fn parse_arguments(
             name: param.name.to_string(),
             ty: brief(types, param.ty),
             example: example_word(types, param.ty),
-            error,
+            error: Box::new(error),
         })
     });
     arguments.collect()
@@ -184,7 +192,7 @@ pub enum ArgumentError {
         most: usize,
         /// The name of the first parameter that no word is left for.
         missing: Option<String>,
-        /// The signature in WIT syntax.
+        /// The signature in WIT syntax, shortened when very long.
         signature: String,
         /// Right arguments, as typed.
         example: String,
@@ -200,7 +208,7 @@ pub enum ArgumentError {
         /// A right word, as typed.
         example: String,
         /// Where in the word, and why.
-        error: ParseError,
+        error: Box<ParseError>,
     },
 }
 
@@ -227,7 +235,8 @@ impl fmt::Display for ArgumentError {
             }
             ArgumentError::Value { position, name, ty, example, error } => {
                 write!(f, "argument {position}, <{name}>: {error}")?;
-                if *ty != error.expected {
+                // The error shows the place alone, and as WAVE: a shell wants quotes.
+                if *ty != error.expected || *example != error.example {
                     write!(f, "\n  <{name}> is a {ty}\n  for example: {example}")?;
                 }
                 Ok(())

@@ -84,7 +84,7 @@ pub fn format(ty: &Type, value: &Value) -> Result<String, FormatError> {
     })
 }
 
-/// The value as text, for messages and logs: [`format`], or what is wrong in
+/// The value as text, for messages and logs: [`format()`], or what is wrong in
 /// angle brackets.
 ///
 /// ```

@@ -238,35 +238,48 @@ fn every_example_is_right() {
     });
 }
 
+/// Parts of WAVE, and of no WAVE.
+const PIECES: &[&str] = &[
+    "{",
+    "}",
+    "[",
+    "]",
+    "(",
+    ")",
+    ":",
+    ",",
+    "\"",
+    "'",
+    "\\",
+    "%",
+    "//",
+    "\n",
+    "-",
+    "1e999",
+    "none",
+    "some",
+    "\"\"\"",
+    "\\u{d800}",
+    "é",
+    "\0",
+    "0",
+    "a",
+];
+
+#[test]
+fn no_heap_of_tokens_panics() {
+    for_each_seed(20_000, |_, random, ty| {
+        let count = random.below(8);
+        let text: String = (0..count).map(|_| PIECES[random.below(PIECES.len())]).collect();
+        if let Ok(value) = wave::parse(ty, &text) {
+            assert_eq!(check(ty, &value), Ok(()), "{text}");
+        }
+    });
+}
+
 /// Damaged texts, and values of other types, are errors or values, never panics.
 #[test]
 fn whatever_comes_in_nothing_panics() {
-    const PIECES: [&str; 24] = [
-        "{",
-        "}",
-        "[",
-        "]",
-        "(",
-        ")",
-        ":",
-        ",",
-        "\"",
-        "'",
-        "\\",
-        "%",
-        "//",
-        "\n",
-        "-",
-        "1e999",
-        "none",
-        "some",
-        "\"\"\"",
-        "\\u{d800}",
-        "é",
-        "\0",
-        "0",
-        "a",
-    ];
     for_each_seed(3000, |_, random, ty| {
         let value = any_value(random, ty.types(), ty.id());
         let mut chars: Vec<char> = wave::format(ty, &value).unwrap().chars().collect();

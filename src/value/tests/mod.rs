@@ -3,6 +3,7 @@
 
 mod check;
 mod generate;
+mod hostile;
 mod json;
 mod usage;
 mod wave;
