@@ -17,12 +17,24 @@
 //! # let _: &List = list;
 //! ```
 
+pub mod check;
+mod example;
+pub mod json;
 mod list;
+mod path;
 mod types;
+pub mod usage;
+pub mod wave;
+
+#[cfg(test)]
+mod tests;
 
 pub use self::{
+    check::{Mismatch, check},
     list::{List, Scalar},
+    path::Path,
     types::{Case, Field, FuncType, ResourceId, Type, TypeDef, TypeId, Types},
+    wave::{FormatError, ParseError},
 };
 
 /// One component value. See the [module documentation](self) for the form.

@@ -93,12 +93,21 @@ pub struct FuncType {
 #[derive(Clone, Debug, Default)]
 pub struct Types {
     defs: Vec<TypeDef>,
+    /// The nesting depth of each type, by [`TypeId`].
+    depths: Vec<u32>,
     interned: HashMap<TypeDef, TypeId>,
     /// Names of resource types, by [`ResourceId`]; used in messages.
     resources: Vec<Box<str>>,
 }
 
 impl Types {
+    /// The deepest nesting that readable forms, checks and messages follow. Code
+    /// that decodes types from outside refuses a deeper one, so that every
+    /// recursion over a type, or over a value along its type, has a known end.
+    ///
+    /// WAVE text allows the same depth.
+    pub const MAX_DEPTH: u32 = 100;
+
     /// The id of `def`, which is added if it is new.
     pub fn intern(&mut self, def: TypeDef) -> TypeId {
         if let Some(id) = self.interned.get(&def) {
@@ -106,6 +115,7 @@ impl Types {
         }
         // A table of 2^32 types would need more memory than any input that we accept.
         let id = TypeId(u32::try_from(self.defs.len()).unwrap_or(u32::MAX));
+        self.depths.push(self.depth_of(&def));
         self.defs.push(def.clone());
         self.interned.insert(def, id);
         id
@@ -118,6 +128,28 @@ impl Types {
     /// If `id` comes from another, larger table.
     pub fn get(&self, id: TypeId) -> &TypeDef {
         &self.defs[id.index()]
+    }
+
+    /// How deep `id` is nested: 1 for a number, 2 for a list of numbers.
+    pub fn depth(&self, id: TypeId) -> u32 {
+        self.depths.get(id.index()).copied().unwrap_or(u32::MAX)
+    }
+
+    fn depth_of(&self, def: &TypeDef) -> u32 {
+        let deepest = |ids: &mut dyn Iterator<Item = TypeId>| {
+            ids.map(|id| self.depth(id)).max().unwrap_or(0).saturating_add(1)
+        };
+        match def {
+            TypeDef::List(ty) | TypeDef::FixedList(ty, _) | TypeDef::Option(ty) => {
+                deepest(&mut [*ty].into_iter())
+            }
+            TypeDef::Map(key, value) => deepest(&mut [*key, *value].into_iter()),
+            TypeDef::Record(fields) => deepest(&mut fields.iter().map(|field| field.ty)),
+            TypeDef::Tuple(types) => deepest(&mut types.iter().copied()),
+            TypeDef::Variant(cases) => deepest(&mut cases.iter().filter_map(|case| case.ty)),
+            TypeDef::Result { ok, err } => deepest(&mut ok.iter().chain(err).copied()),
+            _ => 1,
+        }
     }
 
     /// The number of types. Children come before the types that use them.
@@ -161,6 +193,10 @@ impl Types {
         b: TypeId,
         resource: &mut dyn FnMut(ResourceId, ResourceId) -> bool,
     ) -> bool {
+        // Equal structures are equally deep.
+        if self.depth(a) != other.depth(b) {
+            return false;
+        }
         let mut opt = |a: Option<TypeId>, b: Option<TypeId>| match (a, b) {
             (Some(a), Some(b)) => self.same(a, other, b, resource),
             (None, None) => true,
@@ -201,7 +237,8 @@ impl Types {
     }
 
     /// `id` in WIT syntax. A type without a name in WIT (a record in the middle
-    /// of a signature) is spelled out: `record { x: u32 }`.
+    /// of a signature) is spelled out: `record { x: u32 }`. Whatever is nested
+    /// more than [`Types::MAX_DEPTH`] deep is written `...`.
     pub fn display(&self, id: TypeId) -> impl fmt::Display + '_ {
         fmt::from_fn(move |f| self.write(f, id))
     }
@@ -226,6 +263,9 @@ impl Types {
         let list = |f: &mut fmt::Formatter<'_>, word: &str, labels: &[Box<str>]| {
             write!(f, "{word} {{ {} }}", labels.join(", "))
         };
+        if self.depth(id) > Types::MAX_DEPTH {
+            return f.write_str("...");
+        }
         match self.get(id) {
             TypeDef::Bool => f.write_str("bool"),
             TypeDef::S8 => f.write_str("s8"),
@@ -339,5 +379,17 @@ mod tests {
         let b = types.intern(TypeDef::List(u8_));
         assert_eq!(a, b);
         assert_eq!(types.display(a).to_string(), "list<u8>");
+        assert_eq!((types.depth(u8_), types.depth(a)), (1, 2));
+    }
+
+    #[test]
+    fn a_type_nested_without_end_can_still_be_shown() {
+        let mut types = Types::default();
+        let mut ty = types.intern(TypeDef::U8);
+        for _ in 0..100_000 {
+            ty = types.intern(TypeDef::Option(ty));
+        }
+        assert_eq!(types.depth(ty), 100_001);
+        assert_eq!(types.display(ty).to_string(), "...");
     }
 }
