@@ -533,14 +533,9 @@ impl Linking<'_> {
                 Item::Component(at(&frame.scope.components.borrow(), index)?.clone())
             }
             ComponentExternalKind::Func => Item::Func(*at(&frame.funcs, index)?),
-            ComponentExternalKind::Instance => {
-                Item::Instance(at(&frame.instances, index)?.clone())
-            }
+            ComponentExternalKind::Instance => Item::Instance(at(&frame.instances, index)?.clone()),
             ComponentExternalKind::Type => Item::Type(
-                frame
-                    .def
-                    .resource_at(index)
-                    .and_then(|id| frame.env.resources.get(&id).copied()),
+                frame.def.resource_at(index).and_then(|id| frame.env.resources.get(&id).copied()),
             ),
             ComponentExternalKind::Value => {
                 return Err(LoadError::new("component values are not supported"));
@@ -640,13 +635,18 @@ impl Linking<'_> {
         Ok((next(&self.plan.options) - 1, post_return, is_async))
     }
 
-    fn signature(&mut self, ty: &FuncType, wide: bool) -> (Signature, Vec<CoreType>, Vec<CoreType>) {
+    fn signature(
+        &mut self,
+        ty: &FuncType,
+        wide: bool,
+    ) -> (Signature, Vec<CoreType>, Vec<CoreType>) {
         self.layouts.update(&self.types);
         let pointer = if wide { CoreType::I64 } else { CoreType::I32 };
         let params: Box<[TypeId]> = ty.params.iter().map(|param| param.ty).collect();
         let flat_params = self.layouts.tuple(&params, wide).flat;
         let spill_params = flat_params.as_ref().is_none_or(|flat| flat.len() > MAX_FLAT_PARAMS);
-        let mut core_params = if spill_params { vec![pointer] } else { flat_params.unwrap_or_default().into() };
+        let mut core_params =
+            if spill_params { vec![pointer] } else { flat_params.unwrap_or_default().into() };
         let mut core_results = Vec::new();
         let (mut spill_result, mut result_has_pointers) = (false, false);
         if let Some(result) = ty.result {
@@ -661,8 +661,13 @@ impl Linking<'_> {
             // As `canon lower` has it: the caller passes the address.
             core_params.push(pointer);
         }
-        let signature =
-            Signature { params, result: ty.result, spill_params, spill_result, result_has_pointers };
+        let signature = Signature {
+            params,
+            result: ty.result,
+            spill_params,
+            spill_result,
+            result_has_pointers,
+        };
         (signature, core_params, core_results)
     }
 
@@ -711,7 +716,9 @@ impl Linking<'_> {
                     return Ok(self.unsupported(frame, "an asynchronous import", core)?);
                 }
                 let kind = match *at(&frame.funcs, *func_index)? {
-                    FuncItem::Lifted(lifted) => TrampolineKind::Guest { lifted, signature, options },
+                    FuncItem::Lifted(lifted) => {
+                        TrampolineKind::Guest { lifted, signature, options }
+                    }
                     FuncItem::Host(host) => TrampolineKind::Host { host, signature, options },
                 };
                 (kind, params, results)

@@ -79,10 +79,7 @@ impl ResourceLimiter for Limiter {
         Ok(())
     }
 
-    fn table_grow_failed(
-        &mut self,
-        error: &TableError,
-    ) -> Result<(), LimiterError> {
+    fn table_grow_failed(&mut self, error: &TableError) -> Result<(), LimiterError> {
         self.undo();
         self.table_grow_out_of_fuel |= matches!(error, TableError::OutOfFuel { .. });
         Ok(())

@@ -449,9 +449,7 @@ impl Machine {
         let entered = self.enter(caller_instance, option.instance)?;
         let source = match &caller {
             Caller::Host => Encoding::Utf8,
-            Caller::Guest { trampoline: index, .. } => {
-                guest_side(&plan, *index)?.1.encoding
-            }
+            Caller::Guest { trampoline: index, .. } => guest_side(&plan, *index)?.1.encoding,
         };
         let signature = &lifted.signature;
         if args.len() != signature.params.len() {
@@ -504,14 +502,8 @@ impl Machine {
         match &mut call.phase {
             Phase::Lower(lower) => {
                 let option = options(&plan, option)?;
-                let more = run_lower(
-                    &mut self.store,
-                    &plan,
-                    option,
-                    lower,
-                    from_host,
-                    &mut call.lends,
-                )?;
+                let more =
+                    run_lower(&mut self.store, &plan, option, lower, from_host, &mut call.lends)?;
                 if let Some(realloc) = more {
                     self.stack.push(Activity::Call(call));
                     return self.realloc(option, realloc);

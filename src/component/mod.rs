@@ -28,6 +28,7 @@ mod trampoline;
 mod typing;
 mod wit;
 
+pub(crate) use self::machine::{Machine, Pause};
 pub use self::{
     engine::{Config, DEFAULT_STACK, Engine, MAX_STACK, MIN_STACK, Validation},
     error::{LinkError, LoadError, Trap, TrapKind},
@@ -35,4 +36,3 @@ pub use self::{
     linker::{Answer, Continuation, DeclareError, HostCx, HostState, Linker},
     program::{Component, Function, Program},
 };
-pub(crate) use self::machine::{Machine, Pause};

@@ -47,8 +47,9 @@ impl CoreModule {
                 (rewritten.as_slice(), Some(name))
             }
         };
-        let module = wasmi::Module::new(engine, bytes)
-            .map_err(|error| LoadError::new(format!("core module at offset {offset:#x}: {error}")))?;
+        let module = wasmi::Module::new(engine, bytes).map_err(|error| {
+            LoadError::new(format!("core module at offset {offset:#x}: {error}"))
+        })?;
         let imports =
             module.imports().map(|import| (import.module().into(), import.name().into())).collect();
         Ok(CoreModule { module, start: start.map(Into::into), imports })

@@ -210,15 +210,8 @@ impl HostCall<'_> {
         let args = collect(params, &mut buffer);
         let (args, address) = split_address(args, self.signature);
         let mut lends = Lends::new();
-        let values = lift_params(
-            caller,
-            self.plan,
-            self.options,
-            self.signature,
-            args,
-            true,
-            &mut lends,
-        )?;
+        let values =
+            lift_params(caller, self.plan, self.options, self.signature, args, true, &mut lends)?;
         match call_host(&mut caller.data_mut().host, host, values)? {
             Answer::Now(value) if !self.signature.result_has_pointers => {
                 let mut lower = lower_result(
@@ -231,7 +224,8 @@ impl HostCall<'_> {
                     Encoding::Utf8,
                     &mut lends,
                 )?;
-                let more = run_lower(caller, self.plan, self.options, &mut lower, true, &mut lends)?;
+                let more =
+                    run_lower(caller, self.plan, self.options, &mut lower, true, &mut lends)?;
                 if more.is_some() {
                     return Err(Trap::internal("a plain result asked for memory"));
                 }
@@ -301,16 +295,7 @@ pub(crate) fn lift_params<C: Context>(
     host: bool,
     lends: &mut Lends,
 ) -> Result<Vec<Value>, Trap> {
-    lift(
-        context,
-        plan,
-        options,
-        &signature.params,
-        signature.spill_params,
-        args,
-        host,
-        lends,
-    )
+    lift(context, plan, options, &signature.params, signature.spill_params, args, host, lends)
 }
 
 /// Lifts values out of a guest, and charges for it.

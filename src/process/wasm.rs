@@ -65,6 +65,26 @@ impl WasmProcess {
         }
     }
 
+    /// Starts the process without a call: its first steps make the instances and
+    /// run their start functions, then it is [`Status::Idle`]. Not needed before
+    /// [`init`](Process::init), which does the same by itself.
+    ///
+    /// # Errors
+    ///
+    /// If the process has been started already.
+    pub fn instantiate(&mut self) -> Result<(), Error> {
+        match &self.state {
+            State::New => {
+                let machine = self.program.machine(self.limits.max_memory);
+                self.method = "instantiation".to_owned();
+                self.state = State::Live(Box::new(machine));
+                Ok(())
+            }
+            State::Live(_) => Err(Error::new(Kind::Conflict, "the process has been started")),
+            State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
+        }
+    }
+
     /// Fuel used since the start. It does not depend on how the steps were cut.
     pub fn fuel_used(&self) -> u64 {
         self.used

@@ -401,7 +401,8 @@ pub(super) fn unsupported(name: &str) -> Trap {
 }
 
 fn char_of(bits: u32) -> Result<char, Trap> {
-    char::from_u32(bits).ok_or_else(|| Trap::canonical(format!("invalid `char` bit pattern: {bits:#x}")))
+    char::from_u32(bits)
+        .ok_or_else(|| Trap::canonical(format!("invalid `char` bit pattern: {bits:#x}")))
 }
 
 /// There is one NaN: anything else would differ from CPU to CPU.

@@ -46,10 +46,22 @@ enum Place {
 }
 
 enum Task {
-    Value { value: Value, ty: TypeId, place: Place },
+    Value {
+        value: Value,
+        ty: TypeId,
+        place: Place,
+    },
     /// The rest of a list's elements; the next goes to `at`.
-    Elements { rest: std::vec::IntoIter<Value>, ty: TypeId, at: u32 },
-    Entries { rest: std::vec::IntoIter<(Value, Value)>, ty: (TypeId, TypeId), at: u32 },
+    Elements {
+        rest: std::vec::IntoIter<Value>,
+        ty: TypeId,
+        at: u32,
+    },
+    Entries {
+        rest: std::vec::IntoIter<(Value, Value)>,
+        ty: (TypeId, TypeId),
+        at: u32,
+    },
     /// Fills the core values up to the width of a variant.
     Pad(usize),
 }
@@ -356,7 +368,9 @@ impl Lower {
             }
             (TypeDef::Bool, Value::Bool(v)) => self.int(place, u64::from(v), 1, target)?,
             (TypeDef::Char, Value::Char(v)) => self.int(place, u64::from(v), 4, target)?,
-            (TypeDef::S8, Value::S8(v)) => self.int(place, u64::from(v as i32 as u32), 1, target)?,
+            (TypeDef::S8, Value::S8(v)) => {
+                self.int(place, u64::from(v as i32 as u32), 1, target)?
+            }
             (TypeDef::U8, Value::U8(v)) => self.int(place, u64::from(v), 1, target)?,
             (TypeDef::S16, Value::S16(v)) => {
                 self.int(place, u64::from(v as i32 as u32), 2, target)?;
