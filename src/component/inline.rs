@@ -185,6 +185,8 @@ impl Linking<'_> {
             // `(implements "…")` gives the interface of an import that has a plain name.
             let interface = item.full_implements().map(|name| name.into_owned());
             let item = self.import(&mut frame, interface.as_deref().unwrap_or(name), ty)?;
+            // Later imports may speak of a resource type that this one brings.
+            bind(&mut frame, ty, &item);
             args.insert(name.clone(), item);
         }
         let exports = self.run(&mut frame, &args)?;
@@ -734,13 +736,19 @@ impl Linking<'_> {
             }
             CanonicalFunction::ContextGet { ty, slot } => {
                 let wide = *ty == wasmparser::ValType::I64;
-                let kind = TrampolineKind::ContextGet { slot: *slot, wide };
+                let kind = TrampolineKind::ContextGet { slot: *slot };
                 (kind, vec![], vec![if wide { I64 } else { I32 }])
             }
             CanonicalFunction::ContextSet { ty, slot } => {
                 let wide = *ty == wasmparser::ValType::I64;
                 let kind = TrampolineKind::ContextSet { slot: *slot };
                 (kind, vec![if wide { I64 } else { I32 }], vec![])
+            }
+            CanonicalFunction::BackpressureInc => {
+                (TrampolineKind::Backpressure { more: true }, vec![], vec![])
+            }
+            CanonicalFunction::BackpressureDec => {
+                (TrampolineKind::Backpressure { more: false }, vec![], vec![])
             }
             _ => {
                 let core = parsed.as_ref().core_function_at(next(&frame.core_funcs));

@@ -83,10 +83,13 @@ pub(crate) enum TrampolineKind {
     /// `context.get` and `context.set`.
     ContextGet {
         slot: u32,
-        wide: bool,
     },
     ContextSet {
         slot: u32,
+    },
+    /// `backpressure.inc` and `backpressure.dec`.
+    Backpressure {
+        more: bool,
     },
     /// A built-in of the asynchronous ABI.
     Unsupported(&'static str),

@@ -41,6 +41,9 @@ pub(crate) struct State {
 pub(crate) struct Instance {
     pub may_enter: bool,
     pub may_leave: bool,
+    /// Calls of `backpressure.inc` without a `backpressure.dec`. It holds back
+    /// asynchronous calls only, of which there are none, so it is just counted.
+    pub backpressure: u16,
     pub handles: HandleTable,
 }
 
@@ -60,8 +63,12 @@ pub(crate) type Lends = Vec<(u32, u32)>;
 
 impl State {
     pub fn new(plan: Arc<Plan>, limiter: Limiter) -> State {
-        let instance =
-            |_| Instance { may_enter: true, may_leave: true, handles: HandleTable::default() };
+        let instance = |_| Instance {
+            may_enter: true,
+            may_leave: true,
+            backpressure: 0,
+            handles: HandleTable::default(),
+        };
         State {
             instances: plan.parents.iter().map(instance).collect(),
             plan,
@@ -95,6 +102,16 @@ impl State {
             return Ok(());
         }
         Err(Trap::canonical("cannot leave component instance"))
+    }
+
+    /// Traps if a call from `caller` to `callee` would enter an instance again.
+    pub fn check_enter(&mut self, plan: &Plan, caller: u32, callee: u32) -> Result<(), Trap> {
+        for index in plan.entering(caller, callee) {
+            if !self.instance(index)?.may_enter {
+                return Err(Trap::canonical("cannot enter component instance"));
+            }
+        }
+        Ok(())
     }
 
     pub fn unlend(&mut self, lends: Lends) {

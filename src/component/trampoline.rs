@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use wasmi::{AsContextMut, Caller, Func, Val};
+use wasmi::{Caller, Func, Val};
 
 use super::{
     abi::{
@@ -154,10 +154,21 @@ fn call(
             }
             Ok(true)
         }
-        TrampolineKind::Unsupported(what) => Err(Trap::new(
-            TrapKind::Unsupported,
-            format!("{what} was called; the asynchronous ABI is not supported"),
-        )),
+        TrampolineKind::Backpressure { more } => {
+            let count = &mut state.instance(trampoline.instance)?.backpressure;
+            let changed = if *more { count.checked_add(1) } else { count.checked_sub(1) };
+            *count = changed.ok_or_else(|| {
+                Trap::canonical("the backpressure counter went beyond its limits")
+            })?;
+            Ok(true)
+        }
+        TrampolineKind::Unsupported(what) => {
+            state.check_leave(trampoline.instance)?;
+            Err(Trap::new(
+                TrapKind::Unsupported,
+                format!("{what} was called; the asynchronous ABI is not supported"),
+            ))
+        }
     }
 }
 
@@ -181,6 +192,11 @@ fn drop_handle(
             let (func, owner) = (*func, *owner);
             state.request = Some(Request::Drop { func, instance: owner, caller: instance, rep });
             Ok(false)
+        }
+        Some(ResourceDef::Guest { instance: owner, dtor: None }) => {
+            // Without a destructor too, dropping counts as a call.
+            state.check_enter(plan, instance, *owner)?;
+            Ok(true)
         }
         Some(ResourceDef::Host(Some(dtor))) => {
             (dtor.0)(&mut HostCx { state: &mut state.host }, handle.rep)?;
