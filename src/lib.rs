@@ -1,4 +1,5 @@
 //! Runs WebAssembly modules as processes on a pure interpreter.
 #![warn(missing_docs)]
 
+pub mod adapter;
 pub mod value;
