@@ -15,6 +15,12 @@ pub(super) const MAX_FLAT_PARAMS: usize = 16;
 const MAX_FLAT_RESULTS: usize = 1;
 /// Types may nest this deep.
 const DEEPEST: usize = 64;
+/// Types may consist of this many others. Beyond about ten times as many, the
+/// component would not be valid.
+const MOST_NODES: u64 = 100_000;
+/// Values may take about this many bytes in memory, without what their strings
+/// and lists point to.
+const MOST_BYTES: u64 = 1 << 26;
 
 /// The core signature of a function and the canonical options it needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +40,37 @@ struct Flat {
     /// Whether strings or lists occur.
     pointers: bool,
     depth: usize,
+    /// How many types this one consists of, counting each use.
+    nodes: u64,
+    /// About how many bytes a value takes in memory.
+    bytes: u64,
+}
+
+impl Flat {
+    fn one(ty: ValType) -> Self {
+        Self { types: Some(vec![ty]), nodes: 1, bytes: 8, ..Self::default() }
+    }
+
+    fn empty() -> Self {
+        Self { types: Some(Vec::new()), nodes: 1, ..Self::default() }
+    }
+
+    /// A pointer and a length, with elements of type `element` behind them.
+    fn pair(pointer: ValType, element: &Self) -> Self {
+        Self {
+            types: Some(vec![pointer, pointer]),
+            pointers: true,
+            depth: element.depth,
+            nodes: element.nodes.saturating_add(1),
+            bytes: 16,
+        }
+    }
+
+    fn absorb(&mut self, part: &Self) {
+        self.pointers |= part.pointers;
+        self.depth = self.depth.max(part.depth);
+        self.nodes = self.nodes.saturating_add(part.nodes);
+    }
 }
 
 /// Flattens the types of one [`Resolve`].
@@ -115,11 +152,11 @@ impl<'r> Abi<'r> {
         types: impl IntoIterator<Item = Type>,
         depth: usize,
     ) -> Result<Flat, Problem> {
-        let mut all = Flat { types: Some(Vec::new()), ..Flat::default() };
+        let mut all = Flat::empty();
         for ty in types {
             let flat = self.flat(ty, depth)?;
-            all.pointers |= flat.pointers;
-            all.depth = all.depth.max(flat.depth);
+            all.absorb(&flat);
+            all.bytes = all.bytes.saturating_add(flat.bytes);
             all.types = match (all.types, flat.types) {
                 (Some(mut all), Some(more)) => {
                     all.extend(more);
@@ -136,11 +173,11 @@ impl<'r> Abi<'r> {
         cases: impl IntoIterator<Item = Option<Type>>,
         depth: usize,
     ) -> Result<Flat, Problem> {
-        let mut all = Flat { types: Some(Vec::new()), ..Flat::default() };
+        let mut all = Flat::empty();
         for ty in cases.into_iter().flatten() {
             let flat = self.flat(ty, depth)?;
-            all.pointers |= flat.pointers;
-            all.depth = all.depth.max(flat.depth);
+            all.absorb(&flat);
+            all.bytes = all.bytes.max(flat.bytes);
             all.types = match (all.types, flat.types) {
                 (Some(mut all), Some(case)) => {
                     for (i, ty) in case.into_iter().enumerate() {
@@ -154,6 +191,7 @@ impl<'r> Abi<'r> {
                 _ => None,
             };
         }
+        all.bytes = all.bytes.saturating_add(8);
         if let Some(types) = &mut all.types {
             types.insert(0, ValType::I32);
         }
@@ -162,8 +200,6 @@ impl<'r> Abi<'r> {
     }
 
     fn flat(&mut self, ty: Type, depth: usize) -> Result<Flat, Problem> {
-        let one = |ty| Flat { types: Some(vec![ty]), ..Flat::default() };
-        let pair = |ptr| Flat { types: Some(vec![ptr, ptr]), pointers: true, depth: 0 };
         let id = match ty {
             Type::Bool
             | Type::S8
@@ -172,11 +208,11 @@ impl<'r> Abi<'r> {
             | Type::U16
             | Type::S32
             | Type::U32
-            | Type::Char => return Ok(one(ValType::I32)),
-            Type::U64 | Type::S64 => return Ok(one(ValType::I64)),
-            Type::F32 => return Ok(one(ValType::F32)),
-            Type::F64 => return Ok(one(ValType::F64)),
-            Type::String => return Ok(pair(self.pointer)),
+            | Type::Char => return Ok(Flat::one(ValType::I32)),
+            Type::U64 | Type::S64 => return Ok(Flat::one(ValType::I64)),
+            Type::F32 => return Ok(Flat::one(ValType::F32)),
+            Type::F64 => return Ok(Flat::one(ValType::F64)),
+            Type::String => return Ok(Flat::pair(self.pointer, &Flat::empty())),
             Type::ErrorContext => return Err(Problem::Async("error-context")),
             Type::Id(id) => id,
         };
@@ -199,19 +235,19 @@ impl<'r> Abi<'r> {
             Some(TypeDefKind::Flags(flags)) => {
                 let words = flags.flags.len().div_ceil(32);
                 let types = (words <= MAX_FLAT_PARAMS).then(|| vec![ValType::I32; words]);
-                Flat { types, ..Flat::default() }
+                Flat { types, ..Flat::one(ValType::I32) }
             }
             Some(TypeDefKind::Variant(v)) => self.sum(v.cases.iter().map(|c| c.ty), inner)?,
-            Some(TypeDefKind::Enum(_)) => one(ValType::I32),
+            Some(TypeDefKind::Enum(_)) => Flat::one(ValType::I32),
             Some(TypeDefKind::Option(ty)) => self.sum([None, Some(*ty)], inner)?,
             Some(TypeDefKind::Result(r)) => self.sum([r.ok, r.err], inner)?,
             Some(TypeDefKind::List(ty)) => {
                 let element = self.flat(*ty, inner)?;
-                Flat { depth: element.depth, ..pair(self.pointer) }
+                Flat::pair(self.pointer, &element)
             }
             Some(TypeDefKind::Map(key, value)) => {
                 let entry = self.product([*key, *value], inner)?;
-                Flat { depth: entry.depth, ..pair(self.pointer) }
+                Flat::pair(self.pointer, &entry)
             }
             Some(TypeDefKind::FixedLengthList(ty, length)) => {
                 let element = self.flat(*ty, inner)?;
@@ -219,14 +255,21 @@ impl<'r> Abi<'r> {
                 let types = element
                     .types
                     .filter(|types| types.len().saturating_mul(length) <= MAX_FLAT_PARAMS);
-                Flat { types: types.map(|types| types.repeat(length)), ..element }
+                Flat {
+                    types: types.map(|types| types.repeat(length)),
+                    bytes: element.bytes.saturating_mul(u64::try_from(length).unwrap_or(u64::MAX)),
+                    ..element
+                }
             }
-            Some(TypeDefKind::Handle(_) | TypeDefKind::Resource) => one(ValType::I32),
+            Some(TypeDefKind::Handle(_) | TypeDefKind::Resource) => Flat::one(ValType::I32),
             Some(TypeDefKind::Future(_)) => return Err(Problem::Async("future")),
             Some(TypeDefKind::Stream(_)) => return Err(Problem::Async("stream")),
             Some(TypeDefKind::Unknown) | None => return Err(Problem::Unknown),
         };
         flat.depth = flat.depth.saturating_add(1);
+        if flat.nodes > MOST_NODES || flat.bytes > MOST_BYTES {
+            return Err(Problem::Large);
+        }
         self.known.insert(id, flat.clone());
         Ok(flat)
     }
@@ -242,6 +285,7 @@ fn join(a: ValType, b: ValType) -> ValType {
 
 enum Problem {
     Deep,
+    Large,
     Async(&'static str),
     Unknown,
 }
@@ -252,6 +296,11 @@ impl Problem {
             Self::Deep => format!(
                 "the types of the WIT function `{function}` nest more than {DEEPEST} deep; use \
                  flatter types"
+            ),
+            Self::Large => format!(
+                "a type of the WIT function `{function}` is too large: it consists of more than \
+                 {MOST_NODES} others, or a value of it takes more than {MOST_BYTES} bytes; use \
+                 lists instead of repetition"
             ),
             Self::Async(ty) => format!(
                 "the WIT function `{function}` uses `{ty}`, which raw modules cannot have; use \

@@ -106,6 +106,10 @@ impl Unique {
     }
 }
 
+/// Why some function types cannot be used.
+pub(super) const NOT_PLAIN: &str = "its core type is part of a recursion group or has a supertype, \
+                                    so that it differs from every type outside the module";
+
 /// Why a core export does not become a component export.
 fn refusal(module: &CoreModule<'_>, function: &CoreExport<'_>) -> Option<String> {
     let ty = &function.ty;
@@ -127,6 +131,9 @@ fn refusal(module: &CoreModule<'_>, function: &CoreExport<'_>) -> Option<String>
             return Some("it belongs to the canonical ABI, which calls it by itself".into());
         }
         _ => {}
+    }
+    if !function.plain {
+        return Some(NOT_PLAIN.into());
     }
     let text = |what: &str| {
         Some(format!(

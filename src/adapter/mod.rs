@@ -74,6 +74,8 @@ mod types;
 mod wit;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod tests;
 
 pub use self::{

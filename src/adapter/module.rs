@@ -47,6 +47,10 @@ pub(super) struct CoreExport<'a> {
     pub name: &'a str,
     pub index: u32,
     pub ty: FuncType,
+    /// Whether the type stands alone: types in a recursion group or with
+    /// supertypes (garbage-collected languages have them) differ from all others
+    /// even if they look the same.
+    pub plain: bool,
 }
 
 /// The memory that strings and lists live in.
@@ -153,7 +157,8 @@ impl From<wasmparser::Error> for Problem {
 #[derive(Default)]
 struct Reader<'a> {
     module: CoreModule<'a>,
-    types: Vec<Option<FuncType>>,
+    /// Function types, and whether they stand alone.
+    types: Vec<Option<(FuncType, bool)>>,
     /// Type index of each function, imported ones first.
     functions: Vec<u32>,
     memories: Vec<Memory>,
@@ -199,9 +204,12 @@ impl<'a> Reader<'a> {
         match payload {
             Payload::TypeSection(section) => {
                 for group in section {
-                    for ty in group?.into_types() {
+                    let group = group?;
+                    let alone = !group.is_explicit_rec_group();
+                    for ty in group.into_types() {
+                        let plain = alone && ty.is_final && ty.supertype_idxs.is_empty();
                         self.types.push(match ty.composite_type.inner {
-                            CompositeInnerType::Func(ty) => Some(ty),
+                            CompositeInnerType::Func(ty) => Some((ty, plain)),
                             _ => None,
                         });
                     }
@@ -211,9 +219,18 @@ impl<'a> Reader<'a> {
                 for import in section.into_imports() {
                     let import = import?;
                     let ty = match import.ty {
-                        TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                        TypeRef::Func(ty) => {
                             self.functions.push(ty);
-                            ImportType::Func(self.func_type(ty)?)
+                            match self.func_type(ty)? {
+                                (ty, true) => ImportType::Func(ty),
+                                (_, false) => {
+                                    ImportType::Other("function with a type of a recursion group")
+                                }
+                            }
+                        }
+                        TypeRef::FuncExact(ty) => {
+                            self.functions.push(ty);
+                            ImportType::Other("function with an exact type")
                         }
                         TypeRef::Memory(ty) => {
                             self.memories.push(Memory { memory64: ty.memory64, shared: ty.shared });
@@ -275,7 +292,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn func_type(&self, index: u32) -> Result<FuncType, Problem> {
+    fn func_type(&self, index: u32) -> Result<(FuncType, bool), Problem> {
         usize::try_from(index)
             .ok()
             .and_then(|i| self.types.get(i))
@@ -300,7 +317,8 @@ impl<'a> Reader<'a> {
             match kind {
                 ExternalKind::Func | ExternalKind::FuncExact => {
                     let ty = *self.functions.get(position).ok_or_else(|| missing("function"))?;
-                    let ty = self.func_type(ty).map_err(|_| missing("a function of type"))?;
+                    let (ty, plain) =
+                        self.func_type(ty).map_err(|_| missing("a function of type"))?;
                     let slot = self.module.functions.len();
                     if self.module.by_name.insert(name, slot).is_some() {
                         return Err(broken(format!(
@@ -308,7 +326,7 @@ impl<'a> Reader<'a> {
                             quote(name)
                         )));
                     }
-                    self.module.functions.push(CoreExport { name, index, ty });
+                    self.module.functions.push(CoreExport { name, index, ty, plain });
                 }
                 ExternalKind::Memory => {
                     let memory = *self.memories.get(position).ok_or_else(|| missing("memory"))?;

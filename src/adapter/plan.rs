@@ -193,6 +193,18 @@ impl<'a> Matcher<'a, '_> {
         if core.ty.params() != wanted.params || core.ty.results() != wanted.results {
             return Err(self.mismatch(func, &wanted, "exports it", core.name, &core.ty));
         }
+        if !core.plain {
+            return Err(AdaptError::new(
+                AdaptErrorKind::Signature,
+                format!(
+                    "the WIT function `{}` cannot be the module's export {}: {}\nExport a function \
+                     whose type is declared by itself.",
+                    func.name,
+                    quote(core.name),
+                    super::bare::NOT_PLAIN
+                ),
+            ));
+        }
         self.options(func, &abi)?;
         let post_return = self.post_return(func, interface, core.name);
         if let Some(post) = post_return.and_then(|name| self.module.function(name))

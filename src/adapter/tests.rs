@@ -8,7 +8,7 @@ use std::{fmt::Write, fs, path::PathBuf};
 use wasmparser::{Validator, WasmFeatures};
 
 /// Packages that fixtures may refer to.
-const PACKAGES: &[WitPackage<'static>] = &[
+pub(super) const PACKAGES: &[WitPackage<'static>] = &[
     WitPackage {
         name: "wasi:io@0.2.6",
         text: "package wasi:io@0.2.6;
