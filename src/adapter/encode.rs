@@ -14,7 +14,7 @@ use super::{
     shim,
     types::{Imported, Root, Shape, TypeSpace, internal},
 };
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use wasm_encoder::{
     Alias, CanonicalOption, ComponentBuilder, ComponentExportKind, ComponentTypeRef,
     ComponentValType, ExportKind, InstanceType, ModuleArg, PrimitiveValType,
@@ -78,15 +78,19 @@ impl<'a> Writer<'_, 'a> {
         let resolve = self.plan.resolve;
         let world = &resolve.worlds[self.plan.world];
         let mut live = LiveTypes::default();
-        let mut used: HashMap<InterfaceId, Vec<&str>> = HashMap::new();
-        let mut used_funcs: Vec<&str> = Vec::new();
+        let mut used: HashMap<InterfaceId, HashSet<&str>> = HashMap::new();
+        let mut used_funcs: HashSet<&str> = HashSet::new();
         for import in &self.plan.imports {
             match &import.source {
                 Source::Wit { interface, func, .. } => {
                     live.add_func(resolve, func);
                     match interface {
-                        Some(id) => used.entry(*id).or_default().push(&func.name),
-                        None => used_funcs.push(&func.name),
+                        Some(id) => {
+                            used.entry(*id).or_default().insert(&func.name);
+                        }
+                        None => {
+                            used_funcs.insert(&func.name);
+                        }
                     }
                 }
                 Source::Drop { resource } => live.add_type_id(resolve, *resource),
@@ -116,7 +120,7 @@ impl<'a> Writer<'_, 'a> {
         }
         for item in world.imports.values() {
             if let WorldItem::Function(func) = item
-                && used_funcs.contains(&func.name.as_str())
+                && used_funcs.contains(func.name.as_str())
             {
                 let ty = self.root.func_type(func)?;
                 let index =
@@ -131,7 +135,7 @@ impl<'a> Writer<'_, 'a> {
         &mut self,
         interface: InterfaceId,
         name: &str,
-        funcs: &[&str],
+        funcs: &HashSet<&str>,
         types: &[TypeId],
     ) -> Result<(), AdaptError> {
         if self.root.imported.contains_key(&interface) {
@@ -147,7 +151,7 @@ impl<'a> Writer<'_, 'a> {
             space.value_type(&Type::Id(*id))?;
         }
         for (name, func) in &self.plan.resolve.interfaces[interface].functions {
-            if funcs.contains(&name.as_str()) {
+            if funcs.contains(name.as_str()) {
                 let ty = space.func_type(func)?;
                 space.ty.export(name.as_str(), ComponentTypeRef::Func(ty));
             }
@@ -346,6 +350,7 @@ impl<'a> Writer<'_, 'a> {
             report.push(CoreImport {
                 module: import.module.to_owned(),
                 name: import.name.to_owned(),
+                ty: import.ty.clone(),
                 source,
             });
         }

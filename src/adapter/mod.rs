@@ -55,15 +55,17 @@
 //!
 //! # Parts
 //!
-//! `module` reads the core module, `text` and `wit` the WIT; `plan` brings both
-//! together and finds everything that does not fit; `types`, `shim` and `encode`
-//! write. Nothing is written that the component validator would refuse, except
+//! `module` reads the core module, `text` and `wit` the WIT; `plan`, `exports` and
+//! `imports` bring both together and find everything that does not fit; `types`,
+//! `shim` and `encode` write. Nothing is written that the component validator would refuse, except
 //! for what is wrong inside the module's functions.
 
 mod abi;
 mod bare;
 mod encode;
 mod error;
+mod exports;
+mod imports;
 mod module;
 mod names;
 mod plan;
@@ -87,6 +89,7 @@ use self::{
     bare::Bare, error::listing, module::CoreModule, plan::Plan, text::Document, wit::Resolved,
 };
 use std::collections::HashMap;
+use wasmparser::FuncType;
 use wit_parser::WorldId;
 
 /// What the adapter may know beside the module.
@@ -119,6 +122,8 @@ pub struct CoreImport {
     pub module: String,
     /// The field name, such as `log_number`.
     pub name: String,
+    /// Its core type.
+    pub ty: FuncType,
     /// What it became.
     pub source: CoreImportSource,
 }

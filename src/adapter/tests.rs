@@ -120,3 +120,36 @@ fn fixtures() {
     }
     assert!(failures.is_empty(), "{failures}");
 }
+
+/// The component that wit-component makes of the same module, if it can.
+fn by_wit_component(module: &[u8], wit: &str) -> Option<Vec<u8>> {
+    let document = Document::new(wit, "").ok()?;
+    let Resolved { resolve, worlds } = wit::resolve(&document, PACKAGES).ok()?;
+    let [(_, world)] = worlds.as_slice() else { return None };
+    let mut module = module.to_vec();
+    let encoding = wit_component::StringEncoding::UTF8;
+    wit_component::embed_component_metadata(&mut module, &resolve, *world, encoding, false).ok()?;
+    wit_component::ComponentEncoder::default().module(&module).ok()?.encode().ok()
+}
+
+#[test]
+fn the_same_world_as_wit_component() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conformance/fixtures/adapter");
+    let mut compared = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let Ok(wit) = fs::read_to_string(path.with_extension("wit")) else { continue };
+        if path.extension().is_none_or(|e| e != "wat") {
+            continue;
+        }
+        let module = wat::parse_file(&path).unwrap();
+        let Ok(adapted) = adapt(&module, &options(Some(&wit))) else { continue };
+        assert_eq!(Ok(adapted.clone()), adapt(&module, &options(Some(&wit))), "not the same twice");
+        if let Some(theirs) = by_wit_component(&module, &wit) {
+            let (ours, theirs) = (print_wit(&adapted.component), print_wit(&theirs));
+            assert_eq!(ours, theirs, "{}", path.display());
+            compared += 1;
+        }
+    }
+    assert!(compared >= 12, "only {compared} were compared");
+}

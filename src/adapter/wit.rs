@@ -18,6 +18,9 @@ use wit_parser::{
     WorldId,
 };
 
+/// Worlds of one text beyond this many are refused.
+const MOST_WORLDS: usize = 50;
+
 /// The WIT text of a package that a module's own WIT text may refer to.
 #[derive(Clone, Copy, Debug)]
 pub struct WitPackage<'a> {
@@ -133,6 +136,21 @@ fn resolve_group(
         }
     })?;
     let mut worlds = Vec::new();
+    let count: usize = resolve
+        .packages
+        .iter()
+        .filter(|(_, p)| own.contains(&p.name))
+        .map(|(_, p)| p.worlds.len())
+        .sum();
+    if count > MOST_WORLDS {
+        return Err(AdaptError::new(
+            AdaptErrorKind::World,
+            format!(
+                "the WIT text has {count} worlds, and at most {MOST_WORLDS} are looked at; leave \
+                 the one in that the module implements"
+            ),
+        ));
+    }
     for (_, package) in resolve.packages.iter().filter(|(_, p)| own.contains(&p.name)) {
         for (name, id) in &package.worlds {
             worlds.push((package.name.interface_id(name), *id));
@@ -142,7 +160,7 @@ fn resolve_group(
 }
 
 /// Name, and the part of the version that must agree.
-type Track = (String, String, Option<String>);
+pub(super) type Track = (String, String, Option<String>);
 
 fn track(name: &PackageName) -> Track {
     let version = name.version.as_ref().map(|v| PackageName::version_compat_track_string(v).0);
@@ -235,7 +253,8 @@ pub(super) fn same_interface(a: &str, b: &str) -> bool {
     }
 }
 
-fn interface_track(name: &str) -> Option<(Track, &str)> {
+/// The parts of an interface name that must agree.
+pub(super) fn interface_track(name: &str) -> Option<(Track, &str)> {
     let (path, version) = name.split_once('@').map_or((name, None), |(p, v)| (p, Some(v)));
     let (package, interface) = path.split_once('/')?;
     let mut package = parse_name(package)?;
