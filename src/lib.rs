@@ -2,3 +2,6 @@
 #![warn(missing_docs)]
 
 pub mod value;
+
+#[cfg(feature = "host")]
+pub mod registry;
