@@ -4,4 +4,6 @@
 pub mod value;
 
 #[cfg(feature = "host")]
+pub mod artifact;
+#[cfg(feature = "host")]
 pub mod registry;

@@ -303,7 +303,7 @@ mod tests {
     #[test]
     fn a_flood_is_cut_but_counted() {
         let mut problems = Problems::default();
-        problems.extend((0..5000).map(|line| sample(line)));
+        problems.extend((0..5000).map(sample));
         assert_eq!(problems.iter().count(), Problems::MAX);
         assert_eq!(problems.summary(), "5000 errors");
         assert!(problems.to_string().contains("4000 more problems are not shown"));

@@ -9,17 +9,14 @@
 //! The library bounds aliases by their number, not by what they expand to, so
 //! the tree counts every node and byte that it takes in and stops at a budget.
 
+mod bounds;
+
+use self::bounds::{Budget, Limit, MAX_DEPTH, suspicious_prefixes};
 use serde::de::{
     self, DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, Visitor,
 };
 use std::{cell::Cell, collections::HashMap, fmt};
 
-/// The deepest nesting of lists and mappings.
-const MAX_DEPTH: usize = 64;
-/// Nodes in a file once its aliases are expanded.
-const MAX_NODES: usize = 500_000;
-/// Bytes of text in a file once its aliases are expanded.
-const MAX_TEXT: usize = 16 << 20;
 /// Bytes of the keys from the root to a node.
 const MAX_PATH: usize = 4096;
 
@@ -123,34 +120,6 @@ fn parse_text(text: &str) -> Result<Node, YamlError> {
     }
 }
 
-/// Beginnings of a text that must be within the limits before the library sees
-/// more of it; none for a text that anybody would write.
-///
-/// For each token the library looks at every bracket still open, so a file of
-/// brackets takes it hours. Which brackets are really open only a parser knows
-/// (the others are in quotes, comments, block texts). But no more are open than
-/// [`MAX_DEPTH`] at the last place that was checked and those written since, so
-/// the text is checked again whenever that many might have cost a second.
-fn suspicious_prefixes(text: &str) -> impl Iterator<Item = &str> {
-    const WORK: usize = 500_000_000;
-    let mut open = MAX_DEPTH;
-    let mut work = 0_usize;
-    text.bytes().enumerate().filter_map(move |(at, byte)| {
-        if byte == b'[' || byte == b'{' {
-            open = open.saturating_add(1);
-        }
-        if byte.is_ascii_punctuation() || byte == b'\n' {
-            work = work.saturating_add(open);
-        }
-        if work < WORK || !text.is_char_boundary(at) {
-            return None;
-        }
-        open = MAX_DEPTH;
-        work = 0;
-        text.get(..at)
-    })
-}
-
 fn decode(bytes: &[u8]) -> Result<&str, YamlError> {
     let expected = "UTF-8 text";
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
@@ -201,86 +170,22 @@ fn explain(error: &serde_yaml::Error, budget: &Budget) -> YamlError {
         .map(|part| part.split(" at line ").next().unwrap_or(part).to_owned())
         .collect();
     let message = message.join(", ");
-    let fix = if message.contains("repetition limit") || message.contains("recursion limit") {
+    let message = message.strip_prefix("found ").unwrap_or(&message).to_owned();
+    let message = if message.contains("repetition limit") {
+        "aliases (*name) that stand for too much".to_owned()
+    } else {
+        message
+    };
+    let fix = if message.contains("stand for too much") || message.contains("recursion limit") {
         "write the values out instead of using aliases (*name)"
     } else if message.contains("unknown anchor") {
         "define the anchor (&name) above the alias (*name)"
-    } else if message.contains("cannot start any token") {
+    } else if message.contains("cannot start any token") || message.contains("tab character") {
         "indent with spaces, not tabs; put quotes around a text that begins with a special sign"
     } else {
         "look at this line and the one above: indentation, a missing colon, an open quote or bracket"
     };
     YamlError { line, found: message, expected: "valid YAML", fix, is_limit: false }
-}
-
-/// What has been taken in so far.
-#[derive(Default)]
-struct Budget {
-    nodes: Cell<usize>,
-    text: Cell<usize>,
-    hit: Cell<Option<Limit>>,
-}
-
-#[derive(Clone, Copy)]
-enum Limit {
-    Depth,
-    Nodes,
-    Text,
-    Path,
-    Tag,
-    Key,
-}
-
-impl Limit {
-    fn words(self) -> (&'static str, &'static str, &'static str) {
-        match self {
-            Limit::Depth => (
-                "lists and mappings nested more than 64 deep",
-                "at most 64 levels",
-                "check the brackets; an alias (*name) must not stand inside its own anchor (&name)",
-            ),
-            Limit::Nodes => (
-                "more than 500000 values, aliases (*name) counted as what they stand for",
-                "at most 500000 values in a file",
-                "write fewer aliases, or split the file",
-            ),
-            Limit::Text => (
-                "more than 16 MiB of text, aliases (*name) counted as what they stand for",
-                "at most 16 MiB of text in a file",
-                "write fewer aliases, or split the file",
-            ),
-            Limit::Path => {
-                ("keys longer than 4096 bytes", "short keys", "did a quote or a colon go missing?")
-            }
-            Limit::Tag => (
-                "a YAML tag (!name)",
-                "a plain value",
-                "leave the tag out; put quotes around a text that begins with !",
-            ),
-            Limit::Key => (
-                "a list or a mapping as a key",
-                "a string as a key",
-                "put quotes around a key that begins with [ or {",
-            ),
-        }
-    }
-}
-
-impl Budget {
-    fn fail<E: de::Error>(&self, limit: Limit) -> E {
-        self.hit.set(Some(limit));
-        E::custom("over the limit")
-    }
-
-    fn node<E: de::Error>(&self) -> Result<(), E> {
-        self.nodes.set(self.nodes.get().saturating_add(1));
-        if self.nodes.get() > MAX_NODES { Err(self.fail(Limit::Nodes)) } else { Ok(()) }
-    }
-
-    fn text<E: de::Error>(&self, bytes: usize) -> Result<(), E> {
-        self.text.set(self.text.get().saturating_add(bytes));
-        if self.text.get() > MAX_TEXT { Err(self.fail(Limit::Text)) } else { Ok(()) }
-    }
 }
 
 /// Where in the tree a value is read.
@@ -537,5 +442,4 @@ fn merge(map: &mut Map, mut seen: HashMap<String, Option<u32>>) {
 }
 
 #[cfg(test)]
-#[path = "yaml_tests.rs"]
 mod tests;
