@@ -105,7 +105,10 @@ impl ArtifactError {
                 "a .wasm or .wat file".to_owned()
             }
             ArtifactError::Unreadable { .. } => "a file that can be read".to_owned(),
-            ArtifactError::TooLarge { max, .. } => format!("at most {} MiB", max >> 20),
+            ArtifactError::TooLarge { max, .. } => match max >> 20 {
+                0 => format!("at most {max} bytes"),
+                mib => format!("at most {mib} MiB"),
+            },
             ArtifactError::Hash { expected, .. } => expected.to_string(),
             ArtifactError::NotWasm { .. } => {
                 "a WebAssembly module or component, binary or text".to_owned()

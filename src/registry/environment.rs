@@ -8,7 +8,7 @@
 
 use super::Id;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     ffi::OsString,
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -53,7 +53,7 @@ pub(super) enum Storage {
 pub struct Environment {
     os: OsLookup,
     variables: BTreeMap<Id, EnvVariable>,
-    names: HashMap<String, Id>,
+    names: BTreeMap<String, Id>,
     storages: BTreeMap<Id, Arc<Storage>>,
 }
 
@@ -80,7 +80,7 @@ impl Environment {
         Environment {
             os,
             variables: BTreeMap::new(),
-            names: HashMap::new(),
+            names: BTreeMap::new(),
             storages: BTreeMap::new(),
         }
     }
@@ -104,7 +104,7 @@ impl Environment {
         taken
     }
 
-    /// The public names, in no order.
+    /// The public names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)
     }

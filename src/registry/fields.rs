@@ -41,6 +41,16 @@ impl Report<'_> {
         self.problems.borrow_mut().push(problem);
     }
 
+    /// The known word that one was meant to be; no more searched for once
+    /// problems are only counted.
+    pub fn nearest<'w>(
+        &self,
+        word: &str,
+        known: impl IntoIterator<Item = &'w str>,
+    ) -> Option<&'w str> {
+        if self.problems.borrow().is_full() { None } else { nearest(word, known) }
+    }
+
     pub fn error(
         &self,
         line: Option<u32>,
@@ -356,24 +366,24 @@ impl<'n, 'p> Fields<'n, 'p> {
     /// Warns of the fields that nobody asked for.
     pub fn finish(self) {
         let asked = self.asked.borrow();
+        let mut known = asked.clone();
+        known.sort_unstable();
+        known.dedup();
+        let expected = format!("one of {}", known.join(", "));
         for pair in &self.map.pairs {
             if asked.contains(&pair.key.as_str()) {
                 continue;
             }
-            let fix = match nearest(&pair.key, asked.iter().copied()) {
+            let fix = match self.report.nearest(&pair.key, asked.iter().copied()) {
                 Some(word) => format!("did you mean {word}?"),
                 None => "remove it; it has no effect".to_owned(),
             };
-            let mut known = asked.clone();
-            known.sort_unstable();
-            known.dedup();
-            let expected = format!("one of {}", known.join(", "));
             self.report.push(
                 Severity::Warning,
                 pair.line,
                 &self.path(&shorten(&pair.key)),
                 "an unknown field",
-                expected,
+                expected.as_str(),
                 fix,
             );
         }

@@ -13,29 +13,29 @@ use super::{
     fields::{Fields, Report},
     kinds::{self, Reference, STORAGES, StorageEntry, Want},
     placeholder::{self, Filler},
-    source::{self, RawEntry},
+    source::{self, RawEntry, Sources},
     suggest::nearest,
     yaml::{Data, Map, Node},
 };
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashSet},
     path::Path,
 };
 
 pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
     let problems = RefCell::new(Problems::default());
-    let mut raw = Vec::new();
-    let left = Cell::new(source::MAX_TOTAL);
+    let mut sources = Sources::default();
     for file in discover::files(dir, &problems) {
-        source::read(&file, &left, &problems, &mut raw);
+        source::read(&file, &problems, &mut sources);
     }
-    let raw = source::drop_duplicates(raw, &problems);
+    let raw = source::drop_duplicates(sources.entries, &problems);
     kinds::note_later(&raw, &problems);
     let mut loader = Loader {
         dir,
         problems: &problems,
         declared: raw.iter().map(|e| (e.id.clone(), e.kind.value.clone())).collect(),
+        unread: sources.unread,
         references: Vec::new(),
         environment: Environment::new(os),
         storages: BTreeMap::new(),
@@ -77,6 +77,8 @@ struct Loader<'a> {
     problems: &'a RefCell<Problems>,
     /// Every id in the files with its kind, well-formed or not.
     declared: BTreeMap<Id, String>,
+    /// Namespaces of files that could not be read.
+    unread: BTreeSet<String>,
     references: Vec<Reference>,
     environment: Environment,
     storages: BTreeMap<Id, StorageEntry>,
@@ -173,6 +175,11 @@ impl Loader<'_> {
                     format!("{}, an entry of kind {kind}", target.value),
                     format!("name {}", expected.replace("the id of ", "")),
                 ),
+                None if self.unread.contains(target.value.namespace()) => {
+                    broken.insert(reference.entry.id.clone());
+                    continue;
+                }
+                None if self.problems.borrow().is_full() => (String::new(), String::new()),
                 None => {
                     let names: Vec<String> = self
                         .declared

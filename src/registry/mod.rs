@@ -18,9 +18,9 @@
 //! }
 //! ```
 //!
-//! How it is done: [`discover`] finds files, [`yaml`] reads them into nodes with
-//! line numbers, [`source`] makes raw entries of those, [`placeholder`] fills in
-//! `${env:NAME}`, [`kinds`] types the fields, [`load`] puts it all in order and
+//! How it is done: `discover` finds files, `yaml` reads them into nodes with line
+//! numbers, `source` makes raw entries of those, `placeholder` fills in
+//! `${env:NAME}`, `kinds` types the fields, `load` puts it all in order and
 //! checks what concerns several entries.
 
 mod discover;

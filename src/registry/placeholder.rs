@@ -152,7 +152,7 @@ impl<'e> Filler<'e> {
                 fix: format!("write out the placeholders in the entry of {name}"),
             },
             Err(EnvError::NoName(_)) => {
-                let meant = nearest(name, self.environment.names())
+                let meant = nearest(name, self.environment.names().take(1000))
                     .map(|word| format!("did you mean {word}? or "))
                     .unwrap_or_default();
                 Wrong {

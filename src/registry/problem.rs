@@ -164,6 +164,11 @@ impl Problems {
         }
     }
 
+    /// Whether further problems are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= Self::MAX
+    }
+
     /// Puts the problems in the order of their files, lines, entries, fields.
     pub fn sort(&mut self) {
         fn key(p: &Problem) -> impl Ord + '_ {

@@ -7,16 +7,12 @@ use super::{
     id::check_part,
     yaml::{self, Data, Map, Node},
 };
-use std::{
-    cell::{Cell, RefCell},
-    path::PathBuf,
-    sync::Arc,
-};
+use std::{cell::RefCell, collections::BTreeSet, path::PathBuf, sync::Arc};
 
 const EXAMPLE: &str = "version: \"1.0\"\nnamespace: app\nentries:\n  - name: files\n    kind: fs.directory\n    directory: ./files";
 
 /// Bytes of YAML in all files with a namespace.
-pub(super) const MAX_TOTAL: usize = 16 << 20;
+const MAX_TOTAL: usize = 16 << 20;
 
 /// An entry whose fields are still YAML.
 pub(super) struct RawEntry {
@@ -29,13 +25,24 @@ pub(super) struct RawEntry {
     pub directory: PathBuf,
 }
 
+/// What is read from all files of a project.
+pub(super) struct Sources {
+    pub entries: Vec<RawEntry>,
+    /// Namespaces of files that could not be read: what refers to them may be
+    /// right.
+    pub unread: BTreeSet<String>,
+    /// Bytes of YAML that may still come.
+    left: usize,
+}
+
+impl Default for Sources {
+    fn default() -> Sources {
+        Sources { entries: Vec::new(), unread: BTreeSet::new(), left: MAX_TOTAL }
+    }
+}
+
 /// Reads one file; a file that is not the project's gives no entries.
-pub(super) fn read(
-    file: &SourceFile,
-    left: &Cell<usize>,
-    problems: &RefCell<super::Problems>,
-    entries: &mut Vec<RawEntry>,
-) {
+pub(super) fn read(file: &SourceFile, problems: &RefCell<super::Problems>, sources: &mut Sources) {
     let report = Report { file: file.name.clone(), entry: None, problems };
     let bytes = match read_bounded(&file.path) {
         Ok(Some(bytes)) => bytes,
@@ -68,7 +75,9 @@ pub(super) fn read(
         Ok(node) => node,
         Err(error) => {
             // YAML of another program may be of a dialect that we do not read.
-            let ours = is_index(file) || has_namespace_line(&bytes);
+            let namespace = namespace_line(&bytes);
+            let ours = is_index(file) || namespace.is_some();
+            sources.unread.extend(namespace);
             let severity = if ours { Severity::Error } else { Severity::Note };
             report.push(severity, error.line, "", error.found, error.expected, error.fix);
             return;
@@ -95,7 +104,7 @@ pub(super) fn read(
         }
         return;
     }
-    let Some(rest) = left.get().checked_sub(bytes.len()) else {
+    let Some(rest) = sources.left.checked_sub(bytes.len()) else {
         report.error(
             None,
             "",
@@ -105,8 +114,8 @@ pub(super) fn read(
         );
         return;
     };
-    left.set(rest);
-    head(file, &report, root, entries);
+    sources.left = rest;
+    head(file, &report, root, &mut sources.entries);
 }
 
 /// A file with a namespace.
@@ -313,6 +322,10 @@ fn is_index(file: &SourceFile) -> bool {
     file.path.file_stem().is_some_and(|stem| stem == "_index")
 }
 
-fn has_namespace_line(bytes: &[u8]) -> bool {
-    bytes.split(|b| *b == b'\n').any(|line| line.starts_with(b"namespace:"))
+/// The namespace of a file that is no YAML, as far as it can be seen.
+fn namespace_line(bytes: &[u8]) -> Option<String> {
+    let line = bytes.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"namespace:"))?;
+    let text = String::from_utf8_lossy(line);
+    let text = text.split(" #").next().unwrap_or_default();
+    Some(text.trim().trim_matches(['"', '\'']).to_owned())
 }

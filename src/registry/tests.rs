@@ -246,6 +246,18 @@ fn hidden_directories_are_not_the_projects() {
 }
 
 #[test]
+fn one_broken_file_does_not_break_what_refers_to_it() {
+    let sandbox = Sandbox::new(
+        "unread",
+        "namespace: app\nentries:\n- {name: r, kind: env.storage.router, storages: [lib:os, lbi:os]}\n",
+    );
+    fs::write(sandbox.0.join("src/lib.yaml"), "namespace: lib # ours\nentries: [\n").unwrap();
+    let found = sandbox.found();
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found[0], "lbi:os, which is no entry of this project");
+}
+
+#[test]
 fn placeholders_cannot_grow_without_end() {
     let value = "x".repeat(1 << 19);
     let many = "- \"${env:BIG}\"\n".repeat(1000);
@@ -269,6 +281,10 @@ fn many_entries_and_many_problems_take_little_time() {
     let sandbox =
         Sandbox::new("many", "namespace: app\nentries:\n".to_owned() + &"- {}\n".repeat(100_000));
     assert_eq!(sandbox.load().problems.count(Severity::Error), 200_000);
+    let fields: String = (0..40_000).map(|n| format!("  directorx{n}: x\n")).collect();
+    let index = format!("namespace: app\nentries:\n- name: d\n  kind: fs.directory\n{fields}");
+    let loaded = Sandbox::new("many", index).load();
+    assert_eq!(loaded.problems.iter().count(), Problems::MAX);
 }
 
 #[test]

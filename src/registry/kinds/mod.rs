@@ -19,7 +19,6 @@ use super::{
     EnvVariable, Id, Problems, Severity,
     fields::{At, Fields, Report},
     source::RawEntry,
-    suggest::nearest,
 };
 use std::{cell::RefCell, path::Path};
 
@@ -197,7 +196,7 @@ pub(super) fn read(
 
 fn unknown_kind(report: &Report<'_>, entry: &RawEntry) {
     let known = OWN.iter().chain(&STORAGES).chain(&LATER).copied();
-    let fix = match nearest(&entry.kind.value, known) {
+    let fix = match report.nearest(&entry.kind.value, known) {
         Some(word) => format!("did you mean {word}?"),
         None => "remove the entry; nothing runs it".to_owned(),
     };

@@ -6,7 +6,6 @@ use crate::{
     registry::{
         Id, Severity,
         fields::{At, Fields, read_id},
-        suggest::nearest,
     },
 };
 use std::{
@@ -189,7 +188,7 @@ fn transport(fields: &Fields<'_, '_>) -> Option<Transport> {
         "payload" => Some(Transport::Payload),
         "wasi-http" => Some(Transport::WasiHttp),
         other => {
-            let fix = match nearest(other, ["payload", "wasi-http"]) {
+            let fix = match fields.report().nearest(other, ["payload", "wasi-http"]) {
                 Some(word) => format!("did you mean transport: {word}?"),
                 None => "leave the field out, or write: transport: payload".to_owned(),
             };
@@ -232,7 +231,7 @@ fn imports(fields: &Fields<'_, '_>) -> Vec<String> {
         let bare = name.split('@').next().unwrap_or(name);
         let group = bare.split('/').next().unwrap_or(bare);
         if !GROUPS.contains(&group)
-            && let Some(meant) = nearest(group, GROUPS)
+            && let Some(meant) = report.nearest(group, GROUPS)
         {
             let found = format!("{}, which no host offers", text.found);
             let expected = format!("one of {}, or a group of your own", GROUPS.join(", "));
