@@ -1,7 +1,13 @@
 //! Runs WebAssembly modules as processes on a pure interpreter.
 #![warn(missing_docs)]
 
+pub mod adapter;
 pub mod component;
 pub mod dispatch;
 pub mod process;
 pub mod value;
+
+#[cfg(feature = "host")]
+pub mod artifact;
+#[cfg(feature = "host")]
+pub mod registry;

@@ -9,6 +9,9 @@
 mod error;
 mod wasm;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     error::{Cause, Error, Kind},
     wasm::{Limits, WasmProcess},

@@ -6,7 +6,7 @@ use wasmparser::{Validator, WasmFeatures};
 use wippy::{
     component::{Component, Config, Engine, Linker, Program, Validation},
     process::{
-        Cause, Error, Event, Fuel, Limits, Outcome, Process, Status, StepOutput, WasmProcess,
+        Cause, Error, Event, Fuel, Kind, Limits, Outcome, Process, Status, StepOutput, WasmProcess,
     },
 };
 
@@ -240,7 +240,9 @@ impl<'a> Runner<'a> {
         };
         let error = match source.module {
             true => validate(bytes).err(),
-            false => Component::new(&self.engine, bytes).err().map(|error| error.to_string()),
+            false => {
+                Component::new(&self.engine, bytes.as_slice()).err().map(|error| error.to_string())
+            }
         };
         match error {
             Some(error) => failed(message, &error),
@@ -257,7 +259,8 @@ impl<'a> Runner<'a> {
             return Err(Failure::Script("core modules are not run by themselves".to_owned()));
         }
         let bytes = source.bytes.as_ref().map_err(|error| Failure::Load(error.clone()))?;
-        Component::new(&self.engine, bytes).map_err(|error| Failure::Load(error.to_string()))
+        Component::new(&self.engine, bytes.as_slice())
+            .map_err(|error| Failure::Load(error.to_string()))
     }
 
     fn instantiate(&mut self, program: &Program) -> Result<Instance, Failure> {
@@ -347,6 +350,10 @@ fn link(component: &Component) -> Result<Program, Failure> {
 fn failure(error: Error) -> Failure {
     match error.cause() {
         Cause::Trap(_) => Failure::Trap(error.message().to_owned()),
+        // After a trap nothing of a component can be entered any more.
+        _ if error.kind() == Kind::Unavailable => {
+            Failure::Trap(format!("cannot enter component instance: {error}"))
+        }
         _ => Failure::Script(error.message().to_owned()),
     }
 }
@@ -362,7 +369,7 @@ fn drive(process: &mut WasmProcess, slice: Fuel) -> Outcome {
             Status::Done(outcome) => return outcome,
             Status::Blocked => {
                 let message = "the process waits for a command, and scripts have no host";
-                return Err(Error::new(wippy::process::Kind::Internal, message));
+                return Err(Error::new(Kind::Internal, message));
             }
         }
     }
