@@ -17,7 +17,6 @@ use super::{
         lower::{Lower, Spill, Target},
     },
     error::{Trap, TrapKind},
-    handles::Handle,
     linker::{Answer, Body, HostCx},
     plan::{
         CanonOptions, Encoding, HostBody, HostImport, Plan, ResourceDef, Signature, Trampoline,
@@ -133,8 +132,7 @@ fn call(
         }
         TrampolineKind::ResourceNew(ty) => {
             state.check_leave(trampoline.instance)?;
-            let handle = Handle { ty: *ty, rep: first() as u32, borrowed: None, lends: 0 };
-            let index = state.instance(trampoline.instance)?.handles.add(handle)?;
+            let index = state.add_handle(trampoline.instance, *ty, first() as u32, None)?;
             answer(u64::from(index))
         }
         TrampolineKind::ResourceRep(ty) => {
