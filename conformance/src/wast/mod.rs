@@ -96,6 +96,26 @@ pub fn report(args: &Args) -> io::Result<Report> {
     Ok(report)
 }
 
+/// The binaries of all components of a script that are given to be run.
+///
+/// # Errors
+///
+/// If the script cannot be read.
+pub fn components(text: &str) -> Result<Vec<Vec<u8>>, String> {
+    let broken = |error: wast::Error| error.message();
+    let buffer = script::lex(text).map_err(broken)?;
+    let directives = script::parse(text, &buffer).map_err(broken)?;
+    Ok(directives
+        .into_iter()
+        .filter_map(|directive| match directive.action {
+            script::Action::Component { source, .. } | script::Action::Define { source, .. } => {
+                source.bytes.ok().filter(|_| !source.module)
+            }
+            _ => None,
+        })
+        .collect())
+}
+
 /// One directive's line, what it is, and how it went.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
