@@ -21,6 +21,8 @@ pub(crate) const HOST: u32 = u32::MAX;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub core: wasmi::Engine,
+    /// The most fuel that a guest is given at once.
+    pub max_slice: u64,
     pub types: Arc<Types>,
     pub layouts: Layouts,
     pub ops: Vec<Op>,

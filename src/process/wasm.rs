@@ -165,9 +165,10 @@ impl Process for WasmProcess {
                 Event::Timeout { limit } => return self.fail(out, Error::timeout(limit)),
             }
         }
+        let slice = fuel.0.min(self.program.max_slice());
         // A debt is paid with whole slices in which nothing runs.
-        let budget = fuel.0.saturating_sub(self.debt);
-        self.debt = self.debt.saturating_sub(fuel.0);
+        let budget = slice.saturating_sub(self.debt);
+        self.debt = self.debt.saturating_sub(slice);
         if budget == 0 {
             out.status = Status::Continue;
             return;
