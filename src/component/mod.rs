@@ -10,6 +10,7 @@
 //! | `abi` | lifting and lowering |
 //! | `handles`, `state`, `limits` | what a process owns |
 //! | `trampoline`, `machine` | what runs it |
+//! | `trace` | what finds out where it trapped |
 
 mod abi;
 mod decode;
@@ -25,6 +26,7 @@ mod plan;
 mod program;
 mod rewrite;
 mod state;
+mod trace;
 mod trampoline;
 mod typing;
 mod wit;
@@ -36,4 +38,7 @@ pub use self::{
     linker::{Answer, Continuation, DeclareError, HostCx, HostState, Linker},
     program::{Component, Function, Program},
 };
-pub(crate) use self::machine::{Machine, Pause};
+pub(crate) use self::{
+    machine::{Machine, Pause, Retrace},
+    trace::small,
+};

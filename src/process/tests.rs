@@ -245,3 +245,21 @@ fn a_function_full_of_growth_is_refused() {
     let error = Component::new(&Engine::default(), wat::parse_str(text).unwrap()).unwrap_err();
     assert!(error.to_string().contains("1001 `memory.grow` instructions"), "{error}");
 }
+
+#[test]
+fn a_trap_names_the_functions_that_were_running() {
+    let core = r#"
+        (memory 1)
+        (func $outer (export "f") (param $n i32) (result i32)
+            (call $harmless)
+            (call $inner (local.get $n)))
+        (func $harmless (call $leaf))
+        (func $leaf)
+        (func $inner (param $n i32) (result i32)
+            (i32.div_u (i32.const 1) (local.get $n)))"#;
+    let (outcome, _) = same_in_all_slices(core, "f", 0);
+    let error = outcome.unwrap_err();
+    assert_eq!(error.message(), "`f` trapped: integer divide by zero");
+    assert_eq!(error.frames(), ["inner", "outer"]);
+    assert_eq!(error.depth(), 2);
+}
