@@ -10,6 +10,7 @@
 //! | `abi` | lifting and lowering |
 //! | `handles`, `state`, `limits` | what a process owns |
 //! | `trampoline`, `machine` | what runs it |
+//! | `trace` | what finds out where it trapped |
 
 mod abi;
 mod decode;
@@ -25,15 +26,19 @@ mod plan;
 mod program;
 mod rewrite;
 mod state;
+mod trace;
 mod trampoline;
 mod typing;
 mod wit;
 
-pub(crate) use self::machine::{Machine, Pause};
 pub use self::{
     engine::{Config, DEFAULT_STACK, Engine, MAX_STACK, MIN_STACK, Validation},
     error::{LinkError, LoadError, Trap, TrapKind},
     limits::DEFAULT_MEMORY,
     linker::{Answer, Continuation, DeclareError, HostCx, HostState, Linker},
     program::{Component, Function, Program},
+};
+pub(crate) use self::{
+    machine::{Machine, Pause, Retrace},
+    trace::small,
 };
