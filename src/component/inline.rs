@@ -6,7 +6,12 @@
 //! along the way. A nested component is instantiated by a nested frame, so that
 //! nothing of the nesting is left at run time but flat lists.
 
-use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    rc::Rc,
+    sync::Arc,
+};
 
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentExternalKind, ComponentOuterAliasKind,
@@ -33,6 +38,10 @@ use crate::value::{FuncType, ResourceId, TypeId, Types};
 /// Component and core instances that one process may consist of. A component
 /// can ask for exponentially many in a few bytes.
 const MAX_INSTANCES: usize = 10_000;
+
+/// Definitions, and exports of instances, that linking looks at. Instances of
+/// instances multiply, and so do types of types.
+const MAX_WORK: usize = 2_000_000;
 
 /// How deeply instantiation may recurse.
 const MAX_DEPTH: usize = 100;
@@ -100,6 +109,8 @@ enum CoreInstance {
 struct Frame {
     def: Arc<ComponentDef>,
     instance: u32,
+    /// What is left of [`MAX_WORK`].
+    work: Rc<Cell<usize>>,
     env: Env,
     scope: Rc<Scope>,
     core_instances: Vec<CoreInstance>,
@@ -125,6 +136,7 @@ pub(crate) fn link(
         deny,
         types: Types::default(),
         layouts: Layouts::default(),
+        work: Rc::new(Cell::new(MAX_WORK)),
         core_instances: 0,
         memories: 0,
         funcs: 0,
@@ -158,6 +170,7 @@ struct Linking<'a> {
     deny: &'a Deny<'a>,
     types: Types,
     layouts: Layouts,
+    work: Rc<Cell<usize>>,
     core_instances: u32,
     memories: u32,
     funcs: u32,
@@ -170,6 +183,16 @@ struct Linking<'a> {
 /// An index that the validator has checked, so that a miss is a bug here.
 fn at<T>(space: &[T], index: u32) -> Result<&T, LoadError> {
     space.get(index as usize).ok_or_else(|| LoadError::new("an index is out of range"))
+}
+
+impl Frame {
+    fn spend(&self, work: usize) -> Result<(), LoadError> {
+        let left = self.work.get().checked_sub(work);
+        self.work.set(left.ok_or_else(|| {
+            LoadError::new(format!("the component is made of more than {MAX_WORK} definitions"))
+        })?);
+        Ok(())
+    }
 }
 
 fn next<T>(space: &[T]) -> u32 {
@@ -188,7 +211,7 @@ impl Linking<'_> {
             let interface = item.full_implements().map(|name| name.into_owned());
             let item = self.import(&mut frame, interface.as_deref().unwrap_or(name), ty)?;
             // Later imports may speak of a resource type that this one brings.
-            bind(&mut frame, ty, &item);
+            bind(&mut frame, ty, &item)?;
             args.insert(name.clone(), item);
         }
         let exports = self.run(&mut frame, &args)?;
@@ -259,6 +282,7 @@ impl Linking<'_> {
         Ok(Frame {
             def: def.clone(),
             instance,
+            work: self.work.clone(),
             env: Env::default(),
             scope: Rc::new(scope),
             core_instances: Vec::new(),
@@ -283,7 +307,7 @@ impl Linking<'_> {
             ComponentEntityType::Func(id) => {
                 let ty = typing::func(&mut self.types, &frame.def.types, &mut frame.env, id)?;
                 let body = self.host_body(name, name, None, &ty)?;
-                Ok(self.host_func(name.into(), ty, body))
+                Ok(self.host_func(body))
             }
             ComponentEntityType::Instance(id) => {
                 let linker = self.linker;
@@ -322,6 +346,7 @@ impl Linking<'_> {
             return Err(LoadError::new("unknown instance type").into());
         };
         let mut items = HashMap::new();
+        frame.spend(ty.exports.len())?;
         for (field, item) in &ty.exports {
             let item = match item.ty {
                 ComponentEntityType::Type { created, .. } => match created {
@@ -343,7 +368,7 @@ impl Linking<'_> {
                     let full = format!("{name}#{field}");
                     let ty = typing::func(&mut self.types, &def.types, &mut frame.env, id)?;
                     let body = self.host_body(name, &full, Some((interface, field)), &ty)?;
-                    self.host_func(full.into(), ty, body)
+                    self.host_func(body)
                 }
                 ComponentEntityType::Instance(id) => {
                     self.import_instance(frame, &format!("{name}#{field}"), None, id)?
@@ -413,9 +438,9 @@ impl Linking<'_> {
         ))
     }
 
-    fn host_func(&mut self, name: Box<str>, ty: FuncType, body: HostBody) -> Item {
+    fn host_func(&mut self, body: HostBody) -> Item {
         let index = next(&self.plan.hosts);
-        self.plan.hosts.push(HostImport { name, ty, body });
+        self.plan.hosts.push(HostImport { body });
         Item::Func(FuncItem::Host(index))
     }
 
@@ -444,22 +469,23 @@ impl Linking<'_> {
         let def = frame.def.clone();
         let mut exports = HashMap::new();
         for definition in &def.defs {
+            frame.spend(1)?;
             match definition {
                 Def::Import { name } => {
                     let item = args
                         .get(name)
                         .ok_or_else(|| LoadError::new(format!("no argument for `{name}`")))?;
                     if let Some(entity) = def.types.as_ref().component_item_for_import(name) {
-                        bind(frame, entity.ty, item);
+                        bind(frame, entity.ty, item)?;
                     }
-                    push(frame, item.clone());
+                    push(frame, item.clone())?;
                 }
                 Def::Export { name, kind, index } => {
                     let item = self.lookup(frame, *kind, *index)?;
                     if let Some(entity) = def.types.as_ref().component_item_for_export(name) {
-                        bind(frame, entity.ty, &item);
+                        bind(frame, entity.ty, &item)?;
                     }
-                    push(frame, item.clone());
+                    push(frame, item.clone())?;
                     exports.insert(name.clone(), item);
                 }
                 Def::Module(module) => frame.scope.modules.borrow_mut().push(module.clone()),
@@ -484,6 +510,7 @@ impl Linking<'_> {
                     self.core_instantiate(frame, module, args)?;
                 }
                 Def::CoreExports(exports) => {
+                    frame.spend(exports.len())?;
                     let mut bag = HashMap::new();
                     for (name, kind, index) in exports {
                         let item = at(core_space(frame, *kind), *index)?.clone();
@@ -496,18 +523,19 @@ impl Linking<'_> {
                     self.instantiate(frame, closure, args)?;
                 }
                 Def::Exports(list) => {
+                    frame.spend(list.len())?;
                     let mut items = HashMap::new();
                     for (name, kind, index) in list {
                         items.insert(name.clone(), self.lookup(frame, *kind, *index)?);
                     }
-                    push_instance(frame, Rc::new(items));
+                    push_instance(frame, Rc::new(items))?;
                 }
-                Def::AliasExport { instance, kind: _, name } => {
+                Def::AliasExport { instance, name } => {
                     let item = at(&frame.instances, *instance)?
                         .get(name)
                         .cloned()
                         .ok_or_else(|| LoadError::new(format!("no export `{name}`")))?;
-                    push(frame, item);
+                    push(frame, item)?;
                 }
                 Def::AliasCoreExport { instance, kind, name } => {
                     let item = core_export(at(&frame.core_instances, *instance)?, name)?;
@@ -553,6 +581,7 @@ impl Linking<'_> {
         closure: Closure,
         args: &[(Box<str>, ComponentExternalKind, u32)],
     ) -> Result<(), Failure> {
+        frame.spend(args.len())?;
         let mut given = HashMap::new();
         for (name, kind, index) in args {
             given.insert(name.clone(), self.lookup(frame, *kind, *index)?);
@@ -564,7 +593,7 @@ impl Linking<'_> {
         let mut inner = self.frame(&closure.def, closure.scope, Some(frame.instance))?;
         let exports = self.run(&mut inner, &given)?;
         self.depth -= 1;
-        push_instance(frame, Rc::new(exports));
+        push_instance(frame, Rc::new(exports))?;
         Ok(())
     }
 
@@ -577,11 +606,12 @@ impl Linking<'_> {
         if self.core_instances as usize >= MAX_INSTANCES {
             return Err(LoadError::new(format!("more than {MAX_INSTANCES} core instances")));
         }
+        frame.spend(module.imports.len().saturating_add(args.len()))?;
+        let args: HashMap<&str, u32> = args.iter().map(|(arg, index)| (&**arg, *index)).collect();
         let mut imports = Vec::with_capacity(module.imports.len());
         for (space, name) in &module.imports {
-            let (_, index) = args
-                .iter()
-                .find(|(arg, _)| arg == space)
+            let index = args
+                .get(&**space)
                 .ok_or_else(|| LoadError::new(format!("no core instance for `{space}`")))?;
             imports.push(core_export(at(&frame.core_instances, *index)?, name)?);
         }
@@ -834,26 +864,27 @@ fn core_space(frame: &mut Frame, kind: ExternalKind) -> &mut Vec<CoreRef> {
     }
 }
 
-fn push(frame: &mut Frame, item: Item) {
+fn push(frame: &mut Frame, item: Item) -> Result<(), LoadError> {
     match item {
         Item::Module(module) => frame.scope.modules.borrow_mut().push(module),
         Item::Component(component) => frame.scope.components.borrow_mut().push(component),
         Item::Func(func) => frame.funcs.push(func),
-        Item::Instance(items) => push_instance(frame, items),
+        Item::Instance(items) => push_instance(frame, items)?,
         Item::Type(_) => {}
     }
+    Ok(())
 }
 
 /// Adds an instance, and notes what the resources of its type stand for.
-fn push_instance(frame: &mut Frame, items: Rc<HashMap<Box<str>, Item>>) {
+fn push_instance(frame: &mut Frame, items: Rc<HashMap<Box<str>, Item>>) -> Result<(), LoadError> {
     let def = frame.def.clone();
     let id = def.types.as_ref().component_instance_at(next(&frame.instances));
     frame.instances.push(items.clone());
-    bind(frame, ComponentEntityType::Instance(id), &Item::Instance(items));
+    bind(frame, ComponentEntityType::Instance(id), &Item::Instance(items))
 }
 
 /// Notes which resources the types of an item stand for in this instance.
-fn bind(frame: &mut Frame, ty: ComponentEntityType, item: &Item) {
+fn bind(frame: &mut Frame, ty: ComponentEntityType, item: &Item) -> Result<(), LoadError> {
     match (ty, item) {
         (
             ComponentEntityType::Type { created: ComponentAnyTypeId::Resource(id), .. },
@@ -863,15 +894,17 @@ fn bind(frame: &mut Frame, ty: ComponentEntityType, item: &Item) {
         }
         (ComponentEntityType::Instance(id), Item::Instance(items)) => {
             let def = frame.def.clone();
-            let Some(ty) = def.types.as_ref().get(id) else { return };
+            let Some(ty) = def.types.as_ref().get(id) else { return Ok(()) };
+            frame.spend(ty.exports.len())?;
             for (name, entity) in &ty.exports {
                 if let Some(item) = items.get(name.as_str()) {
-                    bind(frame, entity.ty, item);
+                    bind(frame, entity.ty, item)?;
                 }
             }
         }
         _ => {}
     }
+    Ok(())
 }
 
 fn alias_outer(

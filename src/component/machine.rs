@@ -18,6 +18,7 @@ use wasmi::{
 
 use super::{
     abi::lower::{Lower, Realloc, Spill},
+    engine::BYTES_PER_FUEL,
     error::{Trap, TrapKind},
     limits::Limiter,
     linker::{Answer, Continuation, HostCx, HostState},
@@ -34,8 +35,9 @@ use crate::{
     value::{TypeId, Value},
 };
 
-/// Fuel for making one core instance, besides what its data segments cost.
-const INSTANTIATE_FUEL_BYTES: u64 = 1024 * super::engine::BYTES_PER_FUEL;
+/// Fuel for making one core instance, besides what its imports and segments cost,
+/// as bytes that could be copied for it.
+const INSTANTIATE_FUEL_BYTES: u64 = 1024 * BYTES_PER_FUEL;
 
 /// Activities that may be suspended on top of each other. A component can call
 /// its own exports, and each call that is suspended keeps its wasm stack, which
@@ -249,13 +251,12 @@ impl Machine {
     /// Hands in the answer to a command; `false` if nothing waits for it.
     pub fn complete(&mut self, tag: Tag, answer: Reply) -> bool {
         for activity in &mut self.stack {
-            if let Activity::Host(call) = activity {
-                if let HostPhase::Wait { tag: waiting, reply, .. } = &mut call.phase {
-                    if *waiting == tag {
-                        *reply = Some(answer);
-                        return true;
-                    }
-                }
+            if let Activity::Host(call) = activity
+                && let HostPhase::Wait { tag: waiting, reply, .. } = &mut call.phase
+                && *waiting == tag
+            {
+                *reply = Some(answer);
+                return true;
             }
         }
         false
@@ -857,7 +858,11 @@ impl Machine {
                 let instance = wasmi::Instance::new(&mut self.store, &module.module, &externs)
                     .map_err(instantiation)?;
                 self.store.data_mut().cores.push(instance);
-                charge(self.store.as_context_mut(), INSTANTIATE_FUEL_BYTES);
+                let work = BYTES_PER_FUEL
+                    .saturating_mul(imports.len() as u64)
+                    .saturating_add(module.segments)
+                    .saturating_add(INSTANTIATE_FUEL_BYTES);
+                charge(self.store.as_context_mut(), work);
                 if let Some(name) = &module.start {
                     let func = instance.get_func(&self.store, name);
                     let func = func.ok_or_else(|| Trap::internal("no start function"))?;
@@ -865,11 +870,13 @@ impl Machine {
                 }
             }
             Op::Memory(memory) => {
+                charge(self.store.as_context_mut(), BYTES_PER_FUEL);
                 let memory = self.resolve(memory)?.into_memory();
                 let memory = memory.ok_or_else(|| Trap::internal("not a memory"))?;
                 self.store.data_mut().memories.push(memory);
             }
             Op::Func(func) => {
+                charge(self.store.as_context_mut(), BYTES_PER_FUEL);
                 let func = self.resolve(func)?.into_func();
                 let func = func.ok_or_else(|| Trap::internal("not a function"))?;
                 self.store.data_mut().funcs.push(func);

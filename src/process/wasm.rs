@@ -61,6 +61,9 @@ enum State {
 /// Fuel up to which a process that has trapped is run again.
 const MAX_RETRACE: u64 = 50_000_000;
 
+/// Fuel that running it again may take in any case.
+const MIN_RETRACE: u64 = 100_000;
+
 /// Functions that an error names.
 const MAX_FRAMES: usize = 12;
 
@@ -136,16 +139,15 @@ impl WasmProcess {
     fn trap(&mut self, out: &mut StepOutput, trap: &Trap) {
         let error = Error::trap(trap, &self.method);
         let first = self.first.take();
-        if let (State::Live(machine), Some((export, args))) = (&mut self.state, first) {
-            if self.used <= MAX_RETRACE {
-                if let Some(mut retrace) = machine.again(self.limits.max_memory) {
-                    retrace.machine.call_when_ready(export, args);
-                    self.state = State::Retracing(Box::new(retrace), error);
-                    out.yields.clear();
-                    out.status = Status::Continue;
-                    return;
-                }
-            }
+        if let (State::Live(machine), Some((export, args))) = (&mut self.state, first)
+            && self.used <= MAX_RETRACE
+            && let Some(mut retrace) = machine.again(self.limits.max_memory)
+        {
+            retrace.machine.call_when_ready(export, args);
+            self.state = State::Retracing(Box::new(retrace), error);
+            out.yields.clear();
+            out.status = Status::Continue;
+            return;
         }
         self.fail(out, error);
     }
@@ -160,9 +162,10 @@ impl WasmProcess {
         out.fuel_used = (grant - left.min(grant)).saturating_add(host_work);
         self.retraced = self.retraced.saturating_add(out.fuel_used);
         let error = error.clone();
+        // The trace costs some fuel of its own, but not so much.
+        let limit = self.used.saturating_mul(8).saturating_add(MIN_RETRACE);
         match pause {
-            // The trace costs some fuel of its own, but not so much.
-            Ok(Pause::OutOfFuel(required)) if self.retraced < 8 * MAX_RETRACE => {
+            Ok(Pause::OutOfFuel(required)) if self.retraced < limit => {
                 self.required = required;
                 out.status = Status::Continue;
             }
@@ -261,7 +264,11 @@ impl Process for WasmProcess {
         }
         let grant = match self.grant(budget) {
             Ok(grant) => grant,
-            Err(trap) => return self.trap(out, &trap),
+            // Run again, it would go on.
+            Err(trap) => {
+                let error = Error::trap(&trap, &self.method);
+                return self.fail(out, error);
+            }
         };
         let State::Live(machine) = &mut self.state else {
             return self.fail(out, Error::new(Kind::Unavailable, "the process is not running"));
