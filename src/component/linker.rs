@@ -67,7 +67,10 @@ pub(crate) struct HostFunc {
 pub(crate) enum Body {
     Closure(Arc<Closure>),
     /// Becomes a [`Command::Call`].
-    Suspending { interface: String, function: String },
+    Suspending {
+        interface: String,
+        function: String,
+    },
 }
 
 type Closure = dyn Fn(&mut HostCx<'_>, Vec<Value>) -> Result<Answer, Trap> + Send + Sync;
@@ -108,8 +111,7 @@ pub enum Answer {
 }
 
 /// What becomes of the reply to a command.
-pub type Continuation =
-    Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
+pub type Continuation = Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -228,12 +230,10 @@ impl Linker {
         resource: &str,
         dtor: impl Fn(&mut HostCx<'_>, u32) -> Result<(), Trap> + Send + Sync + 'static,
     ) -> Result<(), DeclareError> {
-        let id = self
-            .interface_mut(interface)?
-            .resources
-            .get(resource)
-            .copied()
-            .ok_or_else(|| DeclareError(format!("`{interface}` has no resource `{resource}`")))?;
+        let id =
+            self.interface_mut(interface)?.resources.get(resource).copied().ok_or_else(|| {
+                DeclareError(format!("`{interface}` has no resource `{resource}`"))
+            })?;
         self.dtors.insert(id, HostDtor(Arc::new(dtor)));
         Ok(())
     }

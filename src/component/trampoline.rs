@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use wasmi::{AsContextMut, Caller, Func, Val};
+use wasmi::{Caller, Func, Val};
 
 use super::{
     abi::{
@@ -17,7 +17,6 @@ use super::{
         lower::{Lower, Spill, Target},
     },
     error::{Trap, TrapKind},
-    handles::Handle,
     linker::{Answer, Body, HostCx},
     plan::{
         CanonOptions, Encoding, HostBody, HostImport, Plan, ResourceDef, Signature, Trampoline,
@@ -133,8 +132,7 @@ fn call(
         }
         TrampolineKind::ResourceNew(ty) => {
             state.check_leave(trampoline.instance)?;
-            let handle = Handle { ty: *ty, rep: first() as u32, borrowed: None, lends: 0 };
-            let index = state.instance(trampoline.instance)?.handles.add(handle)?;
+            let index = state.add_handle(trampoline.instance, *ty, first() as u32, None)?;
             answer(u64::from(index))
         }
         TrampolineKind::ResourceRep(ty) => {
@@ -154,10 +152,21 @@ fn call(
             }
             Ok(true)
         }
-        TrampolineKind::Unsupported(what) => Err(Trap::new(
-            TrapKind::Unsupported,
-            format!("{what} was called; the asynchronous ABI is not supported"),
-        )),
+        TrampolineKind::Backpressure { more } => {
+            let count = &mut state.instance(trampoline.instance)?.backpressure;
+            let changed = if *more { count.checked_add(1) } else { count.checked_sub(1) };
+            *count = changed.ok_or_else(|| {
+                Trap::canonical("the backpressure counter went beyond its limits")
+            })?;
+            Ok(true)
+        }
+        TrampolineKind::Unsupported(what) => {
+            state.check_leave(trampoline.instance)?;
+            Err(Trap::new(
+                TrapKind::Unsupported,
+                format!("{what} was called; the asynchronous ABI is not supported"),
+            ))
+        }
     }
 }
 
@@ -181,6 +190,11 @@ fn drop_handle(
             let (func, owner) = (*func, *owner);
             state.request = Some(Request::Drop { func, instance: owner, caller: instance, rep });
             Ok(false)
+        }
+        Some(ResourceDef::Guest { instance: owner, dtor: None }) => {
+            // Without a destructor too, dropping counts as a call.
+            state.check_enter(plan, instance, *owner)?;
+            Ok(true)
         }
         Some(ResourceDef::Host(Some(dtor))) => {
             if state.trace.is_none() {
@@ -212,15 +226,8 @@ impl HostCall<'_> {
         let args = collect(params, &mut buffer);
         let (args, address) = split_address(args, self.signature);
         let mut lends = Lends::new();
-        let values = lift_params(
-            caller,
-            self.plan,
-            self.options,
-            self.signature,
-            args,
-            true,
-            &mut lends,
-        )?;
+        let values =
+            lift_params(caller, self.plan, self.options, self.signature, args, true, &mut lends)?;
         match call_host(caller.data_mut(), host, values)? {
             Answer::Now(value) if !self.signature.result_has_pointers => {
                 caller.data_mut().recording.note(&value);
@@ -234,7 +241,8 @@ impl HostCall<'_> {
                     Encoding::Utf8,
                     &mut lends,
                 )?;
-                let more = run_lower(caller, self.plan, self.options, &mut lower, true, &mut lends)?;
+                let more =
+                    run_lower(caller, self.plan, self.options, &mut lower, true, &mut lends)?;
                 if more.is_some() {
                     return Err(Trap::internal("a plain result asked for memory"));
                 }
@@ -309,16 +317,7 @@ pub(crate) fn lift_params<C: Context>(
     host: bool,
     lends: &mut Lends,
 ) -> Result<Vec<Value>, Trap> {
-    lift(
-        context,
-        plan,
-        options,
-        &signature.params,
-        signature.spill_params,
-        args,
-        host,
-        lends,
-    )
+    lift(context, plan, options, &signature.params, signature.spill_params, args, host, lends)
 }
 
 /// Lifts values out of a guest, and charges for it.
