@@ -283,7 +283,7 @@ impl Linking<'_> {
             ComponentEntityType::Func(id) => {
                 let ty = typing::func(&mut self.types, &frame.def.types, &mut frame.env, id)?;
                 let body = self.host_body(name, name, None, &ty)?;
-                Ok(self.host_func(name.into(), ty, body))
+                Ok(self.host_func(name.into(), body))
             }
             ComponentEntityType::Instance(id) => {
                 let linker = self.linker;
@@ -343,7 +343,7 @@ impl Linking<'_> {
                     let full = format!("{name}#{field}");
                     let ty = typing::func(&mut self.types, &def.types, &mut frame.env, id)?;
                     let body = self.host_body(name, &full, Some((interface, field)), &ty)?;
-                    self.host_func(full.into(), ty, body)
+                    self.host_func(full.into(), body)
                 }
                 ComponentEntityType::Instance(id) => {
                     self.import_instance(frame, &format!("{name}#{field}"), None, id)?
@@ -413,9 +413,10 @@ impl Linking<'_> {
         ))
     }
 
-    fn host_func(&mut self, name: Box<str>, ty: FuncType, body: HostBody) -> Item {
+    fn host_func(&mut self, name: Box<str>, body: HostBody) -> Item {
         let index = next(&self.plan.hosts);
-        self.plan.hosts.push(HostImport { name, ty, body });
+        let sees_memory = name.starts_with("wippy:core/");
+        self.plan.hosts.push(HostImport { name, body, sees_memory });
         Item::Func(FuncItem::Host(index))
     }
 

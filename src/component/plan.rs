@@ -159,8 +159,9 @@ pub(crate) enum ResourceDef {
 pub(crate) struct HostImport {
     /// `wasi:cli/exit@0.2.0#exit`, or the bare name of a function at the root.
     pub name: Box<str>,
-    pub ty: FuncType,
     pub body: HostBody,
+    /// It is an import of a core module, and sees that module's memory.
+    pub sees_memory: bool,
 }
 
 #[derive(Clone, Debug)]

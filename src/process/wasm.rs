@@ -7,7 +7,7 @@ use crate::{
     component::{
         DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
     },
-    dispatch::Tag,
+    dispatch::{Immediate, Tag},
     value::{Type, Value, check},
 };
 
@@ -122,6 +122,14 @@ impl WasmProcess {
         match &mut self.state {
             State::Live(machine) => Some(machine.host_state()),
             _ => None,
+        }
+    }
+
+    /// Answers commands inside the steps of this process, where that takes no
+    /// time. Set between [`init`](Process::init) and the first step.
+    pub fn set_immediate(&mut self, immediate: Box<dyn Immediate>) {
+        if let Some(state) = self.host_state() {
+            state.immediate = Some(immediate);
         }
     }
 
