@@ -15,7 +15,8 @@ use wippy::{
 const LIMITS: Limits = Limits { max_memory: 8 << 20, max_fuel: Some(50_000) };
 
 /// Steps that a call may take. With the slice below, the fuel is used up long before.
-const MAX_STEPS: usize = 1000;
+/// Enough for all the fuel, and for a second run that finds out where a trap was.
+const MAX_STEPS: usize = 1_000;
 
 /// Mutants of each component, unless `MUTANTS` in the environment says otherwise.
 const MUTANTS: u64 = 150;

@@ -307,7 +307,7 @@ impl Linking<'_> {
             ComponentEntityType::Func(id) => {
                 let ty = typing::func(&mut self.types, &frame.def.types, &mut frame.env, id)?;
                 let body = self.host_body(name, name, None, &ty)?;
-                Ok(self.host_func(body))
+                Ok(self.host_func(name, body))
             }
             ComponentEntityType::Instance(id) => {
                 let linker = self.linker;
@@ -368,7 +368,7 @@ impl Linking<'_> {
                     let full = format!("{name}#{field}");
                     let ty = typing::func(&mut self.types, &def.types, &mut frame.env, id)?;
                     let body = self.host_body(name, &full, Some((interface, field)), &ty)?;
-                    self.host_func(body)
+                    self.host_func(&full, body)
                 }
                 ComponentEntityType::Instance(id) => {
                     self.import_instance(frame, &format!("{name}#{field}"), None, id)?
@@ -438,9 +438,10 @@ impl Linking<'_> {
         ))
     }
 
-    fn host_func(&mut self, body: HostBody) -> Item {
+    fn host_func(&mut self, name: &str, body: HostBody) -> Item {
         let index = next(&self.plan.hosts);
-        self.plan.hosts.push(HostImport { body });
+        let sees_memory = name.starts_with("wippy:core/");
+        self.plan.hosts.push(HostImport { body, sees_memory });
         Item::Func(FuncItem::Host(index))
     }
 

@@ -19,7 +19,7 @@ use semver::Version;
 
 use super::{error::Trap, wit};
 use crate::{
-    dispatch::{Command, Reply},
+    dispatch::{Command, Immediate, Reply},
     value::{FuncType, ResourceId, Types, Value},
 };
 
@@ -127,12 +127,52 @@ impl fmt::Debug for Answer {
 #[derive(Debug)]
 pub struct HostCx<'a> {
     pub(crate) state: &'a mut HostState,
+    pub(crate) memory: Option<GuestMemory<'a>>,
+}
+
+/// The memory of a core module that calls a host function without the
+/// canonical ABI in between, as WASI 0.1 has it.
+#[derive(Debug)]
+pub struct GuestMemory<'a> {
+    pub(crate) bytes: &'a mut [u8],
+    /// What was written, for a second run.
+    pub(crate) writes: Vec<(u32, Vec<u8>)>,
+}
+
+impl GuestMemory<'_> {
+    /// The bytes at an address, if they are in the memory.
+    pub fn read(&self, address: u32, len: u32) -> Option<&[u8]> {
+        let start = address as usize;
+        self.bytes.get(start..start.checked_add(len as usize)?)
+    }
+
+    /// Writes bytes; `false`, and nothing is written, if the memory ends before.
+    pub fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
+        let start = address as usize;
+        let end = start.checked_add(bytes.len());
+        match end.and_then(|end| self.bytes.get_mut(start..end)) {
+            Some(to) => {
+                to.copy_from_slice(bytes);
+                self.writes.push((address, bytes.to_vec()));
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// What host functions keep per process, one slot per Rust type.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct HostState {
     slots: HashMap<RustType, Box<dyn Any + Send>>,
+    /// Answers commands inside a step.
+    pub(crate) immediate: Option<Box<dyn Immediate>>,
+}
+
+impl fmt::Debug for HostState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostState({} slots)", self.slots.len())
+    }
 }
 
 impl HostState {
@@ -151,10 +191,18 @@ impl HostState {
     }
 }
 
-impl HostCx<'_> {
+impl<'a> HostCx<'a> {
     /// What this host function's module keeps for the calling process.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
         self.state.get()
+    }
+
+    /// The memory of the calling core module: the one that it exports as
+    /// `memory`. Only functions of the interfaces that
+    /// [`adapt`](crate::adapter::adapt) makes of the imports of a core module
+    /// (`wippy:core/*`) see it.
+    pub fn memory(&mut self) -> Option<&mut GuestMemory<'a>> {
+        self.memory.as_mut()
     }
 }
 

@@ -21,13 +21,13 @@ use super::{
     engine::BYTES_PER_FUEL,
     error::{Trap, TrapKind},
     limits::Limiter,
-    linker::{Answer, Continuation, HostCx, HostState},
+    linker::{Answer, Continuation, HostState},
     plan::{CanonOptions, CoreRef, Encoding, HOST, Op, Plan, Signature, Target, TrampolineKind},
     state::{Lends, Request, State, Trace, charge},
     trace::{STACK_BYTES, Traced, names, stack_type, traced},
     trampoline::{
         self, Halt, bits, call_host, core_value, lift, lift_params, lower_result, options,
-        run_lower, split_address, trampoline, with_target,
+        reply_value, run_lower, settle, split_address, trampoline, with_host, with_target,
     },
 };
 use crate::{
@@ -161,6 +161,8 @@ impl std::fmt::Debug for Phase {
 struct HostCall {
     caller: Caller,
     lends: Lends,
+    /// What the function sees of its caller's memory.
+    memory: Option<wasmi::Memory>,
     phase: HostPhase,
 }
 
@@ -239,9 +241,10 @@ impl Machine {
             Target::Host(host) => {
                 let host = plan.hosts.get(host as usize);
                 let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
-                let answer = call_host(self.store.data_mut(), host, args)?;
+                let answer = call_host(&mut self.store, host, args, None)?;
                 let (caller, phase) = (Caller::Host, HostPhase::Answer(answer));
-                Activity::Host(Box::new(HostCall { caller, lends: Lends::new(), phase }))
+                let lends = Lends::new();
+                Activity::Host(Box::new(HostCall { caller, lends, memory: None, phase }))
             }
         };
         self.stack.push(activity);
@@ -317,7 +320,8 @@ impl Machine {
         }
         let trace = self.store.data().trace.as_ref();
         let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
-        self.stack.push(Activity::Core(Core { state: CoreState::Ready(func, args), results, top }));
+        let state = CoreState::Ready(func, args);
+        self.stack.push(Activity::Core(Core { state, results, top }));
         Ok(())
     }
 
@@ -413,10 +417,10 @@ impl Machine {
                 let caller = Caller::Guest { trampoline: index, address };
                 self.begin(*lifted, caller, trampoline.instance, values, lends)?
             }
-            Request::Host { trampoline, address, lends, answer } => {
+            Request::Host { trampoline, address, lends, memory, answer } => {
                 let caller = Caller::Guest { trampoline, address };
                 let phase = HostPhase::Answer(answer);
-                Activity::Host(Box::new(HostCall { caller, lends, phase }))
+                Activity::Host(Box::new(HostCall { caller, lends, memory, phase }))
             }
             Request::Drop { func, instance, caller, rep } => {
                 let entered = self.enter(caller, instance)?;
@@ -790,15 +794,14 @@ impl Machine {
                 return Ok(Some(Pause::Blocked));
             }
             HostPhase::Wait { then, reply: Some(reply), .. } => {
+                let memory = call.memory;
                 let answer = match then {
-                    Some(then) => {
-                        then(&mut HostCx { state: &mut self.store.data_mut().host }, reply)?
-                    }
-                    None => match reply {
-                        Reply::Value(value) => Answer::Now(value),
-                        Reply::Refused(why) => return Err(Trap::new(TrapKind::Host, why)),
-                        _ => return Err(Trap::internal("a reply of another kind")),
-                    },
+                    Some(then) => with_host(&mut self.store, memory, |cx| then(cx, reply))?,
+                    None => Answer::Now(reply_value(reply)?),
+                };
+                let answer = settle(&mut self.store, answer, memory)?;
+                let Some(Activity::Host(call)) = self.stack.last_mut() else {
+                    return Err(Trap::internal("a host call is lost"));
                 };
                 call.phase = HostPhase::Answer(answer);
             }

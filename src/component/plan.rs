@@ -158,6 +158,8 @@ pub(crate) enum ResourceDef {
 #[derive(Clone, Debug)]
 pub(crate) struct HostImport {
     pub body: HostBody,
+    /// It is an import of a core module, and sees that module's memory.
+    pub sees_memory: bool,
 }
 
 #[derive(Clone, Debug)]

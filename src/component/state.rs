@@ -10,9 +10,9 @@ use super::{
     limits::Limiter,
     linker::{Answer, HostState},
     plan::{CanonOptions, HOST, Plan, ResourceDef},
-    trace::Recording,
+    trace::{Recorded, Recording},
 };
-use crate::value::{ResourceId, Value};
+use crate::value::ResourceId;
 
 /// The data of a process's wasmi store.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ pub(crate) struct Trace {
     /// The address above its last entry.
     pub top: wasmi::Global,
     /// What the host answered in the first run.
-    pub answers: std::vec::IntoIter<Option<Value>>,
+    pub answers: std::vec::IntoIter<Recorded>,
 }
 
 /// A component instance.
@@ -70,7 +70,13 @@ pub(crate) enum Request {
     /// Call a function of another component.
     Guest { trampoline: u32, args: Vec<u64> },
     /// Finish a call of a host function: wait, or lower a result that needs memory.
-    Host { trampoline: u32, address: Option<u64>, lends: Lends, answer: Answer },
+    Host {
+        trampoline: u32,
+        address: Option<u64>,
+        lends: Lends,
+        memory: Option<wasmi::Memory>,
+        answer: Answer,
+    },
     /// Run a destructor.
     Drop { func: u32, instance: u32, caller: u32, rep: u32 },
 }

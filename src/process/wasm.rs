@@ -7,7 +7,7 @@ use crate::{
     component::{
         DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
     },
-    dispatch::Tag,
+    dispatch::{Immediate, Tag},
     value::{Type, Value, check},
 };
 
@@ -60,9 +60,6 @@ enum State {
 
 /// Fuel up to which a process that has trapped is run again.
 const MAX_RETRACE: u64 = 50_000_000;
-
-/// Fuel that running it again may take in any case.
-const MIN_RETRACE: u64 = 100_000;
 
 /// Functions that an error names.
 const MAX_FRAMES: usize = 12;
@@ -128,6 +125,14 @@ impl WasmProcess {
         }
     }
 
+    /// Answers commands inside the steps of this process, where that takes no
+    /// time. Set between [`init`](Process::init) and the first step.
+    pub fn set_immediate(&mut self, immediate: Box<dyn Immediate>) {
+        if let Some(state) = self.host_state() {
+            state.immediate = Some(immediate);
+        }
+    }
+
     fn fail(&mut self, out: &mut StepOutput, error: Error) {
         self.state = State::Dead;
         out.yields.clear();
@@ -162,10 +167,9 @@ impl WasmProcess {
         out.fuel_used = (grant - left.min(grant)).saturating_add(host_work);
         self.retraced = self.retraced.saturating_add(out.fuel_used);
         let error = error.clone();
-        // The trace costs some fuel of its own, but not so much.
-        let limit = self.used.saturating_mul(8).saturating_add(MIN_RETRACE);
         match pause {
-            Ok(Pause::OutOfFuel(required)) if self.retraced < limit => {
+            // The trace costs some fuel of its own, but not so much.
+            Ok(Pause::OutOfFuel(required)) if self.retraced / 8 <= self.used => {
                 self.required = required;
                 out.status = Status::Continue;
             }
@@ -264,11 +268,7 @@ impl Process for WasmProcess {
         }
         let grant = match self.grant(budget) {
             Ok(grant) => grant,
-            // Run again, it would go on.
-            Err(trap) => {
-                let error = Error::trap(&trap, &self.method);
-                return self.fail(out, error);
-            }
+            Err(trap) => return self.fail(out, Error::trap(&trap, &self.method)),
         };
         let State::Live(machine) = &mut self.state else {
             return self.fail(out, Error::new(Kind::Unavailable, "the process is not running"));
