@@ -1,6 +1,7 @@
 //! Runs WebAssembly modules as processes on a pure interpreter.
 #![warn(missing_docs)]
 
+pub mod adapter;
 pub mod component;
 pub mod dispatch;
 pub mod process;
