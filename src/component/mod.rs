@@ -35,4 +35,7 @@ pub use self::{
     linker::{Answer, Continuation, DeclareError, HostCx, HostState, Linker},
     program::{Component, Function, Program},
 };
-pub(crate) use self::machine::{Machine, Pause};
+pub(crate) use self::{
+    linker::{compatible, split_version},
+    machine::{Machine, Pause},
+};

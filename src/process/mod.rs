@@ -7,10 +7,12 @@
 //! the same order give the same steps, to the last unit of fuel.
 
 mod error;
+mod grants;
 mod wasm;
 
 pub use self::{
     error::{Cause, Error, Kind},
+    grants::{Grants, group_of},
     wasm::{Limits, WasmProcess},
 };
 use crate::{
