@@ -6,3 +6,8 @@ pub mod component;
 pub mod dispatch;
 pub mod process;
 pub mod value;
+
+#[cfg(feature = "host")]
+pub mod artifact;
+#[cfg(feature = "host")]
+pub mod registry;

@@ -1,0 +1,119 @@
+//! Verified WebAssembly bytes.
+//!
+//! An entry names a directory, a path in it, and the hash of what it expects to
+//! find there. The directory is opened once, and from then on its handle is the
+//! only authority: cap-std resolves the path beneath it, so neither `..`, nor an
+//! absolute path, nor a link can lead out. The file is read once; what is hashed
+//! is what is returned. Nothing looks into the bytes before the hash is right.
+//!
+//! ```
+//! use wippy::artifact::{Artifact, ArtifactKind};
+//!
+//! let artifact = Artifact::from_bytes(b"(module)".to_vec()).unwrap();
+//! assert_eq!(artifact.kind, ArtifactKind::Text);
+//! println!("hash: {}", artifact.hash);
+//! ```
+
+mod error;
+mod hash;
+mod path;
+mod read;
+mod sniff;
+
+pub(crate) use self::path::clean_path;
+pub use self::{
+    error::ArtifactError,
+    hash::{Hash, HashError, sha256_hex},
+    read::{DEFAULT_MAX_SIZE, open_directory},
+    sniff::ArtifactKind,
+};
+use crate::registry::{Id, Kind, Problem, Project};
+use std::{path::Path, sync::Arc};
+
+/// Bytes that are WebAssembly, and what is known about them.
+#[derive(Clone)]
+pub struct Artifact {
+    /// The bytes, shared by all that use them.
+    pub bytes: Arc<[u8]>,
+    /// Their hash.
+    pub hash: Hash,
+    /// What they are.
+    pub kind: ArtifactKind,
+}
+
+impl Artifact {
+    /// The artifact of a `process.wasm` entry. A problem names the entry's file,
+    /// line and field.
+    pub fn of_process(project: &Project, id: &Id) -> Result<Artifact, Box<Problem>> {
+        let process = project.process_wasm(id)?;
+        let complain = |error: ArtifactError| {
+            let (found, expected, fix) = (error.found(), error.expected(), error.fix());
+            Box::new(match project.entry(id) {
+                Some(entry) => entry.problem(error.field(), found, expected, fix),
+                None => Problem::error("command line", found, expected, fix),
+            })
+        };
+        let Some(Kind::FsDirectory(directory)) = project.entry(&process.fs).map(|e| &e.kind) else {
+            // The reference is right, or the project would have said so: the
+            // directory's own entry is what is wrong.
+            return Err(complain(ArtifactError::NoDirectory(process.fs.clone())));
+        };
+        let opened = open_directory(directory).map_err(complain)?;
+        Artifact::read(&opened, &process.path, Some(&process.hash), DEFAULT_MAX_SIZE)
+            .map_err(complain)
+    }
+
+    /// Reads a file below an open directory and checks its hash.
+    pub fn read(
+        directory: &cap_std::fs::Dir,
+        path: &str,
+        hash: Option<&Hash>,
+        max_size: u64,
+    ) -> Result<Artifact, ArtifactError> {
+        let bytes = read::file_in(directory, path, max_size)?;
+        Artifact::verified(bytes, path, hash)
+    }
+
+    /// Reads a file that the user names, whatever its hash.
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Artifact, ArtifactError> {
+        let path = path.as_ref();
+        let bytes = read::file_at(path, DEFAULT_MAX_SIZE)?;
+        Artifact::verified(bytes, &path.to_string_lossy(), None)
+    }
+
+    /// Takes bytes that are at hand.
+    pub fn from_bytes(bytes: impl Into<Arc<[u8]>>) -> Result<Artifact, ArtifactError> {
+        Artifact::verified(bytes.into(), "the bytes", None)
+    }
+
+    fn verified(
+        bytes: Arc<[u8]>,
+        path: &str,
+        expected: Option<&Hash>,
+    ) -> Result<Artifact, ArtifactError> {
+        let hash = Hash::of(&bytes);
+        if let Some(expected) = expected
+            && *expected != hash
+        {
+            let path = path.to_owned();
+            return Err(ArtifactError::Hash { path, expected: *expected, found: hash });
+        }
+        let kind = sniff::sniff(&bytes)
+            .map_err(|what| ArtifactError::NotWasm { path: path.to_owned(), what })?;
+        Ok(Artifact { bytes, hash, kind })
+    }
+}
+
+impl std::fmt::Debug for Artifact {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Artifact")
+            .field("bytes", &self.bytes.len())
+            .field("hash", &self.hash)
+            .field("kind", &self.kind)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

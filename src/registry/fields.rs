@@ -1,0 +1,463 @@
+//! Reading typed fields out of a YAML mapping.
+//!
+//! A reader asks for its fields by name and type. What is of the wrong type is
+//! reported and read as absent, so the reader goes on and finds the next
+//! mistake. The names asked for *are* the known fields: whatever nobody asked
+//! for by the end is unknown, and no list of names can fall out of step.
+
+use super::{
+    Id, Problem, Problems, Severity,
+    problem::quoted,
+    suggest::nearest,
+    units,
+    yaml::{Data, Map, Node},
+};
+use std::{cell::RefCell, sync::Arc, time::Duration};
+
+/// Where problems of one entry (or of a file's head) go.
+#[derive(Clone)]
+pub(super) struct Report<'p> {
+    pub file: Arc<str>,
+    pub entry: Option<Id>,
+    pub problems: &'p RefCell<Problems>,
+}
+
+impl Report<'_> {
+    /// Adds a problem of a field of this entry.
+    pub fn push(
+        &self,
+        severity: Severity,
+        line: Option<u32>,
+        field: &str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let problem = Problem::error(self.file.clone(), found, expected, fix)
+            .with_severity(severity)
+            .at_line(line)
+            .in_entry(self.entry.clone())
+            .in_field(field);
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// The known word that one was meant to be; no more searched for once
+    /// problems are only counted.
+    pub fn nearest<'w>(
+        &self,
+        word: &str,
+        known: impl IntoIterator<Item = &'w str>,
+    ) -> Option<&'w str> {
+        if self.problems.borrow().is_full() { None } else { nearest(word, known) }
+    }
+
+    pub fn error(
+        &self,
+        line: Option<u32>,
+        field: &str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.push(Severity::Error, line, field, found, expected, fix);
+    }
+}
+
+/// A value with the place it was read from.
+#[derive(Clone, Debug)]
+pub(super) struct At<T> {
+    pub value: T,
+    pub line: Option<u32>,
+    pub field: String,
+    /// How the value stood in the file, for messages.
+    pub found: String,
+}
+
+/// The fields of one mapping.
+pub(super) struct Fields<'n, 'p> {
+    report: &'n Report<'p>,
+    map: &'n Map,
+    path: String,
+    line: Option<u32>,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'n, 'p> Fields<'n, 'p> {
+    /// The fields of an entry itself.
+    pub fn of_entry(report: &'n Report<'p>, map: &'n Map, line: Option<u32>) -> Self {
+        Fields { report, map, path: String::new(), line, asked: RefCell::default() }
+    }
+
+    /// The fields of a node that has to be a mapping.
+    pub fn of_node(
+        report: &'n Report<'p>,
+        node: &'n Node,
+        path: String,
+        example: &str,
+    ) -> Option<Self> {
+        match &node.data {
+            Data::Map(map) => {
+                Some(Fields { report, map, path, line: node.line, asked: RefCell::default() })
+            }
+            _ => {
+                report.error(
+                    node.line,
+                    &path,
+                    describe(node),
+                    "a mapping",
+                    format!("write it like this:\n{example}"),
+                );
+                None
+            }
+        }
+    }
+
+    pub fn report(&self) -> &'n Report<'p> {
+        self.report
+    }
+
+    /// Whether the field is there at all, rightly typed or not.
+    pub fn has(&self, name: &str) -> bool {
+        self.node(name).is_some()
+    }
+
+    pub fn line(&self) -> Option<u32> {
+        self.line
+    }
+
+    /// The line of a field, or of what should have it.
+    pub fn line_of(&self, name: &str) -> Option<u32> {
+        self.map.get(name).map_or(self.line, |pair| pair.line)
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+
+    /// The node of a field. `null` counts as absent.
+    fn node(&self, name: &str) -> Option<&'n Node> {
+        self.map.get(name).map(|pair| &pair.value).filter(|node| node.data != Data::Null)
+    }
+
+    fn ask(&self, name: &'static str) -> Option<&'n Node> {
+        self.asked.borrow_mut().push(name);
+        self.node(name)
+    }
+
+    /// Takes a field without looking at it.
+    pub fn ignore(&self, name: &'static str) {
+        self.ask(name);
+    }
+
+    fn at<T>(&self, name: &str, node: &Node, value: T) -> At<T> {
+        At { value, line: self.line_of(name), field: self.path(name), found: describe(node) }
+    }
+
+    fn wrong(&self, name: &str, node: &Node, expected: &str, example: &str) {
+        let fix = format!("write it like this: {name}: {example}");
+        self.report.error(self.line_of(name), &self.path(name), describe(node), expected, fix);
+    }
+
+    /// Reports a field that is not there.
+    pub fn missing(&self, name: &str, expected: &str, fix: &str) {
+        self.report.error(self.line, &self.path(name), "nothing", expected, fix);
+    }
+
+    /// A string.
+    pub fn text(&self, name: &'static str) -> Option<At<&'n str>> {
+        let node = self.ask(name)?;
+        match &node.data {
+            Data::Text(text) => Some(self.at(name, node, text.value.as_str())),
+            Data::Int(_) | Data::Float(_) | Data::Bool(_) => {
+                let fix = format!("put it in quotes: {name}: \"{}\"", scalar(node));
+                self.report.error(
+                    self.line_of(name),
+                    &self.path(name),
+                    describe(node),
+                    "a string",
+                    fix,
+                );
+                None
+            }
+            _ => {
+                self.wrong(name, node, "a string", "\"text\"");
+                None
+            }
+        }
+    }
+
+    /// A string that has to be there and not be empty.
+    pub fn required(&self, name: &'static str, expected: &str, fix: &str) -> Option<At<&'n str>> {
+        let Some(node) = self.ask(name) else {
+            self.missing(name, expected, fix);
+            return None;
+        };
+        let found = match &node.data {
+            Data::Text(text) if text.value.trim().is_empty() => "an empty string".to_owned(),
+            Data::Text(_) | Data::Int(_) | Data::Float(_) => return self.text(name),
+            _ => describe(node),
+        };
+        self.report.error(self.line_of(name), &self.path(name), found, expected, fix);
+        None
+    }
+
+    /// `true` or `false`.
+    pub fn flag(&self, name: &'static str) -> Option<bool> {
+        let node = self.ask(name)?;
+        match &node.data {
+            Data::Bool(value) => Some(*value),
+            Data::Text(text) if text.template.is_some() && text.value == "true" => Some(true),
+            Data::Text(text) if text.template.is_some() && text.value == "false" => Some(false),
+            _ => {
+                self.wrong(name, node, "true or false", "true");
+                None
+            }
+        }
+    }
+
+    /// A whole number, negative or not; filled-in placeholders are read as one.
+    pub fn integer(&self, name: &'static str, expected: &str, example: &str) -> Option<At<i128>> {
+        let node = self.ask(name)?;
+        let value = match &node.data {
+            Data::Int(value) => Some(*value),
+            Data::Text(text) if text.template.is_some() => text.value.trim().parse().ok(),
+            _ => None,
+        };
+        match value {
+            Some(value) => Some(self.at(name, node, value)),
+            None => {
+                self.wrong(name, node, expected, example);
+                None
+            }
+        }
+    }
+
+    /// A whole number from 0 to `most`.
+    pub fn count(&self, name: &'static str, most: u64, example: &str) -> Option<u64> {
+        let expected = if most == u64::MAX {
+            "a whole number, 0 or more".to_owned()
+        } else {
+            format!("a whole number from 0 to {most}")
+        };
+        let number = self.integer(name, &expected, example)?;
+        match u64::try_from(number.value) {
+            Ok(value) if value <= most => Some(value),
+            _ => {
+                let fix = format!("write it like this: {name}: {example}");
+                self.report.error(number.line, &number.field, number.found, expected, fix);
+                None
+            }
+        }
+    }
+
+    /// A number between two bounds.
+    pub fn number(&self, name: &'static str, from: f64, to: f64, example: &str) -> Option<f64> {
+        let node = self.ask(name)?;
+        let value = match &node.data {
+            Data::Int(value) => Some(*value as f64),
+            Data::Float(value) => Some(*value),
+            Data::Text(text) if text.template.is_some() => text.value.trim().parse().ok(),
+            _ => None,
+        };
+        match value {
+            Some(value) if value >= from && value <= to => Some(value),
+            _ => {
+                self.wrong(name, node, &format!("a number from {from} to {to}"), example);
+                None
+            }
+        }
+    }
+
+    /// A number of bytes: `67108864` or `"64MiB"`.
+    pub fn size(&self, name: &'static str) -> Option<u64> {
+        let node = self.ask(name)?;
+        let value = match &node.data {
+            Data::Int(value) => u64::try_from(*value).ok(),
+            Data::Text(text) => units::size(&text.value),
+            _ => None,
+        };
+        if value.is_none() {
+            let expected = "a number of bytes, or one with a unit: KiB, MiB, GiB, KB, MB, GB";
+            self.wrong(name, node, expected, "64MiB");
+        }
+        value
+    }
+
+    /// A duration: `10s`, `150ms`, `1m30s`.
+    pub fn duration(&self, name: &'static str) -> Option<Duration> {
+        let node = self.ask(name)?;
+        let value = match &node.data {
+            Data::Int(0) => Some(Duration::ZERO),
+            Data::Text(text) => units::duration(&text.value),
+            _ => None,
+        };
+        if value.is_none() {
+            self.wrong(name, node, "a duration with a unit: ms, s, m, h", "10s");
+        }
+        value
+    }
+
+    /// Octal permissions: `"0755"`.
+    pub fn mode(&self, name: &'static str, example: &str) -> Option<u32> {
+        let node = self.ask(name)?;
+        let value = match &node.data {
+            Data::Text(text) => units::mode(&text.value),
+            _ => None,
+        };
+        if value.is_none() {
+            self.wrong(name, node, "octal permissions in quotes", example);
+        }
+        value
+    }
+
+    /// The id of another entry.
+    pub fn id(&self, name: &'static str, namespace: &str) -> Option<At<Id>> {
+        let text = self.text(name)?;
+        read_id(self.report, text, namespace)
+    }
+
+    /// The id of another entry, which has to be there.
+    pub fn required_id(
+        &self,
+        name: &'static str,
+        namespace: &str,
+        expected: &str,
+        fix: &str,
+    ) -> Option<At<Id>> {
+        let text = self.required(name, expected, fix)?;
+        read_id(self.report, text, namespace)
+    }
+
+    /// A nested mapping.
+    pub fn fields(&self, name: &'static str, example: &str) -> Option<Fields<'n, 'p>> {
+        let node = self.ask(name)?;
+        let mut fields = Fields::of_node(self.report, node, self.path(name), example)?;
+        fields.line = self.line_of(name);
+        Some(fields)
+    }
+
+    /// A nested mapping of free form.
+    pub fn free_map(&self, name: &'static str, example: &str) -> Option<&'n Map> {
+        self.fields(name, example).map(|fields| fields.map)
+    }
+
+    /// The items of a list, each with its path.
+    pub fn items(&self, name: &'static str, example: &str) -> Vec<(String, &'n Node)> {
+        let Some(node) = self.ask(name) else { return Vec::new() };
+        let path = self.path(name);
+        match &node.data {
+            Data::List(items) => {
+                items.iter().enumerate().map(|(n, item)| (format!("{path}[{n}]"), item)).collect()
+            }
+            _ => {
+                let fix = format!("write it like this:\n{example}");
+                self.report.error(self.line_of(name), &path, describe(node), "a list", fix);
+                Vec::new()
+            }
+        }
+    }
+
+    /// A list of strings.
+    pub fn texts(&self, name: &'static str, example: &str) -> Vec<At<&'n str>> {
+        let items = self.items(name, example);
+        items.into_iter().filter_map(|(path, node)| read_text(self.report, path, node)).collect()
+    }
+
+    /// Warns of the fields that nobody asked for.
+    pub fn finish(self) {
+        let asked = self.asked.borrow();
+        let mut known = asked.clone();
+        known.sort_unstable();
+        known.dedup();
+        let expected = format!("one of {}", known.join(", "));
+        for pair in &self.map.pairs {
+            if asked.contains(&pair.key.as_str()) {
+                continue;
+            }
+            let fix = match self.report.nearest(&pair.key, asked.iter().copied()) {
+                Some(word) => format!("did you mean {word}?"),
+                None => "remove it; it has no effect".to_owned(),
+            };
+            self.report.push(
+                Severity::Warning,
+                pair.line,
+                &self.path(&shorten(&pair.key)),
+                "an unknown field",
+                expected.as_str(),
+                fix,
+            );
+        }
+    }
+}
+
+/// A string in a list or a map of free names.
+pub(super) fn read_text<'n>(
+    report: &Report<'_>,
+    path: String,
+    node: &'n Node,
+) -> Option<At<&'n str>> {
+    match &node.data {
+        Data::Text(text) => {
+            Some(At { value: &text.value, line: node.line, field: path, found: describe(node) })
+        }
+        Data::Int(_) | Data::Float(_) | Data::Bool(_) => {
+            let fix = format!("put it in quotes: \"{}\"", scalar(node));
+            report.error(node.line, &path, describe(node), "a string", fix);
+            None
+        }
+        _ => {
+            report.error(node.line, &path, describe(node), "a string", "write a string in quotes");
+            None
+        }
+    }
+}
+
+/// The id that a string names.
+pub(super) fn read_id(report: &Report<'_>, text: At<&str>, namespace: &str) -> Option<At<Id>> {
+    match Id::resolve(text.value, namespace) {
+        Ok(value) => Some(At { value, line: text.line, field: text.field, found: text.found }),
+        Err(why) => {
+            let found = format!("{}: {why}", text.found);
+            let expected = "the id of an entry, namespace:name (the name alone within its own file's namespace)";
+            report.error(text.line, &text.field, found, expected, "write it like this: app:name");
+            None
+        }
+    }
+}
+
+/// A node as it is named in messages.
+pub(super) fn describe(node: &Node) -> String {
+    match &node.data {
+        Data::Null => "nothing (null)".to_owned(),
+        Data::Bool(value) => value.to_string(),
+        Data::Int(_) | Data::Float(_) => format!("the number {}", scalar(node)),
+        Data::Text(text) => match &text.template {
+            None => quoted(&text.value),
+            Some(template) => {
+                format!("{}, which stands for {}", quoted(template), quoted(&text.value))
+            }
+        },
+        Data::List(items) => match items.len() {
+            0 => "an empty list".to_owned(),
+            1 => "a list of one".to_owned(),
+            n => format!("a list of {n}"),
+        },
+        Data::Map(_) => "a mapping".to_owned(),
+    }
+}
+
+fn scalar(node: &Node) -> String {
+    match &node.data {
+        Data::Bool(value) => value.to_string(),
+        Data::Int(value) => value.to_string(),
+        Data::Float(value) => value.to_string(),
+        _ => String::new(),
+    }
+}
+
+/// A key of unknown length, fit for a path.
+pub(super) fn shorten(key: &str) -> String {
+    let mut chars = key.chars();
+    let head: String = chars.by_ref().take(60).collect();
+    if chars.next().is_some() { format!("{head}...") } else { head }
+}

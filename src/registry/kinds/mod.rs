@@ -1,0 +1,238 @@
+//! The kinds of entries, and the typed form of each that this engine runs.
+//!
+//! A kind of another engine of the same family is kept as [`Kind::Other`]: a
+//! project may hold entries that this engine does not run, and they must not
+//! look like spelling mistakes.
+
+mod env;
+mod fs;
+mod host;
+mod wasm;
+
+pub(super) use self::env::{FileStorage, StorageEntry};
+pub use self::{
+    fs::FsDirectory,
+    host::{Lifecycle, ProcessHost, Restart, TerminalHost},
+    wasm::{Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
+};
+use super::{
+    EnvVariable, Id, Problems, Severity,
+    fields::{At, Fields, Report},
+    source::RawEntry,
+};
+use std::{cell::RefCell, path::Path};
+
+/// What an entry is.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// `fs.directory`
+    FsDirectory(FsDirectory),
+    /// `env.storage.os`, `.memory`, `.static`, `.file`, `.router`; reached
+    /// through [`Environment`](super::Environment).
+    EnvStorage,
+    /// `env.variable`
+    EnvVariable(EnvVariable),
+    /// `process.host`
+    ProcessHost(ProcessHost),
+    /// `terminal.host`
+    TerminalHost(TerminalHost),
+    /// `process.wasm`
+    ProcessWasm(Box<ProcessWasm>),
+    /// A kind that this engine does not run.
+    Other,
+}
+
+pub(super) const STORAGES: [&str; 5] = [
+    "env.storage.os",
+    "env.storage.memory",
+    "env.storage.static",
+    "env.storage.file",
+    "env.storage.router",
+];
+
+/// The kinds that this engine runs.
+const OWN: [&str; 5] =
+    ["fs.directory", "env.variable", "process.host", "terminal.host", "process.wasm"];
+
+/// Kinds of the family that this engine does not run.
+const LATER: [&str; 37] = [
+    "cloudstorage.s3",
+    "config.aws",
+    "contract.binding",
+    "contract.definition",
+    "db.sql.mysql",
+    "db.sql.postgres",
+    "db.sql.sqlite",
+    "exec.native",
+    "fs.embed",
+    "function.lua",
+    "function.lua.bc",
+    "function.wasm",
+    "function.wat",
+    "http.client",
+    "http.endpoint",
+    "http.router",
+    "http.service",
+    "http.static",
+    "library.lua",
+    "library.lua.bc",
+    "ns.definition",
+    "ns.dependency",
+    "ns.requirement",
+    "process.lua",
+    "process.lua.bc",
+    "process.service",
+    "queue.consumer",
+    "queue.driver.memory",
+    "queue.queue",
+    "registry.entry",
+    "security.policy",
+    "security.token_store",
+    "store.memory",
+    "store.sql",
+    "template.jet",
+    "template.set",
+    "workflow.lua",
+];
+
+/// Whether a kind is one of the family that this engine does not run.
+fn is_later(kind: &str) -> bool {
+    LATER.contains(&kind) || kind.starts_with("ns.")
+}
+
+/// Whether this engine runs a kind.
+pub(super) fn is_own(kind: &str) -> bool {
+    OWN.contains(&kind) || STORAGES.contains(&kind)
+}
+
+/// What a reference from one entry to another has to lead to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Directory,
+    Storage,
+    Variable,
+    Any,
+}
+
+/// A reference from a field to an entry.
+pub(super) struct Reference {
+    pub entry: RawPlace,
+    pub target: At<Id>,
+    pub want: Want,
+}
+
+/// The entry that a reference stands in.
+pub(super) struct RawPlace {
+    pub id: Id,
+    pub file: std::sync::Arc<str>,
+}
+
+/// What the reader of a kind works with.
+pub(super) struct Reading<'a> {
+    pub fields: Fields<'a, 'a>,
+    pub id: &'a Id,
+    /// The directory of the declaring file.
+    pub module: &'a Path,
+    /// The project's directory.
+    pub project: &'a Path,
+    pub references: &'a mut Vec<Reference>,
+}
+
+impl Reading<'_> {
+    /// Remembers a reference and gives its target.
+    fn refer(&mut self, target: Option<At<Id>>, want: Want) -> Option<Id> {
+        let target = target?;
+        let id = target.value.clone();
+        let report = self.fields.report();
+        let entry = RawPlace { id: self.id.clone(), file: report.file.clone() };
+        self.references.push(Reference { entry, target, want });
+        Some(id)
+    }
+}
+
+/// A read entry: what others may see of it, and its storage if it is one.
+pub(super) struct Read {
+    pub kind: Kind,
+    pub storage: Option<StorageEntry>,
+}
+
+/// Gives an entry its type. Nothing if it has errors, which are reported.
+pub(super) fn read(
+    entry: &RawEntry,
+    project: &Path,
+    problems: &RefCell<Problems>,
+    references: &mut Vec<Reference>,
+) -> Option<Read> {
+    let report = Report { file: entry.file.clone(), entry: Some(entry.id.clone()), problems };
+    let before = problems.borrow().count(Severity::Error);
+    let fields = Fields::of_entry(&report, &entry.map, entry.line);
+    for common in ["name", "kind", "meta"] {
+        fields.ignore(common);
+    }
+    let mut reading =
+        Reading { fields, id: &entry.id, module: &entry.directory, project, references };
+    let plain = |kind: Option<Kind>| kind.map(|kind| Read { kind, storage: None });
+    let read = match entry.kind.value.as_str() {
+        "fs.directory" => plain(fs::directory(&mut reading).map(Kind::FsDirectory)),
+        "env.variable" => plain(env::variable(&mut reading).map(Kind::EnvVariable)),
+        "process.host" => plain(host::process(&mut reading).map(Kind::ProcessHost)),
+        "terminal.host" => plain(host::terminal(&mut reading).map(Kind::TerminalHost)),
+        "process.wasm" => {
+            plain(wasm::process(&mut reading).map(|p| Kind::ProcessWasm(Box::new(p))))
+        }
+        kind if STORAGES.contains(&kind) => env::storage(kind, &mut reading)
+            .map(|storage| Read { kind: Kind::EnvStorage, storage: Some(storage) }),
+        kind => {
+            if !is_later(kind) {
+                unknown_kind(&report, entry);
+            }
+            return Some(Read { kind: Kind::Other, storage: None });
+        }
+    };
+    reading.fields.finish();
+    (problems.borrow().count(Severity::Error) == before).then_some(read).flatten()
+}
+
+fn unknown_kind(report: &Report<'_>, entry: &RawEntry) {
+    let known = OWN.iter().chain(&STORAGES).chain(&LATER).copied();
+    let fix = match report.nearest(&entry.kind.value, known) {
+        Some(word) => format!("did you mean {word}?"),
+        None => "remove the entry; nothing runs it".to_owned(),
+    };
+    let mut own = OWN.to_vec();
+    own.push("env.storage.*");
+    report.push(
+        Severity::Warning,
+        entry.kind.line,
+        "kind",
+        format!("an unknown kind, {}", entry.kind.found),
+        format!("a known kind: {}", own.join(", ")),
+        fix,
+    );
+}
+
+/// One note for each kind of the family that this engine does not run.
+pub(super) fn note_later(entries: &[RawEntry], problems: &RefCell<Problems>) {
+    let mut counts = std::collections::BTreeMap::new();
+    for entry in entries.iter().filter(|entry| is_later(&entry.kind.value)) {
+        let (_, count) = counts.entry(entry.kind.value.as_str()).or_insert((entry, 0_usize));
+        *count = count.saturating_add(1);
+    }
+    for (kind, (first, count)) in counts {
+        let report = Report { file: first.file.clone(), entry: Some(first.id.clone()), problems };
+        let many = if count == 1 {
+            "one entry".to_owned()
+        } else {
+            format!("{count} entries, this is the first")
+        };
+        report.push(
+            Severity::Note,
+            first.kind.line,
+            "kind",
+            format!("{kind}, a kind that this engine does not run yet ({many})"),
+            "",
+            "",
+        );
+    }
+}

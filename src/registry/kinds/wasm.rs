@@ -1,0 +1,408 @@
+//! `process.wasm`: a WebAssembly component or module that runs as a process.
+
+use super::{Reading, Want};
+use crate::{
+    artifact::{Hash, HashError, clean_path},
+    registry::{
+        Id, Severity,
+        fields::{At, Fields, read_id},
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// The fields of a `process.wasm` entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessWasm {
+    /// The `fs.directory` entry that the binary is in.
+    pub fs: Id,
+    /// The binary's path within that directory.
+    pub path: String,
+    /// The SHA-256 of the binary.
+    pub hash: Hash,
+    /// The exported function.
+    pub method: String,
+    /// How the function is called.
+    pub transport: Transport,
+    /// The WIT text of a raw module.
+    pub wit: Option<String>,
+    /// The groups of imports that work, as written: `wasi:io`, `wasi1`.
+    pub imports: Vec<String>,
+    /// What the process sees of the world.
+    pub wasi: Wasi,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// How a function is called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Values in, a value out.
+    #[default]
+    Payload,
+    /// An HTTP request in, a response out.
+    WasiHttp,
+}
+
+/// What a process sees of the world.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wasi {
+    /// The first command line arguments.
+    pub args: Vec<String>,
+    /// The working directory, absolute.
+    pub cwd: Option<String>,
+    /// Environment variables.
+    pub env: Vec<WasiEnv>,
+    /// Directories.
+    pub mounts: Vec<Mount>,
+}
+
+/// An environment variable of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WasiEnv {
+    /// The `env.variable` entry that has the value.
+    pub id: Id,
+    /// What the process calls it.
+    pub name: String,
+    /// Whether the process must not start without a value.
+    pub required: bool,
+}
+
+/// A directory of a process.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// The `fs.directory` entry.
+    pub fs: Id,
+    /// Where the process sees it: absolute, cleaned.
+    pub guest: String,
+    /// Whether the process can only read.
+    pub read_only: bool,
+}
+
+/// What a process may use. Absent, or 0 in the file: the engine's default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// How long it may run (`max_execution_ms`).
+    pub max_execution: Option<Duration>,
+    /// Bytes of linear memory.
+    pub max_memory: Option<u64>,
+    /// Fuel for its whole life.
+    pub max_fuel: Option<u64>,
+    /// Bytes of the interpreter's stack.
+    pub max_stack: Option<u64>,
+}
+
+/// Import groups that the engine itself knows.
+const GROUPS: [&str; 13] = [
+    "wasi:cli",
+    "wasi:clocks",
+    "wasi:filesystem",
+    "wasi:http",
+    "wasi:io",
+    "wasi:poll",
+    "wasi:random",
+    "wasi:sockets",
+    "wasi1",
+    "preview1",
+    "wasi_snapshot_preview1",
+    "wippy:process",
+    "wasi:config",
+];
+
+pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessWasm> {
+    let fs = reading.fields.required_id(
+        "fs",
+        reading.id.namespace(),
+        "the id of the fs.directory entry that the binary is in",
+        "add a line like this: fs: app:binaries",
+    );
+    let fs = reading.refer(fs, Want::Directory);
+    let fields = &reading.fields;
+    let path = fields
+        .required("path", "the binary's path within fs", "add a line like this: path: /worker.wasm")
+        .and_then(|path| self::path(fields, path));
+    let hash = hash(fields);
+    let method = fields
+        .required("method", "the exported function to call", "add a line like this: method: run")
+        .map(|method| method.value.trim().to_owned());
+    let transport = transport(fields);
+    let wit = fields.text("wit").map(|wit| wit.value.to_owned());
+    let imports = imports(fields);
+    let limits = limits(fields);
+    // Of the shared shape with functions; a process has its host instead.
+    fields.ignore("pool");
+    let wasi = wasi(reading);
+    Some(ProcessWasm {
+        fs: fs?,
+        path: path?,
+        hash: hash?,
+        method: method?,
+        transport: transport?,
+        wit,
+        imports,
+        wasi,
+        limits,
+    })
+}
+
+fn path(fields: &Fields<'_, '_>, path: At<&str>) -> Option<String> {
+    if clean_path(path.value).is_some_and(|clean| clean != ".") && !path.value.contains('\0') {
+        return Some(path.value.to_owned());
+    }
+    fields.report().error(
+        path.line,
+        &path.field,
+        path.found,
+        "the path of a file inside fs",
+        "paths begin at the directory of fs and cannot leave it with ..; write it like this: path: /worker.wasm",
+    );
+    None
+}
+
+fn hash(fields: &Fields<'_, '_>) -> Option<Hash> {
+    let expected = "sha256: and 64 hex digits";
+    let fix = "run `wippy check`, which shows the hash of the file, or `sha256sum FILE`";
+    let text = fields.required("hash", expected, fix)?;
+    match text.value.parse::<Hash>() {
+        Ok(hash) => Some(hash),
+        Err(why) => {
+            let fix = match why {
+                HashError::NoPrefix => "put sha256: before the digits".to_owned(),
+                HashError::Prefix => "use the SHA-256 of the file: `sha256sum FILE`".to_owned(),
+                HashError::Length(_) | HashError::Digit(_) => {
+                    "was it copied whole? `sha256sum FILE` shows it".to_owned()
+                }
+            };
+            let found = format!("{}: {why}", text.found);
+            fields.report().error(text.line, &text.field, found, expected, fix);
+            None
+        }
+    }
+}
+
+fn transport(fields: &Fields<'_, '_>) -> Option<Transport> {
+    let Some(text) = fields.text("transport") else { return Some(Transport::Payload) };
+    match text.value {
+        "payload" => Some(Transport::Payload),
+        "wasi-http" => Some(Transport::WasiHttp),
+        other => {
+            let fix = match fields.report().nearest(other, ["payload", "wasi-http"]) {
+                Some(word) => format!("did you mean transport: {word}?"),
+                None => "leave the field out, or write: transport: payload".to_owned(),
+            };
+            fields.report().error(text.line, &text.field, text.found, "payload or wasi-http", fix);
+            None
+        }
+    }
+}
+
+fn imports(fields: &Fields<'_, '_>) -> Vec<String> {
+    let report = fields.report();
+    let mut imports: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    for text in fields.texts("imports", "imports:\n  - wasi:io\n  - wasi:cli") {
+        let name = text.value.trim();
+        if name.is_empty() || name.contains(char::is_whitespace) || name.contains(char::is_control)
+        {
+            let expected = "a group like wasi:io, an interface like wasi:io/streams, or wasi1";
+            report.error(
+                text.line,
+                &text.field,
+                text.found,
+                expected,
+                "write it like this: - wasi:io",
+            );
+            continue;
+        }
+        if !seen.insert(name) {
+            let found = format!("{}, a second time", text.found);
+            report.push(
+                Severity::Warning,
+                text.line,
+                &text.field,
+                found,
+                "each import once",
+                "remove it",
+            );
+            continue;
+        }
+        let bare = name.split('@').next().unwrap_or(name);
+        let group = bare.split('/').next().unwrap_or(bare);
+        if !GROUPS.contains(&group)
+            && let Some(meant) = report.nearest(group, GROUPS)
+        {
+            let found = format!("{}, which no host offers", text.found);
+            let expected = format!("one of {}, or a group of your own", GROUPS.join(", "));
+            let fix = format!("did you mean {meant}?");
+            report.push(Severity::Warning, text.line, &text.field, found, expected, fix);
+        }
+        imports.push(name.to_owned());
+    }
+    imports
+}
+
+fn limits(fields: &Fields<'_, '_>) -> Limits {
+    let mut limits = Limits::default();
+    let Some(fields) = fields.fields("limits", "limits:\n  max_execution_ms: 5000") else {
+        return limits;
+    };
+    let ms = fields.count("max_execution_ms", u64::MAX, "5000");
+    limits.max_execution = ms.filter(|ms| *ms > 0).map(Duration::from_millis);
+    limits.max_memory = fields.size("max_memory").filter(|n| *n > 0);
+    limits.max_fuel = fields.count("max_fuel", u64::MAX, "1000000000").filter(|n| *n > 0);
+    limits.max_stack = fields.size("max_stack").filter(|n| *n > 0);
+    fields.finish();
+    limits
+}
+
+fn wasi(reading: &mut Reading<'_>) -> Wasi {
+    let mut wasi = Wasi::default();
+    let example = "wasi:\n  args: [\"--verbose\"]\n  cwd: /data";
+    let Some(fields) = reading.fields.fields("wasi", example) else { return wasi };
+    let texts = fields.texts("args", "args: [\"--verbose\"]");
+    wasi.args = texts.into_iter().map(|text| text.value.to_owned()).collect();
+    if let Some(cwd) = fields.text("cwd") {
+        match absolute(cwd.value) {
+            Some(clean) => wasi.cwd = Some(clean),
+            None => fields.report().error(
+                cwd.line,
+                &cwd.field,
+                cwd.found,
+                "an absolute path, as the process sees it",
+                "write it like this: cwd: /data",
+            ),
+        }
+    }
+    env(reading, &fields, &mut wasi);
+    mounts(reading, &fields, &mut wasi);
+    fields.finish();
+    wasi
+}
+
+fn env(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>, to: &mut Wasi) {
+    let example = "env:\n  - id: app:api_url\n    name: API_URL";
+    let mut names = BTreeMap::new();
+    for (path, node) in wasi.items("env", example) {
+        let Some(fields) = Fields::of_node(
+            wasi.report(),
+            node,
+            path.clone(),
+            "- id: app:api_url\n  name: API_URL",
+        ) else {
+            continue;
+        };
+        let id = fields.text("id");
+        if id.is_none() && !fields.has("id") {
+            fields.missing(
+                "id",
+                "the id of an env.variable entry",
+                "write it like this: id: app:api_url",
+            );
+        }
+        let id = id.and_then(|id| read_id(fields.report(), id, reading.id.namespace()));
+        let name = fields.required(
+            "name",
+            "the name that the process sees",
+            "write it like this: name: API_URL",
+        );
+        let required = fields.flag("required").unwrap_or(false);
+        if let Some(name) = &name {
+            if name.value.contains(['=', '\0']) {
+                let expected = "a name without = and NUL";
+                fields.report().error(
+                    name.line,
+                    &name.field,
+                    name.found.clone(),
+                    expected,
+                    "write it like this: name: API_URL",
+                );
+            } else if let Some(first) = names.get(name.value) {
+                let found = format!("{}, which {first} has already", name.found);
+                fields.report().error(
+                    name.line,
+                    &name.field,
+                    found,
+                    "each name once",
+                    "remove one of the two, or rename it",
+                );
+            } else {
+                names.insert(name.value, path);
+            }
+        }
+        fields.finish();
+        let id = reading.refer(id, Want::Variable);
+        if let (Some(id), Some(name)) = (id, name) {
+            to.env.push(WasiEnv { id, name: name.value.to_owned(), required });
+        }
+    }
+}
+
+fn mounts(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>, to: &mut Wasi) {
+    let example = "mounts:\n  - fs: app:data\n    guest: /data";
+    let mut guests = BTreeMap::new();
+    for (path, node) in wasi.items("mounts", example) {
+        let Some(fields) =
+            Fields::of_node(wasi.report(), node, path.clone(), "- fs: app:data\n  guest: /data")
+        else {
+            continue;
+        };
+        let fs = fields.required_id(
+            "fs",
+            reading.id.namespace(),
+            "the id of an fs.directory entry",
+            "write it like this: fs: app:data",
+        );
+        let guest = fields.required(
+            "guest",
+            "the absolute path that the process sees",
+            "write it like this: guest: /data",
+        );
+        let read_only = fields.flag("read_only").unwrap_or(false);
+        let guest = guest.and_then(|guest| {
+            let report = fields.report();
+            let Some(clean) = absolute(guest.value) else {
+                let fix = format!(
+                    "write it like this: guest: /{}",
+                    guest.value.trim_start_matches(['.', '/'])
+                );
+                report.error(
+                    guest.line,
+                    &guest.field,
+                    guest.found,
+                    "an absolute path, as the process sees it",
+                    fix,
+                );
+                return None;
+            };
+            if let Some(first) = guests.get(&clean) {
+                let found = format!("{}, the same place as {first} ({clean})", guest.found);
+                report.error(
+                    guest.line,
+                    &guest.field,
+                    found,
+                    "each place once",
+                    "mount it at another path",
+                );
+                return None;
+            }
+            guests.insert(clean.clone(), path);
+            Some(clean)
+        });
+        fields.finish();
+        let fs = reading.refer(fs, Want::Directory);
+        if let (Some(fs), Some(guest)) = (fs, guest) {
+            to.mounts.push(Mount { fs, guest, read_only });
+        }
+    }
+}
+
+/// An absolute path, cleaned: `/a//b/../c/` is `/a/c`.
+fn absolute(path: &str) -> Option<String> {
+    if !path.starts_with('/') || path.contains('\0') {
+        return None;
+    }
+    let clean = clean_path(path)?;
+    Some(if clean == "." { "/".to_owned() } else { format!("/{clean}") })
+}

@@ -1,0 +1,54 @@
+//! A project's YAML files as typed entries, and all that is wrong with them.
+//!
+//! Loading never stops at the first mistake: it always gives a [`Project`] of
+//! the entries that are well-formed, and the [`Problems`] of all the others.
+//! Whoever wants to run something asks for a project without errors; whoever
+//! wants to report prints the problems. Nothing is created or started by
+//! loading, and nothing in a file, however hostile, makes it panic or run long.
+//!
+//! ```no_run
+//! use wippy::registry::Project;
+//!
+//! let loaded = Project::load("conformance/apps/hello");
+//! for problem in &loaded.problems {
+//!     eprintln!("{problem}");
+//! }
+//! for command in loaded.project.commands() {
+//!     println!("{} runs {}", command.name, command.entry);
+//! }
+//! ```
+//!
+//! How it is done: `discover` finds files, `yaml` reads them into nodes with line
+//! numbers, `source` makes raw entries of those, `placeholder` fills in
+//! `${env:NAME}`, `kinds` types the fields, `load` puts it all in order and
+//! checks what concerns several entries.
+
+mod discover;
+mod dotenv;
+mod environment;
+mod fields;
+mod id;
+mod kinds;
+mod load;
+mod placeholder;
+mod problem;
+mod project;
+mod source;
+mod suggest;
+mod units;
+mod yaml;
+
+pub(crate) use self::{discover::describe_io, problem::quoted, suggest::nearest};
+pub use self::{
+    environment::{EnvError, EnvVariable, Environment, OsLookup},
+    id::{Id, IdError},
+    kinds::{
+        FsDirectory, Kind, Lifecycle, Limits, Mount, ProcessHost, ProcessWasm, Restart,
+        TerminalHost, Transport, Wasi, WasiEnv,
+    },
+    problem::{Problem, Problems, Severity},
+    project::{Command, Entry, Hosts, Loaded, Project},
+};
+
+#[cfg(test)]
+mod tests;
