@@ -10,4 +10,6 @@ pub mod value;
 #[cfg(feature = "host")]
 pub mod artifact;
 #[cfg(feature = "host")]
+pub mod host;
+#[cfg(feature = "host")]
 pub mod registry;
