@@ -140,8 +140,17 @@ impl<'r> Abi<'r> {
         Ok(FuncAbi { params: flat_params, results, memory: memory.or(realloc), realloc })
     }
 
+    /// Checks a named type that may not occur in any function.
+    pub(super) fn check(&mut self, id: TypeId, name: &str) -> Result<(), AdaptError> {
+        match self.flat(Type::Id(id), 0) {
+            Ok(_) => Ok(()),
+            Err(problem) => Err(AdaptError::unsupported(problem.text(&format!("type `{name}`")))),
+        }
+    }
+
     fn sides(&mut self, func: &Function) -> Result<(Flat, Flat), AdaptError> {
-        let named = |e: Problem| AdaptError::unsupported(e.text(&func.name));
+        let named =
+            |e: Problem| AdaptError::unsupported(e.text(&format!("function `{}`", func.name)));
         let params = self.product(func.params.iter().map(|p| p.ty), 0).map_err(named)?;
         let result = self.product(func.result, 0).map_err(named)?;
         Ok((params, result))
@@ -291,23 +300,23 @@ enum Problem {
 }
 
 impl Problem {
-    fn text(&self, function: &str) -> String {
+    fn text(&self, user: &str) -> String {
         match self {
             Self::Deep => format!(
-                "the types of the WIT function `{function}` nest more than {DEEPEST} deep; use \
+                "the types of the WIT {user} nest more than {DEEPEST} deep; use \
                  flatter types"
             ),
             Self::Large => format!(
-                "a type of the WIT function `{function}` is too large: it consists of more than \
+                "a type in the WIT {user} is too large: it consists of more than \
                  {MOST_NODES} others, or a value of it takes more than {MOST_BYTES} bytes; use \
                  lists instead of repetition"
             ),
             Self::Async(ty) => format!(
-                "the WIT function `{function}` uses `{ty}`, which raw modules cannot have; use \
+                "the WIT {user} uses `{ty}`, which raw modules cannot have; use \
                  `list` or `result`, or build the module as a component"
             ),
             Self::Unknown => format!(
-                "the WIT function `{function}` uses a type that is defined nowhere; define it in \
+                "the WIT {user} uses a type that is defined nowhere; define it in \
                  the WIT text"
             ),
         }

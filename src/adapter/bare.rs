@@ -15,6 +15,9 @@ use super::{
 use std::{collections::HashMap, fmt::Write};
 use wasmparser::ValType;
 
+/// Without WIT, at most this many functions are exported.
+const MOST: usize = 10_000;
+
 /// The made-up WIT of a module.
 #[derive(Default)]
 pub(super) struct Bare<'a> {
@@ -34,6 +37,10 @@ impl<'a> Bare<'a> {
         for function in &module.functions {
             match refusal(module, function) {
                 Some(reason) => bare.leave_out(function, reason),
+                None if callable.len() >= MOST => bare.leave_out(
+                    function,
+                    format!("{MOST} functions before it are exported; add a `wit` text"),
+                ),
                 None => callable.push(function),
             }
         }

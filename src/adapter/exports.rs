@@ -44,6 +44,9 @@ impl<'a> Matcher<'a, '_> {
                 WorldItem::Interface { id, .. } => {
                     let interface = &resolve.interfaces[*id];
                     no_resources(resolve, interface.types.values().copied())?;
+                    for (name, id) in &interface.types {
+                        abi.check(*id, name)?;
+                    }
                     let mut funcs = Vec::new();
                     for func in interface.functions.values() {
                         let alone = uses.get(func.name.as_str()) == Some(&1);

@@ -153,7 +153,7 @@ fn changed_wit() {
         let Some(wit) = wit else { continue };
         for _ in 0..rounds() {
             let mut wit = wit.clone();
-            for _ in 0..=random.below(4) {
+            for _ in 0..=random.below(7) {
                 let boundaries: Vec<usize> = wit.char_indices().map(|(i, _)| i).collect();
                 let pick = |at: usize| boundaries.get(at).copied().unwrap_or(wit.len());
                 let (a, b) = (random.below(wit.len() + 1), random.below(12));
@@ -249,6 +249,20 @@ fn many_exports_and_imports() {
     let error = adapt(&module, &options(Some("g: func();"))).unwrap_err().to_string();
     assert!(error.len() < 2_000 && error.ends_with("from the WIT text."), "{error}");
 
+    // All of these become `a`, `a-x2`, and so on.
+    let mut wat = String::from("(module ");
+    for i in 0..20_000 {
+        let _ =
+            write!(wat, r#"(import "m" "a{}" (func))"#, "_".repeat(i % 150) + &".".repeat(i / 150));
+    }
+    for i in 0..10_001 {
+        let _ = write!(wat, r#"(func (export "g{i}"))"#);
+    }
+    wat.push(')');
+    let adapted = adapt(&wat::parse_str(&wat).unwrap(), &options(None)).unwrap();
+    valid(&adapted.component).unwrap();
+    assert_eq!((adapted.core_imports.len(), adapted.left_out.len()), (20_000, 1));
+
     let mut wat = String::from("(module ");
     for i in 0..1_000 {
         let _ = write!(wat, r#"(import "m{i}" "f" (func))"#);
@@ -282,6 +296,15 @@ fn deep_and_wide_types() {
             let _ = write!(wit, "type t{i} = option<t{}>; ", i - 1);
         }
         let _ = write!(wit, "f: func(x: t{});", levels - 1);
+        assert_eq!(run(wit).is_ok(), ok, "{levels}");
+    }
+    // The same among the types of an interface, which no function uses.
+    for (levels, ok) in [(60, true), (400, false), (1_900, false)] {
+        let mut wit = String::from("export i: interface { f: func(x: u32); type t0 = u8; ");
+        for i in 1..levels {
+            let _ = write!(wit, "type t{i} = list<t{}>; ", i - 1);
+        }
+        wit.push('}');
         assert_eq!(run(wit).is_ok(), ok, "{levels}");
     }
     // Twice the one before: wide. This one flattens to 2^30 values.

@@ -8,7 +8,7 @@
 //! name, by the Component Model's own notion of sharing (`a-b` and `AB` count
 //! as the same name).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use wasmparser::names::KebabString;
 
 /// Longer names are cut: no tool prints them, and wasm limits them anyway.
@@ -60,12 +60,17 @@ pub(super) fn snake(name: &str) -> String {
 
 /// Hands out kebab names, each only once.
 #[derive(Default)]
-pub(super) struct Unique(HashSet<KebabString>);
+pub(super) struct Unique {
+    taken: HashSet<KebabString>,
+    /// The number to try next for names that were asked for before, so that a
+    /// million names that all become `a` do not take a million steps each.
+    next: HashMap<String, u64>,
+}
 
 impl Unique {
     /// Takes `name` if it is a kebab name that is still free.
     pub(super) fn take(&mut self, name: &str) -> bool {
-        KebabString::new(name).is_some_and(|name| self.0.insert(name))
+        KebabString::new(name).is_some_and(|name| self.taken.insert(name))
     }
 
     /// The kebab form of `name`, with a number at the end if that is taken, and
@@ -75,13 +80,14 @@ impl Unique {
         if self.take(&base) {
             return base;
         }
-        let mut n: u64 = 2;
+        let mut n = self.next.get(&base).copied().unwrap_or(2);
         loop {
             let candidate = format!("{base}-x{n}");
+            n = n.saturating_add(1);
             if self.take(&candidate) {
+                self.next.insert(base, n);
                 return candidate;
             }
-            n = n.saturating_add(1);
         }
     }
 }

@@ -31,9 +31,6 @@ const DEEPEST: usize = 2_000;
 pub(super) struct Document {
     /// What wit-parser gets to read.
     pub text: String,
-    /// Whether the user wrote a list of items (and not worlds or interfaces).
-    #[cfg_attr(not(test), expect(dead_code, reason = "tells tests what was recognised"))]
-    pub bare: bool,
     /// Where each copied piece begins, here and in the user's text.
     pieces: Vec<(usize, usize)>,
     user_text: String,
@@ -53,7 +50,7 @@ impl Document {
         let items = scan(&clean)?;
         let bare = !items.iter().any(|item| item.is_document());
         let mut document =
-            Self { text: String::new(), bare, pieces: Vec::new(), user_text: user_text.to_owned() };
+            Self { text: String::new(), pieces: Vec::new(), user_text: user_text.to_owned() };
         if !bare {
             if !items.iter().any(|item| item.word == "package" && item.end == End::Semicolon) {
                 document.text.push_str("package root:component;\n");
@@ -91,7 +88,7 @@ impl Document {
     /// A document that nobody wrote, so no position in it means anything.
     pub(super) fn generated(body: &str) -> Self {
         let text = format!("package root:component;\nworld root {{\n{body}\n}}\n");
-        Self { text, bare: true, pieces: Vec::new(), user_text: String::new() }
+        Self { text, pieces: Vec::new(), user_text: String::new() }
     }
 
     /// The same document with more text behind it.
@@ -139,7 +136,7 @@ impl Document {
         }
         let mut text = format!("WIT, line {line}, column {column}: {message}");
         let source = self.user_text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
-        let source = source.trim_end();
+        let source = source.trim_end().replace('\t', " ");
         if !source.is_empty() && source.len() <= WIDEST && !source.contains(char::is_control) {
             let indent = " ".repeat(column.saturating_sub(1));
             text.push_str(&format!("\n  {source}\n  {indent}^"));
@@ -373,7 +370,6 @@ mod tests {
 
     fn body(user: &str) -> String {
         let document = Document::new(user, "").unwrap();
-        assert!(document.bare, "{document:?}");
         let text = document.text.strip_prefix("package root:component;\nworld root {\n").unwrap();
         text.strip_suffix("\n\n}\n").unwrap().to_owned()
     }
@@ -410,7 +406,7 @@ mod tests {
             ("// x\n@since(version = 1.0.0) world w { export f: func(); }", "package"),
         ] {
             let document = Document::new(user, "").unwrap();
-            assert!(!document.bare, "{user}");
+            assert!(!document.text.contains("world root"), "{user}");
             assert!(document.text.starts_with(prefix), "{}", document.text);
         }
     }

@@ -174,7 +174,9 @@ fn dependencies(
     own: &BTreeSet<PackageName>,
     packages: &[WitPackage<'_>],
 ) -> Result<Vec<UnresolvedPackageGroup>, AdaptError> {
-    let mut wanted: BTreeMap<Track, PackageName> = BTreeMap::new();
+    // The user's own packages come first on their tracks.
+    let mut wanted: BTreeMap<Track, PackageName> =
+        own.iter().map(|name| (track(name), name.clone())).collect();
     let mut queue = Vec::new();
     for package in std::iter::once(&mut main.main).chain(&mut main.nested) {
         relabel(package, own, &mut wanted, &mut queue);

@@ -17,7 +17,8 @@ use wasmparser::{
 use super::{
     engine::{Validation, features},
     error::LoadError,
-    module::{CoreModule, Outline},
+    module::{CoreModule, Outline, Source},
+    rewrite::may_grow_tables,
 };
 
 /// One component of the tree.
@@ -65,7 +66,7 @@ enum Frame {
 
 /// Decodes and validates a component.
 pub(crate) fn decode(
-    bytes: &[u8],
+    bytes: &Arc<[u8]>,
     validation: Validation,
     core: &wasmi::Engine,
 ) -> Result<ComponentDef, LoadError> {
@@ -88,7 +89,7 @@ pub(crate) fn decode(
 }
 
 struct Decoder<'a> {
-    bytes: &'a [u8],
+    bytes: &'a Arc<[u8]>,
     validation: Validation,
     core: &'a wasmi::Engine,
     validator: Validator,
@@ -147,12 +148,14 @@ impl Decoder<'_> {
                 let Payload::End(end) = payload else {
                     return Err(LoadError::new("a module has no end"));
                 };
-                let bytes = usize::try_from(begin)
+                let range = usize::try_from(begin)
                     .ok()
                     .zip(usize::try_from(*end).ok())
-                    .and_then(|(begin, end)| self.bytes.get(begin..end))
+                    .map(|(begin, end)| begin..end)
+                    .filter(|range| self.bytes.get(range.clone()).is_some())
                     .ok_or_else(|| LoadError::new("a module lies outside of its component"))?;
-                Def::Module(Arc::new(CoreModule::new(self.core, bytes, begin, &outline)?))
+                let source = Source { bytes: self.bytes.clone(), range };
+                Def::Module(Arc::new(CoreModule::new(self.core, source, &outline)?))
             }
             None => return Err(LoadError::new("unbalanced end")),
         };
@@ -166,9 +169,11 @@ impl Decoder<'_> {
 
 fn module_section(outline: &mut Outline, payload: Payload<'_>) -> Result<(), LoadError> {
     match payload {
-        Payload::StartSection { func, range } => outline.start = Some((func, range)),
+        Payload::StartSection { func, .. } => outline.start = Some(func),
+        Payload::CodeSectionEntry(body) => {
+            outline.grows_tables |= may_grow_tables(body.as_bytes());
+        }
         Payload::ExportSection(section) => {
-            outline.export_section = Some(section.range());
             for export in section {
                 outline.exports.insert(export?.name.to_owned());
             }

@@ -21,14 +21,11 @@ pub(crate) struct Limiter {
     used: u64,
     /// What the growth that is under way has added.
     last: u64,
-    /// wasmi loses its place when a `table.grow` runs out of fuel; the process
-    /// must not go on after that.
-    pub table_grow_out_of_fuel: bool,
 }
 
 impl Limiter {
     pub fn new(max: u64) -> Limiter {
-        Limiter { max, used: 0, last: 0, table_grow_out_of_fuel: false }
+        Limiter { max, used: 0, last: 0 }
     }
 
     /// Bytes of linear memory and tables at present.
@@ -79,12 +76,8 @@ impl ResourceLimiter for Limiter {
         Ok(())
     }
 
-    fn table_grow_failed(
-        &mut self,
-        error: &TableError,
-    ) -> Result<(), LimiterError> {
+    fn table_grow_failed(&mut self, _: &TableError) -> Result<(), LimiterError> {
         self.undo();
-        self.table_grow_out_of_fuel |= matches!(error, TableError::OutOfFuel { .. });
         Ok(())
     }
 

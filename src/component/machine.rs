@@ -311,13 +311,6 @@ impl Machine {
                 Ok(None)
             }
             Ok(ResumableCall::OutOfFuel(call)) => {
-                if self.store.data().limiter.table_grow_out_of_fuel {
-                    return Err(Trap::new(
-                        TrapKind::Limit,
-                        "`table.grow` needs more fuel than was left of the slice, \
-                         which the interpreter cannot resume",
-                    ));
-                }
                 let required = call.required_fuel();
                 core.state = CoreState::OutOfFuel(call);
                 Ok(Some(Pause::OutOfFuel(required)))

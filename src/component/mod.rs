@@ -3,7 +3,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `decode` | bytes to definitions, validated by wasmparser |
-//! | `module` | core modules, and what becomes of their start functions |
+//! | `module`, `rewrite` | core modules, and what is changed in them |
 //! | `typing`, `wit` | component types and WIT declarations to [`Types`](crate::value::Types) |
 //! | `linker` | what the host offers |
 //! | `inline`, `plan` | linking: all that is decided before a process starts |
@@ -23,6 +23,7 @@ mod machine;
 mod module;
 mod plan;
 mod program;
+mod rewrite;
 mod state;
 mod trampoline;
 mod typing;

@@ -32,7 +32,7 @@ impl Component {
     ///
     /// If the bytes are not a valid component. Function bodies are checked here
     /// or when they are first called, see [`Validation`](super::Validation).
-    pub fn new(engine: &Engine, bytes: &[u8]) -> Result<Component, LoadError> {
+    pub fn new(engine: &Engine, bytes: impl Into<Arc<[u8]>>) -> Result<Component, LoadError> {
         Component::with_stack(engine, bytes, DEFAULT_STACK)
     }
 
@@ -42,9 +42,13 @@ impl Component {
     /// # Errors
     ///
     /// As for [`Component::new`].
-    pub fn with_stack(engine: &Engine, bytes: &[u8], stack: usize) -> Result<Component, LoadError> {
+    pub fn with_stack(
+        engine: &Engine,
+        bytes: impl Into<Arc<[u8]>>,
+        stack: usize,
+    ) -> Result<Component, LoadError> {
         let core = engine.core(stack);
-        let def = Arc::new(decode(bytes, engine.config().validation, &core)?);
+        let def = Arc::new(decode(&bytes.into(), engine.config().validation, &core)?);
         Ok(Component { engine: engine.clone(), core, def })
     }
 

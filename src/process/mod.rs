@@ -10,6 +10,9 @@ mod error;
 mod grants;
 mod wasm;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::{
     error::{Cause, Error, Kind},
     grants::{Grants, group_of},

@@ -9,8 +9,10 @@
 //! The library bounds aliases by their number, not by what they expand to, so
 //! the tree counts every node and byte that it takes in and stops at a budget.
 
+mod anchors;
 mod bounds;
 
+pub(crate) use self::anchors::repeated_anchor;
 use self::bounds::{Budget, Limit, MAX_DEPTH, suspicious_prefixes};
 use serde::de::{
     self, DeserializeSeed, Deserializer as _, EnumAccess, MapAccess, SeqAccess, Visitor,
