@@ -14,9 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::Job;
 use crate::{
     dispatch::{Command, Completion, Reply, Yield},
     process::{DEFAULT_SLICE, Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput},
+    value::Value,
 };
 
 /// How a process is run.
@@ -47,6 +49,25 @@ pub struct Ended {
     pub steps: u64,
     /// Time since the first step.
     pub elapsed: Duration,
+}
+
+impl Job {
+    /// Starts a process of this job and runs it to its end. The job's own limit
+    /// of time takes the place of the one in `options`.
+    pub async fn run(&self, input: Vec<Value>, options: &RunOptions) -> Ended {
+        let mut options = options.clone();
+        options.max_execution = self.max_execution.or(options.max_execution);
+        let mut process = self.process();
+        let method = self.function.full_name();
+        if let Err(error) = process.init(&method, input) {
+            tracing::info!(name = self.name, method, %error, "not started");
+            let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
+            return Ended { outcome: Err(error), fuel_used, steps, elapsed };
+        }
+        let (name, limits) = (&self.name, self.limits);
+        tracing::info!(name, method, ?limits, slice = options.slice.0, "started");
+        run_to_end(&mut process, &options).await
+    }
 }
 
 /// Steps a process that has been initialized until it is done, and closes it.
