@@ -63,6 +63,7 @@ wippy run list
        wippy run [OPTIONS] NAME [ARGS]...
        wippy run [OPTIONS] FILE [ARGS]...
        wippy run [OPTIONS] --exec ID [--host ID] [ARGS]...")]
+#[command(disable_help_flag = true)]
 #[command(after_help = format!("{RUN_HELP}\n\n{}", Exit::HELP))]
 pub(super) struct RunArgs {
     /// Run the process entry with this id, namespace:name
@@ -86,7 +87,7 @@ pub(super) struct RunArgs {
     pub json: bool,
 
     /// End the process when it has used this much fuel
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number)]
     pub fuel: Option<u64>,
 
     /// Bytes of memory that the process may have, such as 64MiB
@@ -96,6 +97,11 @@ pub(super) struct RunArgs {
     /// End the process after this time: milliseconds, or such as 5s
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
+
+    /// Print help; after --exec ID, what the entry takes
+    // Not clap's own, which would not leave the second case to us.
+    #[arg(short, long)]
+    pub help: bool,
 
     /// `list`, a command of the project, or a file; then the program's arguments
     #[arg(
@@ -132,7 +138,11 @@ pub(super) struct InspectArgs {
 
     /// Print nothing but the whole WIT of a component
     #[arg(long)]
-    pub wit: bool,
+    pub print_wit: bool,
+
+    /// WIT for FILE, if it is a core module: a text, or a file that holds it
+    #[arg(long, value_name = "TEXT|FILE", conflicts_with = "print_wit")]
+    pub wit: Option<String>,
 }
 
 const INSPECT_HELP: &str = "\
@@ -140,7 +150,8 @@ The entry at the end can be pasted into the `entries` of an _index.yaml.
 
 Examples:
   wippy inspect hello.wasm
-  wippy inspect --wit hello.wasm";
+  wippy inspect --print-wit hello.wasm
+  wippy inspect --wit 'shout: func(text: string) -> string' stats.wasm";
 
 /// What `run` is to run, and the program's words.
 #[derive(Debug, PartialEq, Eq)]
@@ -152,6 +163,17 @@ pub(super) enum Target<'a> {
 }
 
 impl RunArgs {
+    /// The help text of `run`.
+    pub(super) fn help_text() -> clap::builder::StyledStr {
+        let mut command = Cli::command();
+        // Only this gives subcommands their full names and the global options.
+        command.build();
+        match command.find_subcommand_mut("run") {
+            Some(run) => run.render_help(),
+            None => command.render_help(),
+        }
+    }
+
     /// Takes the words apart.
     pub(super) fn target(&self) -> Result<Target<'_>, Failure> {
         if let Some(id) = &self.exec {
@@ -214,6 +236,10 @@ fn unknown_option() -> Failure {
 fn is_file(name: &str) -> bool {
     let ends = [".wasm", ".wat", ".wit"].iter().any(|end| name.ends_with(end));
     ends || name.contains(std::path::is_separator)
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a whole number such as 1000000".to_owned())
 }
 
 fn size(text: &str) -> Result<u64, String> {

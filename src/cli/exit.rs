@@ -76,6 +76,8 @@ impl Failure {
             Cause::Timeout => Exit::Timeout,
             Cause::Cancel => Exit::Interrupted,
             Cause::Trap(TrapKind::Denied) => Exit::Denied,
+            // Validated only now, but it is the file that is not in order.
+            Cause::Trap(TrapKind::Invalid) => Exit::Config,
             Cause::Trap(_) | Cause::Usage => Exit::Trap,
         };
         Failure::Message(exit, format!("{name}: {error}"))

@@ -16,17 +16,21 @@ use crate::{
     component::{DEFAULT_STACK, Engine, Function, Linker, Program},
     host::{Job, RunOptions, Runtime},
     process::Grants,
-    registry::{Id, Kind, Project, Severity},
+    registry::{Id, Kind, Problem, Project, Severity},
     value::{Type, TypeDef, Value, json, usage},
 };
 
 pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
+    if args.help && args.exec.is_none() {
+        output::print_styled(&RunArgs::help_text().ansi().to_string())?;
+        return Ok(Exit::Ok);
+    }
     let runtime = Runtime::new(Engine::default(), Linker::default());
     match args.target()? {
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir)?;
-            let command = project.command(name)?;
+            let command = project.command(name).map_err(|problem| no_command(name, problem))?;
             project.hosts()?;
             let job = runtime.job(&project, &command.entry)?;
             let invocation = format!("wippy run {name}");
@@ -46,7 +50,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         }
         Target::File(path, words) => {
             let job = job_of_file(&runtime, &path, args)?;
-            start(args, job, words, &format!("wippy run {}", path.display()), None)
+            start(args, job, words, &invocation_of_file(&path, args), None)
         }
     }
 }
@@ -97,19 +101,43 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Fa
     Job::new(&name, program, &method).map_err(|error| Failure::usage(format!("{name}: {error}")))
 }
 
+/// How somebody would type this call again, up to the arguments.
+fn invocation_of_file(path: &Path, args: &RunArgs) -> String {
+    let quoted = |word: &str| match word.contains(|c: char| c.is_whitespace() || "()[]<>#'\"".contains(c)) {
+        true => format!("'{}'", word.replace('\'', "'\\''")),
+        false => word.to_owned(),
+    };
+    let mut out = "wippy run".to_owned();
+    for (option, value) in [("--invoke", &args.invoke), ("--wit", &args.wit)] {
+        if let Some(value) = value {
+            out.push_str(&format!(" {option} {}", quoted(value)));
+        }
+    }
+    format!("{out} {}", quoted(&path.display().to_string()))
+}
+
+/// A name that leads to no command, but may be something else.
+fn no_command(name: &str, mut problem: Box<Problem>) -> Failure {
+    if name.contains(':') {
+        problem.fix = format!("an entry is run by its id like this: wippy run --exec {name}");
+    }
+    Failure::Problem(problem)
+}
+
 /// A file that cannot be had, in the form of the project's problems.
 pub(super) fn unreadable(error: &ArtifactError) -> Failure {
-    let text = format!(
-        "{}\n    expected: {}\n    fix:      {}",
-        error.found(),
-        error.expected(),
-        error.fix()
-    );
-    Failure::config(text)
+    let fix = match error {
+        ArtifactError::NotFound { .. } => {
+            "build the file, or mend the path; it begins at the current directory".to_owned()
+        }
+        other => other.fix(),
+    };
+    let (found, expected) = (error.found(), error.expected());
+    Failure::config(format!("{found}\n    expected: {expected}\n    fix:      {fix}"))
 }
 
 /// The value of `--wit`: a file's text if there is such a file, else itself.
-fn wit_text(wit: &str) -> Result<String, Failure> {
+pub(super) fn wit_text(wit: &str) -> Result<String, Failure> {
     const MOST: u64 = 1 << 20;
     let path = Path::new(wit);
     if !path.is_file() {
@@ -170,7 +198,8 @@ fn start(
 ) -> Result<Exit, Failure> {
     let function = job.function.clone();
     let typed = !takes_raw_arguments(&function);
-    if typed && words.len() == 1 && words.iter().any(|word| word == "--help") {
+    let asked = args.help || (words.len() == 1 && words.iter().any(|word| word == "--help"));
+    if typed && asked {
         output::print(&help(&function, invocation, short))?;
         return Ok(Exit::Ok);
     }

@@ -208,7 +208,9 @@ impl Job {
 
 /// The binary form of WebAssembly text.
 fn assemble(text: &[u8]) -> Result<Artifact, PrepareError> {
-    let bytes = wat::parse_bytes(text).map_err(|error| PrepareError::Text(error.to_string()))?;
+    // The library's word for a text without a file name is no help.
+    let say = |error: wat::Error| PrepareError::Text(error.to_string().replace("<anon>:", "line "));
+    let bytes = wat::parse_bytes(text).map_err(say)?;
     Artifact::from_bytes(bytes.into_owned()).map_err(|error| PrepareError::Text(error.to_string()))
 }
 
