@@ -256,7 +256,9 @@ fn print_wit(bytes: &[u8]) -> Result<String, String> {
     let resolve = decoded.resolve();
     let main = match &decoded {
         DecodedWasm::WitPackage(_, package) => Some(*package),
-        DecodedWasm::Component(_, world) => resolve.worlds[*world].package,
+        DecodedWasm::Component(_, world) => {
+            resolve.worlds.get(*world).and_then(|world| world.package)
+        }
     };
     let Some(main) = main else { return Err("it has no package".to_owned()) };
     let nested: Vec<_> =

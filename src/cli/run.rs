@@ -56,12 +56,14 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
 }
 
 /// The project, if it has no errors. Warnings do not keep it from running, but
-/// are mentioned: one of them may be why it does not do what it should.
+/// are mentioned, unless the terminal is to be kept clear: one of them may be why
+/// it does not do what it should.
 fn load(dir: &Path) -> Result<Project, Failure> {
     let loaded = Project::load(dir);
     let warnings = loaded.problems.count(Severity::Warning);
     let project = loaded.into_result().map_err(Failure::Problems)?;
-    if warnings > 0 {
+    let hidden = project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs);
+    if warnings > 0 && !hidden {
         let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
         output::warning(&format!(
             "the project has {warnings} warning{s}; `wippy check` shows {them}"
@@ -98,15 +100,17 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Fa
         Some(method) => method.clone(),
         None => only_function(&program, &name)?,
     };
-    Job::new(&name, program, &method).map_err(|error| Failure::usage(format!("{name}: {error}")))
+    Job::new(&name, &loaded, program, &method)
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))
 }
 
 /// How somebody would type this call again, up to the arguments.
 fn invocation_of_file(path: &Path, args: &RunArgs) -> String {
-    let quoted = |word: &str| match word.contains(|c: char| c.is_whitespace() || "()[]<>#'\"".contains(c)) {
-        true => format!("'{}'", word.replace('\'', "'\\''")),
-        false => word.to_owned(),
-    };
+    let quoted =
+        |word: &str| match word.contains(|c: char| c.is_whitespace() || "()[]<>#'\"".contains(c)) {
+            true => format!("'{}'", word.replace('\'', "'\\''")),
+            false => word.to_owned(),
+        };
     let mut out = "wippy run".to_owned();
     for (option, value) in [("--invoke", &args.invoke), ("--wit", &args.wit)] {
         if let Some(value) = value {

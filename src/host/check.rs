@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    error::{PrepareError, needless_wit},
+    error::PrepareError,
     runtime::{Job, Loaded, Runtime, problem, stack_bytes, unsupported_transport},
 };
 use crate::{
@@ -74,32 +74,24 @@ impl Checking<'_> {
         let grants = Grants::new(self.entry.id.to_string(), &self.process.imports);
         self.imports(&loaded, &grants);
         if self.process.wit.is_some() && loaded.adapted.is_none() {
-            let (found, expected, fix) = needless_wit();
-            self.warn(Severity::Warning, "wit", found, expected, fix);
+            self.warn(
+                Severity::Warning,
+                "wit",
+                "WIT text for a component, which has its own types",
+                "wit only beside core modules",
+                "remove the field",
+            );
         }
         match self.runtime.link(&loaded.component, &grants) {
             Ok(program) => {
-                match Job::new(&self.entry.id.to_string(), program, &self.process.method) {
+                let (name, method) = (self.entry.id.to_string(), &self.process.method);
+                match Job::new(&name, &loaded, program, method) {
                     Ok(job) => self.function(&job),
-                    Err(error) => self.method(&loaded, error),
+                    Err(error) => self.fail(&error),
                 }
             }
             Err(error) => self.fail(&error),
         }
-    }
-
-    fn method(&mut self, loaded: &Loaded, error: PrepareError) {
-        let left_out = loaded.adapted.iter().flat_map(|adapted| &adapted.left_out);
-        let mut problem = problem(self.entry, &error);
-        if let Some(left_out) = left_out.into_iter().find(|l| l.core == self.process.method) {
-            problem.found = format!("{}: {}", left_out.core, left_out.reason);
-            problem.expected = "a function that can be called without `wit`".to_owned();
-            problem.fix = format!(
-                "add `wit` with its type, such as\nwit: \"{}: func(text: string);\"",
-                left_out.core
-            );
-        }
-        self.problems.push(problem);
     }
 
     fn function(&mut self, job: &Job) {

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::{
     adapter::{AdaptError, AdaptErrorKind},
     component::{LinkError, LoadError, Program},
-    registry::{nearest, quoted},
+    registry::nearest,
 };
 
 /// Why a verified artifact cannot be run.
@@ -23,12 +23,17 @@ pub enum PrepareError {
     Link(LinkError),
     /// The function to call is not there, or there are several of its name.
     Method {
-        /// The name that was asked for.
-        method: String,
-        /// Why it leads to no function, with the candidates.
+        /// Why the name leads to no function, with the candidates.
         why: String,
-        /// A function of a similar name.
-        meant: Option<String>,
+        /// What to do.
+        fix: String,
+    },
+    /// The function to call cannot be called without WIT text.
+    Untyped {
+        /// Its name in the core module.
+        function: String,
+        /// What about it is too much for a call without types.
+        reason: String,
     },
 }
 
@@ -39,10 +44,17 @@ impl PrepareError {
             .take(1000)
             .flat_map(|function| [function.name().to_owned(), function.full_name()])
             .collect();
-        let meant = nearest(method, names.iter().map(String::as_str))
-            .filter(|meant| *meant != method)
-            .map(str::to_owned);
-        PrepareError::Method { method: method.to_owned(), why, meant }
+        let meant = nearest(method, names.iter().map(String::as_str));
+        let fix = match meant {
+            // More than one function has this very name.
+            Some(meant) if meant == method => {
+                "write it with its interface: interface#function".to_owned()
+            }
+            Some(meant) => format!("did you mean {meant}?"),
+            None if names.is_empty() => "export a function from the program".to_owned(),
+            None => "name one of them; `wippy inspect FILE` shows their types".to_owned(),
+        };
+        PrepareError::Method { why, fix }
     }
 
     /// The field of a process entry that the error is about.
@@ -54,7 +66,7 @@ impl PrepareError {
             },
             PrepareError::Text(_) | PrepareError::Load(_) => "path",
             PrepareError::Link(_) => "imports",
-            PrepareError::Method { .. } => "method",
+            PrepareError::Method { .. } | PrepareError::Untyped { .. } => "method",
         }
     }
 
@@ -66,6 +78,7 @@ impl PrepareError {
             PrepareError::Load(error) => format!("not valid WebAssembly: {error}"),
             PrepareError::Link(error) => error.to_string(),
             PrepareError::Method { why, .. } => why.clone(),
+            PrepareError::Untyped { function, reason } => format!("`{function}`: {reason}"),
         }
     }
 
@@ -75,7 +88,8 @@ impl PrepareError {
             PrepareError::Text(_) => "a module or component in the text format",
             PrepareError::Load(_) => "a valid component or core module",
             PrepareError::Link(_) => "an import as this version of wippy declares it",
-            PrepareError::Method { .. } => "one of the functions that the component exports",
+            PrepareError::Method { .. } => "one of the functions that the program exports",
+            PrepareError::Untyped { .. } => "a function on numbers, or WIT text that types it",
             PrepareError::Adapt(error) => match error.kind() {
                 AdaptErrorKind::Module => "a valid core module",
                 AdaptErrorKind::Wit { .. } => {
@@ -96,13 +110,10 @@ impl PrepareError {
             PrepareError::Link(_) => {
                 "build the component against the WIT of this version of wippy".to_owned()
             }
-            PrepareError::Method { meant: Some(meant), .. } => format!("did you mean {meant}?"),
-            PrepareError::Method { method, .. } if method.contains('#') => {
-                "`wippy inspect FILE` shows all names".to_owned()
-            }
-            PrepareError::Method { .. } => {
-                "`wippy inspect FILE` shows all names; `interface#name` names one of several"
-                    .to_owned()
+            PrepareError::Method { fix, .. } => fix.clone(),
+            PrepareError::Untyped { function, .. } => {
+                let name = function.replace('_', "-");
+                format!("give its types, such as\nwit: \"{name}: func(text: string) -> u32;\"")
             }
             PrepareError::Adapt(_) => String::new(),
         }
@@ -118,9 +129,3 @@ impl fmt::Display for PrepareError {
 }
 
 impl std::error::Error for PrepareError {}
-
-/// The reason that a WIT text is of no use beside a component.
-pub(super) fn needless_wit() -> (String, &'static str, &'static str) {
-    let found = format!("{} for a component, which has its own types", quoted("wit"));
-    (found, "wit only beside raw core modules", "remove the field")
-}

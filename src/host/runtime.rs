@@ -9,9 +9,11 @@ use std::{
 
 use super::error::PrepareError;
 use crate::{
-    adapter::{AdaptOptions, Adapted, adapt},
+    adapter::{AdaptOptions, Adapted, LeftOut, adapt},
     artifact::{Artifact, ArtifactKind, Hash},
-    component::{Component, DEFAULT_STACK, Engine, Function, Linker, Program},
+    component::{
+        Component, DEFAULT_STACK, Engine, Function, Linker, MAX_STACK, MIN_STACK, Program,
+    },
     process::{Grants, Limits, WasmProcess},
     registry::{Entry, Id, Kind, Problem, Project, Transport},
 };
@@ -70,6 +72,8 @@ impl Runtime {
         wit: Option<&str>,
         stack: usize,
     ) -> Result<Loaded, PrepareError> {
+        // A component has its own types: WIT text makes no other of it.
+        let wit = wit.filter(|_| artifact.kind != ArtifactKind::Component);
         let key = Key { hash: artifact.hash, wit: wit.map(Into::into), stack };
         let slot = {
             // A panic while holding the lock cannot leave the map half changed.
@@ -157,7 +161,8 @@ impl Runtime {
         let loaded = self.load(&artifact, process.wit.as_deref(), stack).map_err(complain)?;
         let grants = Grants::new(id.to_string(), &process.imports);
         let program = self.link(&loaded.component, &grants).map_err(complain)?;
-        let mut job = Job::new(&id.to_string(), program, &process.method).map_err(complain)?;
+        let mut job =
+            Job::new(&id.to_string(), &loaded, program, &process.method).map_err(complain)?;
         job.limits.max_memory = limits.max_memory.unwrap_or(job.limits.max_memory);
         job.limits.max_fuel = limits.max_fuel;
         job.max_execution = limits.max_execution;
@@ -188,14 +193,26 @@ pub struct Job {
 }
 
 impl Job {
-    /// A job with the default limits.
+    /// A job with the default limits. `program` is linked from `loaded`.
     ///
     /// # Errors
     ///
     /// If the program has no such function, or several.
-    pub fn new(name: &str, program: Program, method: &str) -> Result<Job, PrepareError> {
-        let function =
-            program.function(method).map_err(|why| PrepareError::method(&program, method, why))?;
+    pub fn new(
+        name: &str,
+        loaded: &Loaded,
+        program: Program,
+        method: &str,
+    ) -> Result<Job, PrepareError> {
+        let function = program.function(method).map_err(|why| {
+            let mut left_out = loaded.adapted.iter().flat_map(|adapted| &adapted.left_out);
+            match left_out.find(|export| export.core == method) {
+                Some(LeftOut { core, reason }) => {
+                    PrepareError::Untyped { function: core.clone(), reason: reason.clone() }
+                }
+                None => PrepareError::method(&program, method, why),
+            }
+        })?;
         let (name, limits) = (name.to_owned(), Limits::default());
         Ok(Job { name, program, function, limits, max_execution: None })
     }
@@ -214,9 +231,10 @@ fn assemble(text: &[u8]) -> Result<Artifact, PrepareError> {
     Artifact::from_bytes(bytes.into_owned()).map_err(|error| PrepareError::Text(error.to_string()))
 }
 
-/// An entry's `max_stack` in bytes; the engine brings it into its range.
+/// An entry's `max_stack` in bytes, brought into the engine's range.
 pub(super) fn stack_bytes(max_stack: Option<u64>) -> usize {
-    max_stack.map_or(DEFAULT_STACK, |bytes| usize::try_from(bytes).unwrap_or(usize::MAX))
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(MAX_STACK);
+    max_stack.map_or(DEFAULT_STACK, bytes).clamp(MIN_STACK, MAX_STACK)
 }
 
 /// The failure of an entry's artifact as a problem of the entry.

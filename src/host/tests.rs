@@ -22,7 +22,7 @@ fn job(text: &str, method: &str) -> Result<(Runtime, Job)> {
     let artifact = Artifact::from_bytes(text.as_bytes())?;
     let loaded = runtime.load(&artifact, None, DEFAULT_STACK)?;
     let program = runtime.link(&loaded.component, &Grants::all())?;
-    let job = Job::new("test", program, method)?;
+    let job = Job::new("test", &loaded, program, method)?;
     Ok((runtime, job))
 }
 
