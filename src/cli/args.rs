@@ -14,7 +14,7 @@ use crate::registry::units;
     version,
     arg_required_else_help = true,
     disable_help_subcommand = true,
-    after_help = AFTER_HELP
+    after_help = format!("{AFTER_HELP}\n\n{}", Exit::HELP)
 )]
 pub(super) struct Cli {
     /// The project's directory, the one with wippy.lock

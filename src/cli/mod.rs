@@ -18,10 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use self::{
-    args::{Cli, Command},
-    exit::{Exit, Failure},
-};
+use self::args::{Cli, Command};
 
 /// Runs the command line of this process, and gives its exit code.
 pub fn main() -> ExitCode {

@@ -10,12 +10,12 @@ use std::{fmt, sync::Arc};
 
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
-    ComponentType, ComponentTypeRef, Encoding, ExternalKind, FuncValidatorAllocations, Instance,
-    Parser, Payload, ValidPayload, Validator, component_types::ComponentAnyTypeId, types::Types,
+    ComponentType, ComponentTypeRef, Encoding, ExternalKind, FuncValidatorAllocations,
+    FunctionBody, Instance, Operator, Parser, Payload, ValidPayload, Validator, component_types::ComponentAnyTypeId, types::Types,
 };
 
 use super::{
-    engine::{Validation, features},
+    engine::{MAX_GROWS, Validation, features},
     error::LoadError,
     module::{CoreModule, Outline, Source},
     rewrite::may_grow_tables,
@@ -172,6 +172,7 @@ fn module_section(outline: &mut Outline, payload: Payload<'_>) -> Result<(), Loa
         Payload::StartSection { func, .. } => outline.start = Some(func),
         Payload::CodeSectionEntry(body) => {
             outline.grows_tables |= may_grow_tables(body.as_bytes());
+            check_grows(&body)?;
         }
         Payload::ExportSection(section) => {
             for export in section {
@@ -179,6 +180,24 @@ fn module_section(outline: &mut Outline, payload: Payload<'_>) -> Result<(), Loa
             }
         }
         _ => {}
+    }
+    Ok(())
+}
+
+/// Refuses functions with very many `memory.grow`, see the module `engine`.
+fn check_grows(body: &FunctionBody<'_>) -> Result<(), LoadError> {
+    // The opcode is also a common block type, so that bytes only give a first idea.
+    if memchr::memchr_iter(0x40, body.as_bytes()).count() <= MAX_GROWS {
+        return Ok(());
+    }
+    let mut grows = 0usize;
+    for operator in body.get_operators_reader()? {
+        grows += usize::from(matches!(operator?, Operator::MemoryGrow { .. }));
+    }
+    if grows > MAX_GROWS {
+        return Err(LoadError::new(format!(
+            "a function has {grows} `memory.grow` instructions, more than {MAX_GROWS}"
+        )));
     }
     Ok(())
 }

@@ -115,6 +115,7 @@ struct Frame {
 /// Links `root` with what `linker` provides and `deny` permits.
 pub(crate) fn link(
     core: &wasmi::Engine,
+    max_slice: u64,
     root: &Arc<ComponentDef>,
     linker: &Linker,
     deny: &Deny<'_>,
@@ -131,6 +132,7 @@ pub(crate) fn link(
         depth: 0,
         plan: Plan {
             core: core.clone(),
+            max_slice,
             types: Arc::default(),
             layouts: Layouts::default(),
             ops: Vec::new(),

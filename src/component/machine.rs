@@ -22,7 +22,8 @@ use super::{
     limits::Limiter,
     linker::{Answer, Continuation, HostCx, HostState},
     plan::{CanonOptions, CoreRef, Encoding, HOST, Op, Plan, Signature, Target, TrampolineKind},
-    state::{Lends, Request, State, charge},
+    state::{Lends, Request, State, Trace, charge},
+    trace::{STACK_BYTES, Traced, names, stack_type, traced},
     trampoline::{
         self, Halt, bits, call_host, core_value, lift, lift_params, lower_result, options,
         run_lower, split_address, trampoline, with_target,
@@ -77,6 +78,8 @@ enum Activity {
 struct Core {
     state: CoreState,
     results: usize,
+    /// The top of the trace stack before the call.
+    top: Val,
 }
 
 #[derive(Debug)]
@@ -173,9 +176,19 @@ impl Machine {
         }
     }
 
-    /// What the machine runs.
-    pub fn plan(&self) -> &Arc<Plan> {
-        &self.plan
+    /// A machine that runs what this one ran, up to its trap, and leaves a
+    /// trace. `None` if that cannot be done.
+    pub fn again(&mut self, max_memory: u64) -> Option<Retrace> {
+        let recording = std::mem::take(&mut self.store.data_mut().recording);
+        let answers = recording.into_answers()?.into_iter();
+        let (plan, modules) = traced(&self.plan).ok()?;
+        let limit = max_memory.saturating_add(STACK_BYTES);
+        let mut machine = Machine::new(Arc::new(plan), limit);
+        let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
+        let zero = Val::I32(0);
+        let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);
+        machine.store.data_mut().trace = Some(Trace { stack, top, answers });
+        Some(Retrace { machine, modules })
     }
 
     /// What host functions keep for this process.
@@ -207,7 +220,7 @@ impl Machine {
             Target::Host(host) => {
                 let host = plan.hosts.get(host as usize);
                 let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
-                let answer = call_host(self.host_state(), host, args)?;
+                let answer = call_host(self.store.data_mut(), host, args)?;
                 let (caller, phase) = (Caller::Host, HostPhase::Answer(answer));
                 Activity::Host(Box::new(HostCall { caller, lends: Lends::new(), phase }))
             }
@@ -278,7 +291,9 @@ impl Machine {
     }
 
     fn push_core(&mut self, func: Func, args: Vec<Val>, results: usize) {
-        self.stack.push(Activity::Core(Core { state: CoreState::Ready(func, args), results }));
+        let trace = self.store.data().trace.as_ref();
+        let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
+        self.stack.push(Activity::Core(Core { state: CoreState::Ready(func, args), results, top }));
     }
 
     fn core_func(&self, index: u32) -> Result<Func, Trap> {
@@ -305,7 +320,12 @@ impl Machine {
         };
         match outcome {
             Ok(ResumableCall::Finished) => {
+                let top = core.top.clone();
                 self.stack.pop();
+                if let Some(trace) = &self.store.data().trace {
+                    let global = trace.top;
+                    global.set(&mut self.store, top).map_err(|_| Trap::internal("trace"))?;
+                }
                 let results = results.to_vec();
                 self.returned(results)?;
                 Ok(None)
@@ -730,6 +750,7 @@ impl Machine {
                     self.outcome = Some(value);
                 }
                 Caller::Guest { trampoline: index, address } => {
+                    self.store.data_mut().recording.note(&value);
                     let (signature, option) = guest_side(&plan, index)?;
                     let lower = lower_result(
                         &mut self.store,
@@ -808,6 +829,10 @@ impl Machine {
                 for import in imports {
                     externs.push(self.resolve(import)?);
                 }
+                if let Some(trace) = &self.store.data().trace {
+                    externs.push(trace.stack.into());
+                    externs.push(trace.top.into());
+                }
                 let instance = wasmi::Instance::new(&mut self.store, &module.module, &externs)
                     .map_err(instantiation)?;
                 self.store.data_mut().cores.push(instance);
@@ -844,6 +869,31 @@ impl Machine {
                     .ok_or_else(|| Trap::internal("no such core export"))
             }
         }
+    }
+}
+
+/// A second run, to find where the first one trapped.
+#[derive(Debug)]
+pub(crate) struct Retrace {
+    pub machine: Machine,
+    modules: Vec<Traced>,
+}
+
+impl Retrace {
+    /// The names of the functions on the stack, the innermost first, at most
+    /// `limit` of them, and how many there are.
+    pub fn frames(&self, limit: usize) -> (Vec<String>, usize) {
+        let store = &self.machine.store;
+        let Some(trace) = &store.data().trace else { return (Vec::new(), 0) };
+        let Val::I32(top) = trace.top.get(store) else { return (Vec::new(), 0) };
+        let bytes = trace.stack.data(store).get(..top as u32 as usize).unwrap_or_default();
+        let numbers: Vec<u32> = bytes
+            .chunks_exact(4)
+            .rev()
+            .take(limit)
+            .filter_map(|entry| Some(u32::from_le_bytes(entry.try_into().ok()?)))
+            .collect();
+        (names(&self.modules, &numbers), bytes.len() / 4)
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `abi` | lifting and lowering |
 //! | `handles`, `state`, `limits` | what a process owns |
 //! | `trampoline`, `machine` | what runs it |
+//! | `trace` | what finds out where it trapped |
 
 mod abi;
 mod decode;
@@ -25,6 +26,7 @@ mod plan;
 mod program;
 mod rewrite;
 mod state;
+mod trace;
 mod trampoline;
 mod typing;
 mod wit;
@@ -38,5 +40,6 @@ pub use self::{
 };
 pub(crate) use self::{
     linker::{compatible, split_version},
-    machine::{Machine, Pause},
+    machine::{Machine, Pause, Retrace},
+    trace::small,
 };

@@ -18,9 +18,11 @@ use crate::value::{FuncType, ResourceId, TypeId, Types};
 /// The component instance that stands for the host in handle tables.
 pub(crate) const HOST: u32 = u32::MAX;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub core: wasmi::Engine,
+    /// The most fuel that a guest is given at once.
+    pub max_slice: u64,
     pub types: Arc<Types>,
     pub layouts: Layouts,
     pub ops: Vec<Op>,
@@ -36,7 +38,7 @@ pub(crate) struct Plan {
 }
 
 /// A step of instantiation. Each kind numbers its results from 0.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Op {
     /// Makes the next core instance, and runs its start function.
     Instantiate { module: Arc<CoreModule>, imports: Box<[CoreRef]> },
@@ -54,7 +56,7 @@ pub(crate) enum CoreRef {
 }
 
 /// A core function that the engine provides to a module.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Trampoline {
     pub params: Box<[CoreType]>,
     pub results: Box<[CoreType]>,
@@ -63,7 +65,7 @@ pub(crate) struct Trampoline {
     pub kind: TrampolineKind,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum TrampolineKind {
     /// `canon lower` of a function that another component lifted.
     Guest { lifted: u32, signature: Signature, options: u32 },
@@ -93,7 +95,7 @@ pub(crate) struct Signature {
 }
 
 /// `canon lift`: a core function that is a component function.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lifted {
     pub callee: u32,
     pub post_return: Option<u32>,
@@ -124,7 +126,7 @@ pub(crate) enum Encoding {
     Compact,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum ResourceDef {
     Guest { instance: u32, dtor: Option<u32> },
     /// The host's, with what it does when the owner drops it.
@@ -134,7 +136,7 @@ pub(crate) enum ResourceDef {
 }
 
 /// An imported function of the host.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HostImport {
     /// `wasi:cli/exit@0.2.0#exit`, or the bare name of a function at the root.
     pub name: Box<str>,
@@ -142,7 +144,7 @@ pub(crate) struct HostImport {
     pub body: HostBody,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum HostBody {
     Func(Arc<HostFunc>),
     /// Traps, saying this.
@@ -150,7 +152,7 @@ pub(crate) enum HostBody {
 }
 
 /// A function that the component exports.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Export {
     /// The exported instance that it is in, if it is in one.
     pub interface: Option<Box<str>>,

@@ -101,7 +101,7 @@ impl Component {
         linker: &Linker,
         deny: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Program, LinkError> {
-        match link(&self.core, &self.def, linker, deny) {
+        match link(&self.core, self.engine.max_slice(), &self.def, linker, deny) {
             Ok(plan) => Ok(Program { plan: Arc::new(plan) }),
             Err(Failure::Import(error)) => Err(error),
             Err(Failure::Component(error)) => {
@@ -169,6 +169,11 @@ impl Program {
                 })
             }
         }
+    }
+
+    /// The most fuel that a step may be given.
+    pub(crate) fn max_slice(&self) -> u64 {
+        self.plan.max_slice
     }
 
     pub(crate) fn machine(&self, max_memory: u64) -> Machine {

@@ -10,8 +10,9 @@ use super::{
     limits::Limiter,
     linker::{Answer, HostState},
     plan::{CanonOptions, HOST, Plan, ResourceDef},
+    trace::Recording,
 };
-use crate::value::ResourceId;
+use crate::value::{ResourceId, Value};
 
 /// The data of a process's wasmi store.
 #[derive(Debug)]
@@ -34,6 +35,20 @@ pub(crate) struct State {
     pub debt: u64,
     /// The slots of `context.get` and `context.set`.
     pub context: [u64; 2],
+    pub recording: Recording,
+    /// This is a second run, to find where the first one trapped.
+    pub trace: Option<Trace>,
+}
+
+/// What a second run needs.
+#[derive(Debug)]
+pub(crate) struct Trace {
+    /// The trace stack.
+    pub stack: wasmi::Memory,
+    /// The address above its last entry.
+    pub top: wasmi::Global,
+    /// What the host answered in the first run.
+    pub answers: std::vec::IntoIter<Option<Value>>,
 }
 
 /// A component instance.
@@ -75,6 +90,8 @@ impl State {
             limiter,
             debt: 0,
             context: [0; 2],
+            recording: Recording::default(),
+            trace: None,
         }
     }
 

@@ -183,7 +183,9 @@ fn drop_handle(
             Ok(false)
         }
         Some(ResourceDef::Host(Some(dtor))) => {
-            (dtor.0)(&mut HostCx { state: &mut state.host }, handle.rep)?;
+            if state.trace.is_none() {
+                (dtor.0)(&mut HostCx { state: &mut state.host }, handle.rep)?;
+            }
             Ok(true)
         }
         _ => Ok(true),
@@ -219,8 +221,9 @@ impl HostCall<'_> {
             true,
             &mut lends,
         )?;
-        match call_host(&mut caller.data_mut().host, host, values)? {
+        match call_host(caller.data_mut(), host, values)? {
             Answer::Now(value) if !self.signature.result_has_pointers => {
+                caller.data_mut().recording.note(&value);
                 let mut lower = lower_result(
                     caller,
                     self.plan,
@@ -273,14 +276,19 @@ pub(crate) fn split_address<'a>(
 
 /// Runs a host function's body.
 pub(crate) fn call_host(
-    state: &mut super::linker::HostState,
+    state: &mut State,
     host: &HostImport,
     args: Vec<Value>,
 ) -> Result<Answer, Trap> {
     match &host.body {
         HostBody::Denied(why) => Err(Trap::new(TrapKind::Denied, why.clone())),
+        HostBody::Func(_) if state.trace.is_some() => {
+            let answer = state.trace.as_mut().and_then(|trace| trace.answers.next());
+            // The first run ended in this call.
+            answer.map(Answer::Now).ok_or_else(|| Trap::new(TrapKind::Host, "no more answers"))
+        }
         HostBody::Func(func) => match &func.body {
-            Some(Body::Closure(closure)) => closure(&mut HostCx { state }, args),
+            Some(Body::Closure(closure)) => closure(&mut HostCx { state: &mut state.host }, args),
             Some(Body::Suspending { interface, function }) => Ok(Answer::Later(Command::Call {
                 interface: interface.clone(),
                 function: function.clone(),

@@ -66,17 +66,28 @@ pub struct Error {
     kind: Kind,
     cause: Cause,
     message: String,
+    frames: Vec<String>,
+    depth: usize,
 }
 
 impl Error {
     /// An error in how a process is used.
     pub fn new(kind: Kind, message: impl Into<String>) -> Error {
-        Error { kind, cause: Cause::Usage, message: message.into() }
+        Error::because(kind, Cause::Usage, message.into())
+    }
+
+    fn because(kind: Kind, cause: Cause, message: String) -> Error {
+        Error { kind, cause, message, frames: Vec::new(), depth: 0 }
+    }
+
+    pub(super) fn with_frames(mut self, (frames, depth): (Vec<String>, usize)) -> Error {
+        (self.frames, self.depth) = (frames, depth);
+        self
     }
 
     pub(super) fn timeout(limit: u64) -> Error {
         let message = format!("the process ran longer than its limit of {limit} ms");
-        Error { kind: Kind::Timeout, cause: Cause::Timeout, message }
+        Error::because(Kind::Timeout, Cause::Timeout, message)
     }
 
     pub(super) fn cancelled(reason: &str) -> Error {
@@ -84,7 +95,7 @@ impl Error {
             "" => "the process was cancelled".to_owned(),
             reason => format!("the process was cancelled: {reason}"),
         };
-        Error { kind: Kind::Canceled, cause: Cause::Cancel, message }
+        Error::because(Kind::Canceled, Cause::Cancel, message)
     }
 
     /// A trap in a call of `method`.
@@ -95,7 +106,7 @@ impl Error {
             _ => Kind::Internal,
         };
         let message = format!("`{method}` trapped: {trap}");
-        Error { kind, cause: Cause::Trap(trap.kind), message }
+        Error::because(kind, Cause::Trap(trap.kind), message)
     }
 
     /// The kind.
@@ -111,6 +122,18 @@ impl Error {
     /// The message, for people.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// The guest's functions that were running when it trapped, the innermost
+    /// first. Only the first few are given; [`Error::depth`] says how many there
+    /// were. Empty where they could not be found out.
+    pub fn frames(&self) -> &[String] {
+        &self.frames
+    }
+
+    /// The number of guest functions that were running.
+    pub fn depth(&self) -> usize {
+        self.depth
     }
 
     /// Whether trying again may help. A guest that trapped would trap again.

@@ -4,7 +4,9 @@ use std::{fmt, mem};
 
 use super::{Error, Event, Fuel, Kind, Process, Status, StepOutput};
 use crate::{
-    component::{DEFAULT_MEMORY, HostState, Machine, Pause, Program, Trap, TrapKind},
+    component::{
+        DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
+    },
     dispatch::Tag,
     value::{Type, Value, check},
 };
@@ -41,14 +43,26 @@ pub struct WasmProcess {
     debt: u64,
     /// What going on takes at least.
     required: u64,
+    /// The first call, kept for the case of a trap: the only one so far.
+    first: Option<(usize, Vec<Value>)>,
+    /// Fuel of the second run.
+    retraced: u64,
 }
 
 enum State {
     New,
     /// Alive; a call is under way or has ended well.
     Live(Box<Machine>),
+    /// Trapped, and is run again to find out where.
+    Retracing(Box<Retrace>, Error),
     Dead,
 }
+
+/// Fuel up to which a process that has trapped is run again.
+const MAX_RETRACE: u64 = 50_000_000;
+
+/// Functions that an error names.
+const MAX_FRAMES: usize = 12;
 
 impl WasmProcess {
     /// A process that will run `program`. Nothing is allocated for it before it
@@ -62,6 +76,8 @@ impl WasmProcess {
             used: 0,
             debt: 0,
             required: 0,
+            first: None,
+            retraced: 0,
         }
     }
 
@@ -93,9 +109,47 @@ impl WasmProcess {
         out.status = Status::Done(Err(error));
     }
 
+    /// The guest has trapped: it is run again to find out where, if that is
+    /// possible, and ends then.
     fn trap(&mut self, out: &mut StepOutput, trap: &Trap) {
         let error = Error::trap(trap, &self.method);
+        let first = self.first.take();
+        if let (State::Live(machine), Some((export, args))) = (&mut self.state, first) {
+            if self.used <= MAX_RETRACE {
+                if let Some(mut retrace) = machine.again(self.limits.max_memory) {
+                    retrace.machine.call_when_ready(export, args);
+                    self.state = State::Retracing(Box::new(retrace), error);
+                    out.yields.clear();
+                    out.status = Status::Continue;
+                    return;
+                }
+            }
+        }
         self.fail(out, error);
+    }
+
+    /// One step of the second run. Its fuel is not the process's.
+    fn retrace(&mut self, fuel: u64, out: &mut StepOutput) {
+        let State::Retracing(retrace, error) = &mut self.state else { return };
+        let grant = fuel.max(self.required);
+        retrace.machine.set_fuel(grant);
+        let pause = retrace.machine.run();
+        let (left, host_work) = retrace.machine.take_fuel();
+        out.fuel_used = (grant - left.min(grant)).saturating_add(host_work);
+        self.retraced = self.retraced.saturating_add(out.fuel_used);
+        let error = error.clone();
+        match pause {
+            // The trace costs some fuel of its own, but not so much.
+            Ok(Pause::OutOfFuel(required)) if self.retraced < 8 * MAX_RETRACE => {
+                self.required = required;
+                out.status = Status::Continue;
+            }
+            Err(_) => {
+                let frames = retrace.frames(MAX_FRAMES);
+                self.fail(out, error.with_frames(frames));
+            }
+            Ok(_) => self.fail(out, error),
+        }
     }
 
     /// Fuel for a step that may use `budget`: more, if a single operation needs
@@ -142,11 +196,18 @@ impl Process for WasmProcess {
         self.method = function.full_name();
         match &mut self.state {
             State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
+            State::Retracing(..) => {
+                Err(Error::new(Kind::Conflict, "the process is in the middle of a call"))
+            }
             State::Live(machine) if machine.busy() => {
                 Err(Error::new(Kind::Conflict, "the process is in the middle of a call"))
             }
-            State::Live(machine) => machine.call(function.index(), input).map_err(invalid),
+            State::Live(machine) => {
+                self.first = None;
+                machine.call(function.index(), input).map_err(invalid)
+            }
             State::New => {
+                self.first = small(&input).then(|| (function.index(), input.clone()));
                 let mut machine = self.program.machine(self.limits.max_memory);
                 machine.call_when_ready(function.index(), input);
                 self.state = State::Live(Box::new(machine));
@@ -165,9 +226,13 @@ impl Process for WasmProcess {
                 Event::Timeout { limit } => return self.fail(out, Error::timeout(limit)),
             }
         }
+        let slice = fuel.0.min(self.program.max_slice());
+        if let State::Retracing(..) = self.state {
+            return self.retrace(slice, out);
+        }
         // A debt is paid with whole slices in which nothing runs.
-        let budget = fuel.0.saturating_sub(self.debt);
-        self.debt = self.debt.saturating_sub(fuel.0);
+        let budget = slice.saturating_sub(self.debt);
+        self.debt = self.debt.saturating_sub(slice);
         if budget == 0 {
             out.status = Status::Continue;
             return;

@@ -70,7 +70,7 @@ pub(crate) struct Layout {
 }
 
 /// The layouts of all types of a table, for 32-bit and for 64-bit pointers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Layouts {
     narrow: Vec<Layout>,
     wide: Vec<Layout>,
