@@ -277,7 +277,7 @@ fn size(bytes: usize) -> String {
     match bytes {
         1 => "1 byte".to_owned(),
         0..1024 => format!("{bytes} bytes"),
-        0..1_048_576 => format!("{bytes} bytes ({} KiB)", tenths(1024)),
+        1024..1_048_576 => format!("{bytes} bytes ({} KiB)", tenths(1024)),
         _ => format!("{bytes} bytes ({} MiB)", tenths(1_048_576)),
     }
 }

@@ -10,6 +10,23 @@
 //! a component is translated once, however many entries and processes use it.
 //! [`run_to_end`] is the loop that steps one process. [`check`] does the first
 //! part for every entry of a project and runs nothing.
+//!
+//! ```
+//! use wippy::{
+//!     component::{Engine, Linker},
+//!     host::{RunOptions, Runtime},
+//!     registry::Project,
+//! };
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let project = Project::load("conformance/apps/hello").into_result()?;
+//! let runtime = Runtime::new(Engine::default(), Linker::default());
+//! let job = runtime.job(&project, &"app.hello:greet".parse()?)?;
+//! let ended = smol::block_on(job.run(vec!["Ada".into()], &RunOptions::default()));
+//! assert_eq!(ended.outcome?, Some("Hello, Ada!".into()));
+//! # Ok(())
+//! # }
+//! ```
 
 mod check;
 mod error;

@@ -67,3 +67,16 @@ fn a_misspelt_method_has_a_neighbour() -> Result {
     assert_eq!(error.fix(), "did you mean twice?");
     Ok(())
 }
+
+#[test]
+fn an_artifact_is_translated_once_for_each_wit() -> Result {
+    let runtime = Runtime::new(Engine::default(), Linker::default());
+    let artifact = Artifact::from_bytes(TWICE.as_bytes())?;
+    let load = |wit| -> Result<_> {
+        runtime.load(&artifact, wit, DEFAULT_STACK)?.adapted.ok_or_else(|| "no module".into())
+    };
+    let first = load(None)?;
+    assert!(Arc::ptr_eq(&first, &load(None)?));
+    assert!(!Arc::ptr_eq(&first, &load(Some("twice: func(n: u32) -> u32;"))?));
+    Ok(())
+}
