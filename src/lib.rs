@@ -9,7 +9,7 @@
 //! ```
 //! use wippy::{
 //!     component::{Component, Engine, Linker},
-//!     dispatch::{Command, Completion},
+//!     dispatch::{Command, Completion, Reply},
 //!     process::{Event, DEFAULT_SLICE, Limits, Process, Status, StepOutput, WasmProcess},
 //!     value::Value,
 //! };
@@ -43,7 +43,7 @@
 //!         // Answered at once here; any time later would do as well.
 //!         let Command::Call { args, .. } = asked.command else { continue };
 //!         let Some(Value::U32(sides)) = args.first() else { continue };
-//!         let reply = Ok(Some(Value::U32(sides / 2)));
+//!         let reply = Reply::Value(Some(Value::U32(sides / 2)));
 //!         events.push(Event::Completion(Completion { tag: asked.tag, reply }));
 //!     }
 //!     if let Status::Done(outcome) = &out.status {

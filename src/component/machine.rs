@@ -776,7 +776,11 @@ impl Machine {
                     Some(then) => {
                         then(&mut HostCx { state: &mut self.store.data_mut().host }, reply)?
                     }
-                    None => Answer::Now(reply.map_err(|why| Trap::new(TrapKind::Host, why))?),
+                    None => match reply {
+                        Reply::Value(value) => Answer::Now(value),
+                        Reply::Refused(why) => return Err(Trap::new(TrapKind::Host, why)),
+                        _ => return Err(Trap::internal("a reply of another kind")),
+                    },
                 };
                 call.phase = HostPhase::Answer(answer);
             }

@@ -3,8 +3,18 @@
 //! A step of a process hands out [`Yield`]s: a [`Command`] with a [`Tag`]. Some
 //! time later the one who runs the process hands in a [`Completion`] with the
 //! same tag. Nothing else from outside ever enters a process, which is what
-//! makes a run repeatable: the list of completions is the journal.
+//! makes a run repeatable: the list of replies is the journal.
+//!
+//! Most commands can be answered at once: the time, a random number, a piece of
+//! a file that is in memory anyway. For these a process may be given an
+//! [`Immediate`], which is asked inside the step. It is the same command and the
+//! same reply, only without the way out and back.
 
+mod file;
+
+pub use self::file::{
+    Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat,
+};
 use crate::value::Value;
 
 /// Ties a [`Completion`] to its [`Yield`]. Unique within one process.
@@ -16,8 +26,8 @@ pub struct Tag(pub u64);
 #[non_exhaustive]
 pub enum Command {
     /// A call of a host function that was declared with
-    /// [`Linker::suspending`](crate::component::Linker::suspending). The reply
-    /// is the function's result.
+    /// [`Linker::suspending`](crate::component::Linker::suspending). Answered
+    /// with [`Reply::Value`], the function's result.
     Call {
         /// The interface, with its version if it has one: `demo:host/log@1.0.0`.
         interface: String,
@@ -26,11 +36,103 @@ pub enum Command {
         /// The arguments, in the order of the parameters.
         args: Vec<Value>,
     },
+    /// The time of a clock. [`Reply::Time`]
+    Now(Clock),
+    /// The resolution of a clock. [`Reply::Time`]
+    Resolution(Clock),
+    /// So many random bytes. [`Reply::Bytes`]
+    Random {
+        /// How many.
+        len: u32,
+        /// They need not be unpredictable.
+        insecure: bool,
+    },
+    /// Whether a standard stream is a terminal. [`Reply::Bool`]
+    IsTerminal(Stdio),
+    /// Waits for input and reads some. [`Reply::Bytes`]; none mean the end.
+    ReadStdin {
+        /// At most so many bytes; never 0.
+        len: u32,
+    },
+    /// Writes all bytes to stdout or stderr. [`Reply::Done`]
+    WriteStdio {
+        /// Where to; never stdin.
+        to: Stdio,
+        /// The bytes.
+        bytes: Vec<u8>,
+    },
+    /// Waits until what was written to stdout or stderr is out. [`Reply::Done`]
+    FlushStdio(Stdio),
+    /// Waits until one of the given things holds. [`Reply::Ready`]
+    Poll {
+        /// Input can be read, or has ended.
+        stdin: bool,
+        /// The monotonic clock shows this time.
+        until: Option<u64>,
+    },
+    /// Something with a file or a directory.
+    File(FileCommand),
 }
 
-/// The outside world's answer to a [`Command`]: the value, if the command has
-/// one, or why there will be none.
-pub type Reply = Result<Option<Value>, String>;
+/// The clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// Nanoseconds since 1970-01-01T00:00:00Z, at least 0.
+    Wall,
+    /// Nanoseconds since some time before the process started; never goes back.
+    Monotonic,
+}
+
+/// The standard streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Stdio {
+    Stdin,
+    Stdout,
+    Stderr,
+}
+
+/// The outside world's answer to a [`Command`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Reply {
+    /// The result of a host function.
+    Value(Option<Value>),
+    /// It has been done.
+    Done,
+    /// A time or a duration, in nanoseconds.
+    Time(u64),
+    /// Bytes that were read.
+    Bytes(Vec<u8>),
+    /// How many bytes were written.
+    Count(u64),
+    /// Yes or no.
+    Bool(bool),
+    /// A path.
+    Text(String),
+    /// What has come to hold.
+    Ready {
+        /// Input can be read, or has ended.
+        stdin: bool,
+        /// The time has come.
+        time: bool,
+    },
+    /// An open file or directory.
+    File {
+        /// To be used in further commands, and closed at the end.
+        id: FileId,
+        /// What it is.
+        kind: FileKind,
+    },
+    /// What is known of a file.
+    Stat(Stat),
+    /// The contents of a directory, without `.` and `..`.
+    Entries(Vec<DirEntry>),
+    /// The outside world could not do it, for a reason that guests understand.
+    Failed(Errno),
+    /// There will be no answer; the process ends with a trap that says this.
+    Refused(String),
+}
 
 /// A command that a step hands out.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +148,16 @@ pub struct Yield {
 pub struct Completion {
     /// The tag of the yield that is answered.
     pub tag: Tag,
-    /// The answer. An `Err` ends the process with a trap that says it.
+    /// The answer.
     pub reply: Reply,
+}
+
+/// Answers commands inside a step, if that takes no time to speak of.
+pub trait Immediate: Send {
+    /// The answer, or the command back if it may have to wait.
+    ///
+    /// # Errors
+    ///
+    /// With the command, unchanged.
+    fn now(&mut self, command: Command) -> Result<Reply, Command>;
 }

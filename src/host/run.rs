@@ -113,9 +113,13 @@ fn stop(options: &RunOptions, start: Instant) -> Option<Event> {
     Some(Event::Timeout { limit: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
 }
 
-/// No host function of this runtime suspends its caller, so a command can only
-/// come from a linker that somebody else has made.
+/// This runtime links no host function that asks for anything, so a command can
+/// only come from a linker that somebody else has made.
 fn refuse(command: &Command) -> Reply {
-    let Command::Call { interface, function, .. } = command;
-    Err(format!("nothing here answers `{interface}#{function}`"))
+    Reply::Refused(match command {
+        Command::Call { interface, function, .. } => {
+            format!("nothing here answers `{interface}#{function}`")
+        }
+        _ => "nothing here answers commands of this kind".to_owned(),
+    })
 }

@@ -3,6 +3,7 @@
 use super::{Cause, Error, Event, Fuel, Kind, Limits, Process, Status, StepOutput, WasmProcess, run};
 use crate::{
     component::{Component, Engine, Linker, Program, TrapKind},
+    dispatch::Reply,
     value::Value,
 };
 
@@ -32,7 +33,7 @@ fn call(
 ) -> (Result<Option<Value>, Error>, u64) {
     let mut process = WasmProcess::new(program, limits);
     process.init(method, vec![Value::U32(arg)]).unwrap();
-    let outcome = run(&mut process, Fuel(slice), |_| Err("no commands here".to_owned()));
+    let outcome = run(&mut process, Fuel(slice), |_| Reply::Refused("no commands here".to_owned()));
     (outcome, process.fuel_used())
 }
 
@@ -172,7 +173,7 @@ fn a_finished_process_may_be_called_again() {
     let mut process = WasmProcess::new(&program, Limits::default());
     for n in 1..4 {
         process.init("sum", vec![Value::U32(n)]).unwrap();
-        let outcome = run(&mut process, Fuel(10), |_| Err(String::new()));
+        let outcome = run(&mut process, Fuel(10), |_| Reply::Done);
         assert_eq!(outcome, Ok(Some(Value::U32(n * (n + 1) / 2))));
     }
     process.close();

@@ -104,6 +104,14 @@ pub struct Resource {
     pub rep: u32,
 }
 
+impl Resource {
+    /// A resource of the host, for a host function to give to a guest. Which
+    /// type it is follows from the function's.
+    pub fn host(rep: u32) -> Resource {
+        Resource { ty: ResourceId(u32::MAX), rep }
+    }
+}
+
 impl Value {
     /// `none`
     pub const NONE: Value = Value::Variant { case: 0, payload: None };
