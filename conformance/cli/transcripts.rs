@@ -171,6 +171,29 @@ fn difference(old: &str, new: &str) -> String {
     changed.map(|(old, new)| format!("expected:\n{old}found:\n{new}\n")).collect()
 }
 
+/// The entry that `inspect` shows can be pasted into a project as it is.
+#[test]
+fn an_inspected_file_has_a_working_entry() -> Result {
+    const HEAD: &str = "namespace: app\nentries:\n  - name: wasm\n    kind: fs.directory\n    \
+                        directory: ./wasm\n    base: module\n";
+    let built = root().join("conformance/guests/built");
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("inspected");
+    fs::create_dir_all(dir.join("src/wasm"))?;
+    fs::write(dir.join("wippy.lock"), "directories:\n  src: ./src\n")?;
+    for file in ["greet.wasm", "stats.wasm", "answer.wat", "types.wasm", "calculator.wasm"] {
+        fs::copy(built.join(file), dir.join("src/wasm").join(file))?;
+        let output = wippy().arg("inspect").arg(built.join(file)).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let (_, entry) = text.split_once("\nEntry\n").ok_or("no entry")?;
+        fs::write(dir.join("src/_index.yaml"), format!("{HEAD}{entry}"))?;
+        let checked = wippy().arg("-C").arg(&dir).arg("check").output()?;
+        let said = said(&checked)?.join("\n");
+        assert!(checked.status.success(), "{file}: {said}\n{entry}");
+        assert!(said.starts_with("ok: 2 entries, 1 process"), "{file}: {said}");
+    }
+    Ok(())
+}
+
 /// A reader that goes away early is no reason to complain.
 #[test]
 fn a_closed_pipe_is_quiet() -> Result {

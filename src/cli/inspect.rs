@@ -24,7 +24,7 @@ use crate::{
     adapter::{Adapted, CoreImportSource},
     artifact::{Artifact, ArtifactKind},
     component::{Config, DEFAULT_STACK, Engine, Function, Linker, Program, Validation},
-    host::{Loaded, Runtime},
+    host::{Loaded, PrepareError, Runtime},
     process::{Grants, group_of},
 };
 
@@ -44,14 +44,14 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
         output::print(&whole_wit(&artifact, &loaded).map_err(|why| complain(&why))?)?;
         return Ok(Exit::Ok);
     }
-    let program =
-        runtime.link(&loaded.component, &Grants::all()).map_err(|error| complain(&error))?;
+    // What cannot be linked can still be looked at.
+    let program = runtime.link(&loaded.component, &Grants::all());
     let sheet = Sheet {
         file: &args.file,
         runtime: &runtime,
         artifact: &artifact,
         loaded: &loaded,
-        program: &program,
+        program: program.as_ref(),
         wit: wit.as_deref(),
     };
     output::print_styled(&sheet.to_string())?;
@@ -64,7 +64,7 @@ struct Sheet<'a> {
     runtime: &'a Runtime,
     artifact: &'a Artifact,
     loaded: &'a Loaded,
-    program: &'a Program,
+    program: Result<&'a Program, &'a PrepareError>,
     /// The WIT text given for a core module.
     wit: Option<&'a str>,
 }
@@ -95,7 +95,10 @@ impl Sheet<'_> {
 
     fn exports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\n{}", bold("Exports"))?;
-        let functions: Vec<Function> = self.program.functions().collect();
+        let functions = match self.program {
+            Ok(program) => program.functions().collect::<Vec<Function>>(),
+            Err(error) => return writeln!(f, "  none can be called: {}", error.found()),
+        };
         let (mut interface, mut long) = (None, false);
         for function in &functions {
             if function.interface() != interface {
@@ -168,11 +171,11 @@ impl Sheet<'_> {
 
     /// An entry that can be pasted. Without a function there is nothing to run.
     fn entry(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(function) = self.main_function() else { return Ok(()) };
+        let Some((program, function)) = self.main_function() else { return Ok(()) };
         writeln!(f, "\n{}", bold("Entry"))?;
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
         let name = Path::new(&*file).file_stem().unwrap_or_default().to_string_lossy();
-        let others = self.program.functions().count().saturating_sub(1);
+        let others = program.functions().count().saturating_sub(1);
         let others = match others {
             0 => "",
             1 => "  # or the other export",
@@ -183,7 +186,7 @@ impl Sheet<'_> {
         writeln!(f, "    fs: app:wasm  # the fs.directory entry that the file is in")?;
         writeln!(f, "    path: {}", yaml::text(&format!("/{file}")))?;
         writeln!(f, "    hash: {}", self.artifact.hash)?;
-        writeln!(f, "    method: {}{others}", yaml::text(&self.method(&function)))?;
+        writeln!(f, "    method: {}{others}", yaml::text(&method(program, &function)))?;
         let groups: BTreeSet<String> =
             self.loaded.component.imports().iter().map(|import| group_of(import)).collect();
         if !groups.is_empty() {
@@ -192,30 +195,24 @@ impl Sheet<'_> {
                 writeln!(f, "      - {}", yaml::text(&group))?;
             }
         }
-        if let Some(wit) = self.module_wit() {
+        if let Some(wit) = self.module_wit(program) {
             writeln!(f, "    wit: |")?;
             wit.trim().lines().try_for_each(|line| writeln!(f, "      {line}"))?;
         }
         Ok(())
     }
 
-    fn main_function(&self) -> Option<Function> {
+    fn main_function(&self) -> Option<(&Program, Function)> {
+        let program = self.program.ok()?;
         let plain = |function: &Function| !function.name().starts_with('[');
-        self.program.function("run").ok().or_else(|| self.program.functions().find(plain))
-    }
-
-    /// The shortest name that leads to the function.
-    fn method(&self, function: &Function) -> String {
-        match self.program.function(function.name()) {
-            Ok(found) if found.full_name() == function.full_name() => function.name().to_owned(),
-            _ => function.full_name(),
-        }
+        let function = program.function("run").ok().or_else(|| program.functions().find(plain));
+        Some((program, function?))
     }
 
     /// The WIT text of a core module: the one given, or one made of numbers.
     /// None for a component, and for a module whose names WIT cannot have; it
     /// can be called without.
-    fn module_wit(&self) -> Option<String> {
+    fn module_wit(&self, program: &Program) -> Option<String> {
         self.adapted()?;
         if let Some(wit) = self.wit {
             return Some(wit.to_owned());
@@ -223,12 +220,20 @@ impl Sheet<'_> {
         // Only names that are keywords need the mark.
         ["", "%"].into_iter().find_map(|mark| {
             let mut wit = String::new();
-            for function in self.program.functions() {
+            for function in program.functions() {
                 let signature = function.types().display_func(function.ty());
                 let _ = writeln!(wit, "{mark}{}: {signature};", function.name());
             }
             self.runtime.load(self.artifact, Some(&wit), DEFAULT_STACK).ok().map(|_| wit)
         })
+    }
+}
+
+/// The shortest name that leads to the function.
+fn method(program: &Program, function: &Function) -> String {
+    match program.function(function.name()) {
+        Ok(found) if found.full_name() == function.full_name() => function.name().to_owned(),
+        _ => function.full_name(),
     }
 }
 

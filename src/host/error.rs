@@ -87,7 +87,7 @@ impl PrepareError {
         match self {
             PrepareError::Text(_) => "a module or component in the text format",
             PrepareError::Load(_) => "a valid component or core module",
-            PrepareError::Link(_) => "an import as this version of wippy declares it",
+            PrepareError::Link(_) => "imports that this version of wippy can provide",
             PrepareError::Method { .. } => "one of the functions that the program exports",
             PrepareError::Untyped { .. } => "a function on numbers, or WIT text that types it",
             PrepareError::Adapt(error) => match error.kind() {
@@ -108,7 +108,9 @@ impl PrepareError {
                 "build the file again; `wasm-tools validate FILE` may say more".to_owned()
             }
             PrepareError::Link(_) => {
-                "build the component against the WIT of this version of wippy".to_owned()
+                "build the component against the WIT that wippy provides, or compose it with what it \
+                 imports"
+                    .to_owned()
             }
             PrepareError::Method { fix, .. } => fix.clone(),
             PrepareError::Untyped { function, .. } => {

@@ -80,3 +80,10 @@ fn an_artifact_is_translated_once_for_each_wit() -> Result {
     assert!(!Arc::ptr_eq(&first, &load(Some("twice: func(n: u32) -> u32;"))?));
     Ok(())
 }
+
+#[test]
+fn a_runtime_and_its_jobs_are_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Runtime>();
+    shared::<Job>();
+}
