@@ -19,7 +19,7 @@ use semver::Version;
 
 use super::{error::Trap, wit};
 use crate::{
-    dispatch::{Command, Reply},
+    dispatch::{Command, Immediate, Reply},
     value::{FuncType, ResourceId, Types, Value},
 };
 
@@ -67,7 +67,10 @@ pub(crate) struct HostFunc {
 pub(crate) enum Body {
     Closure(Arc<Closure>),
     /// Becomes a [`Command::Call`].
-    Suspending { interface: String, function: String },
+    Suspending {
+        interface: String,
+        function: String,
+    },
 }
 
 type Closure = dyn Fn(&mut HostCx<'_>, Vec<Value>) -> Result<Answer, Trap> + Send + Sync;
@@ -108,8 +111,7 @@ pub enum Answer {
 }
 
 /// What becomes of the reply to a command.
-pub type Continuation =
-    Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
+pub type Continuation = Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,12 +127,52 @@ impl fmt::Debug for Answer {
 #[derive(Debug)]
 pub struct HostCx<'a> {
     pub(crate) state: &'a mut HostState,
+    pub(crate) memory: Option<GuestMemory<'a>>,
+}
+
+/// The memory of a core module that calls a host function without the
+/// canonical ABI in between, as WASI 0.1 has it.
+#[derive(Debug)]
+pub struct GuestMemory<'a> {
+    pub(crate) bytes: &'a mut [u8],
+    /// What was written, for a second run.
+    pub(crate) writes: Vec<(u32, Vec<u8>)>,
+}
+
+impl GuestMemory<'_> {
+    /// The bytes at an address, if they are in the memory.
+    pub fn read(&self, address: u32, len: u32) -> Option<&[u8]> {
+        let start = address as usize;
+        self.bytes.get(start..start.checked_add(len as usize)?)
+    }
+
+    /// Writes bytes; `false`, and nothing is written, if the memory ends before.
+    pub fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
+        let start = address as usize;
+        let end = start.checked_add(bytes.len());
+        match end.and_then(|end| self.bytes.get_mut(start..end)) {
+            Some(to) => {
+                to.copy_from_slice(bytes);
+                self.writes.push((address, bytes.to_vec()));
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// What host functions keep per process, one slot per Rust type.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct HostState {
     slots: HashMap<RustType, Box<dyn Any + Send>>,
+    /// Answers commands inside a step.
+    pub(crate) immediate: Option<Box<dyn Immediate>>,
+}
+
+impl fmt::Debug for HostState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostState({} slots)", self.slots.len())
+    }
 }
 
 impl HostState {
@@ -149,10 +191,18 @@ impl HostState {
     }
 }
 
-impl HostCx<'_> {
+impl<'a> HostCx<'a> {
     /// What this host function's module keeps for the calling process.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
         self.state.get()
+    }
+
+    /// The memory of the calling core module: the one that it exports as
+    /// `memory`. Only functions of the interfaces that
+    /// [`adapt`](crate::adapter::adapt) makes of the imports of a core module
+    /// (`wippy:core/*`) see it.
+    pub fn memory(&mut self) -> Option<&mut GuestMemory<'a>> {
+        self.memory.as_mut()
     }
 }
 
@@ -228,12 +278,10 @@ impl Linker {
         resource: &str,
         dtor: impl Fn(&mut HostCx<'_>, u32) -> Result<(), Trap> + Send + Sync + 'static,
     ) -> Result<(), DeclareError> {
-        let id = self
-            .interface_mut(interface)?
-            .resources
-            .get(resource)
-            .copied()
-            .ok_or_else(|| DeclareError(format!("`{interface}` has no resource `{resource}`")))?;
+        let id =
+            self.interface_mut(interface)?.resources.get(resource).copied().ok_or_else(|| {
+                DeclareError(format!("`{interface}` has no resource `{resource}`"))
+            })?;
         self.dtors.insert(id, HostDtor(Arc::new(dtor)));
         Ok(())
     }
