@@ -79,5 +79,9 @@ pub mod value;
 
 #[cfg(feature = "host")]
 pub mod artifact;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "host")]
+pub mod host;
 #[cfg(feature = "host")]
 pub mod registry;

@@ -39,6 +39,7 @@ pub use self::{
     program::{Component, Function, Program},
 };
 pub(crate) use self::{
+    linker::{compatible, split_version},
     machine::{Machine, Pause, Retrace},
     trace::small,
 };
