@@ -145,6 +145,22 @@ impl Machine {
         self.store.data().limiter.used()
     }
 
+    /// Hands each linear memory that a core module exports to `f`, once.
+    pub fn each_memory(&mut self, f: &mut dyn FnMut(&mut [u8])) {
+        let mut memories = Vec::new();
+        for instance in &self.store.data().cores {
+            memories.extend(instance.exports(&self.store).filter_map(wasmi::Export::into_memory));
+        }
+        let mut seen = Vec::new();
+        for memory in memories {
+            let address = memory.data_ptr(&self.store);
+            if !seen.contains(&address) {
+                seen.push(address);
+                f(memory.data_mut(&mut self.store));
+            }
+        }
+    }
+
     /// Whether a call, or instantiation, is under way.
     pub fn busy(&self) -> bool {
         !self.stack.is_empty()
