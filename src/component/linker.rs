@@ -17,7 +17,7 @@ use std::{
 
 use semver::Version;
 
-use super::{error::Trap, wit};
+use super::{Component, Engine, LoadError, Trap, decode::ComponentDef, module::CoreModule, wit};
 use crate::{
     dispatch::{Command, Immediate, Reply},
     value::{FuncType, ResourceId, Types, Value},
@@ -46,6 +46,18 @@ pub struct Linker {
     /// name is for functions at the root.
     interfaces: BTreeMap<String, Vec<Interface>>,
     pub(crate) dtors: HashMap<ResourceId, HostDtor>,
+    /// Components and core modules for components that import such.
+    pub(crate) provided: HashMap<String, Provided>,
+}
+
+/// A component or a core module that the host gives.
+#[derive(Clone)]
+pub(crate) struct Provided {
+    /// The engine that it has been translated for.
+    pub core: wasmi::Engine,
+    pub def: Arc<ComponentDef>,
+    /// The module, if it is one.
+    pub module: Option<Arc<CoreModule>>,
 }
 
 /// One version of an interface.
@@ -283,6 +295,30 @@ impl Linker {
                 DeclareError(format!("`{interface}` has no resource `{resource}`"))
             })?;
         self.dtors.insert(id, HostDtor(Arc::new(dtor)));
+        Ok(())
+    }
+
+    /// Gives a component to the components that import one under this name.
+    pub fn component(&mut self, name: &str, component: &Component) {
+        self.provided.insert(name.to_owned(), component.provide());
+    }
+
+    /// Gives a core module to the components that import one under this name.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not a valid core module.
+    pub fn module(&mut self, name: &str, engine: &Engine, bytes: &[u8]) -> Result<(), LoadError> {
+        let mut wrapped = wasm_encoder::Component::new();
+        wrapped.section(&wasm_encoder::RawSection {
+            id: wasm_encoder::ComponentSectionId::CoreModule as u8,
+            data: bytes,
+        });
+        let provided = Component::new(engine, wrapped.finish())?.provide();
+        match provided.module {
+            Some(_) => self.provided.insert(name.to_owned(), provided),
+            None => return Err(LoadError::new("not a core module")),
+        };
         Ok(())
     }
 

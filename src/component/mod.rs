@@ -46,3 +46,6 @@ pub(crate) use self::{
     machine::{Machine, Pause, Retrace},
     trace::small,
 };
+
+#[cfg(test)]
+mod tests;

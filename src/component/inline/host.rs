@@ -8,12 +8,12 @@ use wasmparser::component_types::{
 
 use super::{
     Failure, Linking,
-    frame::{Frame, FuncItem, Item, next},
+    frame::{Closure, Frame, FuncItem, Item, next},
 };
 use crate::{
     component::{
         error::{LinkError, LoadError},
-        linker::Interface,
+        linker::{Interface, Provided},
         plan::{HostBody, HostImport, ResourceDef},
         typing,
     },
@@ -48,14 +48,32 @@ impl Linking<'_> {
                 _ => Ok(Item::Type(None)),
             },
             ComponentEntityType::Module(_) => {
-                Err(LinkError::new(name, "imports of core modules have no provider").into())
+                let module = self.provided(name, "core module")?.module.clone();
+                let none = || LinkError::new(name, "the host gives a component, not a core module");
+                Ok(Item::Module(module.ok_or_else(none)?))
             }
             ComponentEntityType::Component(_) => {
-                Err(LinkError::new(name, "imports of components have no provider").into())
+                let def = self.provided(name, "component")?.def.clone();
+                Ok(Item::Component(Closure { def, scope: None }))
             }
             ComponentEntityType::Value(_) => {
                 Err(LinkError::new(name, "imports of values are not supported").into())
             }
+        }
+    }
+
+    /// What the host gives under this name. That its types fit shows when it is
+    /// used: then a misfit is an error of linking, or a trap.
+    fn provided(&self, name: &str, what: &str) -> Result<&Provided, LinkError> {
+        let provided = self.linker.provided.get(name);
+        let provided = provided
+            .ok_or_else(|| LinkError::new(name, format!("the host does not give this {what}")))?;
+        match wasmi::Engine::same(&provided.core, &self.plan.core) {
+            true => Ok(provided),
+            false => Err(LinkError::new(
+                name,
+                format!("the {what} has been loaded for another engine or another stack size"),
+            )),
         }
     }
 
