@@ -1,10 +1,13 @@
-// What a script is told about the world: the time, random numbers, a console.
+// What a script is told about the world: the time, random numbers, streams.
+
+import { getStdout } from "wasi:cli/stdout@0.2.0";
+import { getStderr } from "wasi:cli/stderr@0.2.0";
+import { getRandomU64 } from "wasi:random/random@0.2.0";
 
 export function now() {
   const year = new Date().getUTCFullYear();
   if (year < 2020) throw new Error(`it is ${year}`);
-  console.log("after 2020");
-  return BigInt(Date.now());
+  return Date.now();
 }
 
 export function dice(count) {
@@ -13,9 +16,14 @@ export function dice(count) {
   return faces;
 }
 
+export function random(count) {
+  return Array.from({ length: count }, getRandomU64);
+}
+
 export function say(text) {
-  console.log(`log: ${text}`);
-  console.error(`error: ${text}`);
+  const bytes = Uint8Array.from(`${text}\n`, (letter) => letter.charCodeAt(0));
+  getStdout().blockingWriteAndFlush(bytes);
+  getStderr().blockingWriteAndFlush(bytes);
 }
 
 export function fail(message) {
