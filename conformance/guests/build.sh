@@ -118,7 +118,7 @@ c_raw() {
 # the machine that it was built on, in its panic messages. As many bytes of
 # something shorter.
 shorten() {
-    python3 - "$1" <<'EOF'
+    "${PYTHON:-python3}" - "$1" <<'EOF'
 import re, sys
 wasm = open(sys.argv[1], "rb").read()
 short = lambda found: b"/crates" + b"/" * (len(found[0]) - 7)
@@ -232,9 +232,10 @@ build() {
         ;;
     js)
         for source in "$here"/js/*.js; do
-            local small=()
-            [ "$(basename "$source")" = greet-js.js ] || small=(--opt-size)
-            componentize-qjs --sync "${small[@]}" --wit "${source%.js}.wit" --js "$source" \
+            # The first calls nothing outside, so it need not import it either.
+            local how=--opt-size
+            [ "$(basename "$source")" != greet-js.js ] || how=--stub-wasi
+            componentize-qjs --sync $how --wit "${source%.js}.wit" --js "$source" \
                 --output "$core" >"$SCRATCH/js.log"
             shorten "$core"
             finish "$core" "$built/$(basename "$source" .js).wasm"

@@ -9,11 +9,11 @@ README.md has the format of a case. Wants wasmtime for Python (PyPI `wasmtime`,
 48). Nobody needs this to test the runtime: the results are in the repository.
 """
 
+import difflib
 import hashlib
 import json
 import os
 import pathlib
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -123,19 +123,16 @@ class Case:
                 list(map(word, self.all("env"))), dirs, "".join(self.all("call"))])]
             stdin = b"".join(map(data, self.all("stdin")))
             trap = root / "trap"
-            with open(root / "in", "wb+") as file:
-                file.write(stdin)
-                file.seek(0)
-                # An open pipe that nothing is written to, or one with the bytes.
-                read, write = os.pipe()
-                os.write(write, stdin)
-                if not self.all("stdin-stays-open"):
-                    os.close(write)
-                done = subprocess.run(command, stdin=read, capture_output=True, timeout=300,
-                                      env={"TRAP": str(trap), "HOME": "/nonexistent"})
-                os.close(read)
-                if self.all("stdin-stays-open"):
-                    os.close(write)
+            # An open pipe that nothing more is written to, or one at its end.
+            read, write = os.pipe()
+            os.write(write, stdin)
+            if not self.all("stdin-stays-open"):
+                os.close(write)
+            done = subprocess.run(command, stdin=read, capture_output=True, timeout=300,
+                                  env={"TRAP": str(trap), "HOME": "/nonexistent"})
+            os.close(read)
+            if self.all("stdin-stays-open"):
+                os.close(write)
             if b"Traceback" in done.stderr:
                 sys.exit(f"{self.path}: {done.stderr.decode()}")
             result = {"exit": ["trap" if trap.exists() else str(done.returncode)]}
@@ -172,41 +169,42 @@ class Case:
     def forms(self):
         return self.all("form") or ["core", "component"]
 
-    def write(self):
+    def recorded(self):
+        """The case as it ought to be, and whether its forms agree."""
         results = {form: self.run(form) for form in self.forms()}
         first = results[self.forms()[0]]
         out = [*self.head, ""]
+        agree = True
         for form, result in results.items():
             for key in ("exit", "stderr"):
-                same = result.get(key) == first.get(key)
                 if result is first:
                     out += [f"{key}: {value}" for value in result.get(key, [])]
-                elif not same:
+                elif result.get(key) != first.get(key):
                     out += [f"{key}-{form}: {value}" for value in result.get(key, ["none"])]
-            for key in ("stdout", "stdout-bytes"):
-                if result.get(key) != first.get(key):
-                    (self.path.parent / f"{self.path.name}.{form}-differs").write_text(str(result))
-                    print(f"{self.path}: stdout of {form} differs from {self.forms()[0]}; two cases, please")
-                    print(diff(first.get("stdout", [""])[0], result.get("stdout", [""])[0]))
+            if any(result.get(key) != first.get(key) for key in ("stdout", "stdout-bytes")):
+                agree = False
+                print(f"{self.path}: stdout of {form} differs from {self.forms()[0]}; two cases, please")
+                print(diff(first.get("stdout", [""])[0], result.get("stdout", [""])[0]))
         out += [f"stdout-bytes: {value}" for value in first.get("stdout-bytes", [])]
         body = "\n".join(out) + "\n"
         if "stdout" in first:
             body += "stdout:\n" + first["stdout"][0]
+        return body, agree
+
+    def write(self):
+        body, agree = self.recorded()
         self.path.write_text(body)
+        return agree
 
     def compare(self):
+        body, agree = self.recorded()
         before = self.path.read_text()
-        self.write()
-        after = self.path.read_text()
-        self.path.write_text(before)
-        if before == after:
-            return True
-        print(f"{self.path}:\n{diff(before, after)}")
-        return False
+        if before != body:
+            print(f"{self.path}:\n{diff(before, body)}")
+        return agree and before == body
 
 
 def diff(a, b):
-    import difflib
     return "\n".join(difflib.unified_diff(a.split("\n"), b.split("\n"), lineterm="", n=0))
 
 
@@ -244,10 +242,7 @@ def main():
     good = True
     for path in paths:
         case = Case(path)
-        if write:
-            case.write()
-        else:
-            good &= case.compare()
+        good &= case.write() if write else case.compare()
     sys.exit(0 if good else 1)
 
 
