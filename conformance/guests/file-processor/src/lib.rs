@@ -17,7 +17,9 @@ impl Guest for FileProcessor {
         let csv = fs::read_to_string(&input).map_err(|error| format!("{input}: {error}"))?;
         let (rows, total) = sum(&csv, &column).map_err(|error| format!("{input}: {error}"))?;
         let summary = match format.as_str() {
-            "json" => format!("{{\"column\": \"{column}\", \"rows\": {rows}, \"total\": {total}}}\n"),
+            "json" => {
+                format!("{{\"column\": \"{column}\", \"rows\": {rows}, \"total\": {total}}}\n")
+            }
             "csv" => format!("column,rows,total\n{column},{rows},{total}\n"),
             "txt" => format!("{rows} rows, total {column} {total}\n"),
             _ => return Err(format!("OUTPUT_FORMAT is {format}; it may be json, csv or txt")),

@@ -337,7 +337,8 @@ pub fn large(dir: &str, mib: u32) -> io::Result<()> {
         }
         bytes
     };
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
     for number in 0..mib {
         file.write_all(&block(number))?;
     }
@@ -362,9 +363,35 @@ pub fn paths(dir: &str) {
     let longer = "x/".repeat(3000);
     let deep = "../".repeat(40) + "etc/passwd";
     let names = [
-        "..", "../..", "../etc/passwd", &deep, "a/../../..", "./..", ".", "", "./", "a/..", "a/../a", "a/.", "a//b",
-        "b.txt/", "b.txt/.", "b.txt/..", "a/", "a/b", "a/b/", "/", "//", "\\", "c:\\", "a\\b", "nul\0byte", " ", "ü",
-        &long, &longer,
+        "..",
+        "../..",
+        "../etc/passwd",
+        &deep,
+        "a/../../..",
+        "./..",
+        ".",
+        "",
+        "./",
+        "a/..",
+        "a/../a",
+        "a/.",
+        "a//b",
+        "b.txt/",
+        "b.txt/.",
+        "b.txt/..",
+        "a/",
+        "a/b",
+        "a/b/",
+        "/",
+        "//",
+        "\\",
+        "c:\\",
+        "a\\b",
+        "nul\0byte",
+        " ",
+        "ü",
+        &long,
+        &longer,
     ];
     for name in names {
         let path = format!("{dir}/{name}");

@@ -47,7 +47,12 @@ fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
 /// Where the adapter to WASI 0.2 asks for its memory. Without this it takes
 /// whole pages, which an older C library then believes to be its own.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, size: usize) -> *mut u8 {
+pub unsafe extern "C" fn cabi_realloc(
+    old: *mut u8,
+    old_size: usize,
+    align: usize,
+    size: usize,
+) -> *mut u8 {
     use std::alloc::{Layout, alloc, realloc};
     if size == 0 {
         return std::ptr::without_provenance_mut(align);

@@ -17,7 +17,8 @@ pub fn lines() -> io::Result<()> {
 pub fn count() -> io::Result<()> {
     let mut all = Vec::new();
     io::stdin().lock().read_to_end(&mut all)?;
-    let sum = all.iter().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
+    let sum =
+        all.iter().fold(0u32, |sum, byte| sum.wrapping_mul(31).wrapping_add(u32::from(*byte)));
     println!("{} bytes, sum {sum:08x}", all.len());
     // The end stays the end.
     let again = io::stdin().lock().read(&mut [0; 16])?;
