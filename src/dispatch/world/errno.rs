@@ -126,3 +126,77 @@ const CODES: &[(i32, Errno)] = &[
 
 #[cfg(not(any(unix, windows)))]
 const CODES: &[(i32, Errno)] = &[];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_libraries_go_by_their_kind() {
+        assert_eq!(errno(&ErrorKind::PermissionDenied.into()), Errno::NotPermitted);
+        assert_eq!(errno(&ErrorKind::NotFound.into()), Errno::NoEntry);
+        assert_eq!(errno(&ErrorKind::InvalidInput.into()), Errno::Invalid);
+        assert_eq!(errno(&io::Error::other("?")), Errno::Io);
+        assert_eq!(errno(&io::Error::from_raw_os_error(i32::MAX)), Errno::Io);
+    }
+
+    /// What the system really says, beyond what the tests of commands meet.
+    #[test]
+    #[cfg(unix)]
+    fn errors_of_the_system_keep_their_names() {
+        use std::{
+            fs::{self, File, OpenOptions},
+            io::{Read, Seek, SeekFrom, Write},
+            os::unix::net::UnixListener,
+        };
+        let dir = std::env::temp_dir().join(format!("wippy-errno-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&dir);
+        fs::create_dir_all(dir.join("full/inner")).unwrap();
+        fs::write(dir.join("file"), "x").unwrap();
+        let at = |name: &str| dir.join(name);
+        let said = |result: io::Result<()>| errno(&result.unwrap_err());
+
+        assert_eq!(said(File::open(at("none")).map(drop)), Errno::NoEntry);
+        assert_eq!(said(File::open(at("file/x")).map(drop)), Errno::NotDirectory);
+        assert_eq!(said(File::create(at("full")).map(drop)), Errno::IsDirectory);
+        assert_eq!(said(File::create_new(at("file")).map(drop)), Errno::Exist);
+        assert_eq!(said(fs::remove_dir(at("full"))), Errno::NotEmpty);
+        assert_eq!(said(fs::remove_dir(at("full/."))), Errno::Invalid);
+        assert_eq!(said(fs::rename(at("full"), at("full/inner/x"))), Errno::Invalid);
+        assert_eq!(said(File::open(at(&"n".repeat(300))).map(drop)), Errno::NameTooLong);
+        assert_eq!(said(File::open("a\0b").map(drop)), Errno::Invalid);
+        std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+        assert_eq!(said(File::open(at("loop")).map(drop)), Errno::Loop);
+        let _listener = UnixListener::bind(at("socket")).unwrap();
+        assert_eq!(said(File::open(at("socket")).map(drop)), Errno::NoSuchDevice);
+
+        let mut file = File::open(at("file")).unwrap();
+        assert_eq!(said(file.write(b"x").map(drop)), Errno::BadDescriptor);
+        assert_eq!(said(file.seek(SeekFrom::Current(-9)).map(drop)), Errno::Invalid);
+        assert_eq!(said(File::open(&dir).unwrap().read(&mut [0]).map(drop)), Errno::IsDirectory);
+        let mut file = OpenOptions::new().write(true).open(at("file")).unwrap();
+        assert_eq!(said(file.read(&mut [0]).map(drop)), Errno::BadDescriptor);
+        // Beyond the largest file of any file system.
+        let write = std::os::unix::fs::FileExt::write_at(&file, b"x", i64::MAX as u64);
+        assert!(matches!(said(write.map(drop)), Errno::FileTooLarge | Errno::Invalid));
+
+        let (reader, mut writer) = io::pipe().unwrap();
+        let seek = rustix::fs::seek(&reader, rustix::fs::SeekFrom::Start(0));
+        assert_eq!(said(seek.map(drop).map_err(io::Error::from)), Errno::InvalidSeek);
+        drop(reader);
+        assert_eq!(said(writer.write(b"x").map(drop)), Errno::Pipe);
+        #[cfg(target_os = "linux")]
+        {
+            let running = OpenOptions::new().write(true).open(std::env::current_exe().unwrap());
+            assert_eq!(said(running.map(drop)), Errno::TextFileBusy);
+            assert_eq!(said(fs::write("/dev/full", "x")), Errno::InsufficientSpace);
+            // Root may open it.
+            if let Err(error) = File::open("/etc/shadow") {
+                assert_eq!(errno(&error), Errno::Access);
+            }
+            let link = fs::hard_link("/proc/self/status", at("crossed"));
+            assert_eq!(said(link), Errno::CrossDevice);
+        }
+        fs::remove_dir_all(&dir).unwrap();
+    }
+}

@@ -10,16 +10,12 @@
 //! buffer.
 
 use super::super::{Errno, Reply};
-use smol::{
-    Unblock,
-    io::{AsyncBufRead, AsyncBufReadExt, BufReader},
-    lock,
-};
+use smol::{Unblock, io::AsyncReadExt, lock};
 use std::{
     collections::VecDeque,
     fmt,
     io::{IsTerminal, Read},
-    pin::Pin,
+    ops::Range,
     sync::{Arc, Mutex, OnceLock},
 };
 
@@ -127,7 +123,10 @@ impl Source {
 
 /// What has been read and not been taken.
 pub(super) struct Ahead {
-    reader: BufReader<Unblock<Box<dyn Read + Send>>>,
+    reader: Unblock<Box<dyn Read + Send>>,
+    buffer: Vec<u8>,
+    /// Which part of the buffer has not been taken.
+    seen: Range<usize>,
     /// A terminal can go on after its end, a standard input cannot.
     ended: bool,
     failed: Option<Errno>,
@@ -135,21 +134,29 @@ pub(super) struct Ahead {
 
 impl Ahead {
     fn new(reader: Box<dyn Read + Send>) -> Arc<lock::Mutex<Ahead>> {
-        let reader = BufReader::with_capacity(AHEAD, Unblock::with_capacity(AHEAD, reader));
-        Arc::new(lock::Mutex::new(Ahead { reader, ended: false, failed: None }))
+        Arc::new(lock::Mutex::new(Ahead {
+            reader: Unblock::with_capacity(AHEAD, reader),
+            buffer: Vec::new(),
+            seen: 0..0,
+            ended: false,
+            failed: None,
+        }))
     }
 
     fn ready(&self) -> bool {
-        self.ended || self.failed.is_some() || !self.reader.buffer().is_empty()
+        self.ended || self.failed.is_some() || !self.seen.is_empty()
     }
 
-    /// Until there is something to take. May be dropped at any point.
+    /// Until there is something to take. May be dropped at any point: bytes get
+    /// into the buffer in the same moment in which this ends.
     async fn fill(&mut self) {
         if self.ready() {
             return;
         }
-        match self.reader.fill_buf().await {
-            Ok(bytes) => self.ended = bytes.is_empty(),
+        self.buffer.resize(AHEAD, 0);
+        match self.reader.read(&mut self.buffer).await {
+            Ok(0) => self.ended = true,
+            Ok(count) => self.seen = 0..count,
             Err(error) => self.failed = Some(error.into()),
         }
     }
@@ -158,13 +165,12 @@ impl Ahead {
         if let Some(errno) = self.failed.take() {
             return Some(Reply::Failed(errno));
         }
-        let seen = self.reader.buffer();
-        if seen.is_empty() {
+        if self.seen.is_empty() {
             return self.ended.then(|| Reply::Bytes(Vec::new()));
         }
-        let len = usize::try_from(len).unwrap_or(usize::MAX).min(seen.len());
-        let taken = seen.get(..len).unwrap_or_default().to_vec();
-        Pin::new(&mut self.reader).consume(taken.len());
-        Some(Reply::Bytes(taken))
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        let taken = self.seen.start..self.seen.start.saturating_add(len).min(self.seen.end);
+        self.seen.start = taken.end;
+        Some(Reply::Bytes(self.buffer.get(taken).unwrap_or_default().to_vec()))
     }
 }

@@ -27,12 +27,12 @@ pub(super) fn open(
     follow: bool,
     flags: OpenFlags,
 ) -> Result<Node, Errno> {
+    if flags.write || flags.create || flags.truncate {
+        folder.writable()?;
+    }
     check(path)?;
     if flags.directory && (flags.create || flags.exclusive || flags.truncate) {
         return Err(Errno::Invalid);
-    }
-    if flags.write || flags.create || flags.truncate {
-        folder.writable()?;
     }
     // To open a pipe and close it again is not without effect, so look before.
     if flags.directory && kind_at(folder, path, follow)? != FileKind::Directory {

@@ -8,8 +8,9 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-/// The most files and directories that one process can have open; those of all
-/// processes come out of one table of the operating system.
+/// The most files and directories that one process can have open, unless
+/// [`World::set_max_open`](super::World::set_max_open) says otherwise; those of
+/// all processes come out of one table of the operating system.
 pub const MAX_OPEN: usize = 1024;
 
 /// An open directory. Everything opened below it is as read-only as it is.
@@ -67,11 +68,17 @@ impl Node {
     }
 }
 
-#[derive(Default)]
 pub(super) struct Table {
     nodes: HashMap<FileId, Node>,
     /// Never used twice, so that a stale number names nothing.
     next: u64,
+    pub(super) max: usize,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table { nodes: HashMap::new(), next: 0, max: MAX_OPEN }
+    }
 }
 
 impl Table {
@@ -84,7 +91,7 @@ impl Table {
     }
 
     pub(super) fn room(&self) -> Result<(), Errno> {
-        if self.nodes.len() < MAX_OPEN { Ok(()) } else { Err(Errno::InsufficientMemory) }
+        if self.nodes.len() < self.max { Ok(()) } else { Err(Errno::InsufficientMemory) }
     }
 
     pub(super) fn close(&mut self, id: FileId) -> Result<Node, Errno> {
