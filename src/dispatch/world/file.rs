@@ -6,8 +6,8 @@
 //! meanwhile.
 
 use super::{
-    super::{Advice, Errno, FileKind, NewTime, Reply},
-    stat::{file_times, stat},
+    super::{Advice, Errno, NewTime, Reply},
+    stat::{file_times, path_time, stat},
     table::{Node, Open},
 };
 use cap_fs_ext::{DirExt, OpenOptionsMaybeDirExt};
@@ -59,6 +59,7 @@ pub(super) fn write(node: &Node, offset: Option<u64>, bytes: &[u8]) -> Result<Re
 /// There is a position in it.
 #[cfg(unix)]
 fn seekable(open: &Open) -> bool {
+    use super::super::FileKind;
     matches!(open.kind, FileKind::RegularFile | FileKind::BlockDevice)
 }
 
@@ -102,16 +103,12 @@ fn write_at(open: &Open, bytes: &[u8], offset: u64) -> io::Result<usize> {
 /// At the end, wherever that is by then.
 #[cfg(unix)]
 fn append(open: &Open, bytes: &[u8]) -> io::Result<usize> {
-    use rustix::{
-        fs::{OFlags, fcntl_getfl, fcntl_setfl},
-        io::{retry_on_intr, write},
-    };
     if !open.is_regular() {
         return write_at(open, bytes, 0);
     }
     #[cfg(target_os = "linux")]
     {
-        use rustix::io::{Errno as Os, ReadWriteFlags, pwritev2};
+        use rustix::io::{Errno as Os, ReadWriteFlags, pwritev2, retry_on_intr};
         let parts = [io::IoSlice::new(bytes)];
         match retry_on_intr(|| pwritev2(&open.file, &parts, 0, ReadWriteFlags::APPEND)) {
             // Before Linux 4.16, and on what only looks like Linux.
@@ -119,7 +116,16 @@ fn append(open: &Open, bytes: &[u8]) -> io::Result<usize> {
             written => return Ok(written?),
         }
     }
-    // Nobody else has this open file, so its flags can be changed for one write.
+    append_by_flag(open, bytes)
+}
+
+/// Nobody else has this open file, so its flags can be changed for one write.
+#[cfg(unix)]
+pub(super) fn append_by_flag(open: &Open, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::{
+        fs::{OFlags, fcntl_getfl, fcntl_setfl},
+        io::{retry_on_intr, write},
+    };
     let _turn = super::locked(&open.appending);
     let flags = fcntl_getfl(&open.file)?;
     fcntl_setfl(&open.file, flags | OFlags::APPEND)?;
@@ -157,7 +163,6 @@ pub(super) fn set_size(node: &Node, size: u64) -> Result<Reply, Errno> {
 pub(super) fn set_times(node: &Node, accessed: NewTime, modified: NewTime) -> Result<Reply, Errno> {
     match node {
         Node::Dir(folder) => {
-            use super::stat::path_time;
             folder.writable()?;
             folder.dir.set_symlink_times(".", path_time(accessed)?, path_time(modified)?)?;
         }
@@ -227,7 +232,7 @@ pub(super) fn is_waited_for(open: &Open) -> bool {
     }
     #[cfg(not(unix))]
     {
-        let _ = (open, FileKind::Fifo);
+        let _ = open;
         false
     }
 }

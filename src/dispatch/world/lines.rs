@@ -78,6 +78,12 @@ fn readable(line: &[u8], cut: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::{Arc, Mutex};
+    use tracing::{
+        Event, Metadata, Subscriber,
+        field::{Field, Visit},
+        span::{Attributes, Id, Record},
+    };
 
     #[test]
     fn a_line_of_a_log_is_one_line_of_text() {
@@ -95,5 +101,54 @@ mod tests {
         assert_eq!((lines.line.len(), lines.cut), (MAX_LINE, true));
         lines.write(b"\nrest");
         assert_eq!((lines.line.as_slice(), lines.cut), (&b"rest"[..], false));
+    }
+
+    /// Notes what is logged.
+    #[derive(Clone, Default)]
+    struct Notes(Arc<Mutex<Vec<String>>>);
+
+    impl Subscriber for Notes {
+        fn enabled(&self, _: &Metadata<'_>) -> bool {
+            true
+        }
+
+        fn event(&self, event: &Event<'_>) {
+            struct Fields(String);
+            impl Visit for Fields {
+                fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+                    let _ = write!(self.0, "{}={value:?} ", field.name());
+                }
+            }
+            let mut fields = Fields(format!("{} ", event.metadata().target()));
+            event.record(&mut fields);
+            self.0.lock().unwrap().push(fields.0);
+        }
+
+        fn new_span(&self, _: &Attributes<'_>) -> Id {
+            Id::from_u64(1)
+        }
+
+        fn record(&self, _: &Id, _: &Record<'_>) {}
+        fn record_follows_from(&self, _: &Id, _: &Id) {}
+        fn enter(&self, _: &Id) {}
+        fn exit(&self, _: &Id) {}
+    }
+
+    #[test]
+    fn each_line_is_an_event_and_the_last_comes_at_the_end() {
+        let notes = Notes::default();
+        let mut lines = Lines::new("app:worker#7".to_owned(), Stdio::Stderr);
+        tracing::subscriber::with_default(notes.clone(), || {
+            for part in ["one\ntw", "o\n\n", "thr", "ee"] {
+                lines.write(part.as_bytes());
+            }
+            assert_eq!(notes.0.lock().unwrap().len(), 3);
+            drop(lines);
+        });
+        let expected = ["one", "two", "", "three"].map(|line| {
+            let process = "process=\"app:worker#7\" stream=\"stderr\"";
+            format!("wippy::output message={line} {process} ")
+        });
+        assert_eq!(*notes.0.lock().unwrap(), expected);
     }
 }

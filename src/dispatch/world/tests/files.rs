@@ -51,6 +51,20 @@ fn appends_go_to_the_end_whoever_else_writes() {
 }
 
 #[test]
+#[cfg(unix)]
+fn appends_go_to_the_end_without_a_call_for_it() {
+    let sandbox = Sandbox::new();
+    let (world, dir, _) = sandbox.world();
+    let file = world.get(dir, "file", WRITE).unwrap();
+    let Ok(Node::File(open)) = locked(&world.0.table).node(file) else { panic!() };
+    for _ in 0..2 {
+        assert_eq!(file::append_by_flag(&open, b"!").unwrap(), 1);
+        assert_eq!(world.write(file, Some(0), "J"), Ok(1));
+    }
+    assert_eq!(world.read(file, 0, 100).unwrap(), "Jello!!");
+}
+
+#[test]
 fn a_file_is_used_as_it_was_opened() {
     let sandbox = Sandbox::new();
     let (world, dir, _) = sandbox.world();
