@@ -131,6 +131,8 @@ pub struct HostCx<'a> {
 #[derive(Debug, Default)]
 pub struct HostState {
     slots: HashMap<RustType, Box<dyn Any + Send>>,
+    /// Commands whose replies nobody waits for.
+    pub(crate) outbox: Vec<Command>,
 }
 
 impl HostState {
@@ -153,6 +155,12 @@ impl HostCx<'_> {
     /// What this host function's module keeps for the calling process.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
         self.state.get()
+    }
+
+    /// Hands out a command and does not wait for it; its reply is dropped. It
+    /// goes out in order with the commands that are waited for.
+    pub fn send(&mut self, command: Command) {
+        self.state.outbox.push(command);
     }
 }
 
@@ -246,6 +254,61 @@ impl Linker {
     /// Whether a component's import of this name would be met.
     pub fn provides(&self, import: &str) -> bool {
         self.interface(import).is_some() || self.root_func(import).is_some()
+    }
+
+    /// The declared functions that nothing has been bound to, as
+    /// `namespace:package/interface#function`. A call of one of them traps.
+    pub fn unbound(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .interfaces
+            .iter()
+            .flat_map(|(name, versions)| versions.iter().map(move |version| (name, version)))
+            .flat_map(|(name, version)| version.funcs.iter().map(move |(f, func)| (name, f, func)))
+            .filter(|(_, _, func)| func.body.is_none())
+            .map(|(name, function, _)| format!("{name}#{function}"))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Calls the body of a bound function, and checks arguments and result as a
+    /// component would.
+    #[cfg(test)]
+    pub(crate) fn call(
+        &self,
+        state: &mut HostState,
+        interface: &str,
+        function: &str,
+        args: Vec<Value>,
+    ) -> Result<(Answer, FuncType), Trap> {
+        let func = self.interface(interface).and_then(|i| i.funcs.get(function));
+        let func = func.unwrap_or_else(|| panic!("no {interface}#{function}"));
+        let types = Arc::new(self.types.clone());
+        assert_eq!(func.ty.params.len(), args.len(), "{interface}#{function}");
+        for (param, arg) in func.ty.params.iter().zip(&args) {
+            let ty = crate::value::Type::new(types.clone(), param.ty);
+            crate::value::check(&ty, arg).unwrap_or_else(|e| panic!("{function}: {e}"));
+        }
+        match &func.body {
+            Some(Body::Closure(body)) => {
+                Ok((body(&mut HostCx { state }, args)?, func.ty.clone()))
+            }
+            _ => panic!("{interface}#{function} has no closure"),
+        }
+    }
+
+    /// Runs the destructor of a resource.
+    #[cfg(test)]
+    pub(crate) fn call_dtor(
+        &self,
+        state: &mut HostState,
+        interface: &str,
+        resource: &str,
+        rep: u32,
+    ) -> Result<(), Trap> {
+        let id = self.resource(interface, resource).unwrap_or_else(|| panic!("no {resource}"));
+        let dtor = self.dtors.get(&id).unwrap_or_else(|| panic!("{resource} has no destructor"));
+        (dtor.0)(&mut HostCx { state }, rep)
     }
 
     fn bind(&mut self, interface: &str, function: &str, body: Body) -> Result<(), DeclareError> {

@@ -258,6 +258,29 @@ impl Machine {
 
     /// Runs until the fuel is used up or there is nothing to do.
     pub fn run(&mut self) -> Result<Pause, Trap> {
+        let pause = self.run_on();
+        self.post();
+        pause
+    }
+
+    /// Hands out the commands that nobody waits for. Called before each command
+    /// that is waited for, so that the order, and with it the tags, do not
+    /// depend on where a slice ends.
+    fn post(&mut self) {
+        let commands = std::mem::take(&mut self.store.data_mut().host.outbox);
+        for command in commands {
+            self.ask(command);
+        }
+    }
+
+    fn ask(&mut self, command: Command) -> Tag {
+        let tag = Tag(self.next_tag);
+        self.next_tag = self.next_tag.saturating_add(1);
+        self.yields.push(Yield { tag, command });
+        tag
+    }
+
+    fn run_on(&mut self) -> Result<Pause, Trap> {
         loop {
             // Host work has used up the slice.
             if self.store.data().debt > 0 {
@@ -807,9 +830,8 @@ impl Machine {
     }
 
     fn wait(&mut self, command: Command, then: Option<Continuation>) -> Result<(), Trap> {
-        let tag = Tag(self.next_tag);
-        self.next_tag = self.next_tag.saturating_add(1);
-        self.yields.push(Yield { tag, command });
+        self.post();
+        let tag = self.ask(command);
         let Some(Activity::Host(call)) = self.stack.last_mut() else {
             return Err(Trap::internal("a host call is lost"));
         };

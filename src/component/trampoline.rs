@@ -294,7 +294,7 @@ pub(crate) fn call_host(
                 function: function.clone(),
                 args,
             })),
-            None => Err(Trap::internal("a host function without a body")),
+            None => Err(Trap::new(TrapKind::Unsupported, "the host has no such function")),
         },
     }
 }
