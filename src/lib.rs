@@ -80,5 +80,9 @@ pub mod wasi;
 
 #[cfg(feature = "host")]
 pub mod artifact;
+#[cfg(feature = "cli")]
+pub mod cli;
+#[cfg(feature = "host")]
+pub mod host;
 #[cfg(feature = "host")]
 pub mod registry;

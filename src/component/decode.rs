@@ -38,20 +38,47 @@ impl fmt::Debug for ComponentDef {
 /// One definition of a component.
 #[derive(Debug)]
 pub(crate) enum Def {
-    Import { name: Box<str> },
-    Export { name: Box<str>, kind: ComponentExternalKind, index: u32 },
+    Import {
+        name: Box<str>,
+    },
+    Export {
+        name: Box<str>,
+        kind: ComponentExternalKind,
+        index: u32,
+    },
     Module(Arc<CoreModule>),
     Component(Arc<ComponentDef>),
     /// A resource type, defined here.
-    Resource { type_index: u32, dtor: Option<u32> },
-    CoreInstantiate { module: u32, args: Vec<(Box<str>, u32)> },
+    Resource {
+        type_index: u32,
+        dtor: Option<u32>,
+    },
+    CoreInstantiate {
+        module: u32,
+        args: Vec<(Box<str>, u32)>,
+    },
     CoreExports(Vec<(Box<str>, ExternalKind, u32)>),
-    Instantiate { component: u32, args: Vec<(Box<str>, ComponentExternalKind, u32)> },
+    Instantiate {
+        component: u32,
+        args: Vec<(Box<str>, ComponentExternalKind, u32)>,
+    },
     Exports(Vec<(Box<str>, ComponentExternalKind, u32)>),
-    AliasExport { instance: u32, kind: ComponentExternalKind, name: Box<str> },
-    AliasCoreExport { instance: u32, kind: ExternalKind, name: Box<str> },
+    AliasExport {
+        instance: u32,
+        kind: ComponentExternalKind,
+        name: Box<str>,
+    },
+    AliasCoreExport {
+        instance: u32,
+        kind: ExternalKind,
+        name: Box<str>,
+    },
     /// Of a module or a component only; types need no run time presence.
-    AliasOuter { kind: ComponentOuterAliasKind, count: u32, index: u32 },
+    AliasOuter {
+        kind: ComponentOuterAliasKind,
+        count: u32,
+        index: u32,
+    },
     Canon(CanonicalFunction),
 }
 
@@ -293,7 +320,8 @@ fn component_section(
                             new_type();
                         }
                         ComponentOuterAliasKind::CoreType => {}
-                        ComponentOuterAliasKind::CoreModule | ComponentOuterAliasKind::Component => {
+                        ComponentOuterAliasKind::CoreModule
+                        | ComponentOuterAliasKind::Component => {
                             defs.push(Def::AliasOuter { kind, count, index });
                         }
                     },

@@ -187,6 +187,8 @@ impl Linking<'_> {
             // `(implements "…")` gives the interface of an import that has a plain name.
             let interface = item.full_implements().map(|name| name.into_owned());
             let item = self.import(&mut frame, interface.as_deref().unwrap_or(name), ty)?;
+            // Later imports may speak of a resource type that this one brings.
+            bind(&mut frame, ty, &item);
             args.insert(name.clone(), item);
         }
         let exports = self.run(&mut frame, &args)?;
@@ -281,7 +283,7 @@ impl Linking<'_> {
             ComponentEntityType::Func(id) => {
                 let ty = typing::func(&mut self.types, &frame.def.types, &mut frame.env, id)?;
                 let body = self.host_body(name, name, None, &ty)?;
-                Ok(self.host_func(name.into(), ty, body))
+                Ok(self.host_func(name.into(), body))
             }
             ComponentEntityType::Instance(id) => {
                 let linker = self.linker;
@@ -341,7 +343,7 @@ impl Linking<'_> {
                     let full = format!("{name}#{field}");
                     let ty = typing::func(&mut self.types, &def.types, &mut frame.env, id)?;
                     let body = self.host_body(name, &full, Some((interface, field)), &ty)?;
-                    self.host_func(full.into(), ty, body)
+                    self.host_func(full.into(), body)
                 }
                 ComponentEntityType::Instance(id) => {
                     self.import_instance(frame, &format!("{name}#{field}"), None, id)?
@@ -411,9 +413,10 @@ impl Linking<'_> {
         ))
     }
 
-    fn host_func(&mut self, name: Box<str>, ty: FuncType, body: HostBody) -> Item {
+    fn host_func(&mut self, name: Box<str>, body: HostBody) -> Item {
         let index = next(&self.plan.hosts);
-        self.plan.hosts.push(HostImport { name, ty, body });
+        let sees_memory = name.starts_with("wippy:core/");
+        self.plan.hosts.push(HostImport { name, body, sees_memory });
         Item::Func(FuncItem::Host(index))
     }
 
@@ -535,14 +538,9 @@ impl Linking<'_> {
                 Item::Component(at(&frame.scope.components.borrow(), index)?.clone())
             }
             ComponentExternalKind::Func => Item::Func(*at(&frame.funcs, index)?),
-            ComponentExternalKind::Instance => {
-                Item::Instance(at(&frame.instances, index)?.clone())
-            }
+            ComponentExternalKind::Instance => Item::Instance(at(&frame.instances, index)?.clone()),
             ComponentExternalKind::Type => Item::Type(
-                frame
-                    .def
-                    .resource_at(index)
-                    .and_then(|id| frame.env.resources.get(&id).copied()),
+                frame.def.resource_at(index).and_then(|id| frame.env.resources.get(&id).copied()),
             ),
             ComponentExternalKind::Value => {
                 return Err(LoadError::new("component values are not supported"));
@@ -642,13 +640,18 @@ impl Linking<'_> {
         Ok((next(&self.plan.options) - 1, post_return, is_async))
     }
 
-    fn signature(&mut self, ty: &FuncType, wide: bool) -> (Signature, Vec<CoreType>, Vec<CoreType>) {
+    fn signature(
+        &mut self,
+        ty: &FuncType,
+        wide: bool,
+    ) -> (Signature, Vec<CoreType>, Vec<CoreType>) {
         self.layouts.update(&self.types);
         let pointer = if wide { CoreType::I64 } else { CoreType::I32 };
         let params: Box<[TypeId]> = ty.params.iter().map(|param| param.ty).collect();
         let flat_params = self.layouts.tuple(&params, wide).flat;
         let spill_params = flat_params.as_ref().is_none_or(|flat| flat.len() > MAX_FLAT_PARAMS);
-        let mut core_params = if spill_params { vec![pointer] } else { flat_params.unwrap_or_default().into() };
+        let mut core_params =
+            if spill_params { vec![pointer] } else { flat_params.unwrap_or_default().into() };
         let mut core_results = Vec::new();
         let (mut spill_result, mut result_has_pointers) = (false, false);
         if let Some(result) = ty.result {
@@ -663,8 +666,13 @@ impl Linking<'_> {
             // As `canon lower` has it: the caller passes the address.
             core_params.push(pointer);
         }
-        let signature =
-            Signature { params, result: ty.result, spill_params, spill_result, result_has_pointers };
+        let signature = Signature {
+            params,
+            result: ty.result,
+            spill_params,
+            spill_result,
+            result_has_pointers,
+        };
         (signature, core_params, core_results)
     }
 
@@ -713,7 +721,9 @@ impl Linking<'_> {
                     return Ok(self.unsupported(frame, "an asynchronous import", core)?);
                 }
                 let kind = match *at(&frame.funcs, *func_index)? {
-                    FuncItem::Lifted(lifted) => TrampolineKind::Guest { lifted, signature, options },
+                    FuncItem::Lifted(lifted) => {
+                        TrampolineKind::Guest { lifted, signature, options }
+                    }
                     FuncItem::Host(host) => TrampolineKind::Host { host, signature, options },
                 };
                 (kind, params, results)
@@ -729,13 +739,19 @@ impl Linking<'_> {
             }
             CanonicalFunction::ContextGet { ty, slot } => {
                 let wide = *ty == wasmparser::ValType::I64;
-                let kind = TrampolineKind::ContextGet { slot: *slot, wide };
+                let kind = TrampolineKind::ContextGet { slot: *slot };
                 (kind, vec![], vec![if wide { I64 } else { I32 }])
             }
             CanonicalFunction::ContextSet { ty, slot } => {
                 let wide = *ty == wasmparser::ValType::I64;
                 let kind = TrampolineKind::ContextSet { slot: *slot };
                 (kind, vec![if wide { I64 } else { I32 }], vec![])
+            }
+            CanonicalFunction::BackpressureInc => {
+                (TrampolineKind::Backpressure { more: true }, vec![], vec![])
+            }
+            CanonicalFunction::BackpressureDec => {
+                (TrampolineKind::Backpressure { more: false }, vec![], vec![])
             }
             _ => {
                 let core = parsed.as_ref().core_function_at(next(&frame.core_funcs));

@@ -19,7 +19,7 @@ use semver::Version;
 
 use super::{error::Trap, wit};
 use crate::{
-    dispatch::{Command, Reply},
+    dispatch::{Command, Immediate, Reply},
     value::{FuncType, ResourceId, Types, Value},
 };
 
@@ -67,7 +67,10 @@ pub(crate) struct HostFunc {
 pub(crate) enum Body {
     Closure(Arc<Closure>),
     /// Becomes a [`Command::Call`].
-    Suspending { interface: String, function: String },
+    Suspending {
+        interface: String,
+        function: String,
+    },
 }
 
 type Closure = dyn Fn(&mut HostCx<'_>, Vec<Value>) -> Result<Answer, Trap> + Send + Sync;
@@ -108,8 +111,7 @@ pub enum Answer {
 }
 
 /// What becomes of the reply to a command.
-pub type Continuation =
-    Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
+pub type Continuation = Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
 
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -125,14 +127,54 @@ impl fmt::Debug for Answer {
 #[derive(Debug)]
 pub struct HostCx<'a> {
     pub(crate) state: &'a mut HostState,
+    pub(crate) memory: Option<GuestMemory<'a>>,
+}
+
+/// The memory of a core module that calls a host function without the
+/// canonical ABI in between, as WASI 0.1 has it.
+#[derive(Debug)]
+pub struct GuestMemory<'a> {
+    pub(crate) bytes: &'a mut [u8],
+    /// What was written, for a second run.
+    pub(crate) writes: Vec<(u32, Vec<u8>)>,
+}
+
+impl GuestMemory<'_> {
+    /// The bytes at an address, if they are in the memory.
+    pub fn read(&self, address: u32, len: u32) -> Option<&[u8]> {
+        let start = address as usize;
+        self.bytes.get(start..start.checked_add(len as usize)?)
+    }
+
+    /// Writes bytes; `false`, and nothing is written, if the memory ends before.
+    pub fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
+        let start = address as usize;
+        let end = start.checked_add(bytes.len());
+        match end.and_then(|end| self.bytes.get_mut(start..end)) {
+            Some(to) => {
+                to.copy_from_slice(bytes);
+                self.writes.push((address, bytes.to_vec()));
+                true
+            }
+            None => false,
+        }
+    }
 }
 
 /// What host functions keep per process, one slot per Rust type.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct HostState {
     slots: HashMap<RustType, Box<dyn Any + Send>>,
     /// Commands whose replies nobody waits for.
     pub(crate) outbox: Vec<Command>,
+    /// Answers commands inside a step.
+    pub(crate) immediate: Option<Box<dyn Immediate>>,
+}
+
+impl fmt::Debug for HostState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HostState({} slots)", self.slots.len())
+    }
 }
 
 impl HostState {
@@ -151,16 +193,24 @@ impl HostState {
     }
 }
 
-impl HostCx<'_> {
+impl<'a> HostCx<'a> {
     /// What this host function's module keeps for the calling process.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
         self.state.get()
     }
 
     /// Hands out a command and does not wait for it; its reply is dropped. It
-    /// goes out in order with the commands that are waited for.
+    /// goes out before any command that is waited for after it.
     pub fn send(&mut self, command: Command) {
         self.state.outbox.push(command);
+    }
+
+    /// The memory of the calling core module: the one that it exports as
+    /// `memory`. Only functions of the interfaces that
+    /// [`adapt`](crate::adapter::adapt) makes of the imports of a core module
+    /// (`wippy:core/*`) see it.
+    pub fn memory(&mut self) -> Option<&mut GuestMemory<'a>> {
+        self.memory.as_mut()
     }
 }
 
@@ -236,12 +286,10 @@ impl Linker {
         resource: &str,
         dtor: impl Fn(&mut HostCx<'_>, u32) -> Result<(), Trap> + Send + Sync + 'static,
     ) -> Result<(), DeclareError> {
-        let id = self
-            .interface_mut(interface)?
-            .resources
-            .get(resource)
-            .copied()
-            .ok_or_else(|| DeclareError(format!("`{interface}` has no resource `{resource}`")))?;
+        let id =
+            self.interface_mut(interface)?.resources.get(resource).copied().ok_or_else(|| {
+                DeclareError(format!("`{interface}` has no resource `{resource}`"))
+            })?;
         self.dtors.insert(id, HostDtor(Arc::new(dtor)));
         Ok(())
     }
@@ -291,7 +339,7 @@ impl Linker {
         }
         match &func.body {
             Some(Body::Closure(body)) => {
-                Ok((body(&mut HostCx { state }, args)?, func.ty.clone()))
+                Ok((body(&mut HostCx { state, memory: None }, args)?, func.ty.clone()))
             }
             _ => panic!("{interface}#{function} has no closure"),
         }
@@ -308,7 +356,7 @@ impl Linker {
     ) -> Result<(), Trap> {
         let id = self.resource(interface, resource).unwrap_or_else(|| panic!("no {resource}"));
         let dtor = self.dtors.get(&id).unwrap_or_else(|| panic!("{resource} has no destructor"));
-        (dtor.0)(&mut HostCx { state }, rep)
+        (dtor.0)(&mut HostCx { state, memory: None }, rep)
     }
 
     fn bind(&mut self, interface: &str, function: &str, body: Body) -> Result<(), DeclareError> {

@@ -20,13 +20,13 @@ use super::{
     abi::lower::{Lower, Realloc, Spill},
     error::{Trap, TrapKind},
     limits::Limiter,
-    linker::{Answer, Continuation, HostCx, HostState},
+    linker::{Answer, Continuation, HostState},
     plan::{CanonOptions, CoreRef, Encoding, HOST, Op, Plan, Signature, Target, TrampolineKind},
     state::{Lends, Request, State, Trace, charge},
     trace::{STACK_BYTES, Traced, names, stack_type, traced},
     trampoline::{
         self, Halt, bits, call_host, core_value, lift, lift_params, lower_result, options,
-        run_lower, split_address, trampoline, with_target,
+        reply_value, run_lower, settle, split_address, trampoline, with_host, with_target,
     },
 };
 use crate::{
@@ -36,6 +36,11 @@ use crate::{
 
 /// Fuel for making one core instance, besides what its data segments cost.
 const INSTANTIATE_FUEL_BYTES: u64 = 1024 * super::engine::BYTES_PER_FUEL;
+
+/// Activities that may be suspended on top of each other. A component can call
+/// its own exports, and each call that is suspended keeps its wasm stack, which
+/// `max_memory` does not count.
+const MAX_ACTIVITIES: usize = 500;
 
 /// Why a machine has stopped.
 #[derive(Debug)]
@@ -57,6 +62,9 @@ pub(crate) struct Machine {
     /// Commands that have been asked for and not yet been handed out.
     pub yields: Vec<Yield>,
     next_tag: u64,
+    /// While `realloc` runs: what `context.get` gives after it. It cannot be
+    /// nested, because `realloc` cannot call out.
+    outer_context: Option<[u64; 2]>,
     /// The call to begin once the component is instantiated.
     first: Option<(usize, Vec<Value>)>,
     outcome: Option<Option<Value>>,
@@ -69,8 +77,16 @@ enum Activity {
     Core(Core),
     Call(Box<Call>),
     Host(Box<HostCall>),
-    /// A destructor runs; these instances have been entered for it.
-    Drop(Vec<u32>),
+    Drop(Drop),
+}
+
+/// A destructor runs.
+#[derive(Debug)]
+struct Drop {
+    /// The instances that have been entered for it.
+    entered: Vec<u32>,
+    /// What `context.get` gives to who drops the handle.
+    context: [u64; 2],
 }
 
 /// A core function that is being called.
@@ -91,7 +107,7 @@ enum CoreState {
     /// The host function has answered.
     Resume(ResumableCallHostTrap, Vec<Val>),
     /// The function itself is a host function, so that there is nothing to resume.
-    Direct,
+    Direct(Func),
     Taken,
 }
 
@@ -143,6 +159,8 @@ impl std::fmt::Debug for Phase {
 struct HostCall {
     caller: Caller,
     lends: Lends,
+    /// What the function sees of its caller's memory.
+    memory: Option<wasmi::Memory>,
     phase: HostPhase,
 }
 
@@ -171,6 +189,7 @@ impl Machine {
             stack: vec![Activity::Init(0)],
             yields: Vec::new(),
             next_tag: 0,
+            outer_context: None,
             first: None,
             outcome: None,
         }
@@ -220,9 +239,10 @@ impl Machine {
             Target::Host(host) => {
                 let host = plan.hosts.get(host as usize);
                 let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
-                let answer = call_host(self.store.data_mut(), host, args)?;
+                let answer = call_host(&mut self.store, host, args, None)?;
                 let (caller, phase) = (Caller::Host, HostPhase::Answer(answer));
-                Activity::Host(Box::new(HostCall { caller, lends: Lends::new(), phase }))
+                let lends = Lends::new();
+                Activity::Host(Box::new(HostCall { caller, lends, memory: None, phase }))
             }
         };
         self.stack.push(activity);
@@ -313,10 +333,18 @@ impl Machine {
         }
     }
 
-    fn push_core(&mut self, func: Func, args: Vec<Val>, results: usize) {
+    fn push_core(&mut self, func: Func, args: Vec<Val>, results: usize) -> Result<(), Trap> {
+        if self.stack.len() >= MAX_ACTIVITIES {
+            return Err(Trap::new(
+                TrapKind::Limit,
+                "call stack exhausted: too many calls between components",
+            ));
+        }
         let trace = self.store.data().trace.as_ref();
         let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
-        self.stack.push(Activity::Core(Core { state: CoreState::Ready(func, args), results, top }));
+        let state = CoreState::Ready(func, args);
+        self.stack.push(Activity::Core(Core { state, results, top }));
+        Ok(())
     }
 
     fn core_func(&self, index: u32) -> Result<Func, Trap> {
@@ -333,11 +361,15 @@ impl Machine {
         let Some(results) = buffer.get_mut(..core.results) else {
             return Err(Trap::internal("too many core results"));
         };
+        let mut called = None;
         let outcome = match std::mem::replace(&mut core.state, CoreState::Taken) {
-            CoreState::Ready(func, args) => func.call_resumable(&mut self.store, &args, results),
+            CoreState::Ready(func, args) => {
+                called = Some(func);
+                func.call_resumable(&mut self.store, &args, results)
+            }
             CoreState::OutOfFuel(call) => call.resume(&mut self.store, results),
             CoreState::Resume(call, values) => call.resume(&mut self.store, &values, results),
-            CoreState::Host(_) | CoreState::Direct | CoreState::Taken => {
+            CoreState::Host(_) | CoreState::Direct(_) | CoreState::Taken => {
                 return Err(Trap::internal("a core function was not resumed"));
             }
         };
@@ -369,7 +401,8 @@ impl Machine {
             Err(error) => match error.downcast_ref::<Halt>() {
                 Some(Halt::Trap(trap)) => Err(trap.clone()),
                 Some(Halt::Suspend) => {
-                    core.state = CoreState::Direct;
+                    let func = called.ok_or_else(|| Trap::internal("nothing was called"))?;
+                    core.state = CoreState::Direct(func);
                     self.request()?;
                     Ok(None)
                 }
@@ -406,18 +439,19 @@ impl Machine {
                 let caller = Caller::Guest { trampoline: index, address };
                 self.begin(*lifted, caller, trampoline.instance, values, lends)?
             }
-            Request::Host { trampoline, address, lends, answer } => {
+            Request::Host { trampoline, address, lends, memory, answer } => {
                 let caller = Caller::Guest { trampoline, address };
                 let phase = HostPhase::Answer(answer);
-                Activity::Host(Box::new(HostCall { caller, lends, phase }))
+                Activity::Host(Box::new(HostCall { caller, lends, memory, phase }))
             }
             Request::Drop { func, instance, caller, rep } => {
                 let entered = self.enter(caller, instance)?;
-                self.stack.push(Activity::Drop(entered));
-                self.store.data_mut().scopes.push(0);
+                let state = self.store.data_mut();
+                state.scopes.push(0);
+                let context = std::mem::take(&mut state.context);
+                self.stack.push(Activity::Drop(Drop { entered, context }));
                 let func = self.core_func(func)?;
-                self.push_core(func, vec![Val::I32(rep as i32)], 0);
-                return Ok(());
+                return self.push_core(func, vec![Val::I32(rep as i32)], 0);
             }
         };
         self.stack.push(activity);
@@ -427,24 +461,16 @@ impl Machine {
     fn check_enter(&mut self, lifted: u32, caller: u32) -> Result<(), Trap> {
         let plan = self.plan.clone();
         let callee = options(&plan, self.lifted(lifted)?.options)?.instance;
-        for instance in plan.entering(caller, callee) {
-            if !self.store.data_mut().instance(instance)?.may_enter {
-                return Err(Trap::canonical("cannot enter component instance"));
-            }
-        }
-        Ok(())
+        self.store.data_mut().check_enter(&plan, caller, callee)
     }
 
     fn enter(&mut self, caller: u32, callee: u32) -> Result<Vec<u32>, Trap> {
         let plan = self.plan.clone();
-        let mut entered = Vec::new();
-        for index in plan.entering(caller, callee) {
-            let instance = self.store.data_mut().instance(index)?;
-            if !instance.may_enter {
-                return Err(Trap::canonical("cannot enter component instance"));
-            }
-            instance.may_enter = false;
-            entered.push(index);
+        let state = self.store.data_mut();
+        state.check_enter(&plan, caller, callee)?;
+        let entered: Vec<u32> = plan.entering(caller, callee).collect();
+        for index in &entered {
+            state.instance(*index)?.may_enter = false;
         }
         Ok(entered)
     }
@@ -485,9 +511,7 @@ impl Machine {
         let entered = self.enter(caller_instance, option.instance)?;
         let source = match &caller {
             Caller::Host => Encoding::Utf8,
-            Caller::Guest { trampoline: index, .. } => {
-                guest_side(&plan, *index)?.1.encoding
-            }
+            Caller::Guest { trampoline: index, .. } => guest_side(&plan, *index)?.1.encoding,
         };
         let signature = &lifted.signature;
         if args.len() != signature.params.len() {
@@ -540,14 +564,8 @@ impl Machine {
         match &mut call.phase {
             Phase::Lower(lower) => {
                 let option = options(&plan, option)?;
-                let more = run_lower(
-                    &mut self.store,
-                    &plan,
-                    option,
-                    lower,
-                    from_host,
-                    &mut call.lends,
-                )?;
+                let more =
+                    run_lower(&mut self.store, &plan, option, lower, from_host, &mut call.lends)?;
                 if let Some(realloc) = more {
                     self.stack.push(Activity::Call(call));
                     return self.realloc(option, realloc);
@@ -560,8 +578,7 @@ impl Machine {
                 let results = ty.results().len();
                 call.phase = Phase::Run;
                 self.stack.push(Activity::Call(call));
-                self.push_core(func, args, results);
-                Ok(())
+                self.push_core(func, args, results)
             }
             Phase::Return(lower) => {
                 let Caller::Guest { trampoline: index, .. } = call.caller else {
@@ -588,19 +605,26 @@ impl Machine {
         self.store.data_mut().instance(option.instance)?.may_leave = false;
         let value = |v: u64| if option.wide { Val::I64(v as i64) } else { Val::I32(v as i32) };
         let args = [realloc.old, realloc.old_size, u64::from(realloc.align), realloc.new_size];
-        self.push_core(func, args.map(value).to_vec(), 1);
+        self.push_core(func, args.map(value).to_vec(), 1)?;
+        // `realloc` runs in a thread of its own.
+        self.outer_context = Some(std::mem::take(&mut self.store.data_mut().context));
         Ok(())
     }
 
     /// Gives the result of the core function that has ended to who called it.
     fn returned(&mut self, results: Vec<Val>) -> Result<(), Trap> {
         let plan = self.plan.clone();
+        if let Some(context) = self.outer_context.take() {
+            self.store.data_mut().context = context;
+        }
         match self.stack.last_mut() {
             Some(Activity::Init(_)) => Ok(()),
             Some(Activity::Drop(_)) => {
-                let Some(Activity::Drop(entered)) = self.stack.pop() else { return Ok(()) };
-                self.leave(&entered)?;
-                self.store.data_mut().scopes.pop();
+                let Some(Activity::Drop(drop)) = self.stack.pop() else { return Ok(()) };
+                self.leave(&drop.entered)?;
+                let state = self.store.data_mut();
+                state.scopes.pop();
+                state.context = drop.context;
                 self.resume(&[])
             }
             Some(Activity::Host(call)) => {
@@ -718,8 +742,7 @@ impl Machine {
         let args = std::mem::take(&mut call.results);
         call.phase = Phase::PostReturn(flat);
         self.stack.push(Activity::Call(call));
-        self.push_core(func, args, 0);
-        Ok(())
+        self.push_core(func, args, 0)
     }
 
     /// A call has ended.
@@ -747,14 +770,12 @@ impl Machine {
                 core.state = CoreState::Resume(call, values.collect());
                 Ok(())
             }
-            CoreState::Direct => {
+            CoreState::Direct(func) => {
                 // It was the callee itself: what it returns is the result.
-                let Some(Activity::Core(core)) = self.stack.pop() else { return Ok(()) };
-                let mut results = vec![Val::I32(0); core.results];
-                for (result, bits) in results.iter_mut().zip(flat) {
-                    *result = Val::I64(*bits as i64);
-                }
-                self.returned(results)
+                self.stack.pop();
+                let ty = func.ty(&self.store);
+                let values = flat.iter().zip(ty.results()).map(|(bits, ty)| value(*bits, *ty));
+                self.returned(values.collect())
             }
             _ => Err(Trap::internal("a core function did not wait")),
         }
@@ -795,15 +816,14 @@ impl Machine {
                 return Ok(Some(Pause::Blocked));
             }
             HostPhase::Wait { then, reply: Some(reply), .. } => {
+                let memory = call.memory;
                 let answer = match then {
-                    Some(then) => {
-                        then(&mut HostCx { state: &mut self.store.data_mut().host }, reply)?
-                    }
-                    None => match reply {
-                        Reply::Value(value) => Answer::Now(value),
-                        Reply::Refused(why) => return Err(Trap::new(TrapKind::Host, why)),
-                        _ => return Err(Trap::internal("a reply of another kind")),
-                    },
+                    Some(then) => with_host(&mut self.store, memory, |cx| then(cx, reply))?,
+                    None => Answer::Now(reply_value(reply)?),
+                };
+                let answer = settle(&mut self.store, answer, memory)?;
+                let Some(Activity::Host(call)) = self.stack.last_mut() else {
+                    return Err(Trap::internal("a host call is lost"));
                 };
                 call.phase = HostPhase::Answer(answer);
             }
@@ -866,7 +886,7 @@ impl Machine {
                 if let Some(name) = &module.start {
                     let func = instance.get_func(&self.store, name);
                     let func = func.ok_or_else(|| Trap::internal("no start function"))?;
-                    self.push_core(func, Vec::new(), 0);
+                    self.push_core(func, Vec::new(), 0)?;
                 }
             }
             Op::Memory(memory) => {

@@ -35,10 +35,11 @@ pub use self::{
     engine::{Config, DEFAULT_STACK, Engine, MAX_STACK, MIN_STACK, Validation},
     error::{LinkError, LoadError, Trap, TrapKind},
     limits::DEFAULT_MEMORY,
-    linker::{Answer, Continuation, DeclareError, HostCx, HostState, Linker},
+    linker::{Answer, Continuation, DeclareError, GuestMemory, HostCx, HostState, Linker},
     program::{Component, Function, Program},
 };
 pub(crate) use self::{
+    linker::{compatible, split_version},
     machine::{Machine, Pause, Retrace},
     trace::small,
 };

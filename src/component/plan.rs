@@ -68,15 +68,31 @@ pub(crate) struct Trampoline {
 #[derive(Clone, Debug)]
 pub(crate) enum TrampolineKind {
     /// `canon lower` of a function that another component lifted.
-    Guest { lifted: u32, signature: Signature, options: u32 },
+    Guest {
+        lifted: u32,
+        signature: Signature,
+        options: u32,
+    },
     /// `canon lower` of a function of the host.
-    Host { host: u32, signature: Signature, options: u32 },
+    Host {
+        host: u32,
+        signature: Signature,
+        options: u32,
+    },
     ResourceNew(ResourceId),
     ResourceRep(ResourceId),
     ResourceDrop(ResourceId),
     /// `context.get` and `context.set`.
-    ContextGet { slot: u32, wide: bool },
-    ContextSet { slot: u32 },
+    ContextGet {
+        slot: u32,
+    },
+    ContextSet {
+        slot: u32,
+    },
+    /// `backpressure.inc` and `backpressure.dec`.
+    Backpressure {
+        more: bool,
+    },
     /// A built-in of the asynchronous ABI.
     Unsupported(&'static str),
 }
@@ -128,7 +144,10 @@ pub(crate) enum Encoding {
 
 #[derive(Clone, Debug)]
 pub(crate) enum ResourceDef {
-    Guest { instance: u32, dtor: Option<u32> },
+    Guest {
+        instance: u32,
+        dtor: Option<u32>,
+    },
     /// The host's, with what it does when the owner drops it.
     Host(Option<HostDtor>),
     /// Of an import that has been denied: handles to it cannot come to exist.
@@ -140,8 +159,9 @@ pub(crate) enum ResourceDef {
 pub(crate) struct HostImport {
     /// `wasi:cli/exit@0.2.0#exit`, or the bare name of a function at the root.
     pub name: Box<str>,
-    pub ty: FuncType,
     pub body: HostBody,
+    /// It is an import of a core module, and sees that module's memory.
+    pub sees_memory: bool,
 }
 
 #[derive(Clone, Debug)]

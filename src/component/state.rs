@@ -10,15 +10,17 @@ use super::{
     limits::Limiter,
     linker::{Answer, HostState},
     plan::{CanonOptions, HOST, Plan, ResourceDef},
-    trace::Recording,
+    trace::{Recorded, Recording},
 };
-use crate::value::{ResourceId, Value};
+use crate::value::ResourceId;
 
 /// The data of a process's wasmi store.
 #[derive(Debug)]
 pub(crate) struct State {
     pub plan: Arc<Plan>,
     pub instances: Vec<Instance>,
+    /// Places in all handle tables.
+    handle_places: usize,
     /// The handles that the host holds of resources that components define.
     pub host_handles: HandleTable,
     pub cores: Vec<wasmi::Instance>,
@@ -48,7 +50,7 @@ pub(crate) struct Trace {
     /// The address above its last entry.
     pub top: wasmi::Global,
     /// What the host answered in the first run.
-    pub answers: std::vec::IntoIter<Option<Value>>,
+    pub answers: std::vec::IntoIter<Recorded>,
 }
 
 /// A component instance.
@@ -56,6 +58,9 @@ pub(crate) struct Trace {
 pub(crate) struct Instance {
     pub may_enter: bool,
     pub may_leave: bool,
+    /// Calls of `backpressure.inc` without a `backpressure.dec`. It holds back
+    /// asynchronous calls only, of which there are none, so it is just counted.
+    pub backpressure: u16,
     pub handles: HandleTable,
 }
 
@@ -65,7 +70,13 @@ pub(crate) enum Request {
     /// Call a function of another component.
     Guest { trampoline: u32, args: Vec<u64> },
     /// Finish a call of a host function: wait, or lower a result that needs memory.
-    Host { trampoline: u32, address: Option<u64>, lends: Lends, answer: Answer },
+    Host {
+        trampoline: u32,
+        address: Option<u64>,
+        lends: Lends,
+        memory: Option<wasmi::Memory>,
+        answer: Answer,
+    },
     /// Run a destructor.
     Drop { func: u32, instance: u32, caller: u32, rep: u32 },
 }
@@ -75,11 +86,16 @@ pub(crate) type Lends = Vec<(u32, u32)>;
 
 impl State {
     pub fn new(plan: Arc<Plan>, limiter: Limiter) -> State {
-        let instance =
-            |_| Instance { may_enter: true, may_leave: true, handles: HandleTable::default() };
+        let instance = |_| Instance {
+            may_enter: true,
+            may_leave: true,
+            backpressure: 0,
+            handles: HandleTable::default(),
+        };
         State {
             instances: plan.parents.iter().map(instance).collect(),
             plan,
+            handle_places: 0,
             host_handles: HandleTable::default(),
             cores: Vec::new(),
             memories: Vec::new(),
@@ -99,6 +115,21 @@ impl State {
         self.instances.get_mut(index as usize).ok_or_else(|| Trap::internal("unknown instance"))
     }
 
+    /// Adds a handle to the table of an instance, or of the host; its index.
+    pub fn add_handle(
+        &mut self,
+        instance: u32,
+        ty: ResourceId,
+        rep: u32,
+        borrowed: Option<u32>,
+    ) -> Result<u32, Trap> {
+        let mut places = self.handle_places;
+        let handle = Handle { ty, rep, borrowed, lends: 0 };
+        let index = self.table(instance)?.add(handle, &mut places)?;
+        self.handle_places = places;
+        Ok(index)
+    }
+
     fn table(&mut self, instance: u32) -> Result<&mut HandleTable, Trap> {
         match instance {
             HOST => Ok(&mut self.host_handles),
@@ -112,6 +143,16 @@ impl State {
             return Ok(());
         }
         Err(Trap::canonical("cannot leave component instance"))
+    }
+
+    /// Traps if a call from `caller` to `callee` would enter an instance again.
+    pub fn check_enter(&mut self, plan: &Plan, caller: u32, callee: u32) -> Result<(), Trap> {
+        for index in plan.entering(caller, callee) {
+            if !self.instance(index)?.may_enter {
+                return Err(Trap::canonical("cannot enter component instance"));
+            }
+        }
+        Ok(())
     }
 
     pub fn unlend(&mut self, lends: Lends) {
@@ -193,7 +234,7 @@ impl Handles for GuestHandles<'_> {
     fn lift_own(&mut self, ty: ResourceId, index: u32) -> Result<u32, Trap> {
         let rep = self.state.table(self.instance)?.remove_own(index, ty)?;
         if self.host && self.guest_defined(ty)?.is_some() {
-            return self.state.host_handles.add(Handle { ty, rep, borrowed: None, lends: 0 });
+            return self.state.add_handle(HOST, ty, rep, None);
         }
         Ok(rep)
     }
@@ -211,7 +252,7 @@ impl Handles for GuestHandles<'_> {
             true => self.state.host_handles.remove_own(rep, ty)?,
             false => rep,
         };
-        self.state.table(self.instance)?.add(Handle { ty, rep, borrowed: None, lends: 0 })
+        self.state.add_handle(self.instance, ty, rep, None)
     }
 
     fn lower_borrow(&mut self, ty: ResourceId, rep: u32) -> Result<u32, Trap> {
@@ -229,7 +270,6 @@ impl Handles for GuestHandles<'_> {
         if let Some(count) = self.state.scopes.get_mut(scope) {
             *count = count.saturating_add(1);
         }
-        let borrowed = Some(scope as u32);
-        self.state.table(self.instance)?.add(Handle { ty, rep, borrowed, lends: 0 })
+        self.state.add_handle(self.instance, ty, rep, Some(scope as u32))
     }
 }

@@ -37,23 +37,43 @@ const MAX_RECORDING: usize = 64 << 10;
 /// The answers that the host has given to a process so far.
 #[derive(Debug, Default)]
 pub(crate) struct Recording {
-    answers: Vec<Option<Value>>,
+    answers: Vec<Recorded>,
+    writes: Vec<(u32, Vec<u8>)>,
     bytes: usize,
 }
 
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub value: Option<Value>,
+    /// What the host function wrote into the memory of its caller.
+    pub writes: Vec<(u32, Vec<u8>)>,
+}
+
 impl Recording {
+    /// Notes what a host function that has not answered yet has written.
+    pub fn note_writes(&mut self, mut writes: Vec<(u32, Vec<u8>)>) {
+        for (_, bytes) in &writes {
+            self.bytes = self.bytes.saturating_add(bytes.len()).saturating_add(32);
+        }
+        if self.bytes <= MAX_RECORDING {
+            self.writes.append(&mut writes);
+        }
+    }
+
     /// Notes an answer. When there is too much, the recording is given up.
-    pub fn note(&mut self, answer: &Option<Value>) {
-        self.bytes = self.bytes.saturating_add(answer.as_ref().map_or(16, size));
-        if self.bytes > MAX_RECORDING {
-            self.answers = Vec::new();
+    pub fn note(&mut self, value: &Option<Value>) {
+        self.bytes = self.bytes.saturating_add(value.as_ref().map_or(32, size));
+        let writes = std::mem::take(&mut self.writes);
+        if self.bytes <= MAX_RECORDING {
+            self.answers.push(Recorded { value: value.clone(), writes });
         } else {
-            self.answers.push(answer.clone());
+            self.answers = Vec::new();
         }
     }
 
     /// The answers in order, if none is missing.
-    pub fn into_answers(self) -> Option<Vec<Option<Value>>> {
+    pub fn into_answers(self) -> Option<Vec<Recorded>> {
         (self.bytes <= MAX_RECORDING).then_some(self.answers)
     }
 }

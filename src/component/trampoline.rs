@@ -9,7 +9,7 @@
 
 use std::fmt;
 
-use wasmi::{AsContextMut, Caller, Func, Val};
+use wasmi::{Caller, Func, Val};
 
 use super::{
     abi::{
@@ -17,8 +17,7 @@ use super::{
         lower::{Lower, Spill, Target},
     },
     error::{Trap, TrapKind},
-    handles::Handle,
-    linker::{Answer, Body, HostCx},
+    linker::{Answer, Body, GuestMemory, HostCx},
     plan::{
         CanonOptions, Encoding, HostBody, HostImport, Plan, ResourceDef, Signature, Trampoline,
         TrampolineKind,
@@ -26,7 +25,7 @@ use super::{
     state::{Context, GuestHandles, Lends, Request, State, charge, memory_and_state},
 };
 use crate::{
-    dispatch::Command,
+    dispatch::{Command, Reply},
     value::{ResourceId, TypeId, Value},
 };
 
@@ -133,8 +132,7 @@ fn call(
         }
         TrampolineKind::ResourceNew(ty) => {
             state.check_leave(trampoline.instance)?;
-            let handle = Handle { ty: *ty, rep: first() as u32, borrowed: None, lends: 0 };
-            let index = state.instance(trampoline.instance)?.handles.add(handle)?;
+            let index = state.add_handle(trampoline.instance, *ty, first() as u32, None)?;
             answer(u64::from(index))
         }
         TrampolineKind::ResourceRep(ty) => {
@@ -154,10 +152,21 @@ fn call(
             }
             Ok(true)
         }
-        TrampolineKind::Unsupported(what) => Err(Trap::new(
-            TrapKind::Unsupported,
-            format!("{what} was called; the asynchronous ABI is not supported"),
-        )),
+        TrampolineKind::Backpressure { more } => {
+            let count = &mut state.instance(trampoline.instance)?.backpressure;
+            let changed = if *more { count.checked_add(1) } else { count.checked_sub(1) };
+            *count = changed.ok_or_else(|| {
+                Trap::canonical("the backpressure counter went beyond its limits")
+            })?;
+            Ok(true)
+        }
+        TrampolineKind::Unsupported(what) => {
+            state.check_leave(trampoline.instance)?;
+            Err(Trap::new(
+                TrapKind::Unsupported,
+                format!("{what} was called; the asynchronous ABI is not supported"),
+            ))
+        }
     }
 }
 
@@ -182,9 +191,14 @@ fn drop_handle(
             state.request = Some(Request::Drop { func, instance: owner, caller: instance, rep });
             Ok(false)
         }
+        Some(ResourceDef::Guest { instance: owner, dtor: None }) => {
+            // Without a destructor too, dropping counts as a call.
+            state.check_enter(plan, instance, *owner)?;
+            Ok(true)
+        }
         Some(ResourceDef::Host(Some(dtor))) => {
             if state.trace.is_none() {
-                (dtor.0)(&mut HostCx { state: &mut state.host }, handle.rep)?;
+                (dtor.0)(&mut HostCx { state: &mut state.host, memory: None }, handle.rep)?;
             }
             Ok(true)
         }
@@ -212,16 +226,13 @@ impl HostCall<'_> {
         let args = collect(params, &mut buffer);
         let (args, address) = split_address(args, self.signature);
         let mut lends = Lends::new();
-        let values = lift_params(
-            caller,
-            self.plan,
-            self.options,
-            self.signature,
-            args,
-            true,
-            &mut lends,
-        )?;
-        match call_host(caller.data_mut(), host, values)? {
+        let values =
+            lift_params(caller, self.plan, self.options, self.signature, args, true, &mut lends)?;
+        let memory = match host.sees_memory {
+            true => caller.get_export("memory").and_then(wasmi::Extern::into_memory),
+            false => None,
+        };
+        match call_host(caller, host, values, memory)? {
             Answer::Now(value) if !self.signature.result_has_pointers => {
                 caller.data_mut().recording.note(&value);
                 let mut lower = lower_result(
@@ -234,7 +245,8 @@ impl HostCall<'_> {
                     Encoding::Utf8,
                     &mut lends,
                 )?;
-                let more = run_lower(caller, self.plan, self.options, &mut lower, true, &mut lends)?;
+                let more =
+                    run_lower(caller, self.plan, self.options, &mut lower, true, &mut lends)?;
                 if more.is_some() {
                     return Err(Trap::internal("a plain result asked for memory"));
                 }
@@ -246,7 +258,7 @@ impl HostCall<'_> {
             }
             later => {
                 let trampoline = self.trampoline;
-                let request = Request::Host { trampoline, address, lends, answer: later };
+                let request = Request::Host { trampoline, address, lends, memory, answer: later };
                 caller.data_mut().request = Some(request);
                 Ok(false)
             }
@@ -274,29 +286,100 @@ pub(crate) fn split_address<'a>(
     }
 }
 
-/// Runs a host function's body.
-pub(crate) fn call_host(
-    state: &mut State,
+/// Runs a host function's body, and what can be answered at once after it.
+pub(crate) fn call_host<C: Context>(
+    context: &mut C,
     host: &HostImport,
     args: Vec<Value>,
+    memory: Option<wasmi::Memory>,
 ) -> Result<Answer, Trap> {
-    match &host.body {
-        HostBody::Denied(why) => Err(Trap::new(TrapKind::Denied, why.clone())),
-        HostBody::Func(_) if state.trace.is_some() => {
-            let answer = state.trace.as_mut().and_then(|trace| trace.answers.next());
-            // The first run ended in this call.
-            answer.map(Answer::Now).ok_or_else(|| Trap::new(TrapKind::Host, "no more answers"))
-        }
+    let answer = match &host.body {
+        HostBody::Denied(why) => return Err(Trap::new(TrapKind::Denied, why.clone())),
+        HostBody::Func(_) if context.state().trace.is_some() => return replay(context, memory),
         HostBody::Func(func) => match &func.body {
-            Some(Body::Closure(closure)) => closure(&mut HostCx { state: &mut state.host }, args),
-            Some(Body::Suspending { interface, function }) => Ok(Answer::Later(Command::Call {
+            Some(Body::Closure(closure)) => with_host(context, memory, |cx| closure(cx, args))?,
+            Some(Body::Suspending { interface, function }) => Answer::Later(Command::Call {
                 interface: interface.clone(),
                 function: function.clone(),
                 args,
-            })),
-            None => Err(Trap::new(TrapKind::Unsupported, "the host has no such function")),
+            }),
+            None => {
+                return Err(Trap::new(TrapKind::Unsupported, "the host has no such function"));
+            }
         },
+    };
+    settle(context, answer, memory)
+}
+
+/// Answers commands as long as that takes no time.
+pub(crate) fn settle<C: Context>(
+    context: &mut C,
+    mut answer: Answer,
+    memory: Option<wasmi::Memory>,
+) -> Result<Answer, Trap> {
+    loop {
+        let host = &mut context.state().host;
+        let Some(immediate) = &mut host.immediate else { return Ok(answer) };
+        for command in std::mem::take(&mut host.outbox) {
+            if let Err(command) = immediate.now(command) {
+                host.outbox.push(command);
+            }
+        }
+        answer = match answer {
+            Answer::Now(value) => return Ok(Answer::Now(value)),
+            Answer::Later(command) => match immediate.now(command) {
+                Ok(reply) => Answer::Now(reply_value(reply)?),
+                Err(command) => return Ok(Answer::Later(command)),
+            },
+            Answer::Then(command, then) => match immediate.now(command) {
+                Ok(reply) => with_host(context, memory, |cx| then(cx, reply))?,
+                Err(command) => return Ok(Answer::Then(command, then)),
+            },
+        };
     }
+}
+
+/// The reply to a command whose reply is the function's result.
+pub(crate) fn reply_value(reply: Reply) -> Result<Option<Value>, Trap> {
+    match reply {
+        Reply::Value(value) => Ok(value),
+        Reply::Refused(why) => Err(Trap::new(TrapKind::Host, why)),
+        _ => Err(Trap::internal("a reply of another kind")),
+    }
+}
+
+/// Calls `f` with a host function's view of the process.
+pub(crate) fn with_host<C: Context, R>(
+    context: &mut C,
+    memory: Option<wasmi::Memory>,
+    f: impl FnOnce(&mut HostCx<'_>) -> R,
+) -> R {
+    let Some(memory) = memory else {
+        return f(&mut HostCx { state: &mut context.state().host, memory: None });
+    };
+    let (bytes, state) = memory.data_and_store_mut(context.as_context_mut());
+    let memory = Some(GuestMemory { bytes, writes: Vec::new() });
+    let mut cx = HostCx { state: &mut state.host, memory };
+    let result = f(&mut cx);
+    let writes = cx.memory.take().map(|memory| memory.writes).unwrap_or_default();
+    let touched = writes.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    state.recording.note_writes(writes);
+    charge(context.as_context_mut(), touched);
+    result
+}
+
+/// The answer that the host gave in the first run.
+fn replay<C: Context>(context: &mut C, memory: Option<wasmi::Memory>) -> Result<Answer, Trap> {
+    let recorded = context.state().trace.as_mut().and_then(|trace| trace.answers.next());
+    // The first run ended in this call.
+    let recorded = recorded.ok_or_else(|| Trap::new(TrapKind::Host, "no more answers"))?;
+    if let Some(memory) = memory {
+        for (address, bytes) in &recorded.writes {
+            let written = memory.write(context.as_context_mut(), *address as usize, bytes);
+            written.map_err(|_| Trap::internal("a write does not fit the second time"))?;
+        }
+    }
+    Ok(Answer::Now(recorded.value))
 }
 
 /// Lifts the arguments of a lowered function out of its caller.
@@ -309,16 +392,7 @@ pub(crate) fn lift_params<C: Context>(
     host: bool,
     lends: &mut Lends,
 ) -> Result<Vec<Value>, Trap> {
-    lift(
-        context,
-        plan,
-        options,
-        &signature.params,
-        signature.spill_params,
-        args,
-        host,
-        lends,
-    )
+    lift(context, plan, options, &signature.params, signature.spill_params, args, host, lends)
 }
 
 /// Lifts values out of a guest, and charges for it.

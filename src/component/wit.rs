@@ -166,10 +166,9 @@ impl Converter<'_> {
                 tuple.types.iter().map(|ty| self.value(ty)).collect::<Result<_, String>>()?,
             ),
             TypeDefKind::Option(ty) => TypeDef::Option(self.value(ty)?),
-            TypeDefKind::Result(result) => TypeDef::Result {
-                ok: self.optional(&result.ok)?,
-                err: self.optional(&result.err)?,
-            },
+            TypeDefKind::Result(result) => {
+                TypeDef::Result { ok: self.optional(&result.ok)?, err: self.optional(&result.err)? }
+            }
             TypeDefKind::List(ty) => TypeDef::List(self.value(ty)?),
             TypeDefKind::FixedLengthList(ty, length) => {
                 TypeDef::FixedList(self.value(ty)?, *length)

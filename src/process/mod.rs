@@ -7,6 +7,7 @@
 //! the same order give the same steps, to the last unit of fuel.
 
 mod error;
+mod grants;
 mod wasm;
 
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 
 pub use self::{
     error::{Cause, Error, Kind},
+    grants::{Grants, group_of},
     wasm::{Limits, WasmProcess},
 };
 use crate::{

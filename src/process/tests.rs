@@ -1,6 +1,8 @@
 //! What steps promise: bounded, repeatable, and the same in any slice size.
 
-use super::{Cause, Error, Event, Fuel, Kind, Limits, Process, Status, StepOutput, WasmProcess, run};
+use super::{
+    Cause, Error, Event, Fuel, Kind, Limits, Process, Status, StepOutput, WasmProcess, run,
+};
 use crate::{
     component::{Component, Engine, Linker, Program, TrapKind},
     dispatch::Reply,
@@ -10,7 +12,8 @@ use crate::{
 /// A component around one core module, all of whose `exports` take and return
 /// one `u32`.
 fn program(core: &str, exports: &[&str]) -> Program {
-    let mut text = format!("(component (core module $m {core}) (core instance $i (instantiate $m))");
+    let mut text =
+        format!("(component (core module $m {core}) (core instance $i (instantiate $m))");
     for name in exports {
         text += &format!(
             "(func (export \"{name}\") (param \"n\" u32) (result u32) \
@@ -186,10 +189,7 @@ fn a_wrong_start_says_what_would_be_right() {
     let program = program(LOOP, &["sum"]);
     let mut process = WasmProcess::new(&program, Limits::default());
     let text = |result: Result<(), Error>| result.unwrap_err().message().to_owned();
-    assert_eq!(
-        text(process.init("product", vec![])),
-        "`product` is not exported; there is `sum`"
-    );
+    assert_eq!(text(process.init("product", vec![])), "`product` is not exported; there is `sum`");
     assert_eq!(
         text(process.init("sum", vec![])),
         "sum: func(n: u32) -> u32 takes 1 arguments, not 0"

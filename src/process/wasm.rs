@@ -7,7 +7,7 @@ use crate::{
     component::{
         DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
     },
-    dispatch::Tag,
+    dispatch::{Immediate, Tag},
     value::{Type, Value, check},
 };
 
@@ -81,6 +81,28 @@ impl WasmProcess {
         }
     }
 
+    /// Starts the process without a call: its first steps make the instances and
+    /// run their start functions, then it is [`Status::Idle`]. Not needed before
+    /// [`init`](Process::init), which does the same by itself.
+    ///
+    /// # Errors
+    ///
+    /// If the process has been started already.
+    pub fn instantiate(&mut self) -> Result<(), Error> {
+        match &self.state {
+            State::New => {
+                let machine = self.program.machine(self.limits.max_memory);
+                self.method = "instantiation".to_owned();
+                self.state = State::Live(Box::new(machine));
+                Ok(())
+            }
+            State::Live(_) | State::Retracing(..) => {
+                Err(Error::new(Kind::Conflict, "the process has been started"))
+            }
+            State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
+        }
+    }
+
     /// Fuel used since the start. It does not depend on how the steps were cut.
     pub fn fuel_used(&self) -> u64 {
         self.used
@@ -100,6 +122,14 @@ impl WasmProcess {
         match &mut self.state {
             State::Live(machine) => Some(machine.host_state()),
             _ => None,
+        }
+    }
+
+    /// Answers commands inside the steps of this process, where that takes no
+    /// time. Set between [`init`](Process::init) and the first step.
+    pub fn set_immediate(&mut self, immediate: Box<dyn Immediate>) {
+        if let Some(state) = self.host_state() {
+            state.immediate = Some(immediate);
         }
     }
 
@@ -150,7 +180,7 @@ impl WasmProcess {
         let error = error.clone();
         match pause {
             // The trace costs some fuel of its own, but not so much.
-            Ok(Pause::OutOfFuel(required)) if self.retraced < 8 * MAX_RETRACE => {
+            Ok(Pause::OutOfFuel(required)) if self.retraced / 8 <= self.used => {
                 self.required = required;
                 out.status = Status::Continue;
             }
@@ -249,7 +279,7 @@ impl Process for WasmProcess {
         }
         let grant = match self.grant(budget) {
             Ok(grant) => grant,
-            Err(trap) => return self.trap(out, &trap),
+            Err(trap) => return self.fail(out, Error::trap(&trap, &self.method)),
         };
         let State::Live(machine) = &mut self.state else {
             return self.fail(out, Error::new(Kind::Unavailable, "the process is not running"));

@@ -35,7 +35,7 @@ mod problem;
 mod project;
 mod source;
 mod suggest;
-mod units;
+pub(crate) mod units;
 mod yaml;
 
 pub(crate) use self::{discover::describe_io, problem::quoted, suggest::nearest};

@@ -182,6 +182,11 @@ impl Problems {
         self.list.iter()
     }
 
+    /// How many there are beyond those that are kept.
+    pub fn dropped(&self) -> usize {
+        self.dropped
+    }
+
     /// Whether there are none, not even notes.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()

@@ -4,7 +4,9 @@
 //! nevertheless: a list of a million pointers to one string is small in the
 //! guest and huge outside. So it works against a budget of host bytes.
 
-use super::{super::Trap, Handles, Layouts, MAX_BYTE_LENGTH, align_to, discriminant_size, string};
+use super::{
+    super::Trap, Handles, Layouts, MAX_BYTE_LENGTH, align_address, discriminant_size, string,
+};
 use crate::{
     component::plan::Encoding,
     value::{List, Resource, Scalar, TypeDef, TypeId, Types, Value},
@@ -54,14 +56,14 @@ impl Lift<'_> {
         }
         let tuple = self.layouts.tuple(types, self.wide);
         let ptr = self.pointer(flat)?;
-        self.check(ptr, u64::from(tuple.size), tuple.align, "parameters")?;
-        let mut at = ptr as u32;
+        self.check(ptr, u64::from(tuple.size), tuple.align, "values in memory:")?;
+        let mut at = ptr;
         let mut values = Vec::with_capacity(types.len());
         for id in types {
             let layout = self.layouts.get(*id, self.wide);
-            at = align_to(at, layout.align);
+            at = align_address(at, layout.align);
             values.push(self.load(*id, at)?);
-            at = at.saturating_add(layout.size);
+            at = at.saturating_add(u64::from(layout.size));
         }
         Ok(values)
     }
@@ -72,12 +74,12 @@ impl Lift<'_> {
     }
 
     /// Bounds and alignment of `len` bytes at `ptr`.
-    fn check(&self, ptr: u64, len: u64, align: u32, what: &str) -> Result<usize, Trap> {
+    fn check(&self, ptr: u64, len: u64, align: u32, what: &str) -> Result<u64, Trap> {
         if ptr & u64::from(align - 1) != 0 {
             return Err(Trap::canonical(format!("unaligned pointer: {what} at {ptr:#x}")));
         }
         match ptr.checked_add(len) {
-            Some(end) if end <= self.memory.len() as u64 => Ok(ptr as usize),
+            Some(end) if end <= self.memory.len() as u64 => Ok(ptr),
             _ => Err(Trap::canonical(format!(
                 "{what} content out-of-bounds: {len} bytes at {ptr:#x}, memory has {:#x}",
                 self.memory.len()
@@ -181,7 +183,7 @@ impl Lift<'_> {
 
     /// CanonicalABI.md, `load`. Bounds and alignment of the whole value have
     /// been checked, and a value's parts lie inside it.
-    fn load(&mut self, id: TypeId, at: u32) -> Result<Value, Trap> {
+    fn load(&mut self, id: TypeId, at: u64) -> Result<Value, Trap> {
         let types = self.types;
         let def = types.get(id);
         if let Some(scalar) = Scalar::of(def) {
@@ -235,7 +237,8 @@ impl Lift<'_> {
             TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. } => {
                 let cases = if let TypeDef::Variant(cases) = def { cases.len() } else { 2 };
                 let case = self.int(at, discriminant_size(cases))? as u32;
-                let payload_at = at.saturating_add(self.layouts.get(id, self.wide).payload);
+                let payload_at =
+                    at.saturating_add(u64::from(self.layouts.get(id, self.wide).payload));
                 let payload = self
                     .payload_type(def, case)?
                     .map(|ty| self.load(ty, payload_at).map(Box::new))
@@ -249,15 +252,15 @@ impl Lift<'_> {
 
     fn product(
         &mut self,
-        mut at: u32,
+        mut at: u64,
         ids: impl ExactSizeIterator<Item = TypeId>,
     ) -> Result<Value, Trap> {
         let mut values = Vec::with_capacity(ids.len());
         for id in ids {
             let layout = self.layouts.get(id, self.wide);
-            at = align_to(at, layout.align);
+            at = align_address(at, layout.align);
             values.push(self.load(id, at)?);
-            at = at.saturating_add(layout.size);
+            at = at.saturating_add(u64::from(layout.size));
         }
         Ok(Value::Record(values))
     }
@@ -287,14 +290,14 @@ impl Lift<'_> {
         }
     }
 
-    fn bytes(&self, at: u32, len: usize) -> Result<&[u8], Trap> {
-        let at = at as usize;
-        at.checked_add(len)
-            .and_then(|end| self.memory.get(at..end))
+    fn bytes(&self, at: u64, len: usize) -> Result<&[u8], Trap> {
+        usize::try_from(at)
+            .ok()
+            .and_then(|at| self.memory.get(at..at.checked_add(len)?))
             .ok_or_else(|| Trap::canonical("out of bounds memory access"))
     }
 
-    fn int(&self, at: u32, size: u32) -> Result<u64, Trap> {
+    fn int(&self, at: u64, size: u32) -> Result<u64, Trap> {
         let mut bytes = [0; 8];
         let source = self.bytes(at, size as usize)?;
         for (to, from) in bytes.iter_mut().zip(source) {
@@ -304,9 +307,9 @@ impl Lift<'_> {
     }
 
     /// The pointer and the length of a string or list in memory.
-    fn pair(&self, at: u32) -> Result<(u64, u64), Trap> {
+    fn pair(&self, at: u64) -> Result<(u64, u64), Trap> {
         let size = if self.wide { 8 } else { 4 };
-        Ok((self.int(at, size)?, self.int(at.saturating_add(size), size)?))
+        Ok((self.int(at, size)?, self.int(at.saturating_add(u64::from(size)), size)?))
     }
 
     fn string(&mut self, ptr: u64, units: u64) -> Result<Value, Trap> {
@@ -316,7 +319,7 @@ impl Lift<'_> {
         }
         let at = self.check(ptr, source.bytes, source.align, "string")?;
         self.spend(source.bytes.saturating_mul(2))?;
-        let bytes = self.bytes(at as u32, source.bytes as usize)?;
+        let bytes = self.bytes(at, source.bytes as usize)?;
         string::decode(source.simple, bytes).map(Value::String)
     }
 
@@ -327,19 +330,15 @@ impl Lift<'_> {
     }
 
     /// Checks the memory of a list and gives its address.
-    fn range(&mut self, ptr: u64, len: u64, size: u32, align: u32) -> Result<u32, Trap> {
+    fn range(&mut self, ptr: u64, len: u64, size: u32, align: u32) -> Result<u64, Trap> {
         let bytes = len
             .checked_mul(u64::from(size))
             .filter(|bytes| *bytes <= MAX_BYTE_LENGTH)
             .ok_or_else(|| Trap::canonical(format!("list too long: {len} elements")))?;
-        // An address above 4 GiB in a 64-bit memory is possible in principle;
-        // `load` works with 32 bits, so it is refused like any other that does
-        // not lie in the memory.
-        let at = self.check(ptr, bytes, align, "list")?;
-        u32::try_from(at).map_err(|_| Trap::canonical("list content out-of-bounds"))
+        self.check(ptr, bytes, align, "list")
     }
 
-    fn elements(&mut self, element: TypeId, at: u32, len: u64) -> Result<List, Trap> {
+    fn elements(&mut self, element: TypeId, at: u64, len: u64) -> Result<List, Trap> {
         let layout = self.layouts.get(element, self.wide);
         let size = layout.size;
         if let Some(scalar) = Scalar::of(self.types.get(element)) {
@@ -354,22 +353,22 @@ impl Lift<'_> {
         let mut at = at;
         for _ in 0..len {
             values.push(self.load(element, at)?);
-            at = at.saturating_add(size);
+            at = at.saturating_add(u64::from(size));
         }
         Ok(List::Values(values))
     }
 
     fn map(&mut self, key: TypeId, value: TypeId, ptr: u64, len: u64) -> Result<Value, Trap> {
         let entry = self.layouts.tuple(&[key, value], self.wide);
-        let second = self.layouts.get(key, self.wide).size;
-        let second = align_to(second, self.layouts.get(value, self.wide).align);
+        let second = u64::from(self.layouts.get(key, self.wide).size);
+        let second = align_address(second, self.layouts.get(value, self.wide).align);
         let mut at = self.range(ptr, len, entry.size, entry.align)?;
         self.spend(len.saturating_mul(2 * size_of::<Value>() as u64))?;
         let mut entries = Vec::with_capacity(len as usize);
         for _ in 0..len {
             let key = self.load(key, at)?;
             entries.push((key, self.load(value, at.saturating_add(second))?));
-            at = at.saturating_add(entry.size);
+            at = at.saturating_add(u64::from(entry.size));
         }
         Ok(Value::Map(entries))
     }
@@ -401,7 +400,8 @@ pub(super) fn unsupported(name: &str) -> Trap {
 }
 
 fn char_of(bits: u32) -> Result<char, Trap> {
-    char::from_u32(bits).ok_or_else(|| Trap::canonical(format!("invalid `char` bit pattern: {bits:#x}")))
+    char::from_u32(bits)
+        .ok_or_else(|| Trap::canonical(format!("invalid `char` bit pattern: {bits:#x}")))
 }
 
 /// There is one NaN: anything else would differ from CPU to CPU.

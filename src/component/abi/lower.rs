@@ -7,7 +7,7 @@
 
 use super::{
     super::Trap,
-    Handles, Layouts, MAX_FLAT_PARAMS, align_to, discriminant_size,
+    Handles, Layouts, MAX_FLAT_PARAMS, align_address, discriminant_size,
     lift::unsupported,
     string::{Script, script},
 };
@@ -42,14 +42,26 @@ enum Place {
     /// To the end of the core values.
     Flat,
     /// To an address whose bounds have been checked.
-    At(u32),
+    At(u64),
 }
 
 enum Task {
-    Value { value: Value, ty: TypeId, place: Place },
+    Value {
+        value: Value,
+        ty: TypeId,
+        place: Place,
+    },
     /// The rest of a list's elements; the next goes to `at`.
-    Elements { rest: std::vec::IntoIter<Value>, ty: TypeId, at: u32 },
-    Entries { rest: std::vec::IntoIter<(Value, Value)>, ty: (TypeId, TypeId), at: u32 },
+    Elements {
+        rest: std::vec::IntoIter<Value>,
+        ty: TypeId,
+        at: u64,
+    },
+    Entries {
+        rest: std::vec::IntoIter<(Value, Value)>,
+        ty: (TypeId, TypeId),
+        at: u64,
+    },
     /// Fills the core values up to the width of a variant.
     Pad(usize),
 }
@@ -123,7 +135,7 @@ impl Lower {
         target: &Target<'_>,
     ) -> Result<(), Trap> {
         let tuple = target.layouts.tuple(types, target.wide);
-        let at = target.check("unaligned pointer", address, u64::from(tuple.size), tuple.align)?;
+        let at = target.check("result pointer", address, u64::from(tuple.size), tuple.align)?;
         self.product(values, types.iter().copied(), Place::At(at), target);
         Ok(())
     }
@@ -138,14 +150,22 @@ impl Lower {
                 Task::Elements { mut rest, ty, at } => {
                     if let Some(value) = rest.next() {
                         let size = target.layouts.get(ty, target.wide).size;
-                        self.tasks.push(Task::Elements { rest, ty, at: at.saturating_add(size) });
+                        self.tasks.push(Task::Elements {
+                            rest,
+                            ty,
+                            at: at.saturating_add(u64::from(size)),
+                        });
                         self.value(value, ty, Place::At(at), target)?;
                     }
                 }
                 Task::Entries { mut rest, ty, at } => {
                     if let Some((key, value)) = rest.next() {
                         let size = target.layouts.tuple(&[ty.0, ty.1], target.wide).size;
-                        self.tasks.push(Task::Entries { rest, ty, at: at.saturating_add(size) });
+                        self.tasks.push(Task::Entries {
+                            rest,
+                            ty,
+                            at: at.saturating_add(u64::from(size)),
+                        });
                         let entry = vec![key, value];
                         self.product(entry, [ty.0, ty.1].into_iter(), Place::At(at), target);
                     }
@@ -160,7 +180,12 @@ impl Lower {
         let Some((realloc, pending)) = self.pending.take() else {
             return Err(Trap::internal("memory that was not asked for"));
         };
-        let at = target.check("realloc return", address, realloc.new_size, realloc.align)?;
+        let what = match &pending {
+            Pending::Spill { .. } => "parameters: realloc return",
+            Pending::String { .. } => "string: realloc return",
+            Pending::List { .. } | Pending::Map { .. } => "list: realloc return",
+        };
+        let at = target.check(what, address, realloc.new_size, realloc.align)?;
         match pending {
             Pending::Spill { values, types } => {
                 self.flat.push(address);
@@ -236,9 +261,9 @@ impl Lower {
         for (value, ty) in values.into_iter().zip(types) {
             if let Place::At(at) = &mut place {
                 let layout = target.layouts.get(ty, target.wide);
-                *at = align_to(*at, layout.align);
+                *at = align_address(*at, layout.align);
                 self.tasks.push(Task::Value { value, ty, place: Place::At(*at) });
-                *at = at.saturating_add(layout.size);
+                *at = at.saturating_add(u64::from(layout.size));
             } else {
                 self.tasks.push(Task::Value { value, ty, place });
             }
@@ -339,7 +364,7 @@ impl Lower {
                         self.tasks.push(Task::Pad(self.flat.len().saturating_add(width)));
                         Place::Flat
                     }
-                    Place::At(at) => Place::At(at.saturating_add(layout.payload)),
+                    Place::At(at) => Place::At(at.saturating_add(u64::from(layout.payload))),
                 };
                 self.int(place, u64::from(case), discriminant_size(cases), target)?;
                 match (payload_type, payload) {
@@ -356,7 +381,9 @@ impl Lower {
             }
             (TypeDef::Bool, Value::Bool(v)) => self.int(place, u64::from(v), 1, target)?,
             (TypeDef::Char, Value::Char(v)) => self.int(place, u64::from(v), 4, target)?,
-            (TypeDef::S8, Value::S8(v)) => self.int(place, u64::from(v as i32 as u32), 1, target)?,
+            (TypeDef::S8, Value::S8(v)) => {
+                self.int(place, u64::from(v as i32 as u32), 1, target)?
+            }
             (TypeDef::U8, Value::U8(v)) => self.int(place, u64::from(v), 1, target)?,
             (TypeDef::S16, Value::S16(v)) => {
                 self.int(place, u64::from(v as i32 as u32), 2, target)?;
@@ -413,14 +440,14 @@ pub(crate) enum Spill {
 }
 
 impl Target<'_> {
-    fn check(&self, what: &str, address: u64, size: u64, align: u32) -> Result<u32, Trap> {
+    fn check(&self, what: &str, address: u64, size: u64, align: u32) -> Result<u64, Trap> {
         if address & u64::from(align - 1) != 0 {
             return Err(Trap::canonical(format!(
-                "{what}: result not aligned: {address:#x} for an alignment of {align}"
+                "{what}: unaligned pointer: {address:#x} for an alignment of {align}"
             )));
         }
-        match (address.checked_add(size), u32::try_from(address)) {
-            (Some(end), Ok(at)) if end <= self.memory.len() as u64 => Ok(at),
+        match address.checked_add(size) {
+            Some(end) if end <= self.memory.len() as u64 => Ok(address),
             _ => Err(Trap::canonical(format!(
                 "{what}: beyond end of memory: {size} bytes at {address:#x}, memory has {:#x}",
                 self.memory.len()
@@ -428,9 +455,11 @@ impl Target<'_> {
         }
     }
 
-    fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Trap> {
-        let at = at as usize;
-        match at.checked_add(bytes.len()).and_then(|end| self.memory.get_mut(at..end)) {
+    fn write(&mut self, at: u64, bytes: &[u8]) -> Result<(), Trap> {
+        let to = usize::try_from(at)
+            .ok()
+            .and_then(|at| self.memory.get_mut(at..at.checked_add(bytes.len())?));
+        match to {
             Some(to) => {
                 to.copy_from_slice(bytes);
                 Ok(())

@@ -99,9 +99,15 @@ impl Layouts {
 }
 
 /// `value` rounded up to a multiple of `align`, a power of two.
-pub(crate) fn align_to(value: u32, align: u32) -> u32 {
+fn align_to(value: u32, align: u32) -> u32 {
     // Sizes are below 2^30 (see `product`), so that this cannot overflow.
     value.saturating_add(align - 1) & !(align - 1)
+}
+
+/// The same for an address, which has 64 bits in a 64-bit memory.
+pub(crate) fn align_address(address: u64, align: u32) -> u64 {
+    let align = u64::from(align);
+    address.saturating_add(align - 1) & !(align - 1)
 }
 
 /// The bytes of the discriminant of a variant with so many cases.
@@ -175,14 +181,8 @@ fn list(pointer: u32, handles: bool) -> Layout {
 
 /// Sizes saturate; the validator has refused types beyond 2^28 bytes.
 fn product<'a>(parts: impl Iterator<Item = &'a Layout>) -> Layout {
-    let mut whole = Layout {
-        size: 0,
-        align: 1,
-        payload: 0,
-        flat: None,
-        pointers: false,
-        handles: false,
-    };
+    let mut whole =
+        Layout { size: 0, align: 1, payload: 0, flat: None, pointers: false, handles: false };
     let mut flat = Some(Vec::new());
     for part in parts {
         whole.size = align_to(whole.size, part.align).saturating_add(part.size);

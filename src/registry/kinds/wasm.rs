@@ -163,7 +163,7 @@ fn path(fields: &Fields<'_, '_>, path: At<&str>) -> Option<String> {
 
 fn hash(fields: &Fields<'_, '_>) -> Option<Hash> {
     let expected = "sha256: and 64 hex digits";
-    let fix = "run `wippy check`, which shows the hash of the file, or `sha256sum FILE`";
+    let fix = "`wippy inspect FILE` shows the hash, and so does `sha256sum FILE`";
     let text = fields.required("hash", expected, fix)?;
     match text.value.parse::<Hash>() {
         Ok(hash) => Some(hash),

@@ -1,0 +1,1 @@
+(module (func (export "f") (param i32 i32 (result i32)))

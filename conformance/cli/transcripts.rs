@@ -1,0 +1,240 @@
+//! The command, as a user runs it: `conformance/cli/*.txt` against the binary.
+//!
+//! A file is a transcript. `$ ` begins a command line, quoted as in a shell;
+//! what it writes to stdout follows, then what it writes to stderr with `! ` in
+//! front, then `? ` and the exit code unless that is 0. Commands run in the
+//! repository's root. `[..]` in a line stands for anything. Lines that begin
+//! with `# ` are remarks.
+//!
+//! `BLESS=1 cargo test --test cli` writes what the binary says into the files.
+
+use std::{
+    env,
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+const WIPPY: &str = env!("CARGO_BIN_EXE_wippy");
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn wippy() -> Command {
+    let mut command = Command::new(WIPPY);
+    command.current_dir(root()).stdin(Stdio::null());
+    for name in ["COLUMNS", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "RUST_BACKTRACE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+#[test]
+fn transcripts() -> Result {
+    let mut files: Vec<PathBuf> = fs::read_dir(root().join("conformance/cli"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|end| end == "txt"));
+    files.sort();
+    assert!(!files.is_empty(), "no transcripts");
+    let bless = env::var_os("BLESS").is_some();
+    let mut wrong = String::new();
+    for file in files {
+        let text = fs::read_to_string(&file)?;
+        let now = replay(&text)?;
+        if bless {
+            fs::write(&file, now)?;
+        } else if now != text {
+            let name = file.strip_prefix(root())?.display();
+            wrong.push_str(&format!("--- {name}\n{}", difference(&text, &now)));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}\n`BLESS=1 cargo test --test cli` accepts this");
+    Ok(())
+}
+
+/// The transcript as it would be written now.
+fn replay(text: &str) -> Result<String> {
+    let mut out = String::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let Some(command) = line.strip_prefix("$ ") else {
+            out.push_str(line);
+            out.push('\n');
+            continue;
+        };
+        out.push_str(&format!("$ {command}\n"));
+        let mut expected = Vec::new();
+        while let Some(line) = lines.next_if(|line| !line.starts_with("$ ") && !remark(line)) {
+            expected.push(line);
+        }
+        // The empty lines before the next command are the transcript's own.
+        let blank = expected.iter().rev().take_while(|line| line.is_empty()).count();
+        expected.truncate(expected.len() - blank);
+        let words = words(command)?;
+        let (program, args) = words.split_first().ok_or("an empty command")?;
+        assert_eq!(program, "wippy", "{command}");
+        for (i, line) in said(&wippy().args(args).output()?)?.iter().enumerate() {
+            let shown = match expected.get(i) {
+                Some(expected) if matches(expected, line) => expected,
+                _ => line.as_str(),
+            };
+            out.push_str(shown);
+            out.push('\n');
+        }
+        out.push_str(&"\n".repeat(blank));
+    }
+    Ok(out)
+}
+
+fn remark(line: &str) -> bool {
+    line.starts_with("# ")
+}
+
+fn said(output: &Output) -> Result<Vec<String>> {
+    let mut lines: Vec<String> =
+        std::str::from_utf8(&output.stdout)?.lines().map(str::to_owned).collect();
+    for line in std::str::from_utf8(&output.stderr)?.lines() {
+        lines.push(format!("! {line}").trim_end().to_owned());
+    }
+    match output.status.code() {
+        Some(0) => {}
+        Some(code) => lines.push(format!("? {code}")),
+        None => lines.push(format!("? {}", output.status)),
+    }
+    Ok(lines)
+}
+
+/// Whether a line is as expected, where `[..]` stands for anything.
+fn matches(expected: &str, line: &str) -> bool {
+    let mut parts = expected.split("[..]");
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut last = None;
+    for part in parts {
+        last = Some(part);
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    match last {
+        None => rest.is_empty(),
+        Some(part) => line.ends_with(part),
+    }
+}
+
+/// The words of a command line, with single and double quotes.
+fn words(line: &str) -> Result<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            ' ' => words.extend(word.take()),
+            '\'' | '"' => {
+                let word = word.get_or_insert_default();
+                loop {
+                    match chars.next().ok_or("a quote without an end")? {
+                        end if end == c => break,
+                        inner => word.push(inner),
+                    }
+                }
+            }
+            c => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+/// The lines that differ, with the command that they belong to.
+fn difference(old: &str, new: &str) -> String {
+    let blocks = |text: &str| -> Vec<String> {
+        let mut blocks = vec![String::new()];
+        for line in text.lines() {
+            if line.starts_with("$ ") {
+                blocks.push(String::new());
+            }
+            if let Some(block) = blocks.last_mut() {
+                block.push_str(line);
+                block.push('\n');
+            }
+        }
+        blocks
+    };
+    let (old, new) = (blocks(old), blocks(new));
+    let changed = old.iter().zip(&new).filter(|(old, new)| old != new);
+    changed.map(|(old, new)| format!("expected:\n{old}found:\n{new}\n")).collect()
+}
+
+/// The entry that `inspect` shows can be pasted into a project as it is.
+#[test]
+fn an_inspected_file_has_a_working_entry() -> Result {
+    const HEAD: &str = "namespace: app\nentries:\n  - name: wasm\n    kind: fs.directory\n    \
+                        directory: ./wasm\n    base: module\n";
+    let built = root().join("conformance/guests/built");
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("inspected");
+    fs::create_dir_all(dir.join("src/wasm"))?;
+    fs::write(dir.join("wippy.lock"), "directories:\n  src: ./src\n")?;
+    for file in ["greet.wasm", "stats.wasm", "answer.wat", "types.wasm", "calculator.wasm"] {
+        fs::copy(built.join(file), dir.join("src/wasm").join(file))?;
+        let output = wippy().arg("inspect").arg(built.join(file)).output()?;
+        let text = String::from_utf8(output.stdout)?;
+        let (_, entry) = text.split_once("\nEntry\n").ok_or("no entry")?;
+        fs::write(dir.join("src/_index.yaml"), format!("{HEAD}{entry}"))?;
+        let checked = wippy().arg("-C").arg(&dir).arg("check").output()?;
+        let said = said(&checked)?.join("\n");
+        assert!(checked.status.success(), "{file}: {said}\n{entry}");
+        assert!(said.starts_with("ok: 2 entries, 1 process"), "{file}: {said}");
+    }
+    Ok(())
+}
+
+/// A reader that goes away early is no reason to complain.
+#[test]
+fn a_closed_pipe_is_quiet() -> Result {
+    let mut child = wippy()
+        .args(["inspect", "--print-wit", "conformance/guests/built/types.wasm"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    drop(child.stdout.take());
+    let output = child.wait_with_output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_loop_without_end() -> Result {
+    use std::io::Read;
+    let mut child = wippy()
+        .args(["-v", "run", "--invoke", "spin", "conformance/guests/built/traps.wasm"])
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut stderr = child.stderr.take().ok_or("no stderr")?;
+    let mut seen = Vec::new();
+    // Once the process is started, the handler is in place.
+    while !String::from_utf8_lossy(&seen).contains("started") {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte)?;
+        seen.extend(byte);
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
+    assert!(killed.success());
+    let mut rest = String::new();
+    stderr.read_to_string(&mut rest)?;
+    assert_eq!(child.wait()?.code(), Some(130), "{rest}");
+    assert!(
+        rest.contains(
+            "error: conformance/guests/built/traps.wasm: the process was cancelled: interrupted"
+        ),
+        "{rest}"
+    );
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The evidence that `wippy` does what its specifications say.
+#![warn(missing_docs)]
+
+pub mod wast;

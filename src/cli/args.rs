@@ -1,0 +1,272 @@
+//! The command line, as clap reads it.
+
+use std::{ffi::OsString, path::PathBuf, time::Duration};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+use super::exit::{Exit, Failure};
+use crate::registry::units;
+
+/// Runs WebAssembly modules as processes
+#[derive(Debug, Parser)]
+#[command(
+    name = "wippy",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true,
+    after_help = format!("{AFTER_HELP}\n\n{}", Exit::HELP)
+)]
+pub(super) struct Cli {
+    /// The project's directory, the one with wippy.lock
+    #[arg(short = 'C', long = "dir", value_name = "DIR", default_value = ".", global = true)]
+    pub dir: PathBuf,
+
+    /// Tell on stderr what the runtime does; -vv tells more
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  wippy run list                   the commands of the project in this directory
+  wippy -C shop run greet Ada      the command `greet` of the project in `shop`
+  wippy run greet --help           what the command takes
+  wippy run hello.wasm             a file, without a project
+  wippy check                      find all mistakes of a project
+  wippy inspect hello.wasm         what a file exports and imports";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a command of the project, an entry, or a file
+    Run(RunArgs),
+    /// Check the whole project and everything that it names
+    #[command(after_help = CHECK_HELP)]
+    Check,
+    /// Show what a WebAssembly file exports and imports, and an entry for it
+    Inspect(InspectArgs),
+}
+
+const CHECK_HELP: &str = "\
+Reads all YAML files, then reads and hashes each artifact, validates it, compares
+its imports with the entry's `imports` and looks for the entry's method. All
+problems are reported together. Ends with exit code 1 if there are errors.
+
+Example:
+  wippy -C shop check";
+
+#[derive(Debug, Args)]
+#[command(override_usage = "\
+wippy run list
+       wippy run [OPTIONS] NAME [ARGS]...
+       wippy run [OPTIONS] FILE [ARGS]...
+       wippy run [OPTIONS] --exec ID [--host ID] [ARGS]...")]
+#[command(disable_help_flag = true)]
+#[command(after_help = format!("{RUN_HELP}\n\n{}", Exit::HELP))]
+pub(super) struct RunArgs {
+    /// Run the process entry with this id, namespace:name
+    #[arg(long, value_name = "ID")]
+    pub exec: Option<String>,
+
+    /// The process.host to run the entry on
+    #[arg(long, value_name = "ID", requires = "exec")]
+    pub host: Option<String>,
+
+    /// The function of FILE to call; not needed if it is `run` or the only one
+    #[arg(long, value_name = "METHOD", conflicts_with = "exec")]
+    pub invoke: Option<String>,
+
+    /// WIT for FILE, if it is a core module: a text, or a file that holds it
+    #[arg(long, value_name = "TEXT|FILE", conflicts_with = "exec")]
+    pub wit: Option<String>,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    pub json: bool,
+
+    /// End the process when it has used this much fuel
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub fuel: Option<u64>,
+
+    /// Bytes of memory that the process may have, such as 64MiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_memory: Option<u64>,
+
+    /// End the process after this time: milliseconds, or such as 5s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+
+    /// Print help; after --exec ID, what the entry takes
+    // Not clap's own, which would not leave the second case to us.
+    #[arg(short, long)]
+    pub help: bool,
+
+    /// `list`, a command of the project, or a file; then the program's arguments
+    #[arg(
+        value_name = "NAME|FILE [ARGS]",
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        hide = true
+    )]
+    pub words: Vec<OsString>,
+}
+
+const RUN_HELP: &str = "\
+A NAME that ends in .wasm or .wat, or that has a / in it, is a FILE. Options stand
+before NAME or FILE: all words after it are the program's, whatever they look like.
+`wippy run NAME --help` shows what the program takes.
+
+An argument of type string is the word as it is. Other types are written in WAVE:
+12, 1.5, true, '[1, 2]', '{x: 1, y: 2}', 'some(\"a\")'. Results are printed the same
+way, and an err goes to stderr.
+
+Examples:
+  wippy run list
+  wippy run greet Ada
+  wippy run --json compute 6 7
+  wippy run --exec app.hello:greet Ada
+  wippy run --timeout 5s --invoke greet hello.wasm Ada
+  wippy run --wit 'add: func(a: u32, b: u32) -> u32' add.wat 1 2";
+
+#[derive(Debug, Args)]
+#[command(after_help = INSPECT_HELP)]
+pub(super) struct InspectArgs {
+    /// A component or core module, binary or text
+    pub file: PathBuf,
+
+    /// Print nothing but the whole WIT of a component
+    #[arg(long)]
+    pub print_wit: bool,
+
+    /// WIT for FILE, if it is a core module: a text, or a file that holds it
+    #[arg(long, value_name = "TEXT|FILE", conflicts_with = "print_wit")]
+    pub wit: Option<String>,
+}
+
+const INSPECT_HELP: &str = "\
+The entry at the end can be pasted into the `entries` of an _index.yaml.
+
+Examples:
+  wippy inspect hello.wasm
+  wippy inspect --print-wit hello.wasm
+  wippy inspect --wit 'shout: func(text: string) -> string' stats.wasm";
+
+/// What `run` is to run, and the program's words.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Target<'a> {
+    List,
+    Name(&'a str, &'a [OsString]),
+    Exec(&'a str, &'a [OsString]),
+    File(PathBuf, &'a [OsString]),
+}
+
+impl RunArgs {
+    /// The help text of `run`.
+    pub(super) fn help_text() -> clap::builder::StyledStr {
+        let mut command = Cli::command();
+        // Only this gives subcommands their full names and the global options.
+        command.build();
+        match command.find_subcommand_mut("run") {
+            Some(run) => run.render_help(),
+            None => command.render_help(),
+        }
+    }
+
+    /// Takes the words apart.
+    pub(super) fn target(&self) -> Result<Target<'_>, Failure> {
+        if let Some(id) = &self.exec {
+            return Ok(Target::Exec(id, &self.words));
+        }
+        let Some((first, rest)) = self.words.split_first() else {
+            return Err(Failure::usage(
+                "what to run is missing: `list`, the name of a command, or a file\n\
+                 `wippy run list` shows the commands, `wippy run --help` all options",
+            ));
+        };
+        let name = first.to_str();
+        if name.is_some_and(|name| name.starts_with('-')) {
+            return Err(unknown_option());
+        }
+        match name {
+            Some("list") => match rest.is_empty() {
+                true => Ok(Target::List),
+                false => Err(Failure::usage("`wippy run list` takes no arguments")),
+            },
+            Some(name) if !is_file(name) => {
+                if let Some(option) = self.file_option() {
+                    return Err(Failure::usage(format!(
+                        "{option} is for files, and `{name}` is a command: its entry has a field \
+                         for that"
+                    )));
+                }
+                Ok(Target::Name(name, rest))
+            }
+            _ => Ok(Target::File(PathBuf::from(first), rest)),
+        }
+    }
+
+    fn file_option(&self) -> Option<&'static str> {
+        match (&self.invoke, &self.wit) {
+            (Some(_), _) => Some("--invoke"),
+            (_, Some(_)) => Some("--wit"),
+            _ => None,
+        }
+    }
+}
+
+/// Hyphens are let through for the words of a program that `--exec` names. When
+/// there is none, the same line is read again without, so that a misspelt option
+/// is told as such.
+fn unknown_option() -> Failure {
+    let strict = Cli::command().mut_subcommand("run", |run| {
+        run.mut_arg("words", |words| words.allow_hyphen_values(false))
+    });
+    let error = match strict.try_get_matches_from(std::env::args_os()) {
+        Err(error) => error,
+        Ok(_) => Cli::command().error(
+            ErrorKind::InvalidValue,
+            "the name of a command cannot begin with a hyphen; a file can be written ./-name.wasm",
+        ),
+    };
+    Failure::Silent(super::output::clap(&error))
+}
+
+fn is_file(name: &str) -> bool {
+    let ends = [".wasm", ".wat", ".wit"].iter().any(|end| name.ends_with(end));
+    ends || name.contains(std::path::is_separator)
+}
+
+fn number(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "write a whole number such as 1000000".to_owned())
+}
+
+fn size(text: &str) -> Result<u64, String> {
+    units::size(text).ok_or_else(|| "write bytes, or a size such as 64MiB".to_owned())
+}
+
+fn time(text: &str) -> Result<Duration, String> {
+    let milliseconds = text.parse().ok().map(Duration::from_millis);
+    milliseconds
+        .or_else(|| units::duration(text))
+        .ok_or_else(|| "write milliseconds, or a time such as 5s or 1m30s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clap_accepts_the_declarations() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_looks_like_a_file_is_one() {
+        for file in ["a.wasm", "a.wat", "./a", "dir/a"] {
+            assert!(is_file(file), "{file}");
+        }
+        assert!(!is_file("greet"));
+    }
+}

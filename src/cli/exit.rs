@@ -1,0 +1,114 @@
+//! How the command ends: exit codes, and failures that have one.
+
+use std::process::ExitCode;
+
+use crate::{
+    component::TrapKind,
+    process::{Cause, Error},
+    registry::{Problem, Problems},
+};
+
+/// The exit codes. [`Exit::HELP`] tells them to the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exit {
+    Ok,
+    /// The function returned `err`, or `check` found errors.
+    Err,
+    Usage,
+    Config,
+    Trap,
+    Timeout,
+    Denied,
+    /// What a program that answers to Ctrl-C by ending has to say.
+    Interrupted,
+    Output,
+    /// The program's own.
+    Program(u8),
+}
+
+impl Exit {
+    pub(super) const HELP: &str = "\
+Exit codes:
+  0    the function returned, or all is well
+  1    the function returned an err; `check` found errors
+  2    wrong use: an unknown option or command, wrong arguments
+  3    the project, or a file that it needs, is not in order
+  4    the program trapped, or reached a limit other than time
+  5    the program ran out of time
+  6    the program called an import that it has not been given
+  74   the output could not be written
+  130  interrupted
+A program that exits by itself gives its own exit code.";
+}
+
+impl Exit {
+    /// The number.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::Err => 1,
+            Exit::Usage => 2,
+            Exit::Config => 3,
+            Exit::Trap => 4,
+            Exit::Timeout => 5,
+            Exit::Denied => 6,
+            // `EX_IOERR` of sysexits.h.
+            Exit::Output => 74,
+            // 128 + SIGINT.
+            Exit::Interrupted => 130,
+            Exit::Program(code) => code,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.code())
+    }
+}
+
+/// Why a command did not do what it was asked for.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Lines after `error:`.
+    Message(Exit, String),
+    /// One thing that is wrong with the project.
+    Problem(Box<Problem>),
+    /// All that is wrong with the project.
+    Problems(Problems),
+    /// The program's own `err`, as JSON or as a message.
+    Returned { text: String, json: bool },
+    /// It has been said already, or nobody is there to read it.
+    Silent(Exit),
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>) -> Failure {
+        Failure::Message(Exit::Usage, message.into())
+    }
+
+    pub(super) fn config(message: impl Into<String>) -> Failure {
+        Failure::Message(Exit::Config, message.into())
+    }
+
+    /// A process called `name` has ended with an error.
+    pub(super) fn process(name: &str, error: &Error) -> Failure {
+        let exit = match error.cause() {
+            Cause::Timeout => Exit::Timeout,
+            Cause::Cancel => Exit::Interrupted,
+            // It has said itself what there was to say.
+            Cause::Exit(code) => return Failure::Silent(Exit::Program(code)),
+            Cause::Trap(TrapKind::Denied) => Exit::Denied,
+            // Validated only now, but it is the file that is not in order.
+            Cause::Trap(TrapKind::Invalid) => Exit::Config,
+            Cause::Trap(_) | Cause::Usage => Exit::Trap,
+        };
+        Failure::Message(exit, format!("{name}: {error}"))
+    }
+}
+
+impl From<Box<Problem>> for Failure {
+    fn from(problem: Box<Problem>) -> Failure {
+        Failure::Problem(problem)
+    }
+}

@@ -1,0 +1,36 @@
+//! The `wippy` command.
+//!
+//! One file per subcommand. They print what [`host`](crate::host) and
+//! [`registry`](crate::registry) decide; results go to stdout, everything else
+//! to stderr, and the exit code tells scripts what kind of end it was.
+
+mod args;
+mod check;
+mod exit;
+mod inspect;
+mod list;
+mod log;
+mod output;
+mod run;
+mod yaml;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use self::args::{Cli, Command};
+
+/// Runs the command line of this process, and gives its exit code.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return output::clap(&error).into(),
+    };
+    log::start(cli.verbose);
+    let result = match &cli.command {
+        Command::Run(args) => run::run(&cli.dir, args),
+        Command::Check => check::check(&cli.dir),
+        Command::Inspect(args) => inspect::inspect(args),
+    };
+    result.unwrap_or_else(|failure| output::failure(&failure)).into()
+}

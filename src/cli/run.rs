@@ -1,0 +1,321 @@
+//! `wippy run`: a command of the project, an entry, or a file.
+
+use std::{
+    ffi::OsString,
+    path::Path,
+    sync::{Arc, atomic::AtomicBool},
+};
+
+use super::{
+    args::{RunArgs, Target},
+    exit::{Exit, Failure},
+    list, output,
+};
+use crate::{
+    artifact::{Artifact, ArtifactError},
+    component::{DEFAULT_STACK, Engine, Function, Linker, Program},
+    host::{Job, RunOptions, Runtime},
+    process::Grants,
+    registry::{Id, Kind, Problem, Project, Severity},
+    value::{Type, TypeDef, Value, json, usage},
+};
+
+pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
+    if args.help && args.exec.is_none() {
+        output::print_styled(&RunArgs::help_text().ansi().to_string())?;
+        return Ok(Exit::Ok);
+    }
+    let runtime = Runtime::new(Engine::default(), Linker::default());
+    match args.target()? {
+        Target::List => list::list(dir, args.json),
+        Target::Name(name, words) => {
+            let project = load(dir)?;
+            let command = project.command(name).map_err(|problem| no_command(name, problem))?;
+            project.hosts()?;
+            let job = runtime.job(&project, &command.entry)?;
+            let invocation = format!("wippy run {name}");
+            start(args, job, words, &invocation, command.short.as_deref())
+        }
+        Target::Exec(id, words) => {
+            let parsed: Id = id
+                .parse()
+                .map_err(|why| Failure::usage(format!("--exec: `{id}` is not an id: {why}")))?;
+            let project = load(dir)?;
+            match &args.host {
+                Some(host) => check_host(&project, host)?,
+                None => drop(project.hosts()?),
+            }
+            let job = runtime.job(&project, &parsed)?;
+            start(args, job, words, &format!("wippy run --exec {id}"), None)
+        }
+        Target::File(path, words) => {
+            let job = job_of_file(&runtime, &path, args)?;
+            start(args, job, words, &invocation_of_file(&path, args), None)
+        }
+    }
+}
+
+/// The project, if it has no errors. Warnings do not keep it from running, but
+/// are mentioned, unless the terminal is to be kept clear: one of them may be why
+/// it does not do what it should.
+fn load(dir: &Path) -> Result<Project, Failure> {
+    let loaded = Project::load(dir);
+    let warnings = loaded.problems.count(Severity::Warning);
+    let project = loaded.into_result().map_err(Failure::Problems)?;
+    let hidden = project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs);
+    if warnings > 0 && !hidden {
+        let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
+        output::warning(&format!(
+            "the project has {warnings} warning{s}; `wippy check` shows {them}"
+        ));
+    }
+    project.create_files().map_err(|error| Failure::config(error.to_string()))?;
+    Ok(project)
+}
+
+fn check_host(project: &Project, host: &str) -> Result<(), Failure> {
+    let id: Id = host
+        .parse()
+        .map_err(|why| Failure::usage(format!("--host: `{host}` is not an id: {why}")))?;
+    match project.entry(&id).map(|entry| &entry.kind) {
+        Some(Kind::TerminalHost(_)) => Ok(()),
+        _ => Ok(project.process_host(&id).map(drop)?),
+    }
+}
+
+/// What to run of a file that has no entry.
+fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Failure> {
+    let name = path.display().to_string();
+    let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
+    let wit = args.wit.as_deref().map(wit_text).transpose()?;
+    let complain = |error: &dyn std::fmt::Display| Failure::config(format!("{name}: {error}"));
+    let loaded =
+        runtime.load(&artifact, wit.as_deref(), DEFAULT_STACK).map_err(|error| complain(&error))?;
+    if wit.is_some() && loaded.adapted.is_none() {
+        output::warning("--wit is for core modules; this is a component, which has its own types");
+    }
+    let program =
+        runtime.link(&loaded.component, &Grants::all()).map_err(|error| complain(&error))?;
+    let method = match &args.invoke {
+        Some(method) => method.clone(),
+        None => only_function(&program, &name)?,
+    };
+    Job::new(&name, &loaded, program, &method)
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))
+}
+
+/// How somebody would type this call again, up to the arguments.
+fn invocation_of_file(path: &Path, args: &RunArgs) -> String {
+    let quoted =
+        |word: &str| match word.contains(|c: char| c.is_whitespace() || "()[]<>#'\"".contains(c)) {
+            true => format!("'{}'", word.replace('\'', "'\\''")),
+            false => word.to_owned(),
+        };
+    let mut out = "wippy run".to_owned();
+    for (option, value) in [("--invoke", &args.invoke), ("--wit", &args.wit)] {
+        if let Some(value) = value {
+            out.push_str(&format!(" {option} {}", quoted(value)));
+        }
+    }
+    format!("{out} {}", quoted(&path.display().to_string()))
+}
+
+/// A name that leads to no command, but may be something else.
+fn no_command(name: &str, mut problem: Box<Problem>) -> Failure {
+    if name.contains(':') {
+        problem.fix = format!("an entry is run by its id like this: wippy run --exec {name}");
+    }
+    Failure::Problem(problem)
+}
+
+/// A file that cannot be had, in the form of the project's problems.
+pub(super) fn unreadable(error: &ArtifactError) -> Failure {
+    let fix = match error {
+        ArtifactError::NotFound { .. } => {
+            "build the file, or mend the path; it begins at the current directory".to_owned()
+        }
+        other => other.fix(),
+    };
+    let (found, expected) = (error.found(), error.expected());
+    Failure::config(format!("{found}\n    expected: {expected}\n    fix:      {fix}"))
+}
+
+/// The value of `--wit`: a file's text if there is such a file, else itself.
+pub(super) fn wit_text(wit: &str) -> Result<String, Failure> {
+    const MOST: u64 = 1 << 20;
+    let path = Path::new(wit);
+    if !path.is_file() {
+        return match wit.ends_with(".wit") {
+            true => Err(Failure::config(format!("--wit: there is no file `{wit}`"))),
+            false => Ok(wit.to_owned()),
+        };
+    }
+    let size = path.metadata().map_or(0, |meta| meta.len());
+    if size > MOST {
+        return Err(Failure::config(format!(
+            "--wit: `{wit}` has {size} bytes, at most {MOST} are read"
+        )));
+    }
+    std::fs::read_to_string(path)
+        .map_err(|error| Failure::config(format!("--wit: `{wit}` cannot be read: {error}")))
+}
+
+/// The function that is meant when none is named.
+fn only_function(program: &Program, file: &str) -> Result<String, Failure> {
+    if program.function("run").is_ok() {
+        return Ok("run".to_owned());
+    }
+    // Constructors and methods need a resource, which a command line has not.
+    let mut functions = program.functions().filter(|f| !f.name().starts_with('['));
+    let Some(first) = functions.next() else {
+        return Err(Failure::config(format!(
+            "{file}: it exports no function that could be called; `wippy inspect {file}` shows \
+             what there is"
+        )));
+    };
+    let others = functions.count();
+    if others == 0 {
+        return Ok(first.full_name());
+    }
+    let listed: String = program
+        .functions()
+        .filter(|f| !f.name().starts_with('['))
+        .take(20)
+        .map(|f| format!("\n    {}", f.full_name()))
+        .collect();
+    let more = others.saturating_sub(19);
+    let more = if more == 0 { String::new() } else { format!("\n    and {more} more") };
+    Err(Failure::usage(format!(
+        "{file} exports several functions; choose one with --invoke:{listed}{more}\n\
+         for example: wippy run --invoke {} {file}",
+        first.full_name()
+    )))
+}
+
+/// Reads the arguments, runs the process and prints its result.
+fn start(
+    args: &RunArgs,
+    mut job: Job,
+    words: &[OsString],
+    invocation: &str,
+    short: Option<&str>,
+) -> Result<Exit, Failure> {
+    let function = job.function.clone();
+    let typed = !takes_raw_arguments(&function);
+    let asked = args.help || (words.len() == 1 && words.iter().any(|word| word == "--help"));
+    if typed && asked {
+        output::print(&help(&function, invocation, short))?;
+        return Ok(Exit::Ok);
+    }
+    let input = match typed {
+        true => arguments(&function, words, invocation)?,
+        false => Vec::new(),
+    };
+    job.limits.max_fuel = args.fuel.or(job.limits.max_fuel);
+    job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
+    job.max_execution = args.timeout.or(job.max_execution);
+    let options = RunOptions { interrupted: Some(on_interrupt()), ..RunOptions::default() };
+    let ended = smol::block_on(job.run(input, &options));
+    match ended.outcome {
+        Ok(None) => match args.json {
+            true => output::print("null\n").map(|()| Exit::Ok),
+            false => Ok(Exit::Ok),
+        },
+        Ok(Some(value)) => show(&job, &value, args.json),
+        Err(error) => Err(Failure::process(&job.name, &error)),
+    }
+}
+
+/// Programs in the style of the operating system read their arguments
+/// themselves; they have no parameters that words could be parsed for.
+fn takes_raw_arguments(function: &Function) -> bool {
+    let interface = function.interface().unwrap_or_default();
+    interface == "wasi:cli/run" || interface.starts_with("wasi:cli/run@")
+}
+
+fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
+    let usage = usage::usage(invocation, function.types(), function.ty());
+    match short {
+        Some(short) => format!("{short}\n\n{usage}"),
+        None => usage,
+    }
+}
+
+fn arguments(
+    function: &Function,
+    words: &[OsString],
+    invocation: &str,
+) -> Result<Vec<Value>, Failure> {
+    let text = |(i, word): (usize, &OsString)| match word.to_str() {
+        Some(word) => Ok(word.to_owned()),
+        None => Err(Failure::usage(format!(
+            "argument {} is not UTF-8: {}",
+            i.saturating_add(1),
+            word.display()
+        ))),
+    };
+    let words: Vec<String> = words.iter().enumerate().map(text).collect::<Result<_, _>>()?;
+    usage::parse_arguments(function.types(), function.ty(), &words).map_err(|error| {
+        Failure::usage(format!("{error}\n`{invocation} --help` explains the arguments"))
+    })
+}
+
+/// Prints a result. An `ok` looks like a result of its own; an `err` goes to
+/// stderr.
+fn show(job: &Job, value: &Value, json: bool) -> Result<Exit, Failure> {
+    let Some(ty) = job.function.result() else { return Ok(Exit::Ok) };
+    let (ty, value, failed) = match (ty.def(), value) {
+        (TypeDef::Result { ok, err }, Value::Variant { case, payload }) => {
+            let failed = *case != 0;
+            let inner = if failed { *err } else { *ok };
+            (inner.map(|inner| ty.child(inner)), payload.as_deref(), failed)
+        }
+        _ => (Some(ty), Some(value), false),
+    };
+    let text = match (ty, value) {
+        (Some(ty), Some(value)) => Some(render(job, &ty, value, json)?),
+        _ if json => Some("null".to_owned()),
+        _ => None,
+    };
+    if failed {
+        return Err(match text {
+            Some(text) => Failure::Returned { text, json },
+            // Such a program has already said what went wrong.
+            None if takes_raw_arguments(&job.function) => Failure::Silent(Exit::Err),
+            None => {
+                Failure::Returned { text: format!("{}: the function returned err", job.name), json }
+            }
+        });
+    }
+    if let Some(mut text) = text {
+        text.push('\n');
+        output::print(&text)?;
+    }
+    Ok(Exit::Ok)
+}
+
+fn render(job: &Job, ty: &Type, value: &Value, json: bool) -> Result<String, Failure> {
+    let text = match json {
+        true => json::to_json(ty, value).map(|json| json.to_string()),
+        false => usage::render_result(ty, value),
+    };
+    text.map_err(|error| {
+        let name = job.function.full_name();
+        Failure::usage(format!("{}: the result of `{name}` cannot be printed: {error}", job.name))
+    })
+}
+
+/// A flag that Ctrl-C sets. A second Ctrl-C ends the command at once.
+fn on_interrupt() -> Arc<AtomicBool> {
+    use signal_hook::{consts::SIGINT, flag};
+    let interrupted = Arc::new(AtomicBool::new(false));
+    // In this order: the first handler looks at the flag before the second sets
+    // it. Without handlers Ctrl-C still ends the command, only less politely.
+    let result =
+        flag::register_conditional_shutdown(SIGINT, Exit::Interrupted.code().into(), interrupted.clone())
+            .and_then(|_| flag::register(SIGINT, interrupted.clone()));
+    if let Err(error) = result {
+        tracing::debug!(%error, "no handler for interrupts");
+    }
+    interrupted
+}

@@ -1,0 +1,192 @@
+//! Everything that can be known about a project without running it.
+//!
+//! The registry has read the files; this looks at what they name: the artifact
+//! is read and hashed, translated with every function body validated, its
+//! imports compared with the entry's `imports`, and its method resolved.
+
+use std::collections::BTreeSet;
+
+use super::{
+    error::PrepareError,
+    runtime::{Job, Loaded, Runtime, problem, stack_bytes, unsupported_transport},
+};
+use crate::{
+    artifact::Artifact,
+    component::{MAX_STACK, MIN_STACK},
+    process::{Grants, group_of},
+    registry::{self, Entry, Kind, Problem, Problems, ProcessWasm, Project, Severity, Transport},
+};
+
+/// The result of checking a project.
+#[derive(Debug)]
+pub struct Checked {
+    /// The project's entries that are well-formed.
+    pub project: Project,
+    /// All problems, the registry's own among them.
+    pub problems: Problems,
+    /// How many artifacts of processes were looked at.
+    pub processes: usize,
+}
+
+/// Checks a loaded project. To have every function body validated, the
+/// runtime's engine has to be an eager one, see
+/// [`Validation::Eager`](crate::component::Validation::Eager).
+pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
+    let registry::Loaded { project, mut problems } = loaded;
+    let mut processes = 0_usize;
+    for entry in project.entries() {
+        if let Kind::ProcessWasm(process) = &entry.kind {
+            processes = processes.saturating_add(1);
+            let mut checking = Checking { runtime, entry, process, problems: &mut problems };
+            checking.artifact(&project);
+            checking.fields();
+        }
+    }
+    // Without well-formed entries, a missing host may be one with an error.
+    if project.commands().next().is_some()
+        && !problems.has_errors()
+        && let Err(missing) = project.hosts()
+    {
+        problems.push(*missing);
+    }
+    problems.sort();
+    Checked { project, problems, processes }
+}
+
+struct Checking<'a> {
+    runtime: &'a Runtime,
+    entry: &'a Entry,
+    process: &'a ProcessWasm,
+    problems: &'a mut Problems,
+}
+
+impl Checking<'_> {
+    fn artifact(&mut self, project: &Project) {
+        let artifact = match Artifact::of_process(project, &self.entry.id) {
+            Ok(artifact) => artifact,
+            Err(problem) => return self.problems.push(*problem),
+        };
+        let stack = stack_bytes(self.process.limits.max_stack);
+        let loaded = match self.runtime.load(&artifact, self.process.wit.as_deref(), stack) {
+            Ok(loaded) => loaded,
+            Err(error) => return self.fail(&error),
+        };
+        let grants = Grants::new(self.entry.id.to_string(), &self.process.imports);
+        self.imports(&loaded, &grants);
+        if self.process.wit.is_some() && loaded.adapted.is_none() {
+            self.warn(
+                Severity::Warning,
+                "wit",
+                "WIT text for a component, which has its own types",
+                "wit only beside core modules",
+                "remove the field",
+            );
+        }
+        match self.runtime.link(&loaded.component, &grants) {
+            Ok(program) => {
+                let (name, method) = (self.entry.id.to_string(), &self.process.method);
+                match Job::new(&name, &loaded, program, method) {
+                    Ok(job) => self.function(&job),
+                    Err(error) => self.fail(&error),
+                }
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn function(&mut self, job: &Job) {
+        if job.function.ty().is_async {
+            self.warn(
+                Severity::Warning,
+                "method",
+                format!(
+                    "{}, an async function, which traps when it is called",
+                    job.function.full_name()
+                ),
+                "a synchronous function; this version of wippy runs no others",
+                "build the component with synchronous exports",
+            );
+        }
+    }
+
+    /// What the component imports, against what the entry enables.
+    fn imports(&mut self, loaded: &Loaded, grants: &Grants) {
+        let imports = loaded.component.imports();
+        let denied = imports.iter().filter(|import| !grants.allows(import));
+        let groups: BTreeSet<String> = denied.map(|import| group_of(import)).collect();
+        if !groups.is_empty() {
+            let listed: Vec<&str> = groups.iter().map(String::as_str).collect();
+            let lines: String = groups.iter().map(|group| format!("\n  - {group}")).collect();
+            let (that, them) =
+                if groups.len() == 1 { ("which is", "it") } else { ("which are", "them") };
+            self.warn(
+                Severity::Warning,
+                "imports",
+                format!(
+                    "the program imports {}, {that} not enabled: a call traps",
+                    listed.join(", ")
+                ),
+                "each group that the program calls",
+                format!("if the program calls {them}, add\nimports:{lines}"),
+            );
+        }
+        let lacking = imports
+            .iter()
+            .filter(|import| grants.allows(import) && !self.runtime.linker().provides(import));
+        let lacking: Vec<&str> = lacking.map(String::as_str).collect();
+        if !lacking.is_empty() {
+            self.warn(
+                Severity::Warning,
+                "imports",
+                format!("{}, enabled and imported: a call traps", lacking.join(", ")),
+                "imports that this version of wippy provides",
+                "",
+            );
+        }
+        let unused: Vec<&str> = grants.unused(&imports).collect();
+        if !unused.is_empty() {
+            self.warn(
+                Severity::Note,
+                "imports",
+                format!("{}, which the program does not import", unused.join(", ")),
+                "",
+                "remove what is not needed",
+            );
+        }
+    }
+
+    fn fields(&mut self) {
+        if self.process.transport == Transport::WasiHttp {
+            let problem = unsupported_transport(self.entry).with_severity(Severity::Warning);
+            self.problems.push(problem);
+        }
+        if let Some(stack) = self.process.limits.max_stack
+            && !(MIN_STACK as u64..=MAX_STACK as u64).contains(&stack)
+        {
+            let nearest = stack.clamp(MIN_STACK as u64, MAX_STACK as u64);
+            self.warn(
+                Severity::Warning,
+                "limits.max_stack",
+                format!("{stack} bytes; {nearest} are used instead"),
+                format!("{MIN_STACK} to {MAX_STACK} bytes"),
+                format!("write it like this: max_stack: {nearest}"),
+            );
+        }
+    }
+
+    fn fail(&mut self, error: &PrepareError) {
+        self.problems.push(problem(self.entry, error));
+    }
+
+    fn warn(
+        &mut self,
+        severity: Severity,
+        field: &str,
+        found: impl Into<String>,
+        expected: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let problem: Problem = self.entry.problem(field, found, expected, fix);
+        self.problems.push(problem.with_severity(severity));
+    }
+}

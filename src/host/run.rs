@@ -1,0 +1,125 @@
+//! The loop that runs one process to its end.
+//!
+//! Between two steps the process can be stopped: by its deadline, or by a flag
+//! that a signal handler sets. A step is short, so looking there is enough,
+//! whatever the guest does. The loop gives way to other tasks of the executor
+//! after each step.
+
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use super::Job;
+use crate::{
+    dispatch::{Command, Completion, Reply, Yield},
+    process::{DEFAULT_SLICE, Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput},
+    value::Value,
+};
+
+/// How a process is run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// What a step may burn.
+    pub slice: Fuel,
+    /// How long the process may run, from its first step.
+    pub max_execution: Option<Duration>,
+    /// The process is cancelled soon after somebody sets this.
+    pub interrupted: Option<Arc<AtomicBool>>,
+}
+
+impl Default for RunOptions {
+    fn default() -> RunOptions {
+        RunOptions { slice: DEFAULT_SLICE, max_execution: None, interrupted: None }
+    }
+}
+
+/// A process that has ended, and what it took.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The value or the error.
+    pub outcome: Outcome,
+    /// Fuel of all steps.
+    pub fuel_used: u64,
+    /// How many steps there were.
+    pub steps: u64,
+    /// Time since the first step.
+    pub elapsed: Duration,
+}
+
+impl Job {
+    /// Starts a process of this job and runs it to its end. The job's own limit
+    /// of time takes the place of the one in `options`.
+    pub async fn run(&self, input: Vec<Value>, options: &RunOptions) -> Ended {
+        let mut options = options.clone();
+        options.max_execution = self.max_execution.or(options.max_execution);
+        let mut process = self.process();
+        let method = self.function.full_name();
+        if let Err(error) = process.init(&method, input) {
+            tracing::info!(name = self.name, method, %error, "not started");
+            let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
+            return Ended { outcome: Err(error), fuel_used, steps, elapsed };
+        }
+        let (name, limits) = (&self.name, self.limits);
+        tracing::info!(name, method, ?limits, slice = options.slice.0, "started");
+        run_to_end(&mut process, &options).await
+    }
+}
+
+/// Steps a process that has been initialized until it is done, and closes it.
+pub async fn run_to_end(process: &mut dyn Process, options: &RunOptions) -> Ended {
+    let start = Instant::now();
+    let (mut fuel_used, mut steps) = (0_u64, 0_u64);
+    let (mut events, mut out) = (Vec::new(), StepOutput::default());
+    let outcome = loop {
+        events.extend(stop(options, start));
+        process.step(&mut events, options.slice, &mut out);
+        steps = steps.saturating_add(1);
+        fuel_used = fuel_used.saturating_add(out.fuel_used);
+        tracing::trace!(steps, fuel = out.fuel_used, status = ?out.status, "stepped");
+        for Yield { tag, command } in out.yields.drain(..) {
+            events.push(Event::Completion(Completion { tag, reply: refuse(&command) }));
+        }
+        match mem::replace(&mut out.status, Status::Continue) {
+            Status::Done(outcome) => break outcome,
+            Status::Blocked | Status::Idle if events.is_empty() => {
+                let why = "the process waits for something that nobody will send";
+                break Err(Error::new(Kind::Internal, why));
+            }
+            Status::Continue | Status::Blocked | Status::Idle => {}
+        }
+        smol::future::yield_now().await;
+    };
+    process.close();
+    let elapsed = start.elapsed();
+    match &outcome {
+        Ok(_) => tracing::info!(fuel = fuel_used, steps, ?elapsed, "ended"),
+        Err(error) => tracing::info!(fuel = fuel_used, steps, ?elapsed, %error, "ended"),
+    }
+    Ended { outcome, fuel_used, steps, elapsed }
+}
+
+/// The event that ends a process which must not go on.
+fn stop(options: &RunOptions, start: Instant) -> Option<Event> {
+    let interrupted = options.interrupted.as_ref().is_some_and(|flag| flag.load(Ordering::Relaxed));
+    if interrupted {
+        return Some(Event::Cancel { reason: "interrupted".to_owned() });
+    }
+    let limit = options.max_execution.filter(|limit| start.elapsed() >= *limit)?;
+    Some(Event::Timeout { limit: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
+}
+
+/// This runtime links no host function that asks for anything, so a command can
+/// only come from a linker that somebody else has made.
+fn refuse(command: &Command) -> Reply {
+    Reply::Refused(match command {
+        Command::Call { interface, function, .. } => {
+            format!("nothing here answers `{interface}#{function}`")
+        }
+        _ => "nothing here answers commands of this kind".to_owned(),
+    })
+}

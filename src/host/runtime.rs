@@ -1,0 +1,263 @@
+//! Entries and files to programs that are ready to start.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::error::PrepareError;
+use crate::{
+    adapter::{AdaptOptions, Adapted, LeftOut, adapt},
+    artifact::{Artifact, ArtifactKind, Hash},
+    component::{
+        Component, DEFAULT_STACK, Engine, Function, Linker, MAX_STACK, MIN_STACK, Program,
+    },
+    process::{Grants, Limits, WasmProcess},
+    registry::{Entry, Id, Kind, Problem, Project, Transport},
+};
+
+/// Turns artifacts into programs, and shares what can be shared.
+pub struct Runtime {
+    engine: Engine,
+    linker: Linker,
+    loaded: Mutex<HashMap<Key, Arc<Slot>>>,
+}
+
+/// What makes two translated components the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    hash: Hash,
+    /// A core module becomes another component with another WIT text.
+    wit: Option<Box<str>>,
+    stack: usize,
+}
+
+/// Filled by the first who asks, while the others wait. A failure is kept as
+/// well: the same bytes would fail again.
+type Slot = OnceLock<Result<Loaded, PrepareError>>;
+
+/// An artifact, translated.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The component.
+    pub component: Component,
+    /// How a core module was made into it; its bytes are gone.
+    pub adapted: Option<Arc<Adapted>>,
+}
+
+impl Runtime {
+    /// A runtime whose processes may import what `linker` has, as far as they
+    /// are granted it.
+    pub fn new(engine: Engine, linker: Linker) -> Runtime {
+        Runtime { engine, linker, loaded: Mutex::default() }
+    }
+
+    /// What processes may import.
+    pub fn linker(&self) -> &Linker {
+        &self.linker
+    }
+
+    /// The component of an artifact, translated if this is the first use of
+    /// this artifact with this WIT text and stack limit. The WIT text is for
+    /// core modules.
+    ///
+    /// # Errors
+    ///
+    /// If the artifact is not valid, or a core module does not fit its WIT.
+    pub fn load(
+        &self,
+        artifact: &Artifact,
+        wit: Option<&str>,
+        stack: usize,
+    ) -> Result<Loaded, PrepareError> {
+        // A component has its own types: WIT text makes no other of it.
+        let wit = wit.filter(|_| artifact.kind != ArtifactKind::Component);
+        let key = Key { hash: artifact.hash, wit: wit.map(Into::into), stack };
+        let slot = {
+            // A panic while holding the lock cannot leave the map half changed.
+            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            loaded.entry(key).or_default().clone()
+        };
+        slot.get_or_init(|| {
+            let start = Instant::now();
+            let loaded = self.translate(artifact, wit, stack);
+            let elapsed = start.elapsed();
+            let (hash, bytes) = (artifact.hash, artifact.bytes.len());
+            match &loaded {
+                Ok(_) => {
+                    tracing::info!(%hash, kind = ?artifact.kind, bytes, ?elapsed, "loaded");
+                }
+                Err(error) => tracing::info!(%hash, %error, "not loaded"),
+            }
+            loaded
+        })
+        .clone()
+    }
+
+    fn translate(
+        &self,
+        artifact: &Artifact,
+        wit: Option<&str>,
+        stack: usize,
+    ) -> Result<Loaded, PrepareError> {
+        let assembled;
+        let (bytes, kind) = match artifact.kind {
+            ArtifactKind::Text => {
+                assembled = assemble(&artifact.bytes)?;
+                (&*assembled.bytes, assembled.kind)
+            }
+            kind => (&*artifact.bytes, kind),
+        };
+        let component = |bytes: &[u8]| {
+            Component::with_stack(&self.engine, bytes, stack).map_err(PrepareError::Load)
+        };
+        if kind != ArtifactKind::Core {
+            return Ok(Loaded { component: component(bytes)?, adapted: None });
+        }
+        let mut adapted =
+            adapt(bytes, &AdaptOptions { wit, packages: &[] }).map_err(PrepareError::Adapt)?;
+        let bytes = std::mem::take(&mut adapted.component);
+        tracing::debug!(bytes = bytes.len(), "core module made into a component");
+        Ok(Loaded { component: component(&bytes)?, adapted: Some(Arc::new(adapted)) })
+    }
+
+    /// Links a component with what `grants` lets it have.
+    ///
+    /// # Errors
+    ///
+    /// If an import has another type than here, or cannot be a stub.
+    pub fn link(&self, component: &Component, grants: &Grants) -> Result<Program, PrepareError> {
+        let start = Instant::now();
+        let program = component
+            .link_with(&self.linker, &|import| {
+                let reason = grants.deny(&self.linker, import)?;
+                tracing::debug!(import, reason, "linked as a stub");
+                Some(reason)
+            })
+            .map_err(PrepareError::Link)?;
+        tracing::info!(%grants, elapsed = ?start.elapsed(), "linked");
+        Ok(program)
+    }
+
+    /// What a `process.wasm` entry runs.
+    ///
+    /// # Errors
+    ///
+    /// A problem with the entry's file, line and field.
+    pub fn job(&self, project: &Project, id: &Id) -> Result<Job, Box<Problem>> {
+        let process = project.process_wasm(id)?;
+        let Some(entry) = project.entry(id) else {
+            return Err(Box::new(Problem::error("", format!("{id}, which is no entry"), "", "")));
+        };
+        if process.transport == Transport::WasiHttp {
+            return Err(Box::new(unsupported_transport(entry)));
+        }
+        let artifact = Artifact::of_process(project, id)?;
+        let complain = |error: PrepareError| Box::new(problem(entry, &error));
+        let limits = &process.limits;
+        let stack = stack_bytes(limits.max_stack);
+        let loaded = self.load(&artifact, process.wit.as_deref(), stack).map_err(complain)?;
+        let grants = Grants::new(id.to_string(), &process.imports);
+        let program = self.link(&loaded.component, &grants).map_err(complain)?;
+        let mut job =
+            Job::new(&id.to_string(), &loaded, program, &process.method).map_err(complain)?;
+        job.limits.max_memory = limits.max_memory.unwrap_or(job.limits.max_memory);
+        job.limits.max_fuel = limits.max_fuel;
+        job.max_execution = limits.max_execution;
+        Ok(job)
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("linker", &self.linker).finish_non_exhaustive()
+    }
+}
+
+/// A function of a program with the limits that it runs under: all that it
+/// takes to start a process, any number of times.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// What messages call it: the entry's id, or a file.
+    pub name: String,
+    /// The program.
+    pub program: Program,
+    /// The function to call.
+    pub function: Function,
+    /// What a process of it may use.
+    pub limits: Limits,
+    /// How long it may run.
+    pub max_execution: Option<Duration>,
+}
+
+impl Job {
+    /// A job with the default limits. `program` is linked from `loaded`.
+    ///
+    /// # Errors
+    ///
+    /// If the program has no such function, or several.
+    pub fn new(
+        name: &str,
+        loaded: &Loaded,
+        program: Program,
+        method: &str,
+    ) -> Result<Job, PrepareError> {
+        let function = program.function(method).map_err(|why| {
+            let mut left_out = loaded.adapted.iter().flat_map(|adapted| &adapted.left_out);
+            match left_out.find(|export| export.core == method) {
+                Some(LeftOut { core, reason }) => {
+                    PrepareError::Untyped { function: core.clone(), reason: reason.clone() }
+                }
+                None => PrepareError::method(&program, method, why),
+            }
+        })?;
+        let (name, limits) = (name.to_owned(), Limits::default());
+        Ok(Job { name, program, function, limits, max_execution: None })
+    }
+
+    /// A process of this job, not yet started.
+    pub fn process(&self) -> WasmProcess {
+        WasmProcess::new(&self.program, self.limits)
+    }
+}
+
+/// The binary form of WebAssembly text.
+fn assemble(text: &[u8]) -> Result<Artifact, PrepareError> {
+    // The library's word for a text without a file name is no help.
+    let say = |error: wat::Error| PrepareError::Text(error.to_string().replace("<anon>:", "line "));
+    let bytes = wat::parse_bytes(text).map_err(say)?;
+    Artifact::from_bytes(bytes.into_owned()).map_err(|error| PrepareError::Text(error.to_string()))
+}
+
+/// An entry's `max_stack` in bytes, brought into the engine's range.
+pub(super) fn stack_bytes(max_stack: Option<u64>) -> usize {
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(MAX_STACK);
+    max_stack.map_or(DEFAULT_STACK, bytes).clamp(MIN_STACK, MAX_STACK)
+}
+
+/// The failure of an entry's artifact as a problem of the entry.
+pub(super) fn problem(entry: &Entry, error: &PrepareError) -> Problem {
+    let mut found = error.found();
+    // The field may be absent, and then it is the file that does not fit.
+    let absent = match (&entry.kind, error.field()) {
+        (Kind::ProcessWasm(process), "wit") => process.wit.is_none(),
+        (Kind::ProcessWasm(process), "imports") => process.imports.is_empty(),
+        _ => false,
+    };
+    let field = if absent { "path" } else { error.field() };
+    if let (Kind::ProcessWasm(process), "path") = (&entry.kind, field) {
+        found = format!("{}: {found}", process.path);
+    }
+    entry.problem(field, found, error.expected(), error.fix())
+}
+
+pub(super) fn unsupported_transport(entry: &Entry) -> Problem {
+    entry.problem(
+        "transport",
+        "wasi-http, which this version of wippy does not serve yet",
+        "payload",
+        "leave the field out if the function takes values",
+    )
+}

@@ -1,0 +1,89 @@
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
+
+use super::*;
+use crate::{
+    artifact::Artifact,
+    component::{DEFAULT_STACK, Engine, Linker},
+    process::{Cause, Fuel, Grants, Process},
+    value::Value,
+};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+const SPIN: &str = r#"(module (func (export "spin") (loop (br 0))))"#;
+const TWICE: &str = r#"(module (func (export "twice") (param i32) (result i32)
+    (i32.mul (local.get 0) (i32.const 2))))"#;
+
+fn job(text: &str, method: &str) -> Result<(Runtime, Job)> {
+    let runtime = Runtime::new(Engine::default(), Linker::default());
+    let artifact = Artifact::from_bytes(text.as_bytes())?;
+    let loaded = runtime.load(&artifact, None, DEFAULT_STACK)?;
+    let program = runtime.link(&loaded.component, &Grants::all())?;
+    let job = Job::new("test", &loaded, program, method)?;
+    Ok((runtime, job))
+}
+
+fn run(job: &Job, input: Vec<Value>, options: &RunOptions) -> Result<Ended> {
+    let mut process = job.process();
+    process.init(&job.function.full_name(), input)?;
+    Ok(smol::block_on(run_to_end(&mut process, options)))
+}
+
+#[test]
+fn a_raw_module_runs_with_the_same_fuel_in_any_slice() -> Result {
+    let (_runtime, job) = job(TWICE, "twice")?;
+    let run = |slice| {
+        let options = RunOptions { slice: Fuel(slice), ..RunOptions::default() };
+        run(&job, vec![Value::S32(21)], &options)
+    };
+    let (whole, sliced) = (run(100_000)?, run(1)?);
+    assert_eq!(whole.outcome, Ok(Some(Value::S32(42))));
+    assert_eq!(sliced.outcome, whole.outcome);
+    assert_eq!(sliced.fuel_used, whole.fuel_used);
+    assert!(sliced.steps > whole.steps);
+    Ok(())
+}
+
+#[test]
+fn a_loop_without_end_is_stopped() -> Result {
+    let (_runtime, job) = job(SPIN, "spin")?;
+    let limit = Some(Duration::from_millis(20));
+    let ended = run(&job, vec![], &RunOptions { max_execution: limit, ..RunOptions::default() })?;
+    assert_eq!(ended.outcome.map_err(|error| error.cause()), Err(Cause::Timeout));
+
+    let interrupted = Some(Arc::new(AtomicBool::new(true)));
+    let ended = run(&job, vec![], &RunOptions { interrupted, ..RunOptions::default() })?;
+    assert_eq!(ended.outcome.map_err(|error| error.cause()), Err(Cause::Cancel));
+    Ok(())
+}
+
+#[test]
+fn a_misspelt_method_has_a_neighbour() -> Result {
+    let error = job(TWICE, "twize").err().ok_or("it was found")?;
+    let error = error.downcast::<PrepareError>()?;
+    assert_eq!(error.fix(), "did you mean twice?");
+    Ok(())
+}
+
+#[test]
+fn an_artifact_is_translated_once_for_each_wit() -> Result {
+    let runtime = Runtime::new(Engine::default(), Linker::default());
+    let artifact = Artifact::from_bytes(TWICE.as_bytes())?;
+    let load = |wit| -> Result<_> {
+        runtime.load(&artifact, wit, DEFAULT_STACK)?.adapted.ok_or_else(|| "no module".into())
+    };
+    let first = load(None)?;
+    assert!(Arc::ptr_eq(&first, &load(None)?));
+    assert!(!Arc::ptr_eq(&first, &load(Some("twice: func(n: u32) -> u32;"))?));
+    Ok(())
+}
+
+#[test]
+fn a_runtime_and_its_jobs_are_shared_by_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Runtime>();
+    shared::<Job>();
+}
