@@ -49,6 +49,11 @@ mod poll;
 mod random;
 mod table;
 
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use self::{path::Mounts, table::Table};
