@@ -120,6 +120,7 @@ impl World {
 
     fn find(&self, dir: usize, path: &str, follow: bool) -> Found {
         let mut trail = vec![dir];
+        let mut links = 0;
         let mut todo: VecDeque<&str> = path.split('/').filter(|p| !p.is_empty()).collect();
         while let Some(part) = todo.pop_front() {
             let at = *trail.last().unwrap();
@@ -134,7 +135,14 @@ impl World {
                 name => {
                     let node = *self.entries(at)?.get(name).ok_or(Errno::NoEntry)?;
                     match &self.nodes[node].0 {
+                        Node::Link(text)
+                            if text.starts_with('/') && (follow || !todo.is_empty()) =>
+                        {
+                            return Err(Errno::NotPermitted);
+                        }
+                        Node::Link(_) if links > 20 => return Err(Errno::Loop),
                         Node::Link(text) if follow || !todo.is_empty() => {
+                            links += 1;
                             for part in text.split('/').rev() {
                                 todo.push_front(part);
                             }
