@@ -150,8 +150,8 @@ struct Count {
 }
 
 fn attack(name: &str, bytes: &[u8], mutants: u64, count: &mut Count) {
-    let engines = [Validation::Lazy, Validation::Eager]
-        .map(|validation| Engine::new(Config { validation, ..Config::default() }));
+    let engines =
+        [Validation::Lazy, Validation::Eager].map(|validation| Engine::new(Config { validation }));
     for seed in 1..=mutants {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut mutant = bytes.to_vec();

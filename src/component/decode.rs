@@ -11,7 +11,8 @@ use std::{fmt, sync::Arc};
 use wasmparser::{
     CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
     ComponentType, ComponentTypeRef, Encoding, ExternalKind, FuncValidatorAllocations,
-    FunctionBody, Instance, Operator, Parser, Payload, ValidPayload, Validator, component_types::ComponentAnyTypeId, types::Types,
+    FunctionBody, Instance, Operator, Parser, Payload, ValidPayload, Validator,
+    component_types::ComponentAnyTypeId, types::Types,
 };
 
 use super::{
@@ -65,7 +66,6 @@ pub(crate) enum Def {
     Exports(Vec<(Box<str>, ComponentExternalKind, u32)>),
     AliasExport {
         instance: u32,
-        kind: ComponentExternalKind,
         name: Box<str>,
     },
     AliasCoreExport {
@@ -197,6 +197,8 @@ impl Decoder<'_> {
 fn module_section(outline: &mut Outline, payload: Payload<'_>) -> Result<(), LoadError> {
     match payload {
         Payload::StartSection { func, .. } => outline.start = Some(func),
+        Payload::DataSection(section) => note_segments(outline, &section.range()),
+        Payload::ElementSection(section) => note_segments(outline, &section.range()),
         Payload::CodeSectionEntry(body) => {
             outline.grows_tables |= may_grow_tables(body.as_bytes());
             check_grows(&body)?;
@@ -209,6 +211,11 @@ fn module_section(outline: &mut Outline, payload: Payload<'_>) -> Result<(), Loa
         _ => {}
     }
     Ok(())
+}
+
+fn note_segments(outline: &mut Outline, range: &std::ops::Range<u64>) {
+    let bytes = range.end.saturating_sub(range.start);
+    outline.segments = outline.segments.saturating_add(bytes);
 }
 
 /// Refuses functions with very many `memory.grow`, see the module `engine`.
@@ -305,11 +312,7 @@ fn component_section(
                         if kind == ComponentExternalKind::Type {
                             new_type();
                         }
-                        defs.push(Def::AliasExport {
-                            instance: instance_index,
-                            kind,
-                            name: name.into(),
-                        });
+                        defs.push(Def::AliasExport { instance: instance_index, name: name.into() });
                     }
                     ComponentAlias::CoreInstanceExport { kind, instance_index, name } => {
                         let name = name.into();

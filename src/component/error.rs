@@ -24,7 +24,7 @@ impl LoadError {
 
 impl From<wasmparser::BinaryReaderError> for LoadError {
     fn from(error: wasmparser::BinaryReaderError) -> LoadError {
-        LoadError { message: error.message().to_owned(), offset: Some(error.offset() as u64) }
+        LoadError { message: error.message().to_owned(), offset: Some(error.offset()) }
     }
 }
 

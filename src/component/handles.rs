@@ -34,11 +34,11 @@ impl HandleTable {
     /// Adds a handle; its index. `places` counts the places of all tables of
     /// the process.
     pub fn add(&mut self, handle: Handle, places: &mut usize) -> Result<u32, Trap> {
-        if let Some(index) = self.free.pop() {
-            if let Some(slot) = self.slots.get_mut(index as usize) {
-                *slot = Some(handle);
-                return Ok(index);
-            }
+        if let Some(index) = self.free.pop()
+            && let Some(slot) = self.slots.get_mut(index as usize)
+        {
+            *slot = Some(handle);
+            return Ok(index);
         }
         if *places >= MAX_HANDLES {
             return Err(Trap::new(TrapKind::Limit, format!("more than {MAX_HANDLES} handles")));

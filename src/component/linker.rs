@@ -17,7 +17,7 @@ use std::{
 
 use semver::Version;
 
-use super::{error::Trap, wit};
+use super::{Component, Engine, LoadError, Trap, decode::ComponentDef, module::CoreModule, wit};
 use crate::{
     dispatch::{Command, Immediate, Reply},
     value::{FuncType, ResourceId, Types, Value},
@@ -46,6 +46,18 @@ pub struct Linker {
     /// name is for functions at the root.
     interfaces: BTreeMap<String, Vec<Interface>>,
     pub(crate) dtors: HashMap<ResourceId, HostDtor>,
+    /// Components and core modules for components that import such.
+    pub(crate) provided: HashMap<String, Provided>,
+}
+
+/// A component or a core module that the host gives.
+#[derive(Clone)]
+pub(crate) struct Provided {
+    /// The engine that it has been translated for.
+    pub core: wasmi::Engine,
+    pub def: Arc<ComponentDef>,
+    /// The module, if it is one.
+    pub module: Option<Arc<CoreModule>>,
 }
 
 /// One version of an interface.
@@ -167,6 +179,8 @@ pub struct HostState {
     slots: HashMap<RustType, Box<dyn Any + Send>>,
     /// Commands whose replies nobody waits for.
     pub(crate) outbox: Vec<Command>,
+    /// Bytes of work that have not been charged for.
+    pub(crate) work: u64,
     /// Answers commands inside a step.
     pub(crate) immediate: Option<Box<dyn Immediate>>,
 }
@@ -203,6 +217,12 @@ impl<'a> HostCx<'a> {
     /// goes out before any command that is waited for after it.
     pub fn send(&mut self, command: Command) {
         self.state.outbox.push(command);
+    }
+
+    /// Charges the guest for work on so many bytes, besides what its arguments
+    /// and the result are charged for anyway.
+    pub fn charge(&mut self, bytes: u64) {
+        self.state.work = self.state.work.saturating_add(bytes);
     }
 
     /// The memory of the calling core module: the one that it exports as
@@ -291,6 +311,30 @@ impl Linker {
                 DeclareError(format!("`{interface}` has no resource `{resource}`"))
             })?;
         self.dtors.insert(id, HostDtor(Arc::new(dtor)));
+        Ok(())
+    }
+
+    /// Gives a component to the components that import one under this name.
+    pub fn component(&mut self, name: &str, component: &Component) {
+        self.provided.insert(name.to_owned(), component.provide());
+    }
+
+    /// Gives a core module to the components that import one under this name.
+    ///
+    /// # Errors
+    ///
+    /// If the bytes are not a valid core module.
+    pub fn module(&mut self, name: &str, engine: &Engine, bytes: &[u8]) -> Result<(), LoadError> {
+        let mut wrapped = wasm_encoder::Component::new();
+        wrapped.section(&wasm_encoder::RawSection {
+            id: wasm_encoder::ComponentSectionId::CoreModule as u8,
+            data: bytes,
+        });
+        let provided = Component::new(engine, wrapped.finish())?.provide();
+        match provided.module {
+            Some(_) => self.provided.insert(name.to_owned(), provided),
+            None => return Err(LoadError::new("not a core module")),
+        };
         Ok(())
     }
 

@@ -2,17 +2,20 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `decode` | bytes to definitions, validated by wasmparser |
-//! | `module`, `rewrite` | core modules, and what is changed in them |
+//! | `engine` | the interpreter, and how it is kept off the native stack |
+//! | `decode`, `module`, `rewrite` | bytes to definitions; what is changed in core modules |
 //! | `typing`, `wit` | component types and WIT declarations to [`Types`](crate::value::Types) |
 //! | `linker` | what the host offers |
 //! | `inline`, `plan` | linking: all that is decided before a process starts |
-//! | `abi` | lifting and lowering |
+//! | `abi`, `boundary` | lifting and lowering |
 //! | `handles`, `state`, `limits` | what a process owns |
-//! | `trampoline`, `machine` | what runs it |
+//! | `machine` | what runs it |
+//! | `trampoline`, `answer` | what guests call: built-ins and host functions |
 //! | `trace` | what finds out where it trapped |
 
 mod abi;
+mod answer;
+mod boundary;
 mod decode;
 mod engine;
 mod error;
@@ -43,3 +46,6 @@ pub(crate) use self::{
     machine::{Machine, Pause, Retrace},
     trace::small,
 };
+
+#[cfg(test)]
+mod tests;

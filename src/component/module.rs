@@ -12,6 +12,8 @@ pub(crate) struct CoreModule {
     pub start: Option<Box<str>>,
     /// Module and field name of every import, in order.
     pub imports: Vec<(Box<str>, Box<str>)>,
+    /// Bytes of its data and element sections, which instantiation copies.
+    pub segments: u64,
     /// The module as it is in the component, for explaining a trap.
     pub source: Source,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Outline {
     /// The start function.
     pub start: Option<u32>,
     pub exports: HashSet<String>,
+    /// Bytes of the data and element sections.
+    pub segments: u64,
     /// There may be a `table.grow`.
     pub grows_tables: bool,
 }
@@ -65,7 +69,8 @@ impl CoreModule {
             bytes = &guarded;
         }
         let start = start.map(|(_, name)| name.into());
-        CoreModule::translate(engine, bytes, source.clone(), start)
+        let module = CoreModule::translate(engine, bytes, source.clone(), start)?;
+        Ok(CoreModule { segments: outline.segments, ..module })
     }
 
     /// Translates bytes that need no more changes.
@@ -80,7 +85,7 @@ impl CoreModule {
         })?;
         let imports =
             module.imports().map(|import| (import.module().into(), import.name().into())).collect();
-        Ok(CoreModule { module, start, imports, source })
+        Ok(CoreModule { module, start, imports, segments: 0, source })
     }
 }
 

@@ -157,8 +157,6 @@ pub(crate) enum ResourceDef {
 /// An imported function of the host.
 #[derive(Clone, Debug)]
 pub(crate) struct HostImport {
-    /// `wasi:cli/exit@0.2.0#exit`, or the bare name of a function at the root.
-    pub name: Box<str>,
     pub body: HostBody,
     /// It is an import of a core module, and sees that module's memory.
     pub sees_memory: bool,

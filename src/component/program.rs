@@ -10,7 +10,7 @@ use super::{
     engine::{DEFAULT_STACK, Engine},
     error::{LinkError, LoadError},
     inline::{Failure, link},
-    linker::Linker,
+    linker::{Linker, Provided},
     machine::Machine,
     plan::Plan,
 };
@@ -50,6 +50,15 @@ impl Component {
         let core = engine.core(stack);
         let def = Arc::new(decode(&bytes.into(), engine.config().validation, &core)?);
         Ok(Component { engine: engine.clone(), core, def })
+    }
+
+    /// The component, for others that import it.
+    pub(super) fn provide(&self) -> Provided {
+        let module = self.def.defs.iter().find_map(|def| match def {
+            Def::Module(module) => Some(module.clone()),
+            _ => None,
+        });
+        Provided { core: self.core.clone(), def: self.def.clone(), module }
     }
 
     /// The engine that the component was loaded with.

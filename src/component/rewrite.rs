@@ -189,10 +189,10 @@ impl Reencode for Guard {
         &mut self,
         operator: Operator<'a>,
     ) -> Result<Instruction<'a>, reencode::Error> {
-        if let Operator::TableGrow { table } = operator {
-            if let Some(helper) = self.helper(table) {
-                return Ok(Instruction::Call(helper));
-            }
+        if let Operator::TableGrow { table } = operator
+            && let Some(helper) = self.helper(table)
+        {
+            return Ok(Instruction::Call(helper));
         }
         reencode::utils::instruction(self, operator)
     }

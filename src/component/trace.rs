@@ -13,8 +13,8 @@
 use std::{collections::HashMap, sync::Arc};
 
 use wasm_encoder::{
-    CodeSection, EntityType, Function, GlobalType, ImportSection, Instruction, MemArg, MemArgTarget, MemoryType,
-    Module, SectionId, ValType,
+    CodeSection, EntityType, Function, GlobalType, ImportSection, Instruction, MemArg,
+    MemArgTarget, MemoryType, Module, SectionId, ValType,
     reencode::{self, Reencode},
 };
 use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef};
@@ -275,13 +275,8 @@ impl Tracer {
 
     fn add_imports(&mut self, imports: &mut ImportSection) {
         let (minimum, maximum) = (u64::from(PAGES), Some(u64::from(PAGES)));
-        let memory = MemoryType {
-            minimum,
-            maximum,
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        };
+        let memory =
+            MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None };
         let top = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
         imports.import("[trace]", "stack", EntityType::Memory(memory));
         imports.import("[trace]", "top", EntityType::Global(top));

@@ -12,22 +12,18 @@ use std::fmt;
 use wasmi::{Caller, Func, Val};
 
 use super::{
-    abi::{
-        lift::{Flat, LIFT_BUDGET, Lift},
-        lower::{Lower, Spill, Target},
-    },
+    abi::{CoreType, MAX_FLAT_PARAMS},
+    answer::call_host,
+    boundary::{Destination, Side},
     error::{Trap, TrapKind},
-    linker::{Answer, Body, GuestMemory, HostCx},
+    linker::{Answer, HostCx},
     plan::{
-        CanonOptions, Encoding, HostBody, HostImport, Plan, ResourceDef, Signature, Trampoline,
+        CanonOptions, Encoding, HostImport, Plan, ResourceDef, Signature, Trampoline,
         TrampolineKind,
     },
-    state::{Context, GuestHandles, Lends, Request, State, charge, memory_and_state},
+    state::{Lends, Request, State},
 };
-use crate::{
-    dispatch::{Command, Reply},
-    value::{ResourceId, TypeId, Value},
-};
+use crate::value::ResourceId;
 
 /// Why a host function does not return.
 #[derive(Debug)]
@@ -83,8 +79,7 @@ pub(crate) fn bits(value: &Val) -> u64 {
 }
 
 /// A core value of the given type with these bits.
-pub(crate) fn core_value(bits: u64, ty: super::abi::CoreType) -> Val {
-    use super::abi::CoreType;
+pub(crate) fn core_value(bits: u64, ty: CoreType) -> Val {
     match ty {
         CoreType::I32 => Val::I32(bits as u32 as i32),
         CoreType::I64 => Val::I64(bits as i64),
@@ -222,12 +217,14 @@ impl HostCall<'_> {
         params: &[Val],
         mut answer: impl FnMut(u64) -> Result<(), Trap>,
     ) -> Result<bool, Trap> {
-        let mut buffer = [0u64; super::abi::MAX_FLAT_PARAMS + 1];
+        let mut buffer = [0u64; MAX_FLAT_PARAMS + 1];
         let args = collect(params, &mut buffer);
         let (args, address) = split_address(args, self.signature);
         let mut lends = Lends::new();
+        let side = Side { plan: self.plan, options: self.options, host: true };
+        let signature = self.signature;
         let values =
-            lift_params(caller, self.plan, self.options, self.signature, args, true, &mut lends)?;
+            side.lift(caller, &signature.params, signature.spill_params, args, &mut lends)?;
         let memory = match host.sees_memory {
             true => caller.get_export("memory").and_then(wasmi::Extern::into_memory),
             false => None,
@@ -235,18 +232,9 @@ impl HostCall<'_> {
         match call_host(caller, host, values, memory)? {
             Answer::Now(value) if !self.signature.result_has_pointers => {
                 caller.data_mut().recording.note(&value);
-                let mut lower = lower_result(
-                    caller,
-                    self.plan,
-                    self.options,
-                    self.signature,
-                    value,
-                    address,
-                    Encoding::Utf8,
-                    &mut lends,
-                )?;
-                let more =
-                    run_lower(caller, self.plan, self.options, &mut lower, true, &mut lends)?;
+                let to = Destination { address, source: Encoding::Utf8 };
+                let mut lower = side.lower_result(caller, signature, value, to, &mut lends)?;
+                let more = side.run(caller, &mut lower, &mut lends)?;
                 if more.is_some() {
                     return Err(Trap::internal("a plain result asked for memory"));
                 }
@@ -284,206 +272,4 @@ pub(crate) fn split_address<'a>(
         Some((address, args)) if signature.spill_result => (args, Some(*address)),
         _ => (args, None),
     }
-}
-
-/// Runs a host function's body, and what can be answered at once after it.
-pub(crate) fn call_host<C: Context>(
-    context: &mut C,
-    host: &HostImport,
-    args: Vec<Value>,
-    memory: Option<wasmi::Memory>,
-) -> Result<Answer, Trap> {
-    let answer = match &host.body {
-        HostBody::Denied(why) => return Err(Trap::new(TrapKind::Denied, why.clone())),
-        HostBody::Func(_) if context.state().trace.is_some() => return replay(context, memory),
-        HostBody::Func(func) => match &func.body {
-            Some(Body::Closure(closure)) => with_host(context, memory, |cx| closure(cx, args))?,
-            Some(Body::Suspending { interface, function }) => Answer::Later(Command::Call {
-                interface: interface.clone(),
-                function: function.clone(),
-                args,
-            }),
-            None => {
-                return Err(Trap::new(TrapKind::Unsupported, "the host has no such function"));
-            }
-        },
-    };
-    settle(context, answer, memory)
-}
-
-/// Answers commands as long as that takes no time.
-pub(crate) fn settle<C: Context>(
-    context: &mut C,
-    mut answer: Answer,
-    memory: Option<wasmi::Memory>,
-) -> Result<Answer, Trap> {
-    loop {
-        let host = &mut context.state().host;
-        let Some(immediate) = &mut host.immediate else { return Ok(answer) };
-        for command in std::mem::take(&mut host.outbox) {
-            if let Err(command) = immediate.now(command) {
-                host.outbox.push(command);
-            }
-        }
-        answer = match answer {
-            Answer::Now(value) => return Ok(Answer::Now(value)),
-            Answer::Later(command) => match immediate.now(command) {
-                Ok(reply) => Answer::Now(reply_value(reply)?),
-                Err(command) => return Ok(Answer::Later(command)),
-            },
-            Answer::Then(command, then) => match immediate.now(command) {
-                Ok(reply) => with_host(context, memory, |cx| then(cx, reply))?,
-                Err(command) => return Ok(Answer::Then(command, then)),
-            },
-        };
-    }
-}
-
-/// The reply to a command whose reply is the function's result.
-pub(crate) fn reply_value(reply: Reply) -> Result<Option<Value>, Trap> {
-    match reply {
-        Reply::Value(value) => Ok(value),
-        Reply::Refused(why) => Err(Trap::new(TrapKind::Host, why)),
-        _ => Err(Trap::internal("a reply of another kind")),
-    }
-}
-
-/// Calls `f` with a host function's view of the process.
-pub(crate) fn with_host<C: Context, R>(
-    context: &mut C,
-    memory: Option<wasmi::Memory>,
-    f: impl FnOnce(&mut HostCx<'_>) -> R,
-) -> R {
-    let Some(memory) = memory else {
-        return f(&mut HostCx { state: &mut context.state().host, memory: None });
-    };
-    let (bytes, state) = memory.data_and_store_mut(context.as_context_mut());
-    let memory = Some(GuestMemory { bytes, writes: Vec::new() });
-    let mut cx = HostCx { state: &mut state.host, memory };
-    let result = f(&mut cx);
-    let writes = cx.memory.take().map(|memory| memory.writes).unwrap_or_default();
-    let touched = writes.iter().map(|(_, bytes)| bytes.len() as u64).sum();
-    state.recording.note_writes(writes);
-    charge(context.as_context_mut(), touched);
-    result
-}
-
-/// The answer that the host gave in the first run.
-fn replay<C: Context>(context: &mut C, memory: Option<wasmi::Memory>) -> Result<Answer, Trap> {
-    let recorded = context.state().trace.as_mut().and_then(|trace| trace.answers.next());
-    // The first run ended in this call.
-    let recorded = recorded.ok_or_else(|| Trap::new(TrapKind::Host, "no more answers"))?;
-    if let Some(memory) = memory {
-        for (address, bytes) in &recorded.writes {
-            let written = memory.write(context.as_context_mut(), *address as usize, bytes);
-            written.map_err(|_| Trap::internal("a write does not fit the second time"))?;
-        }
-    }
-    Ok(Answer::Now(recorded.value))
-}
-
-/// Lifts the arguments of a lowered function out of its caller.
-pub(crate) fn lift_params<C: Context>(
-    context: &mut C,
-    plan: &Plan,
-    options: &CanonOptions,
-    signature: &Signature,
-    args: &[u64],
-    host: bool,
-    lends: &mut Lends,
-) -> Result<Vec<Value>, Trap> {
-    lift(context, plan, options, &signature.params, signature.spill_params, args, host, lends)
-}
-
-/// Lifts values out of a guest, and charges for it.
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn lift<C: Context>(
-    context: &mut C,
-    plan: &Plan,
-    options: &CanonOptions,
-    types: &[TypeId],
-    spilled: bool,
-    flat: &[u64],
-    host: bool,
-    lends: &mut Lends,
-) -> Result<Vec<Value>, Trap> {
-    let (memory, state) = memory_and_state(context, options);
-    let mut handles = GuestHandles { state, instance: options.instance, host, lends };
-    let mut lift = Lift {
-        types: &plan.types,
-        layouts: &plan.layouts,
-        memory,
-        encoding: options.encoding,
-        wide: options.wide,
-        handles: &mut handles,
-        budget: LIFT_BUDGET,
-    };
-    let values = lift.values(types, spilled, &mut Flat(flat.iter()))?;
-    let used = LIFT_BUDGET - lift.budget;
-    charge(context.as_context_mut(), used);
-    Ok(values)
-}
-
-/// Begins to lower a function's result into its caller.
-#[allow(clippy::too_many_arguments)]
-pub(crate) fn lower_result<C: Context>(
-    context: &mut C,
-    plan: &Plan,
-    options: &CanonOptions,
-    signature: &Signature,
-    value: Option<Value>,
-    address: Option<u64>,
-    source: Encoding,
-    lends: &mut Lends,
-) -> Result<Lower, Trap> {
-    let types: &[TypeId] = signature.result.as_slice();
-    let values: Vec<Value> = value.into_iter().collect();
-    if types.len() != values.len() {
-        return Err(Trap::new(
-            TrapKind::Host,
-            match types.len() {
-                0 => "the host gave a value for a function without a result",
-                _ => "the host gave no value for a function with a result",
-            },
-        ));
-    }
-    let spill = address.map_or(Spill::No, Spill::To);
-    with_target(context, plan, options, false, lends, |target| {
-        Lower::new(values, types, spill, source, target)
-    })
-}
-
-/// Runs a lowering as far as it gets, and charges for it.
-pub(crate) fn run_lower<C: Context>(
-    context: &mut C,
-    plan: &Plan,
-    options: &CanonOptions,
-    lower: &mut Lower,
-    host: bool,
-    lends: &mut Lends,
-) -> Result<Option<super::abi::lower::Realloc>, Trap> {
-    let more = with_target(context, plan, options, host, lends, |target| lower.run(target))?;
-    charge(context.as_context_mut(), std::mem::take(&mut lower.work));
-    Ok(more)
-}
-
-/// Calls `f` with what values are lowered into.
-pub(crate) fn with_target<C: Context, R>(
-    context: &mut C,
-    plan: &Plan,
-    options: &CanonOptions,
-    host: bool,
-    lends: &mut Lends,
-    f: impl FnOnce(&mut Target<'_>) -> R,
-) -> R {
-    let (memory, state) = memory_and_state(context, options);
-    let mut handles = GuestHandles { state, instance: options.instance, host, lends };
-    f(&mut Target {
-        types: &plan.types,
-        layouts: &plan.layouts,
-        memory,
-        encoding: options.encoding,
-        wide: options.wide,
-        handles: &mut handles,
-    })
 }

@@ -30,12 +30,14 @@
 
 mod check;
 mod error;
+mod pages;
 mod run;
 mod runtime;
 
 pub use self::{
     check::{Checked, check},
     error::PrepareError,
+    pages::release_zeros,
     run::{Ended, RunOptions, run_to_end},
     runtime::{Job, Loaded, Runtime},
 };

@@ -158,8 +158,16 @@ impl Error {
 }
 
 impl fmt::Display for Error {
+    /// The message, and below it the functions that were running.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        for frame in &self.frames {
+            write!(f, "\n    in {frame}")?;
+        }
+        match self.depth.saturating_sub(self.frames.len()) {
+            0 => Ok(()),
+            more => write!(f, "\n    and {more} more"),
+        }
     }
 }
 

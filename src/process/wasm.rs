@@ -116,6 +116,15 @@ impl WasmProcess {
         }
     }
 
+    /// Hands each linear memory to `release`, for an outside that wants to give
+    /// memory back which a waiting process does not need. The bytes must be the
+    /// same afterwards.
+    pub fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
+        if let State::Live(machine) = &mut self.state {
+            machine.each_memory(release);
+        }
+    }
+
     /// What host functions keep for this process; `None` before
     /// [`init`](Process::init) and after the end.
     pub fn host_state(&mut self) -> Option<&mut HostState> {
@@ -154,16 +163,15 @@ impl WasmProcess {
         }
         let error = Error::trap(trap, &self.method);
         let first = self.first.take();
-        if let (State::Live(machine), Some((export, args))) = (&mut self.state, first) {
-            if self.used <= MAX_RETRACE {
-                if let Some(mut retrace) = machine.again(self.limits.max_memory) {
-                    retrace.machine.call_when_ready(export, args);
-                    self.state = State::Retracing(Box::new(retrace), error);
-                    out.yields.clear();
-                    out.status = Status::Continue;
-                    return;
-                }
-            }
+        if let (State::Live(machine), Some((export, args))) = (&mut self.state, first)
+            && self.used <= MAX_RETRACE
+            && let Some(mut retrace) = machine.again(self.limits.max_memory)
+        {
+            retrace.machine.call_when_ready(export, args);
+            self.state = State::Retracing(Box::new(retrace), error);
+            out.yields.clear();
+            out.status = Status::Continue;
+            return;
         }
         self.fail(out, error);
     }

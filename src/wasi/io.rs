@@ -83,12 +83,12 @@ const STREAMS: &[(&str, Body)] = &[
     }),
     ("[method]output-stream.write-zeroes", |cx, args| {
         let (stream, len) = (args.handle()?, args.u64()?);
-        let zeros = zeros(len, BUDGET, "write-zeroes")?;
+        let zeros = zeros(cx, len, BUDGET, "write-zeroes")?;
         output::write(cx, stream, zeros, |cx, result| finish(cx, result.map(|()| None)))
     }),
     ("[method]output-stream.blocking-write-zeroes-and-flush", |cx, args| {
         let (stream, len) = (args.handle()?, args.u64()?);
-        let zeros = zeros(len, MAX_BLOCKING_WRITE, "blocking-write-zeroes-and-flush")?;
+        let zeros = zeros(cx, len, MAX_BLOCKING_WRITE, "blocking-write-zeroes-and-flush")?;
         write_and_flush(cx, stream, zeros)
     }),
     ("[method]output-stream.splice", |cx, args| splice(cx, args, false)),
@@ -105,7 +105,9 @@ fn read(cx: &mut HostCx<'_>, args: &mut Args, wait: bool) -> Result<Answer, Trap
 fn skip(cx: &mut HostCx<'_>, args: &mut Args, wait: bool) -> Result<Answer, Trap> {
     let (stream, len) = (args.handle()?, args.u64()?);
     input::read(cx, stream, len, wait, |cx, result| {
-        finish(cx, result.map(|bytes| Some(Value::U64(bytes.len() as u64))))
+        let result = result.map(|bytes| bytes.len() as u64);
+        cx.charge(result.unwrap_or(0));
+        finish(cx, result.map(|len| Some(Value::U64(len))))
     })
 }
 
@@ -126,10 +128,11 @@ fn write_and_flush(cx: &mut HostCx<'_>, stream: u32, bytes: Vec<u8>) -> Result<A
     })
 }
 
-fn zeros(len: u64, max: u64, function: &str) -> Result<Vec<u8>, Trap> {
+fn zeros(cx: &mut HostCx<'_>, len: u64, max: u64, function: &str) -> Result<Vec<u8>, Trap> {
     if len > max {
         return Err(misuse(format!("`{function}` of {len} bytes, where {max} are allowed")));
     }
+    cx.charge(len);
     // At most a MiB.
     Ok(vec![0; len as usize])
 }
@@ -144,6 +147,7 @@ fn splice(cx: &mut HostCx<'_>, args: &mut Args, wait: bool) -> Result<Answer, Tr
     input::read(cx, from, len.min(budget), wait, move |cx, result| match result {
         Ok(bytes) => {
             let len = bytes.len() as u64;
+            cx.charge(len);
             output::write(cx, to, bytes, move |cx, result| {
                 finish(cx, result.map(|()| Some(Value::U64(len))))
             })

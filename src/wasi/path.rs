@@ -140,18 +140,17 @@ impl Mounts {
         let plain = !path.split('/').any(|part| part == "..");
         let guest = base.guest.as_deref().filter(|_| plain);
         let guest = guest.map(|guest| (guest, clean(&format!("{guest}/{path}"))));
-        if let Some((base, full)) = &guest {
-            if let Some((mount, rest)) = self.find(full) {
-                if mount.guest.len() > base.len() {
-                    return Ok(Place {
-                        dir: *mount.dir,
-                        path: rest.to_owned(),
-                        read_only: mount.read_only,
-                        mount_point: rest == ".",
-                        guest: guest.map(|(_, full)| full),
-                    });
-                }
-            }
+        if let Some((base, full)) = &guest
+            && let Some((mount, rest)) = self.find(full)
+            && mount.guest.len() > base.len()
+        {
+            return Ok(Place {
+                dir: *mount.dir,
+                path: rest.to_owned(),
+                read_only: mount.read_only,
+                mount_point: rest == ".",
+                guest: guest.map(|(_, full)| full),
+            });
         }
         Ok(Place {
             dir: *base.file,

@@ -103,11 +103,11 @@ impl Table {
         }
         *count = count.saturating_add(1);
         let slot = Slot { entry, parent: None, children: 0 };
-        if let Some(index) = self.free.pop() {
-            if let Some(place) = self.slots.get_mut(index as usize) {
-                *place = Some(slot);
-                return Ok(index);
-            }
+        if let Some(index) = self.free.pop()
+            && let Some(place) = self.slots.get_mut(index as usize)
+        {
+            *place = Some(slot);
+            return Ok(index);
         }
         // Bounded by the two limits, far below 2^32.
         let index = self.slots.len() as u32;

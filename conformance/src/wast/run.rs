@@ -61,10 +61,8 @@ pub fn run(directives: &[Directive<'_>], slice: u64, strict: bool) -> Vec<Line> 
         .map(|directive| {
             runner.fuel = 0;
             let mut verdict = runner.directive(&directive.action);
-            if strict {
-                if let Verdict::Loose { expected, found } = verdict {
-                    verdict = Verdict::Fail { expected, found };
-                }
+            if strict && let Verdict::Loose { expected, found } = verdict {
+                verdict = Verdict::Fail { expected, found };
             }
             let (line, fuel) = (directive.line, runner.fuel);
             Line { line, directive: directive.name, verdict, fuel }

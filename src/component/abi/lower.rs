@@ -7,7 +7,7 @@
 
 use super::{
     super::Trap,
-    Handles, Layouts, MAX_FLAT_PARAMS, align_address, discriminant_size,
+    Handles, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, align_address, discriminant_size,
     lift::unsupported,
     string::{Script, script},
 };
@@ -287,6 +287,10 @@ impl Lower {
         let types = target.types;
         match (types.get(ty), value) {
             (TypeDef::String, Value::String(text)) => {
+                // Longer than what Latin-1 of the greatest length becomes: the host's.
+                if text.len() as u64 > 2 * MAX_BYTE_LENGTH {
+                    return Err(Trap::canonical(format!("string too long: {} bytes", text.len())));
+                }
                 let mut script = script(text, self.source, target.encoding, target.wide);
                 let Some(step) = script.steps.next() else {
                     return Err(Trap::internal("a string without a step"));

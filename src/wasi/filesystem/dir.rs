@@ -165,6 +165,8 @@ fn list(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
         let Reply::Entries(mut entries) = reply else {
             return Err(unexpected_reply(&reply).into());
         };
+        // Also for entries that nobody will ask for.
+        cx.charge(entries.iter().map(|entry| entry.name.len() as u64).sum());
         let WasiState { mounts, table, .. } = cx.state::<WasiState>();
         mounts.complete(table.descriptor(base)?.guest.as_deref(), &mut entries);
         ok(own(table.add(Entry::Listing(Listing::new(entries)))?))

@@ -1,0 +1,47 @@
+//! Guests, and our side of every comparison.
+
+use std::{fs, path::Path};
+
+use wippy::{
+    component::{Component, Engine, Linker, Program},
+    dispatch::Reply,
+    process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
+    value::Value,
+};
+
+use super::Result;
+
+/// A built guest's file.
+pub fn path(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/built").join(name).display().to_string()
+}
+
+/// A built guest's bytes.
+pub fn bytes(name: &str) -> Result<Vec<u8>> {
+    let path = path(name);
+    Ok(fs::read(&path).map_err(|why| format!("{path}: {why}"))?)
+}
+
+/// A built guest, loaded and linked with nothing.
+pub fn program(name: &str) -> Result<Program> {
+    let component = Component::new(&Engine::default(), bytes(name)?)?;
+    Ok(component.link(&Linker::default())?)
+}
+
+pub fn process(program: &Program) -> WasmProcess {
+    WasmProcess::new(program, Limits::default())
+}
+
+/// Calls a method from beginning to end, in slices of the usual size.
+pub fn call(process: &mut WasmProcess, method: &str, args: Vec<Value>) -> Result<Option<Value>> {
+    process.init(method, args)?;
+    Ok(run(process, DEFAULT_SLICE, |_| Reply::Refused("nobody answers".to_owned()))?)
+}
+
+/// Fails unless a guest has computed what it should.
+pub fn expect<T: PartialEq + std::fmt::Debug>(found: T, expected: T) -> Result<()> {
+    match found == expected {
+        true => Ok(()),
+        false => Err(format!("the guest returned {found:?} instead of {expected:?}").into()),
+    }
+}

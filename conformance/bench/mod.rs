@@ -1,0 +1,119 @@
+//! Measurements, each beside what it is to be compared with.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `kernels` | a processor's work inside a process |
+//! | `life` | a whole process: spawn, call, close |
+//! | `idle` | the memory of a process that waits |
+//! | `values` | data through a guest and back |
+//! | `start` | the command from nothing, and a large component |
+//! | `bare` | wasmi without components, the floor under all of them |
+//! | `peer` | wasmtime, with the feature `peers` |
+//! | `measure` | clocks, memory, rounds, child processes |
+//! | `report` | the table and its JSON |
+//!
+//! What is compared is measured in turns, round by round, so that a change of
+//! the machine's load meets all alike. A time is the median of the rounds and a
+//! ratio is the median of the ratios within each round. Times are processor
+//! time of this thread where a single thread works, and wall time where a user
+//! waits.
+
+mod bare;
+mod guest;
+mod idle;
+mod kernels;
+mod life;
+mod measure;
+#[cfg(feature = "peers")]
+mod peer;
+mod report;
+mod start;
+mod values;
+
+use std::{error::Error, path::PathBuf, process::ExitCode};
+
+use clap::ValueEnum;
+
+use self::report::Report;
+
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+/// Measures processes beside bare wasmi and, with the feature `peers`, wasmtime.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// What to measure; everything, unless something is named.
+    names: Vec<Name>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// How many rounds; more give steadier medians.
+    #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
+    rounds: u32,
+    /// The wippy command to start.
+    #[arg(long, value_name = "FILE", default_value = "target/release/wippy")]
+    wippy: PathBuf,
+    /// Do one part of a measurement, in a process of its own.
+    #[arg(long, hide = true, num_args = 1.., conflicts_with = "names")]
+    child: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, ValueEnum)]
+enum Name {
+    Kernels,
+    Life,
+    Idle,
+    Values,
+    Start,
+}
+
+/// Runs the subcommand.
+pub fn main(args: &Args) -> ExitCode {
+    let done = match args.child.split_first() {
+        Some((task, rest)) => child(task, rest),
+        None => measure_all(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure_all(args: &Args) -> Result<()> {
+    let names = match args.names.as_slice() {
+        [] => Name::value_variants(),
+        names => names,
+    };
+    let mut report = Report::default();
+    let mut failed = None;
+    for name in names {
+        eprintln!("measuring {name:?} ...");
+        let done = match name {
+            Name::Kernels => kernels::measure(args.rounds, &mut report),
+            Name::Life => life::measure(args.rounds, &mut report),
+            Name::Idle => idle::measure(&mut report),
+            Name::Values => values::measure(args.rounds, &mut report),
+            Name::Start => start::measure(args.rounds, &args.wippy, &mut report),
+        };
+        // What has been measured is worth being shown all the same.
+        if let Err(why) = done {
+            eprintln!("error: {name:?}: {why}");
+            failed = Some(format!("{name:?} could not be measured to its end"));
+        }
+    }
+    match args.json {
+        true => println!("{:#}", report.json()),
+        false => print!("{report}"),
+    }
+    failed.map_or(Ok(()), |why| Err(why.into()))
+}
+
+fn child(task: &str, args: &[String]) -> Result<()> {
+    match task {
+        "idle" => idle::child(args),
+        "load" => start::child(args),
+        other => Err(format!("no such task: {other}").into()),
+    }
+}

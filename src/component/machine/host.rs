@@ -1,0 +1,146 @@
+//! Calls of host functions that could not be answered at once.
+
+use super::{Activity, Caller, Machine, Pause, call::guest_side};
+use crate::{
+    component::{
+        abi::lower::Lower,
+        answer::{reply_value, settle, with_host},
+        boundary::{Destination, Side},
+        error::Trap,
+        linker::{Answer, Continuation},
+        plan::Encoding,
+        state::Lends,
+    },
+    dispatch::{Command, Reply, Tag, Yield},
+};
+
+/// A call of a host function that could not be answered at once.
+pub(super) struct HostCall {
+    pub caller: Caller,
+    pub lends: Lends,
+    /// What the function sees of its caller's memory.
+    pub memory: Option<wasmi::Memory>,
+    pub phase: HostPhase,
+}
+
+pub(super) enum HostPhase {
+    Answer(Answer),
+    Wait { tag: Tag, then: Option<Continuation>, reply: Option<Reply> },
+    Return(Lower),
+    Taken,
+}
+
+impl std::fmt::Debug for HostCall {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HostCall").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+impl Machine {
+    /// Hands in the answer to a command; `false` if nothing waits for it.
+    pub fn complete(&mut self, tag: Tag, answer: Reply) -> bool {
+        for activity in &mut self.stack {
+            if let Activity::Host(call) = activity
+                && let HostPhase::Wait { tag: waiting, reply, .. } = &mut call.phase
+                && *waiting == tag
+            {
+                *reply = Some(answer);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Goes on with the host call at the top.
+    pub(super) fn run_host(&mut self) -> Result<Option<Pause>, Trap> {
+        let plan = self.plan.clone();
+        let Some(Activity::Host(call)) = self.stack.last_mut() else {
+            return Err(Trap::internal("a host call is lost"));
+        };
+        match std::mem::replace(&mut call.phase, HostPhase::Taken) {
+            HostPhase::Answer(Answer::Now(value)) => match call.caller {
+                Caller::Host => {
+                    self.stack.pop();
+                    self.outcome = Some(value);
+                }
+                Caller::Guest { trampoline: index, address } => {
+                    self.store.data_mut().recording.note(&value);
+                    let (signature, option) = guest_side(&plan, index)?;
+                    let side = Side { plan: &plan, options: option, host: true };
+                    let to = Destination { address, source: Encoding::Utf8 };
+                    let lends = &mut call.lends;
+                    let lower = side.lower_result(&mut self.store, signature, value, to, lends)?;
+                    call.phase = HostPhase::Return(lower);
+                }
+            },
+            HostPhase::Answer(Answer::Later(command)) => self.wait(command, None)?,
+            HostPhase::Answer(Answer::Then(command, then)) => self.wait(command, Some(then))?,
+            HostPhase::Wait { tag, then, reply: None } => {
+                call.phase = HostPhase::Wait { tag, then, reply: None };
+                return Ok(Some(Pause::Blocked));
+            }
+            HostPhase::Wait { then, reply: Some(reply), .. } => {
+                let memory = call.memory;
+                let answer = match then {
+                    Some(then) => with_host(&mut self.store, memory, |cx| then(cx, reply))?,
+                    None => Answer::Now(reply_value(reply)?),
+                };
+                let answer = settle(&mut self.store, answer, memory)?;
+                let Some(Activity::Host(call)) = self.stack.last_mut() else {
+                    return Err(Trap::internal("a host call is lost"));
+                };
+                call.phase = HostPhase::Answer(answer);
+            }
+            HostPhase::Return(mut lower) => {
+                let Caller::Guest { trampoline: index, .. } = call.caller else {
+                    return Err(Trap::internal("a result for nobody"));
+                };
+                let option = guest_side(&plan, index)?.1;
+                let side = Side { plan: &plan, options: option, host: true };
+                let more = side.run(&mut self.store, &mut lower, &mut call.lends)?;
+                if let Some(realloc) = more {
+                    call.phase = HostPhase::Return(lower);
+                    self.realloc(option, realloc)?;
+                    return Ok(None);
+                }
+                let lends = std::mem::take(&mut call.lends);
+                self.stack.pop();
+                self.store.data_mut().unlend(lends);
+                self.resume(&lower.flat)?;
+            }
+            HostPhase::Taken => return Err(Trap::internal("a host call has no phase")),
+        }
+        Ok(None)
+    }
+
+    /// Hands out the commands that nobody waits for. Called before each command
+    /// that is waited for, so that the order, and with it the tags, do not
+    /// depend on where a slice ends.
+    pub(super) fn post(&mut self) {
+        let commands = std::mem::take(&mut self.store.data_mut().host.outbox);
+        for command in commands {
+            self.ask(command);
+        }
+    }
+
+    fn ask(&mut self, command: Command) -> Tag {
+        let tag = Tag(self.next_tag);
+        self.next_tag = self.next_tag.saturating_add(1);
+        self.yields.push(Yield { tag, command });
+        tag
+    }
+
+    pub(super) fn wait(
+        &mut self,
+        command: Command,
+        then: Option<Continuation>,
+    ) -> Result<(), Trap> {
+        self.post();
+        let tag = self.ask(command);
+        let Some(Activity::Host(call)) = self.stack.last_mut() else {
+            return Err(Trap::internal("a host call is lost"));
+        };
+        call.phase = HostPhase::Wait { tag, then, reply: None };
+        Ok(())
+    }
+}

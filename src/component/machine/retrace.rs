@@ -1,0 +1,53 @@
+//! The second run of a process that has trapped.
+
+use std::sync::Arc;
+
+use wasmi::Val;
+
+use super::Machine;
+use crate::component::{
+    state::Trace,
+    trace::{STACK_BYTES, Traced, names, stack_type, traced},
+};
+
+/// A second run, to find where the first one trapped.
+#[derive(Debug)]
+pub(crate) struct Retrace {
+    pub machine: Machine,
+    modules: Vec<Traced>,
+}
+
+impl Machine {
+    /// A machine that runs what this one ran, up to its trap, and leaves a
+    /// trace. `None` if that cannot be done.
+    pub fn again(&mut self, max_memory: u64) -> Option<Retrace> {
+        let recording = std::mem::take(&mut self.store.data_mut().recording);
+        let answers = recording.into_answers()?.into_iter();
+        let (plan, modules) = traced(&self.plan).ok()?;
+        let limit = max_memory.saturating_add(STACK_BYTES);
+        let mut machine = Machine::new(Arc::new(plan), limit);
+        let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
+        let zero = Val::I32(0);
+        let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);
+        machine.store.data_mut().trace = Some(Trace { stack, top, answers });
+        Some(Retrace { machine, modules })
+    }
+}
+
+impl Retrace {
+    /// The names of the functions on the stack, the innermost first, at most
+    /// `limit` of them, and how many there are.
+    pub fn frames(&self, limit: usize) -> (Vec<String>, usize) {
+        let store = &self.machine.store;
+        let Some(trace) = &store.data().trace else { return (Vec::new(), 0) };
+        let Val::I32(top) = trace.top.get(store) else { return (Vec::new(), 0) };
+        let bytes = trace.stack.data(store).get(..top as u32 as usize).unwrap_or_default();
+        let numbers: Vec<u32> = bytes
+            .chunks_exact(4)
+            .rev()
+            .take(limit)
+            .filter_map(|entry| Some(u32::from_le_bytes(entry.try_into().ok()?)))
+            .collect();
+        (names(&self.modules, &numbers), bytes.len() / 4)
+    }
+}

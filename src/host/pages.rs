@@ -1,0 +1,87 @@
+//! Giving the memory of waiting processes back.
+//!
+//! The interpreter writes the zeros of a new linear memory itself, so that all
+//! of its pages become resident, though most guests use few of them. That is
+//! quick with memory that the allocator recycles, and a process that runs needs
+//! memory anyway. But ten thousand processes that wait would hold a gigabyte per
+//! thousand, of zeros. So before a long wait the pages that are all zero are
+//! given back to the kernel, which makes new ones, of zeros, when they are used.
+
+/// Gives the pages of `memory` that hold only zeros back to the operating
+/// system. The bytes stay what they are. For
+/// [`WasmProcess::trim`](crate::process::WasmProcess::trim).
+pub fn release_zeros(memory: &mut [u8]) {
+    #[cfg(target_os = "linux")]
+    linux::release_zeros(memory);
+    #[cfg(not(target_os = "linux"))]
+    let _ = memory;
+}
+
+#[cfg(target_os = "linux")]
+mod linux {
+    /// The page size if the system does not tell: the largest in use.
+    const UNIT: usize = 64 << 10;
+
+    pub(super) fn release_zeros(memory: &mut [u8]) {
+        let page = page_size();
+        let head = memory.as_ptr().align_offset(page).min(memory.len());
+        let Some(pages) = memory.get_mut(head..) else { return };
+        let mut zeros = 0..0;
+        for (i, bytes) in pages.chunks_exact(page).enumerate() {
+            let start = i.saturating_mul(page);
+            if is_zero(bytes) {
+                if zeros.end != start {
+                    zeros = start..start;
+                }
+                zeros.end = start.saturating_add(page);
+            } else {
+                give_back(pages, &zeros);
+                zeros = 0..0;
+            }
+        }
+        give_back(pages, &zeros);
+    }
+
+    fn is_zero(bytes: &[u8]) -> bool {
+        // In blocks, of which the compiler makes wide comparisons.
+        let (blocks, rest) = bytes.as_chunks::<64>();
+        blocks.iter().all(|block| *block == [0; 64]) && rest.iter().all(|byte| *byte == 0)
+    }
+
+    fn give_back(pages: &[u8], zeros: &std::ops::Range<usize>) {
+        let Some(range) = pages.get(zeros.clone()).filter(|range| !range.is_empty()) else {
+            return;
+        };
+        let address = range.as_ptr().cast_mut().cast();
+        // SAFETY: the range consists of whole pages inside a block that the
+        // caller holds exclusively. The allocator has it from anonymous private
+        // mappings (the heap or mmap), for which this call means that the pages
+        // read as zeros from now on, which is what they hold. Failure changes
+        // nothing.
+        unsafe { libc::madvise(address, range.len(), libc::MADV_DONTNEED) };
+    }
+
+    fn page_size() -> usize {
+        // SAFETY: sysconf takes a number and has no preconditions.
+        let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(UNIT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_stay_what_they_are() {
+        let mut memory = vec![0u8; 1 << 20];
+        for at in [0, 5000, 70_000, 300_001, (1 << 20) - 1] {
+            memory[at] = 7;
+        }
+        let before = memory.clone();
+        release_zeros(&mut memory);
+        assert!(memory == before);
+        memory[100_000] = 1;
+        assert_eq!(memory[100_000], 1);
+    }
+}
