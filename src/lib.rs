@@ -76,6 +76,7 @@ pub mod component;
 pub mod dispatch;
 pub mod process;
 pub mod value;
+pub mod wasi;
 
 #[cfg(feature = "host")]
 pub mod artifact;

@@ -10,20 +10,20 @@ use crate::{
 
 /// The exit codes. [`Exit::HELP`] tells them to the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub(super) enum Exit {
-    Ok = 0,
+    Ok,
     /// The function returned `err`, or `check` found errors.
-    Err = 1,
-    Usage = 2,
-    Config = 3,
-    Trap = 4,
-    Timeout = 5,
-    Denied = 6,
-    /// What a program that answers to Ctrl-C by ending has to say: 128 + SIGINT.
-    Interrupted = 130,
-    /// `EX_IOERR` of sysexits.h.
-    Output = 74,
+    Err,
+    Usage,
+    Config,
+    Trap,
+    Timeout,
+    Denied,
+    /// What a program that answers to Ctrl-C by ending has to say.
+    Interrupted,
+    Output,
+    /// The program's own.
+    Program(u8),
 }
 
 impl Exit {
@@ -37,12 +37,33 @@ Exit codes:
   5    the program ran out of time
   6    the program called an import that it has not been given
   74   the output could not be written
-  130  interrupted";
+  130  interrupted
+A program that exits by itself gives its own exit code.";
+}
+
+impl Exit {
+    /// The number.
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Exit::Ok => 0,
+            Exit::Err => 1,
+            Exit::Usage => 2,
+            Exit::Config => 3,
+            Exit::Trap => 4,
+            Exit::Timeout => 5,
+            Exit::Denied => 6,
+            // `EX_IOERR` of sysexits.h.
+            Exit::Output => 74,
+            // 128 + SIGINT.
+            Exit::Interrupted => 130,
+            Exit::Program(code) => code,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> ExitCode {
-        ExitCode::from(exit as u8)
+        ExitCode::from(exit.code())
     }
 }
 
@@ -75,6 +96,8 @@ impl Failure {
         let exit = match error.cause() {
             Cause::Timeout => Exit::Timeout,
             Cause::Cancel => Exit::Interrupted,
+            // It has said itself what there was to say.
+            Cause::Exit(code) => return Failure::Silent(Exit::Program(code)),
             Cause::Trap(TrapKind::Denied) => Exit::Denied,
             // Validated only now, but it is the file that is not in order.
             Cause::Trap(TrapKind::Invalid) => Exit::Config,

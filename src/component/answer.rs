@@ -28,7 +28,9 @@ pub(crate) fn call_host<C: Context>(
                 function: function.clone(),
                 args,
             }),
-            None => return Err(Trap::internal("a host function without a body")),
+            None => {
+                return Err(Trap::new(TrapKind::Unsupported, "the host has no such function"));
+            }
         },
     };
     settle(context, answer, memory)
@@ -41,7 +43,13 @@ pub(crate) fn settle<C: Context>(
     memory: Option<wasmi::Memory>,
 ) -> Result<Answer, Trap> {
     loop {
-        let Some(immediate) = &mut context.state().host.immediate else { return Ok(answer) };
+        let host = &mut context.state().host;
+        let Some(immediate) = &mut host.immediate else { return Ok(answer) };
+        for command in std::mem::take(&mut host.outbox) {
+            if let Err(command) = immediate.now(command) {
+                host.outbox.push(command);
+            }
+        }
         answer = match answer {
             Answer::Now(value) => return Ok(Answer::Now(value)),
             Answer::Later(command) => match immediate.now(command) {
@@ -72,16 +80,20 @@ pub(crate) fn with_host<C: Context, R>(
     f: impl FnOnce(&mut HostCx<'_>) -> R,
 ) -> R {
     let Some(memory) = memory else {
-        return f(&mut HostCx { state: &mut context.state().host, memory: None });
+        let result = f(&mut HostCx { state: &mut context.state().host, memory: None });
+        let work = std::mem::take(&mut context.state().host.work);
+        charge(context.as_context_mut(), work);
+        return result;
     };
     let (bytes, state) = memory.data_and_store_mut(context.as_context_mut());
     let memory = Some(GuestMemory { bytes, writes: Vec::new() });
     let mut cx = HostCx { state: &mut state.host, memory };
     let result = f(&mut cx);
     let writes = cx.memory.take().map(|memory| memory.writes).unwrap_or_default();
-    let touched = writes.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let touched: u64 = writes.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let work = std::mem::take(&mut state.host.work);
     state.recording.note_writes(writes);
-    charge(context.as_context_mut(), touched);
+    charge(context.as_context_mut(), touched.saturating_add(work));
     result
 }
 

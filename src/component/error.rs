@@ -91,12 +91,20 @@ pub enum TrapKind {
     Unsupported,
     /// A function body turned out to be invalid when it was first called.
     Invalid,
+    /// Nothing is wrong: the guest has asked to end, with this exit code.
+    Exit(u8),
 }
 
 impl Trap {
     /// A trap of the given kind.
     pub fn new(kind: TrapKind, message: impl Into<String>) -> Trap {
         Trap { kind, message: message.into() }
+    }
+
+    /// What ends a process that asks to end. A host function returns it as it
+    /// would return a trap, because nothing of the guest may run afterwards.
+    pub fn exit(code: u8) -> Trap {
+        Trap::new(TrapKind::Exit(code), format!("exited with code {code}"))
     }
 
     /// A trap that the canonical ABI demands.

@@ -177,6 +177,10 @@ impl GuestMemory<'_> {
 #[derive(Default)]
 pub struct HostState {
     slots: HashMap<RustType, Box<dyn Any + Send>>,
+    /// Commands whose replies nobody waits for.
+    pub(crate) outbox: Vec<Command>,
+    /// Bytes of work that have not been charged for.
+    pub(crate) work: u64,
     /// Answers commands inside a step.
     pub(crate) immediate: Option<Box<dyn Immediate>>,
 }
@@ -207,6 +211,18 @@ impl<'a> HostCx<'a> {
     /// What this host function's module keeps for the calling process.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
         self.state.get()
+    }
+
+    /// Hands out a command and does not wait for it; its reply is dropped. It
+    /// goes out before any command that is waited for after it.
+    pub fn send(&mut self, command: Command) {
+        self.state.outbox.push(command);
+    }
+
+    /// Charges the guest for work on so many bytes, besides what its arguments
+    /// and the result are charged for anyway.
+    pub fn charge(&mut self, bytes: u64) {
+        self.state.work = self.state.work.saturating_add(bytes);
     }
 
     /// The memory of the calling core module: the one that it exports as
@@ -330,6 +346,73 @@ impl Linker {
     /// Whether a component's import of this name would be met.
     pub fn provides(&self, import: &str) -> bool {
         self.interface(import).is_some() || self.root_func(import).is_some()
+    }
+
+    /// The declared functions that nothing has been bound to, as
+    /// `namespace:package/interface#function`. A call of one of them traps.
+    pub fn unbound(&self) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .interfaces
+            .iter()
+            .flat_map(|(name, versions)| versions.iter().map(move |version| (name, version)))
+            .flat_map(|(name, version)| version.funcs.iter().map(move |(f, func)| (name, f, func)))
+            .filter(|(_, _, func)| func.body.is_none())
+            .map(|(name, function, _)| format!("{name}#{function}"))
+            .collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Calls the body of a bound function, and checks arguments and result as a
+    /// component would.
+    #[cfg(test)]
+    pub(crate) fn call(
+        &self,
+        state: &mut HostState,
+        interface: &str,
+        function: &str,
+        args: Vec<Value>,
+    ) -> Result<(Answer, FuncType), Trap> {
+        let func = self.interface(interface).and_then(|i| i.funcs.get(function));
+        let func = func.unwrap_or_else(|| panic!("no {interface}#{function}"));
+        let types = Arc::new(self.types.clone());
+        assert_eq!(func.ty.params.len(), args.len(), "{interface}#{function}");
+        for (param, arg) in func.ty.params.iter().zip(&args) {
+            let ty = crate::value::Type::new(types.clone(), param.ty);
+            crate::value::check::check_with(&ty, arg, &mut |_, _| true)
+                .unwrap_or_else(|e| panic!("{function}: {e}"));
+        }
+        match &func.body {
+            Some(Body::Closure(body)) => {
+                Ok((body(&mut HostCx { state, memory: None }, args)?, func.ty.clone()))
+            }
+            _ => panic!("{interface}#{function} has no closure"),
+        }
+    }
+
+    /// Goes on with a reply.
+    #[cfg(test)]
+    pub(crate) fn proceed(
+        &self,
+        state: &mut HostState,
+        then: Continuation,
+        reply: Reply,
+    ) -> Result<Answer, Trap> {
+        then(&mut HostCx { state, memory: None }, reply)
+    }
+
+    /// Runs the destructor of a resource.
+    #[cfg(test)]
+    pub(crate) fn call_dtor(
+        &self,
+        state: &mut HostState,
+        interface: &str,
+        resource: &str,
+        rep: u32,
+    ) -> Result<(), Trap> {
+        let id = self.resource(interface, resource).unwrap_or_else(|| panic!("no {resource}"));
+        let dtor = self.dtors.get(&id).unwrap_or_else(|| panic!("{resource} has no destructor"));
+        (dtor.0)(&mut HostCx { state, memory: None }, rep)
     }
 
     fn bind(&mut self, interface: &str, function: &str, body: Body) -> Result<(), DeclareError> {

@@ -51,6 +51,9 @@ impl fmt::Display for Kind {
 pub enum Cause {
     /// The guest trapped.
     Trap(TrapKind),
+    /// The guest ended itself, with this exit code. It is never 0: a process
+    /// that exits with 0 has ended well.
+    Exit(u8),
     /// Time was up.
     Timeout,
     /// Somebody cancelled the process.
@@ -100,6 +103,10 @@ impl Error {
 
     /// A trap in a call of `method`.
     pub(super) fn trap(trap: &Trap, method: &str) -> Error {
+        if let TrapKind::Exit(code) = trap.kind {
+            let message = format!("the process exited with code {code}");
+            return Error::because(Kind::Internal, Cause::Exit(code), message);
+        }
         let kind = match trap.kind {
             TrapKind::Denied => Kind::PermissionDenied,
             TrapKind::Invalid | TrapKind::Unsupported => Kind::Invalid,
@@ -117,6 +124,14 @@ impl Error {
     /// Where the error comes from.
     pub fn cause(&self) -> Cause {
         self.cause
+    }
+
+    /// The exit code, if the guest ended itself.
+    pub fn exit_code(&self) -> Option<u8> {
+        match self.cause {
+            Cause::Exit(code) => Some(code),
+            _ => None,
+        }
     }
 
     /// The message, for people.

@@ -52,7 +52,9 @@ pub enum Event {
 
 /// How a process ends: with the value that its method returns, if it returns
 /// one, or with an error. A method that returns a WIT `result` has ended well
-/// even if that is an `err`.
+/// even if that is an `err`. A guest that ends itself with exit code 0 has ended
+/// well and without a value, whatever its method returns; another exit code is
+/// an error with [`Cause::Exit`].
 pub type Outcome = Result<Option<Value>, Error>;
 
 /// Why a step has stopped.

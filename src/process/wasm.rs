@@ -151,6 +151,16 @@ impl WasmProcess {
     /// The guest has trapped: it is run again to find out where, if that is
     /// possible, and ends then.
     fn trap(&mut self, out: &mut StepOutput, trap: &Trap) {
+        match trap.kind {
+            TrapKind::Exit(0) => {
+                self.state = State::Dead;
+                out.yields.clear();
+                out.status = Status::Done(Ok(None));
+                return;
+            }
+            TrapKind::Exit(_) => return self.fail(out, Error::trap(trap, &self.method)),
+            _ => {}
+        }
         let error = Error::trap(trap, &self.method);
         let first = self.first.take();
         if let (State::Live(machine), Some((export, args))) = (&mut self.state, first)

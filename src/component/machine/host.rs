@@ -113,14 +113,30 @@ impl Machine {
         Ok(None)
     }
 
+    /// Hands out the commands that nobody waits for. Called before each command
+    /// that is waited for, so that the order, and with it the tags, do not
+    /// depend on where a slice ends.
+    pub(super) fn post(&mut self) {
+        let commands = std::mem::take(&mut self.store.data_mut().host.outbox);
+        for command in commands {
+            self.ask(command);
+        }
+    }
+
+    fn ask(&mut self, command: Command) -> Tag {
+        let tag = Tag(self.next_tag);
+        self.next_tag = self.next_tag.saturating_add(1);
+        self.yields.push(Yield { tag, command });
+        tag
+    }
+
     pub(super) fn wait(
         &mut self,
         command: Command,
         then: Option<Continuation>,
     ) -> Result<(), Trap> {
-        let tag = Tag(self.next_tag);
-        self.next_tag = self.next_tag.saturating_add(1);
-        self.yields.push(Yield { tag, command });
+        self.post();
+        let tag = self.ask(command);
         let Some(Activity::Host(call)) = self.stack.last_mut() else {
             return Err(Trap::internal("a host call is lost"));
         };

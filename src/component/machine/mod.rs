@@ -204,6 +204,12 @@ impl Machine {
 
     /// Runs until the fuel is used up or there is nothing to do.
     pub fn run(&mut self) -> Result<Pause, Trap> {
+        let pause = self.run_on();
+        self.post();
+        pause
+    }
+
+    fn run_on(&mut self) -> Result<Pause, Trap> {
         loop {
             // Host work has used up the slice.
             if self.store.data().debt > 0 {

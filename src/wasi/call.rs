@@ -1,0 +1,171 @@
+//! What the functions of all packages share: reading arguments, making
+//! results, and going on when a reply has come.
+//!
+//! Arguments have been checked against the WIT before a function sees them, so
+//! [`Args`] failing means an error in the engine. It is reported as a trap, as is
+//! a reply of another kind than the command asks for.
+
+use crate::{
+    component::{Answer, DeclareError, HostCx, Linker, Trap, TrapKind},
+    dispatch::{Command, Reply},
+    value::{Resource, Value},
+};
+
+/// The most bytes that one command carries, in either direction. A guest that
+/// asks for more gets, or may write, this much at a time.
+pub(super) const MAX_IO: u64 = 1 << 20;
+
+/// A host function.
+pub(super) type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Trap>;
+
+/// Binds functions of one interface.
+pub(super) fn bind(
+    linker: &mut Linker,
+    interface: &str,
+    bodies: &[(&str, Body)],
+) -> Result<(), DeclareError> {
+    for (function, body) in bodies {
+        let body = *body;
+        linker.func(interface, function, move |cx, args| body(cx, &mut Args::new(args)))?;
+    }
+    Ok(())
+}
+
+/// The arguments of a call, in the order of the parameters.
+pub(super) struct Args(std::vec::IntoIter<Value>);
+
+impl Args {
+    pub fn new(args: Vec<Value>) -> Args {
+        Args(args.into_iter())
+    }
+
+    pub fn value(&mut self) -> Result<Value, Trap> {
+        self.0.next().ok_or_else(unexpected_argument)
+    }
+
+    pub fn u8(&mut self) -> Result<u8, Trap> {
+        match self.value()? {
+            Value::U8(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn u64(&mut self) -> Result<u64, Trap> {
+        match self.value()? {
+            Value::U64(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn string(&mut self) -> Result<String, Trap> {
+        match self.value()? {
+            Value::String(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn flags(&mut self) -> Result<u32, Trap> {
+        match self.value()? {
+            Value::Flags(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// A case of a variant, enum, option or result.
+    pub fn case(&mut self) -> Result<(u32, Option<Value>), Trap> {
+        match self.value()? {
+            Value::Variant { case, payload } => Ok((case, payload.map(|value| *value))),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn bytes(&mut self) -> Result<Vec<u8>, Trap> {
+        use crate::value::{List, Scalar};
+        match self.value()? {
+            Value::List(List::Scalars(Scalar::U8, bytes)) => Ok(bytes),
+            Value::List(list) => {
+                list.as_bytes().map(<[u8]>::to_vec).ok_or_else(unexpected_argument)
+            }
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// The index in the process's table that a handle stands for.
+    pub fn handle(&mut self) -> Result<u32, Trap> {
+        handle(&self.value()?)
+    }
+
+    pub fn handles(&mut self) -> Result<Vec<u32>, Trap> {
+        match self.value()? {
+            Value::List(list) => list.iter().map(|value| handle(&value)).collect(),
+            _ => Err(unexpected_argument()),
+        }
+    }
+}
+
+fn handle(value: &Value) -> Result<u32, Trap> {
+    match value {
+        Value::Own(resource) | Value::Borrow(resource) => Ok(resource.rep),
+        _ => Err(unexpected_argument()),
+    }
+}
+
+#[cold]
+pub(super) fn unexpected_argument() -> Trap {
+    Trap::new(TrapKind::Host, "an argument has another type than was declared")
+}
+
+/// The runner has answered with a reply that does not fit its command.
+#[cold]
+pub(super) fn unexpected_reply(reply: &Reply) -> Trap {
+    let text = match reply {
+        Reply::Refused(why) => why.clone(),
+        Reply::Failed(errno) => format!("a command that cannot fail has failed: {errno:?}"),
+        _ => "a command has been answered with another kind of reply".to_owned(),
+    };
+    Trap::new(TrapKind::Host, text)
+}
+
+/// A wrong use of WASI by the guest, for which the specification wants a trap.
+#[cold]
+pub(super) fn misuse(message: impl Into<String>) -> Trap {
+    Trap::new(TrapKind::Host, message)
+}
+
+/// Answers at once.
+pub(super) fn now(value: impl Into<Value>) -> Result<Answer, Trap> {
+    Ok(Answer::Now(Some(value.into())))
+}
+
+/// Goes on when the command has been answered.
+pub(super) fn ask(
+    command: Command,
+    then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send + 'static,
+) -> Result<Answer, Trap> {
+    Ok(Answer::Then(command, Box::new(then)))
+}
+
+/// Asks for a time.
+pub(super) fn ask_time(
+    command: Command,
+    then: impl FnOnce(&mut HostCx<'_>, u64) -> Result<Answer, Trap> + Send + 'static,
+) -> Result<Answer, Trap> {
+    ask(command, move |cx, reply| match reply {
+        Reply::Time(time) => then(cx, time),
+        other => Err(unexpected_reply(&other)),
+    })
+}
+
+/// A handle for the guest to own.
+pub(super) fn own(index: u32) -> Value {
+    Value::Own(Resource::host(index))
+}
+
+/// Nanoseconds since the epoch as a `datetime`.
+pub(super) fn datetime(nanoseconds: u64) -> Value {
+    let rest = (nanoseconds % NANOS) as u32;
+    Value::Record(vec![Value::U64(nanoseconds / NANOS), Value::U32(rest)])
+}
+
+/// Nanoseconds of a second.
+pub(super) const NANOS: u64 = 1_000_000_000;

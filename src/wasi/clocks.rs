@@ -1,0 +1,45 @@
+//! `wasi:clocks`.
+
+use super::{
+    WasiState,
+    call::{Body, ask_time, datetime, now, own},
+    poll::Pollable,
+    table::Entry,
+};
+use crate::{
+    component::{DeclareError, Linker},
+    dispatch::{Clock, Command},
+};
+
+pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
+    super::call::bind(linker, "wasi:clocks/monotonic-clock", MONOTONIC)?;
+    super::call::bind(linker, "wasi:clocks/wall-clock", WALL)
+}
+
+const MONOTONIC: &[(&str, Body)] = &[
+    ("now", |_, _| ask_time(Command::Now(Clock::Monotonic), |_, time| now(time))),
+    ("resolution", |_, _| ask_time(Command::Resolution(Clock::Monotonic), |_, time| now(time))),
+    ("subscribe-instant", |cx, args| {
+        let pollable = Entry::Pollable(Pollable::At(args.u64()?));
+        now(own(cx.state::<WasiState>().table.add(pollable)?))
+    }),
+    ("subscribe-duration", |cx, args| {
+        let duration = args.u64()?;
+        if duration == 0 {
+            let pollable = Entry::Pollable(Pollable::Ready);
+            return now(own(cx.state::<WasiState>().table.add(pollable)?));
+        }
+        ask_time(Command::Now(Clock::Monotonic), move |cx, time| {
+            // The end of time is never reached.
+            let pollable = Entry::Pollable(Pollable::At(time.saturating_add(duration)));
+            now(own(cx.state::<WasiState>().table.add(pollable)?))
+        })
+    }),
+];
+
+const WALL: &[(&str, Body)] = &[
+    ("now", |_, _| ask_time(Command::Now(Clock::Wall), |_, time| now(datetime(time)))),
+    ("resolution", |_, _| {
+        ask_time(Command::Resolution(Clock::Wall), |_, time| now(datetime(time)))
+    }),
+];

@@ -1,0 +1,131 @@
+//! What is done with an open file: its contents.
+
+use super::{
+    super::{
+        WasiState,
+        call::{Args, MAX_IO, own, unexpected_argument, unexpected_reply},
+        descriptor::Descriptor,
+        input::Input,
+        output::Output,
+        table::Entry,
+    },
+    Body, Stop, ask, carry_out, descriptor, done, ok,
+};
+use crate::{
+    component::{Answer, HostCx},
+    dispatch::{Advice, Errno, FileCommand, Reply},
+    value::Value,
+};
+
+pub(super) const BODIES: &[(&str, Body)] = &[
+    ("[method]descriptor.read-via-stream", |cx, args| {
+        let descriptor = descriptor(cx, args)?;
+        descriptor.readable()?;
+        let stream = Input::file(descriptor.file.clone(), args.u64()?);
+        ok(own(cx.state::<WasiState>().table.add(Entry::Input(stream))?))
+    }),
+    ("[method]descriptor.write-via-stream", |cx, args| {
+        let descriptor = descriptor(cx, args)?;
+        descriptor.writable()?;
+        let stream = Output::file(descriptor.file.clone(), args.u64()?);
+        ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
+    }),
+    ("[method]descriptor.append-via-stream", |cx, args| {
+        let descriptor = descriptor(cx, args)?;
+        descriptor.writable()?;
+        let stream = Output::append(descriptor.file.clone());
+        ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
+    }),
+    ("[method]descriptor.advise", |cx, args| {
+        let descriptor = descriptor(cx, args)?;
+        descriptor.plain()?;
+        let file = *descriptor.file;
+        let (offset, len) = (args.u64()?, args.u64()?);
+        let advice = match args.case()?.0 {
+            0 => Advice::Normal,
+            1 => Advice::Sequential,
+            2 => Advice::Random,
+            3 => Advice::WillNeed,
+            4 => Advice::DontNeed,
+            5 => Advice::NoReuse,
+            _ => return Err(unexpected_argument().into()),
+        };
+        carry_out(FileCommand::Advise { file, offset, len, advice })
+    }),
+    ("[method]descriptor.sync-data", |cx, args| sync(descriptor(cx, args)?, true)),
+    ("[method]descriptor.sync", |cx, args| sync(descriptor(cx, args)?, false)),
+    ("[method]descriptor.get-flags", |cx, args| ok(Value::Flags(descriptor(cx, args)?.flags()))),
+    ("[method]descriptor.get-type", |cx, args| {
+        // The kinds have the order of the cases.
+        ok(Value::case(descriptor(cx, args)?.kind as u32))
+    }),
+    ("[method]descriptor.set-size", |cx, args| {
+        let descriptor = descriptor(cx, args)?;
+        descriptor.plain()?;
+        descriptor.changeable()?;
+        if !descriptor.write {
+            return Err(Errno::Invalid.into());
+        }
+        let file = *descriptor.file;
+        carry_out(FileCommand::SetSize { file, size: args.u64()? })
+    }),
+    ("[method]descriptor.read", read),
+    ("[method]descriptor.write", |cx, args| {
+        let descriptor = descriptor(cx, args)?;
+        descriptor.writable()?;
+        let file = *descriptor.file;
+        let (mut bytes, offset) = (args.bytes()?, args.u64()?);
+        // The guest is told how much has been written and goes on by itself.
+        bytes.truncate(MAX_IO as usize);
+        let len = bytes.len() as u64;
+        if len == 0 {
+            return ok(0u64);
+        }
+        if offset.checked_add(len).is_none() {
+            return Err(Errno::FileTooLarge.into());
+        }
+        let command = FileCommand::Write { file, offset: Some(offset), bytes };
+        ask(command, move |_, reply| match reply {
+            Reply::Count(count) if count <= len => ok(count),
+            other => Err(unexpected_reply(&other).into()),
+        })
+    }),
+];
+
+fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
+    let descriptor = descriptor(cx, args)?;
+    descriptor.readable()?;
+    let file = *descriptor.file;
+    let (len, offset) = (args.u64()?, args.u64()?);
+    let result = |bytes: Vec<u8>, end: bool| ok(Value::Record(vec![bytes.into(), end.into()]));
+    // At most a MiB.
+    let len = len.min(MAX_IO) as u32;
+    if len == 0 {
+        return result(Vec::new(), false);
+    }
+    ask(FileCommand::Read { file, offset, len }, move |_, reply| match reply {
+        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => {
+            let end = bytes.is_empty();
+            result(bytes, end)
+        }
+        other => Err(unexpected_reply(&other).into()),
+    })
+}
+
+fn sync(descriptor: &Descriptor, data_only: bool) -> Result<Answer, Stop> {
+    // There is nothing of this descriptor's that could be on its way.
+    if !descriptor.write && !descriptor.mutable() {
+        return done();
+    }
+    carry_out(FileCommand::Sync { file: *descriptor.file, data_only })
+}
+
+/// A file that has just been opened.
+pub(super) fn opened(cx: &mut HostCx<'_>, descriptor: Descriptor) -> Result<Answer, Stop> {
+    let table = &mut cx.state::<WasiState>().table;
+    if !table.has_room() {
+        super::super::io::release(cx, Some(descriptor.file));
+        return Err(Errno::InsufficientMemory.into());
+    }
+    ok(own(table.add(Entry::Descriptor(descriptor))?))
+}

@@ -1,0 +1,169 @@
+//! WASI as guests see it: arguments in, commands out.
+//!
+//! Nothing here touches the world. A function that needs nothing from outside
+//! answers at once; any other becomes a [`Command`](crate::dispatch::Command)
+//! and goes on when the reply has come. So every blocking call of a guest
+//! suspends its process and nothing else, and a process that is given the same
+//! replies does the same again.
+//!
+//! What a process may see is its [`Config`]: arguments, variables, directories
+//! that somebody has opened for it. There is no other way to a file, and the
+//! whole of it is kept in one [`WasiState`] per process.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `table` | the resources of one process, with their limits |
+//! | `path` | where directories are mounted and what a path names |
+//! | `descriptor` | open files and directories |
+//! | `input`, `output`, `poll` | streams, and waiting for them |
+//! | `call` | what all functions share: arguments, replies, errors |
+//! | `cli`, `clocks`, `io`, `random`, `filesystem` | the packages of WASI 0.2 |
+//!
+//! ```
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use wippy::{component::Linker, wasi};
+//!
+//! let mut linker = Linker::default();
+//! wasi::add_to_linker(&mut linker)?;
+//! assert!(linker.provides("wasi:cli/environment@0.2.0"));
+//!
+//! let config = wasi::Config { args: vec!["tool".to_owned()], ..wasi::Config::default() };
+//! let state = wasi::WasiState::new(config)?;
+//! // After `init`, before the first step:
+//! // process.host_state().set(state)
+//! # let _ = state;
+//! # Ok(())
+//! # }
+//! ```
+
+mod call;
+mod cli;
+mod clocks;
+mod descriptor;
+mod filesystem;
+mod input;
+mod io;
+mod output;
+mod path;
+mod poll;
+mod random;
+mod table;
+
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use self::{path::Mounts, table::Table};
+use crate::{
+    component::{DeclareError, Linker},
+    dispatch::FileId,
+};
+
+/// Text of the WIT packages, each after those that it uses.
+const PACKAGES: [&str; 5] = [
+    include_str!("../../wit/wasi/io.wit"),
+    include_str!("../../wit/wasi/clocks.wit"),
+    include_str!("../../wit/wasi/random.wit"),
+    include_str!("../../wit/wasi/filesystem.wit"),
+    include_str!("../../wit/wasi/cli.wit"),
+];
+
+/// What a process is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Config {
+    /// The arguments; the first one is the program's name.
+    pub args: Vec<String>,
+    /// The variables, in the order in which the guest sees them.
+    pub env: Vec<(String, String)>,
+    /// Where relative paths begin: an absolute path in the guest.
+    pub cwd: Option<String>,
+    /// The directories.
+    pub preopens: Vec<Preopen>,
+}
+
+/// A directory that is open from the beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preopen {
+    /// Its path in the guest. One that is not absolute begins at
+    /// [`Config::cwd`] and is shown to the guest as it is.
+    pub guest: String,
+    /// The directory. It stays open when the guest closes it.
+    pub dir: FileId,
+    /// Nothing below it may be changed by way of it.
+    pub read_only: bool,
+}
+
+/// A [`Config`] that makes no sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError(String);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+/// What WASI keeps for one process. A process that has been given none has no
+/// arguments, no variables and no directories.
+#[derive(Debug, Default)]
+pub struct WasiState {
+    args: Vec<String>,
+    env: Vec<(String, String)>,
+    cwd: Option<String>,
+    mounts: Mounts,
+    table: Table,
+}
+
+impl WasiState {
+    /// The state of a process that has not run yet.
+    ///
+    /// # Errors
+    ///
+    /// If `cwd` is not absolute, two directories have the same path, or a text
+    /// contains what no guest can be given: a NUL, or `=` in a variable's name.
+    pub fn new(config: Config) -> Result<WasiState, ConfigError> {
+        let Config { args, env, cwd, preopens } = config;
+        let texts = args.iter().chain(env.iter().flat_map(|(name, value)| [name, value]));
+        for text in texts.chain(&cwd).chain(preopens.iter().map(|preopen| &preopen.guest)) {
+            if text.contains('\0') {
+                return Err(ConfigError(format!("{text:?} contains a NUL")));
+            }
+        }
+        for (name, _) in &env {
+            if name.is_empty() || name.contains('=') {
+                return Err(ConfigError(format!("{name:?} is no name for a variable")));
+            }
+        }
+        let cwd = match cwd {
+            Some(cwd) if !cwd.starts_with('/') => {
+                return Err(ConfigError(format!("cwd {cwd:?} is not an absolute path")));
+            }
+            Some(cwd) => Some(path::clean(&cwd)),
+            None => None,
+        };
+        let mounts = Mounts::new(preopens, cwd.as_deref()).map_err(ConfigError)?;
+        Ok(WasiState { args, env, cwd, mounts, table: Table::default() })
+    }
+}
+
+/// Declares every interface of `wasi:cli`, `wasi:clocks`, `wasi:filesystem`,
+/// `wasi:io` and `wasi:random` 0.2, and binds their functions.
+///
+/// # Errors
+///
+/// If the linker already has other declarations of these packages.
+pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
+    for package in PACKAGES {
+        linker.declare(package)?;
+    }
+    io::bind(linker)?;
+    clocks::bind(linker)?;
+    random::bind(linker)?;
+    filesystem::bind(linker)?;
+    cli::bind(linker)
+}

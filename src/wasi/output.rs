@@ -1,0 +1,155 @@
+//! Streams that are written.
+//!
+//! A write is over when its bytes have been handed over, and the guest waits so
+//! long. So there is never anything under way between two calls: a stream always
+//! takes the same number of bytes, is always ready, and says of an operation
+//! itself whether it failed.
+
+use super::{
+    WasiState,
+    call::{MAX_IO, ask, misuse, unexpected_reply},
+    input::{Failure, Then},
+    table::{Held, StreamError},
+};
+use crate::{
+    component::{Answer, HostCx, Trap},
+    dispatch::{Command, Errno, FileCommand, Reply, Stdio},
+};
+
+/// Bytes that one write may have.
+pub(super) const BUDGET: u64 = MAX_IO;
+
+/// A stream that is written.
+#[derive(Debug)]
+pub(super) struct Output(Sink);
+
+#[derive(Clone, Debug)]
+enum Sink {
+    /// Without an offset, each write goes to the end.
+    File {
+        file: Held,
+        offset: Option<u64>,
+    },
+    Stdio(Stdio),
+    Closed,
+}
+
+impl Output {
+    /// A file, from an offset.
+    pub fn file(file: Held, offset: u64) -> Output {
+        Output(Sink::File { file, offset: Some(offset) })
+    }
+
+    /// A file, at its end.
+    pub fn append(file: Held) -> Output {
+        Output(Sink::File { file, offset: None })
+    }
+
+    /// Stdout or stderr.
+    pub fn stdio(stdio: Stdio) -> Output {
+        Output(Sink::Stdio(stdio))
+    }
+
+    pub fn into_held(self) -> Option<Held> {
+        match self.0 {
+            Sink::File { file, .. } => Some(file),
+            _ => None,
+        }
+    }
+
+    /// How much may be written.
+    pub fn budget(&self) -> Result<u64, Failure> {
+        match self.0 {
+            Sink::Closed => Err(Failure::Closed),
+            _ => Ok(BUDGET),
+        }
+    }
+}
+
+/// Writes all bytes to a stream.
+pub(super) fn write(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    bytes: Vec<u8>,
+    then: impl Then<()>,
+) -> Result<Answer, Trap> {
+    let output = cx.state::<WasiState>().table.output(stream)?;
+    if bytes.len() as u64 > BUDGET {
+        return Err(misuse(format!(
+            "a write of {} bytes, where `check-write` allows {BUDGET}",
+            bytes.len()
+        )));
+    }
+    let len = bytes.len() as u64;
+    match &output.0 {
+        Sink::Closed => then(cx, Err(Failure::Closed)),
+        _ if bytes.is_empty() => then(cx, Ok(())),
+        Sink::Stdio(to) => {
+            let command = Command::WriteStdio { to: *to, bytes };
+            ask(command, move |cx, reply| {
+                let result = given(cx, stream, reply, Reply::Done)?;
+                then(cx, result)
+            })
+        }
+        Sink::File { offset: Some(offset), .. } if offset.checked_add(len).is_none() => {
+            let result = given(cx, stream, Reply::Failed(Errno::FileTooLarge), Reply::Done)?;
+            then(cx, result)
+        }
+        Sink::File { file, offset } => {
+            let command = FileCommand::Write { file: **file, offset: *offset, bytes };
+            ask(Command::File(command), move |cx, reply| {
+                let reply = match reply {
+                    // The rest could not be written; why, nobody has said.
+                    Reply::Count(count) if count < len => Reply::Failed(Errno::Io),
+                    other => other,
+                };
+                let result = given(cx, stream, reply, Reply::Count(len))?;
+                let output = cx.state::<WasiState>().table.output(stream)?;
+                if let (Ok(()), Sink::File { offset: Some(offset), .. }) = (&result, &mut output.0)
+                {
+                    *offset = offset.saturating_add(len);
+                }
+                then(cx, result)
+            })
+        }
+    }
+}
+
+/// Waits until what was written is out.
+pub(super) fn flush(cx: &mut HostCx<'_>, stream: u32, then: impl Then<()>) -> Result<Answer, Trap> {
+    match &cx.state::<WasiState>().table.output(stream)?.0 {
+        Sink::Closed => then(cx, Err(Failure::Closed)),
+        // A file's bytes are where every reader sees them. That they are on the
+        // disk is what `sync` is for.
+        Sink::File { .. } => then(cx, Ok(())),
+        Sink::Stdio(to) => ask(Command::FlushStdio(*to), move |cx, reply| {
+            let result = given(cx, stream, reply, Reply::Done)?;
+            then(cx, result)
+        }),
+    }
+}
+
+/// Notes what an operation has come to. A stream that has failed is closed and
+/// lets go of its file.
+fn given(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    reply: Reply,
+    good: Reply,
+) -> Result<Result<(), Failure>, Trap> {
+    let errno = match reply {
+        Reply::Failed(errno) => errno,
+        reply if reply == good => return Ok(Ok(())),
+        other => return Err(unexpected_reply(&other)),
+    };
+    let output = cx.state::<WasiState>().table.output(stream)?;
+    let sink = std::mem::replace(&mut output.0, Sink::Closed);
+    let failure = match (&sink, errno) {
+        // Nobody reads any more: that is an end, and no failure.
+        (Sink::Stdio(_), Errno::Pipe) => Failure::Closed,
+        (Sink::Stdio(_), _) => Failure::Failed(StreamError { errno, file: false }),
+        _ => Failure::Failed(StreamError { errno, file: true }),
+    };
+    super::io::release(cx, Output(sink).into_held());
+    Ok(Err(failure))
+}

@@ -1,0 +1,74 @@
+//! `wasi:random`.
+
+use super::call::{Args, Body, MAX_IO, ask, misuse, now, unexpected_reply};
+use crate::{
+    component::{Answer, DeclareError, HostCx, Linker, Trap},
+    dispatch::{Command, Reply},
+    value::Value,
+};
+
+/// The most bytes that a guest may ask for in one call.
+const MAX_BYTES: u64 = 64 << 20;
+
+pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
+    super::call::bind(linker, "wasi:random/random", RANDOM)?;
+    super::call::bind(linker, "wasi:random/insecure", INSECURE)?;
+    super::call::bind(linker, "wasi:random/insecure-seed", SEED)
+}
+
+const RANDOM: &[(&str, Body)] = &[
+    ("get-random-bytes", |cx, args| bytes(cx, args, false)),
+    ("get-random-u64", |_, _| numbers(1, false, |numbers| numbers.into_iter().next())),
+];
+
+const INSECURE: &[(&str, Body)] = &[
+    ("get-insecure-random-bytes", |cx, args| bytes(cx, args, true)),
+    ("get-insecure-random-u64", |_, _| numbers(1, true, |numbers| numbers.into_iter().next())),
+];
+
+const SEED: &[(&str, Body)] =
+    &[("insecure-seed", |_, _| numbers(2, true, |numbers| Some(Value::Record(numbers))))];
+
+fn bytes(cx: &mut HostCx<'_>, args: &mut Args, insecure: bool) -> Result<Answer, Trap> {
+    let len = args.u64()?;
+    if len > MAX_BYTES {
+        return Err(misuse(format!("{len} random bytes at once, where {MAX_BYTES} are allowed")));
+    }
+    more(cx, Vec::new(), len, insecure)
+}
+
+/// Asks for `len` more bytes, in pieces.
+fn more(_: &mut HostCx<'_>, mut all: Vec<u8>, len: u64, insecure: bool) -> Result<Answer, Trap> {
+    if len == 0 {
+        return now(all);
+    }
+    let piece = len.min(MAX_IO);
+    // A piece is at most a MiB.
+    ask(Command::Random { len: piece as u32, insecure }, move |cx, reply| match reply {
+        Reply::Bytes(bytes) if bytes.len() as u64 == piece => {
+            match all.is_empty() {
+                true => all = bytes,
+                false => all.extend(bytes),
+            }
+            more(cx, all, len.saturating_sub(piece), insecure)
+        }
+        other => Err(unexpected_reply(&other)),
+    })
+}
+
+/// Random `u64`s.
+fn numbers(
+    count: u32,
+    insecure: bool,
+    result: fn(Vec<Value>) -> Option<Value>,
+) -> Result<Answer, Trap> {
+    let len = count.saturating_mul(8);
+    ask(Command::Random { len, insecure }, move |_, reply| match reply {
+        Reply::Bytes(bytes) if bytes.len() as u64 == u64::from(len) => {
+            let (numbers, _) = bytes.as_chunks::<8>();
+            let numbers = numbers.iter().map(|bytes| Value::U64(u64::from_le_bytes(*bytes)));
+            Ok(Answer::Now(result(numbers.collect())))
+        }
+        other => Err(unexpected_reply(&other)),
+    })
+}
