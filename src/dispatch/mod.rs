@@ -11,6 +11,8 @@
 //! same reply, only without the way out and back.
 
 mod file;
+#[cfg(feature = "host")]
+pub mod world;
 
 pub use self::file::{
     Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat,

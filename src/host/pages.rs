@@ -19,11 +19,8 @@ pub fn release_zeros(memory: &mut [u8]) {
 
 #[cfg(target_os = "linux")]
 mod linux {
-    /// The page size if the system does not tell: the largest in use.
-    const UNIT: usize = 64 << 10;
-
     pub(super) fn release_zeros(memory: &mut [u8]) {
-        let page = page_size();
+        let page = rustix::param::page_size();
         let head = memory.as_ptr().align_offset(page).min(memory.len());
         let Some(pages) = memory.get_mut(head..) else { return };
         let mut zeros = 0..0;
@@ -56,15 +53,14 @@ mod linux {
         // SAFETY: the range consists of whole pages inside a block that the
         // caller holds exclusively. The allocator has it from anonymous private
         // mappings (the heap or mmap), for which this call means that the pages
-        // read as zeros from now on, which is what they hold. Failure changes
-        // nothing.
-        unsafe { libc::madvise(address, range.len(), libc::MADV_DONTNEED) };
-    }
-
-    fn page_size() -> usize {
-        // SAFETY: sysconf takes a number and has no preconditions.
-        let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-        usize::try_from(size).ok().filter(|size| size.is_power_of_two()).unwrap_or(UNIT)
+        // read as zeros from now on, which is what they hold.
+        let done = unsafe {
+            rustix::mm::madvise(address, range.len(), rustix::mm::Advice::LinuxDontNeed)
+        };
+        // Failure changes nothing, and is no loss but of memory.
+        if let Err(error) = done {
+            tracing::debug!(%error, "pages could not be given back");
+        }
     }
 }
 

@@ -1,0 +1,152 @@
+//! Which command about files is answered when and where.
+//!
+//! A regular file is as fast as memory, or at worst as the disk for once; what
+//! may take longer does not happen within a step. That is whatever waits for the
+//! disk to have written, gives back space (removing, cutting) or looks at more
+//! than one file. Pipes and devices are waited for, all else is done on the
+//! blocking pool.
+
+use super::{
+    super::{Errno, FileCommand, FileId, OpenFlags, Reply},
+    Inner, file, locked, open, path,
+    table::{Folder, Node},
+};
+use smol::Timer;
+use std::{sync::Arc, time::Duration};
+
+impl Inner {
+    /// The answer, if it waits neither for the disk nor for anybody.
+    pub(super) fn file_now(&self, command: &FileCommand) -> Option<Reply> {
+        let at_once = match command {
+            FileCommand::Open { flags, .. } => !flags.truncate,
+            FileCommand::Read { file, .. } => self.is_quick(*file),
+            FileCommand::Write { file, bytes, .. } => {
+                bytes.len() <= file::MOST && self.is_quick(*file)
+            }
+            FileCommand::Close(_)
+            | FileCommand::Stat(_)
+            | FileCommand::StatAt { .. }
+            | FileCommand::SetTimes { .. }
+            | FileCommand::ReadLink { .. }
+            | FileCommand::Advise { .. } => true,
+            _ => false,
+        };
+        if !at_once {
+            return None;
+        }
+        match (command, self.file(command)) {
+            // Perhaps a pipe that nobody reads yet.
+            (FileCommand::Open { .. }, Err(Errno::NoSuchDevice)) => None,
+            (_, result) => Some(result.unwrap_or_else(Reply::Failed)),
+        }
+    }
+
+    /// Whether reading and writing is between the process and the cache of the
+    /// system. It is for what cannot be read at all, too.
+    fn is_quick(&self, file: FileId) -> bool {
+        match locked(&self.table).node(file) {
+            Ok(Node::File(open)) => open.is_regular() && !open.synchronous,
+            Ok(Node::Dir(_)) | Err(_) => true,
+        }
+    }
+
+    fn node(&self, file: FileId) -> Result<Node, Errno> {
+        locked(&self.table).node(file)
+    }
+
+    fn folder(&self, dir: FileId) -> Result<Arc<Folder>, Errno> {
+        locked(&self.table).folder(dir)
+    }
+
+    fn open(
+        &self,
+        dir: FileId,
+        path: &str,
+        follow: bool,
+        flags: OpenFlags,
+    ) -> Result<Reply, Errno> {
+        let folder = self.folder(dir)?;
+        locked(&self.table).room()?;
+        let node = open::open(&folder, path, follow, flags)?;
+        let kind = node.kind();
+        Ok(Reply::File { id: locked(&self.table).insert(node), kind })
+    }
+
+    /// Does it here and now.
+    fn file(&self, command: &FileCommand) -> Result<Reply, Errno> {
+        use FileCommand as C;
+        match command {
+            C::Open { dir, path, follow, flags } => self.open(*dir, path, *follow, *flags),
+            C::Close(file) => {
+                let closed = locked(&self.table).close(*file);
+                closed.map(|_| Reply::Done)
+            }
+            C::Read { file, offset, len } => file::read(&self.node(*file)?, *offset, *len),
+            C::Write { file, offset, bytes } => file::write(&self.node(*file)?, *offset, bytes),
+            C::Stat(file) => file::stat_of(&self.node(*file)?),
+            C::StatAt { dir, path, follow } => path::stat_at(&*self.folder(*dir)?, path, *follow),
+            C::SetSize { file, size } => file::set_size(&self.node(*file)?, *size),
+            C::SetTimes { file, accessed, modified } => {
+                file::set_times(&self.node(*file)?, *accessed, *modified)
+            }
+            C::SetTimesAt { dir, path, follow, accessed, modified } => {
+                path::set_times_at(&*self.folder(*dir)?, path, *follow, *accessed, *modified)
+            }
+            C::ReadDir(dir) => path::read_dir(&*self.folder(*dir)?),
+            C::CreateDir { dir, path } => path::create_dir(&*self.folder(*dir)?, path),
+            C::RemoveDir { dir, path } => path::remove_dir(&*self.folder(*dir)?, path),
+            C::Unlink { dir, path } => path::unlink(&*self.folder(*dir)?, path),
+            C::Rename { dir, path, to_dir, to_path } => {
+                path::rename(&*self.folder(*dir)?, path, &*self.folder(*to_dir)?, to_path)
+            }
+            C::Link { dir, path, follow, to_dir, to_path } => {
+                path::link(&*self.folder(*dir)?, path, *follow, &*self.folder(*to_dir)?, to_path)
+            }
+            C::Symlink { target, dir, path } => path::symlink(target, &*self.folder(*dir)?, path),
+            C::ReadLink { dir, path } => path::read_link(&*self.folder(*dir)?, path),
+            C::Sync { file, data_only } => file::sync(&self.node(*file)?, *data_only),
+            C::Advise { file, offset, len, advice } => {
+                file::advise(&self.node(*file)?, *offset, *len, *advice)
+            }
+        }
+    }
+}
+
+/// How long until a pipe that nobody reads is tried again.
+const NO_READER: Duration = Duration::from_millis(20);
+
+/// Does it on the blocking pool, or when a pipe or a device is ready.
+pub(super) async fn later(inner: Arc<Inner>, command: FileCommand) -> Reply {
+    let stream = match &command {
+        FileCommand::Read { file, .. } => Some((*file, false)),
+        FileCommand::Write { file, .. } => Some((*file, true)),
+        _ => None,
+    };
+    if let Some((file, write)) = stream
+        && let Ok(Node::File(open)) = inner.node(file)
+        && file::is_waited_for(&open)
+    {
+        loop {
+            if let Err(error) = file::ready(&open, write).await {
+                return Reply::Failed(error.into());
+            }
+            match inner.file(&command) {
+                Err(Errno::WouldBlock) => {}
+                result => return result.unwrap_or_else(Reply::Failed),
+            }
+        }
+    }
+    let command = Arc::new(command);
+    loop {
+        let (place, asked) = (Arc::clone(&inner), Arc::clone(&command));
+        let result = smol::unblock(move || place.file(&asked)).await;
+        match (&*command, result) {
+            (FileCommand::Open { dir, path, follow, .. }, Err(Errno::NoSuchDevice))
+                if inner.folder(*dir).is_ok_and(|dir| open::is_fifo(&dir, path, *follow)) =>
+            {
+                Timer::after(NO_READER).await;
+            }
+            (_, result) => return result.unwrap_or_else(Reply::Failed),
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! What a process has open.
+
+use super::super::{Errno, FileId, FileKind};
+use cap_std::fs::Dir;
+use std::{
+    collections::HashMap,
+    fs::File,
+    sync::{Arc, Mutex},
+};
+
+/// The most files and directories that one process can have open, unless
+/// [`World::set_max_open`](super::World::set_max_open) says otherwise; those of
+/// all processes come out of one table of the operating system.
+pub const MAX_OPEN: usize = 1024;
+
+/// An open directory. Everything opened below it is as read-only as it is.
+pub(super) struct Folder {
+    pub(super) dir: Dir,
+    pub(super) read_only: bool,
+}
+
+impl Folder {
+    /// Before anything is changed below this directory.
+    ///
+    /// The answer is [`Errno::ReadOnly`], as from a file system that is mounted
+    /// read-only, and it does not depend on what is there.
+    pub(super) fn writable(&self) -> Result<(), Errno> {
+        if self.read_only { Err(Errno::ReadOnly) } else { Ok(()) }
+    }
+}
+
+/// An open file that is no directory.
+pub(super) struct Open {
+    pub(super) file: File,
+    pub(super) kind: FileKind,
+    pub(super) read: bool,
+    pub(super) write: bool,
+    /// Below a read-only directory.
+    pub(super) read_only: bool,
+    /// Each write waits for the disk.
+    pub(super) synchronous: bool,
+    /// Tells when a pipe or a device is ready, if it can.
+    #[cfg(unix)]
+    pub(super) readiness: Option<smol::Async<File>>,
+    /// One append at a time where it takes several steps.
+    pub(super) appending: Mutex<()>,
+}
+
+impl Open {
+    /// Neither reading nor writing has to wait for somebody.
+    pub(super) fn is_regular(&self) -> bool {
+        self.kind == FileKind::RegularFile
+    }
+}
+
+#[derive(Clone)]
+pub(super) enum Node {
+    Dir(Arc<Folder>),
+    File(Arc<Open>),
+}
+
+impl Node {
+    pub(super) fn kind(&self) -> FileKind {
+        match self {
+            Node::Dir(_) => FileKind::Directory,
+            Node::File(open) => open.kind,
+        }
+    }
+}
+
+pub(super) struct Table {
+    nodes: HashMap<FileId, Node>,
+    /// Never used twice, so that a stale number names nothing.
+    next: u64,
+    pub(super) max: usize,
+}
+
+impl Default for Table {
+    fn default() -> Table {
+        Table { nodes: HashMap::new(), next: 0, max: MAX_OPEN }
+    }
+}
+
+impl Table {
+    /// For what the host itself gives: without a limit.
+    pub(super) fn insert(&mut self, node: Node) -> FileId {
+        let id = FileId(self.next);
+        self.next = self.next.wrapping_add(1);
+        self.nodes.insert(id, node);
+        id
+    }
+
+    pub(super) fn room(&self) -> Result<(), Errno> {
+        if self.nodes.len() < self.max { Ok(()) } else { Err(Errno::InsufficientMemory) }
+    }
+
+    pub(super) fn close(&mut self, id: FileId) -> Result<Node, Errno> {
+        self.nodes.remove(&id).ok_or(Errno::BadDescriptor)
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.nodes.clear();
+    }
+
+    pub(super) fn node(&self, id: FileId) -> Result<Node, Errno> {
+        self.nodes.get(&id).cloned().ok_or(Errno::BadDescriptor)
+    }
+
+    /// A directory that a path begins at.
+    pub(super) fn folder(&self, id: FileId) -> Result<Arc<Folder>, Errno> {
+        match self.node(id)? {
+            Node::Dir(folder) => Ok(folder),
+            Node::File(_) => Err(Errno::NotDirectory),
+        }
+    }
+}
