@@ -21,6 +21,10 @@ use crate::{
     value::Value,
 };
 
+/// The exit code of a program that writes to a pipe which nobody reads: 128 and
+/// the number of SIGPIPE.
+const UNREAD: u8 = 141;
+
 /// How a process is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -84,9 +88,12 @@ pub async fn run_to_end(process: &mut dyn Process, world: World, options: &RunOp
     let start = Instant::now();
     let (mut fuel_used, mut steps) = (0_u64, 0_u64);
     let (mut events, mut out) = (Vec::new(), StepOutput::default());
-    let mut pending = Pending::new(world);
+    let mut pending = Pending::new(world.clone());
     let outcome = loop {
         events.extend(stop(options, start));
+        if world.is_unread() {
+            break Err(Error::exited(UNREAD, "nobody reads the output any more"));
+        }
         process.step(&mut events, options.slice, &mut out);
         steps = steps.saturating_add(1);
         fuel_used = fuel_used.saturating_add(out.fuel_used);
