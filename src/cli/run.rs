@@ -311,9 +311,12 @@ fn on_interrupt() -> Arc<AtomicBool> {
     let interrupted = Arc::new(AtomicBool::new(false));
     // In this order: the first handler looks at the flag before the second sets
     // it. Without handlers Ctrl-C still ends the command, only less politely.
-    let result =
-        flag::register_conditional_shutdown(SIGINT, Exit::Interrupted.code().into(), interrupted.clone())
-            .and_then(|_| flag::register(SIGINT, interrupted.clone()));
+    let result = flag::register_conditional_shutdown(
+        SIGINT,
+        Exit::Interrupted.code().into(),
+        interrupted.clone(),
+    )
+    .and_then(|_| flag::register(SIGINT, interrupted.clone()));
     if let Err(error) = result {
         tracing::debug!(%error, "no handler for interrupts");
     }
