@@ -14,10 +14,11 @@
 //! | --- | --- |
 //! | `table` | the resources of one process, with their limits |
 //! | `path` | where directories are mounted and what a path names |
-//! | `descriptor` | open files and directories |
+//! | `descriptor`, `request` | open files and directories, and what is asked of them |
 //! | `input`, `output`, `poll` | streams, and waiting for them |
 //! | `call` | what all functions share: arguments, replies, errors |
 //! | `cli`, `clocks`, `io`, `random`, `filesystem` | the packages of WASI 0.2 |
+//! | `p1` | WASI 0.1, for core modules |
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -44,9 +45,11 @@ mod filesystem;
 mod input;
 mod io;
 mod output;
+mod p1;
 mod path;
 mod poll;
 mod random;
+mod request;
 mod table;
 
 #[cfg(test)]
@@ -56,7 +59,7 @@ mod tests;
 
 use std::fmt;
 
-use self::{path::Mounts, table::Table};
+use self::{p1::Fds, path::Mounts, table::Table};
 use crate::{
     component::{DeclareError, Linker},
     dispatch::FileId,
@@ -70,6 +73,9 @@ pub const PACKAGES: [(&str, &str); 5] = [
     ("wasi:filesystem@0.2.12", include_str!("../../wit/wasi/filesystem.wit")),
     ("wasi:cli@0.2.12", include_str!("../../wit/wasi/cli.wit")),
 ];
+
+/// What core modules import.
+const P1: &str = include_str!("../../wit/wasi/p1.wit");
 
 /// What a process is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -117,6 +123,8 @@ pub struct WasiState {
     cwd: Option<String>,
     mounts: Mounts,
     table: Table,
+    /// Descriptors of 0.1.
+    fds: Fds,
 }
 
 impl WasiState {
@@ -147,12 +155,13 @@ impl WasiState {
             None => None,
         };
         let mounts = Mounts::new(preopens, cwd.as_deref()).map_err(ConfigError)?;
-        Ok(WasiState { args, env, cwd, mounts, table: Table::default() })
+        Ok(WasiState { args, env, cwd, mounts, table: Table::default(), fds: Fds::default() })
     }
 }
 
 /// Declares every interface of `wasi:cli`, `wasi:clocks`, `wasi:filesystem`,
-/// `wasi:io` and `wasi:random` 0.2, and binds their functions.
+/// `wasi:io` and `wasi:random` 0.2, and WASI 0.1 as core modules import it
+/// (`wippy:core/wasi-snapshot-preview1`), and binds their functions.
 ///
 /// # Errors
 ///
@@ -161,9 +170,11 @@ pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
     for (_, package) in PACKAGES {
         linker.declare(package)?;
     }
+    linker.declare(P1)?;
     io::bind(linker)?;
     clocks::bind(linker)?;
     random::bind(linker)?;
     filesystem::bind(linker)?;
-    cli::bind(linker)
+    cli::bind(linker)?;
+    p1::bind(linker)
 }

@@ -27,9 +27,12 @@ pub(super) enum Pollable {
 
 /// The same, with what streams wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
+pub(super) enum Wait {
+    /// Always ready.
     Ready,
+    /// The monotonic clock shows this time.
     At(u64),
+    /// Stdin has bytes or has ended.
     Stdin,
 }
 
@@ -54,6 +57,16 @@ pub(super) fn poll(
             Pollable::Input(_) => Wait::Ready,
         });
     }
+    wait_for(cx, waits, wait, then)
+}
+
+/// The same for what streams wait for.
+pub(super) fn wait_for(
+    cx: &mut HostCx<'_>,
+    waits: Vec<Wait>,
+    wait: bool,
+    then: impl FnOnce(&mut HostCx<'_>, Ready) -> Result<Answer, Trap> + Send + 'static,
+) -> Result<Answer, Trap> {
     let ready = waits.contains(&Wait::Ready);
     let stdin = waits.contains(&Wait::Stdin);
     let first =

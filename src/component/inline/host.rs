@@ -20,6 +20,9 @@ use crate::{
     value::{FuncType, ResourceId, TypeId},
 };
 
+/// Begins the names of the instances that the imports of a core module become.
+const CORE: &str = "wippy:core/";
+
 impl Linking<'_> {
     /// What the host gives for an import of the root.
     pub(super) fn import(
@@ -156,12 +159,14 @@ impl Linking<'_> {
             |ours: ResourceId, theirs| self.host_resources.get(&theirs) == Some(&ours);
         let mut same =
             |a: TypeId, b: TypeId| self.types.same(a, &self.linker.types, b, &mut resource);
+        // The imports of a core module have no names that could agree.
+        let named = !name.starts_with(CORE);
         let params = have.params.len() == want.params.len()
             && have
                 .params
                 .iter()
                 .zip(&want.params)
-                .all(|(a, b)| a.name == b.name && same(a.ty, b.ty));
+                .all(|(a, b)| (!named || a.name == b.name) && same(a.ty, b.ty));
         let result = match (have.result, want.result) {
             (Some(a), Some(b)) => same(a, b),
             (None, None) => true,
@@ -182,7 +187,7 @@ impl Linking<'_> {
 
     fn host_func(&mut self, name: &str, body: HostBody) -> Item {
         let index = next(&self.plan.hosts);
-        let sees_memory = name.starts_with("wippy:core/");
+        let sees_memory = name.starts_with(CORE);
         self.plan.hosts.push(HostImport { body, sees_memory });
         Item::Func(FuncItem::Host(index))
     }

@@ -1,15 +1,13 @@
 //! What is done with paths: opening, making, removing, listing.
 
-use std::sync::Arc;
-
 use super::{
     super::{
         WasiState,
         call::{Args, own, unexpected_reply},
         descriptor::{
-            DATA_SYNC, Descriptor, FILE_SYNC, Listing, MUTATE_DIRECTORY, READ, REQUESTED_SYNC,
-            Sync, WRITE,
+            DATA_SYNC, FILE_SYNC, Listing, MUTATE_DIRECTORY, READ, REQUESTED_SYNC, Sync, WRITE,
         },
+        request::{self, How},
         table::Entry,
     },
     Body, Stop, ask, carry_out,
@@ -18,7 +16,7 @@ use super::{
 };
 use crate::{
     component::{Answer, HostCx},
-    dispatch::{Command, DirEntry, Errno, FileCommand, FileKind, OpenFlags, Reply},
+    dispatch::{DirEntry, Errno, FileCommand, Reply},
     value::Value,
 };
 
@@ -40,56 +38,33 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     }),
     ("[method]descriptor.create-directory-at", |cx, args| {
         let base = args.handle()?;
-        let place = place(cx, base, args)?;
-        place.creatable()?;
-        carry_out(FileCommand::CreateDir { dir: place.dir, path: place.path })
+        carry_out(request::create_dir(place(cx, base, args)?)?)
     }),
     ("[method]descriptor.remove-directory-at", |cx, args| {
         let base = args.handle()?;
-        let place = place(cx, base, args)?;
-        place.removable()?;
-        carry_out(FileCommand::RemoveDir { dir: place.dir, path: place.path })
+        carry_out(request::remove_dir(place(cx, base, args)?)?)
     }),
     ("[method]descriptor.unlink-file-at", |cx, args| {
         let base = args.handle()?;
-        let place = place(cx, base, args)?;
-        place.removable()?;
-        carry_out(FileCommand::Unlink { dir: place.dir, path: place.path })
+        carry_out(request::unlink(place(cx, base, args)?)?)
     }),
     ("[method]descriptor.rename-at", |cx, args| {
         let base = args.handle()?;
         let old = place(cx, base, args)?;
         let base = args.handle()?;
-        let new = place(cx, base, args)?;
-        old.removable()?;
-        new.removable()?;
-        let (dir, path, to_dir, to_path) = (old.dir, old.path, new.dir, new.path);
-        carry_out(FileCommand::Rename { dir, path, to_dir, to_path })
+        carry_out(request::rename(old, place(cx, base, args)?)?)
     }),
     ("[method]descriptor.link-at", |cx, args| {
         let base = args.handle()?;
         let follow = follow(args)?;
         let old = place(cx, base, args)?;
         let base = args.handle()?;
-        let new = place(cx, base, args)?;
-        // A second name would be a way to change the file.
-        old.changeable()?;
-        new.creatable()?;
-        let (dir, path, to_dir, to_path) = (old.dir, old.path, new.dir, new.path);
-        carry_out(FileCommand::Link { dir, path, follow, to_dir, to_path })
+        carry_out(request::link(old, follow, place(cx, base, args)?)?)
     }),
     ("[method]descriptor.symlink-at", |cx, args| {
         let base = args.handle()?;
         let target = args.string()?;
-        let place = place(cx, base, args)?;
-        place.creatable()?;
-        match target.as_str() {
-            "" => return Err(Errno::NoEntry.into()),
-            text if text.starts_with('/') => return Err(Errno::NotPermitted.into()),
-            text if text.contains('\0') => return Err(Errno::Invalid.into()),
-            _ => {}
-        }
-        carry_out(FileCommand::Symlink { target, dir: place.dir, path: place.path })
+        carry_out(request::symlink(target, place(cx, base, args)?)?)
     }),
     ("[method]descriptor.readlink-at", |cx, args| {
         let base = args.handle()?;
@@ -108,47 +83,30 @@ fn open(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     let follow = follow(args)?;
     let place = place(cx, base, args)?;
     let (how, what) = (args.flags()?, args.flags()?);
-    let (create, directory) = (how & CREATE != 0, how & DIRECTORY != 0);
-    let (exclusive, truncate) = (how & EXCLUSIVE != 0, how & TRUNCATE != 0);
-    let write = what & WRITE != 0;
-    if write || create || truncate || what & MUTATE_DIRECTORY != 0 {
-        place.changeable()?;
-    }
-    if directory && (create || exclusive || truncate) {
-        return Err(Errno::Invalid.into());
-    }
-    if !cx.state::<WasiState>().table.has_room() {
-        return Err(Errno::InsufficientMemory.into());
-    }
     let sync = Sync {
         file: what & FILE_SYNC != 0,
         data: what & DATA_SYNC != 0,
         requested: what & REQUESTED_SYNC != 0,
     };
-    // Something has to be asked for; what is not for writing is for reading.
-    let read = what & READ != 0 || !write;
-    let flags = OpenFlags {
-        read,
-        write,
-        create,
-        exclusive,
-        truncate,
-        directory,
-        data_sync: sync.data,
-        file_sync: sync.file,
+    let how = How {
+        follow,
+        create: how & CREATE != 0,
+        directory: how & DIRECTORY != 0,
+        exclusive: how & EXCLUSIVE != 0,
+        truncate: how & TRUNCATE != 0,
+        read: what & READ != 0,
+        write: what & WRITE != 0,
+        mutate: what & MUTATE_DIRECTORY != 0,
+        sync,
     };
-    let (read_only, guest) = (place.read_only, place.guest);
-    let command = FileCommand::Open { dir: place.dir, path: place.path, follow, flags };
+    let (command, opening) = request::open(place, how)?;
+    if !cx.state::<WasiState>().table.has_room() {
+        return Err(Errno::InsufficientMemory.into());
+    }
     ask(command, move |cx, reply| {
         let Reply::File { id, kind } = reply else { return Err(unexpected_reply(&reply).into()) };
-        let is_dir = kind == FileKind::Directory;
-        if directory && !is_dir {
-            cx.send(Command::File(FileCommand::Close(id)));
-            return Err(Errno::NotDirectory.into());
-        }
-        let guest = guest.filter(|_| is_dir);
-        let file = Arc::new(id);
-        opened(cx, Descriptor { file, kind, read, write, sync, read_only, guest })
+        let descriptor = opening.done(cx, id, kind)?;
+        opened(cx, descriptor)
     })
 }
 

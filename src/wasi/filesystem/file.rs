@@ -7,6 +7,7 @@ use super::{
         descriptor::Descriptor,
         input::Input,
         output::Output,
+        request,
         table::Entry,
     },
     Body, Stop, ask, carry_out, descriptor, done, ok,
@@ -61,13 +62,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     }),
     ("[method]descriptor.set-size", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.plain()?;
-        descriptor.changeable()?;
-        if !descriptor.write {
-            return Err(Errno::Invalid.into());
-        }
-        let file = *descriptor.file;
-        carry_out(FileCommand::SetSize { file, size: args.u64()? })
+        carry_out(request::set_size(descriptor, args.u64()?)?)
     }),
     ("[method]descriptor.read", read),
     ("[method]descriptor.write", |cx, args| {
@@ -113,11 +108,10 @@ fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
 }
 
 fn sync(descriptor: &Descriptor, data_only: bool) -> Result<Answer, Stop> {
-    // There is nothing of this descriptor's that could be on its way.
-    if !descriptor.write && !descriptor.mutable() {
-        return done();
+    match request::sync(descriptor, data_only) {
+        Some(command) => carry_out(command),
+        None => done(),
     }
-    carry_out(FileCommand::Sync { file: *descriptor.file, data_only })
 }
 
 /// A file that has just been opened.

@@ -4,6 +4,7 @@ use super::{
     super::{
         WasiState,
         call::{self, Args, NANOS, datetime, now, unexpected_argument, unexpected_reply},
+        request,
     },
     Body, Stop, ask, carry_out, descriptor, error_code, follow, ok, place,
 };
@@ -26,19 +27,15 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.metadata-hash-at", |cx, args| stat(stat_at(cx, args)?, hash)),
     ("[method]descriptor.set-times", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.changeable()?;
-        let file = *descriptor.file;
         let (accessed, modified) = (new_time(args)?, new_time(args)?);
-        carry_out(FileCommand::SetTimes { file, accessed, modified })
+        carry_out(request::set_times(descriptor, accessed, modified)?)
     }),
     ("[method]descriptor.set-times-at", |cx, args| {
         let base = args.handle()?;
         let follow = follow(args)?;
         let place = place(cx, base, args)?;
-        place.changeable()?;
-        let (dir, path) = (place.dir, place.path);
         let (accessed, modified) = (new_time(args)?, new_time(args)?);
-        carry_out(FileCommand::SetTimesAt { dir, path, follow, accessed, modified })
+        carry_out(request::set_times_at(place, follow, accessed, modified)?)
     }),
 ];
 
@@ -68,8 +65,7 @@ pub(super) const PLAIN: &[(&str, call::Body)] = &[
 fn stat_at(cx: &mut HostCx<'_>, args: &mut Args) -> Result<FileCommand, Stop> {
     let base = args.handle()?;
     let follow = follow(args)?;
-    let place = place(cx, base, args)?;
-    Ok(FileCommand::StatAt { dir: place.dir, path: place.path, follow })
+    Ok(request::stat_at(place(cx, base, args)?, follow))
 }
 
 fn stat(command: FileCommand, result: fn(&Stat) -> Value) -> Result<Answer, Stop> {

@@ -10,6 +10,8 @@ mod file;
 mod meta;
 mod preopens;
 
+pub(super) use self::preopens::directories;
+
 use super::{
     WasiState,
     call::{Args, now, unexpected_reply},

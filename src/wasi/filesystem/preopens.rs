@@ -18,14 +18,32 @@ use crate::{
 };
 
 pub(super) const BODIES: &[(&str, Body)] = &[("get-directories", |cx, _| {
+    directories(cx, |cx, directories| {
+        let table = &mut cx.state::<WasiState>().table;
+        let mut values = Vec::with_capacity(directories.len());
+        for (descriptor, path) in directories {
+            let index = table.add(Entry::Descriptor(descriptor))?;
+            values.push(Value::Record(vec![own(index), path.into()]));
+        }
+        now(values)
+    })
+})];
+
+/// Goes on with the directories and the paths that they are shown with.
+pub(in crate::wasi) fn directories(
+    cx: &mut HostCx<'_>,
+    then: impl FnOnce(&mut HostCx<'_>, Vec<(Descriptor, String)>) -> Result<Answer, Trap>
+    + Send
+    + 'static,
+) -> Result<Answer, Trap> {
     let state = cx.state::<WasiState>();
     let cwd = state.cwd.as_deref().filter(|cwd| state.mounts.shows_cwd(cwd));
     let found = cwd.and_then(|cwd| Some((cwd, state.mounts.find(cwd)?)));
     match found {
-        None => list(cx, None),
+        None => then_list(cx, None, then),
         Some((_, (mount, "."))) => {
             let cwd = mount.open();
-            list(cx, Some(cwd))
+            then_list(cx, Some(cwd), then)
         }
         Some((cwd, (mount, path))) => {
             let (base, place) = (mount.open(), mount.place(path, cwd));
@@ -35,33 +53,27 @@ pub(super) const BODIES: &[(&str, Body)] = &[("get-directories", |cx, _| {
             ask(Command::File(command), move |cx, reply| match reply {
                 Reply::File { id, kind: FileKind::Directory } => {
                     let file = std::sync::Arc::new(id);
-                    list(cx, Some(Descriptor { file, guest: place.guest, ..base }))
+                    then_list(cx, Some(Descriptor { file, guest: place.guest, ..base }), then)
                 }
                 Reply::File { id, .. } => {
                     cx.send(Command::File(FileCommand::Close(id)));
-                    list(cx, None)
+                    then_list(cx, None, then)
                 }
                 // It need not exist.
-                Reply::Failed(_) => list(cx, None),
+                Reply::Failed(_) => then_list(cx, None, then),
                 other => Err(unexpected_reply(&other)),
             })
         }
     }
-})];
+}
 
-fn list(cx: &mut HostCx<'_>, cwd: Option<Descriptor>) -> Result<Answer, Trap> {
-    let WasiState { mounts, table, .. } = cx.state::<WasiState>();
-    let mut directories = Vec::new();
-    let mut add = |descriptor: Descriptor, path: &str| -> Result<(), Trap> {
-        let index = table.add(Entry::Descriptor(descriptor))?;
-        directories.push(Value::Record(vec![own(index), path.into()]));
-        Ok(())
-    };
-    for mount in mounts.iter() {
-        add(mount.open(), &mount.shown)?;
-    }
-    if let Some(cwd) = cwd {
-        add(cwd, ".")?;
-    }
-    now(directories)
+fn then_list(
+    cx: &mut HostCx<'_>,
+    cwd: Option<Descriptor>,
+    then: impl FnOnce(&mut HostCx<'_>, Vec<(Descriptor, String)>) -> Result<Answer, Trap>,
+) -> Result<Answer, Trap> {
+    let mounts = cx.state::<WasiState>().mounts.iter();
+    let mut all: Vec<_> = mounts.map(|mount| (mount.open(), mount.shown.clone())).collect();
+    all.extend(cwd.map(|cwd| (cwd, ".".to_owned())));
+    then(cx, all)
 }
