@@ -54,9 +54,8 @@ mod linux {
         // caller holds exclusively. The allocator has it from anonymous private
         // mappings (the heap or mmap), for which this call means that the pages
         // read as zeros from now on, which is what they hold.
-        let done = unsafe {
-            rustix::mm::madvise(address, range.len(), rustix::mm::Advice::LinuxDontNeed)
-        };
+        let done =
+            unsafe { rustix::mm::madvise(address, range.len(), rustix::mm::Advice::LinuxDontNeed) };
         // Failure changes nothing, and is no loss but of memory.
         if let Err(error) = done {
             tracing::debug!(%error, "pages could not be given back");
