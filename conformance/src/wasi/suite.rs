@@ -10,7 +10,7 @@ use std::{
     ffi::OsString,
     io,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use serde_json::{Map, Value};
