@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Job;
+use super::{Job, release_zeros};
 use crate::{
     dispatch::world::{Pending, Streams, World},
     process::{DEFAULT_SLICE, Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput},
@@ -89,6 +89,7 @@ pub async fn run_to_end(process: &mut dyn Process, world: World, options: &RunOp
     let (mut fuel_used, mut steps) = (0_u64, 0_u64);
     let (mut events, mut out) = (Vec::new(), StepOutput::default());
     let mut pending = Pending::new(world.clone());
+    let mut waits = false;
     let outcome = loop {
         events.extend(stop(options, start));
         if world.is_unread() {
@@ -113,7 +114,18 @@ pub async fn run_to_end(process: &mut dyn Process, world: World, options: &RunOp
                     smol::Timer::after(patience(options, start)).await;
                     None
                 };
-                events.extend(smol::future::or(answer, give_up).await.map(Event::Completion));
+                match smol::future::or(answer, give_up).await {
+                    Some(completion) => {
+                        events.push(Event::Completion(completion));
+                        waits = false;
+                    }
+                    // It waits for something that takes its time.
+                    None if !waits => {
+                        process.trim(&mut release_zeros);
+                        waits = true;
+                    }
+                    None => {}
+                }
             }
             Status::Continue => smol::future::yield_now().await,
         }
