@@ -25,7 +25,10 @@ pub(super) fn lines(expected: &[u8], found: &[u8]) -> String {
                 within = true;
             }
             let end = if line.ends_with(b"\n") { "" } else { " (no newline)" };
-            out.push(format!("{sign} {}{end}", String::from_utf8_lossy(line).trim_end_matches('\n')));
+            out.push(format!(
+                "{sign} {}{end}",
+                String::from_utf8_lossy(line).trim_end_matches('\n')
+            ));
         }
         number += usize::from(sign != '+');
     }

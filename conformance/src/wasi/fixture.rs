@@ -14,7 +14,7 @@ use super::{
     Known, Report, Setting, Verdict,
     case::{Case, Content, Exit, Stdout},
     command::{self, Ended, Stdin},
-    diff, in_parallel,
+    diff, entry, in_parallel,
     scratch::{self, Scratch},
 };
 
@@ -104,10 +104,17 @@ fn check(file: &Path, case: &Case, form: Form, setting: &Setting) -> io::Result<
     for file in &case.files {
         place(root, case, &file.path, &file.content)?;
     }
-    args.extend(case.env.iter().map(|pair| OsString::from(format!("--env={pair}"))));
-    args.extend(case.call.iter().map(|name| OsString::from(format!("--invoke={name}"))));
-    args.push(guest(root, &built, &case.guest, form)?.into());
-    args.extend(case.args.iter().map(OsString::from));
+    let guest = guest(root, &built, &case.guest, form)?;
+    match &case.call {
+        // Words after a function's name are for its parameters; arguments of the
+        // program are something that an entry has.
+        Some(method) => args = entry::project(root, case, method, &guest)?,
+        None => {
+            args.extend(case.env.iter().map(|pair| OsString::from(format!("--env={pair}"))));
+            args.push(guest.into());
+            args.extend(case.args.iter().map(OsString::from));
+        }
+    }
 
     let stdin = Stdin { bytes: case.stdin.clone(), stays_open: case.stdin_stays_open };
     let mut ended = command::run(&setting.wippy, &args, &stdin, setting.timeout)?;

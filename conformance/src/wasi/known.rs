@@ -21,9 +21,9 @@ impl Known {
             .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
             .map(|(number, line)| match line.split_once(char::is_whitespace) {
                 Some((name, reason)) => Ok((name.to_owned(), reason.trim().to_owned())),
-                None => Err(format!(
-                    "line {number} of the known failures is not `NAME REASON`: {line}"
-                )),
+                None => {
+                    Err(format!("line {number} of the known failures is not `NAME REASON`: {line}"))
+                }
             })
             .collect::<Result<_, _>>()?;
         Ok(Known { entries })

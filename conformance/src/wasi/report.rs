@@ -127,7 +127,8 @@ impl Line {
             (Verdict::Pass, None) => ("pass", ""),
             (Verdict::Pass, Some(reason)) => {
                 let name = &self.name;
-                let _ = writeln!(out, "FAIL  {group}: {name}: passes, but is known to fail: {reason}");
+                let _ =
+                    writeln!(out, "FAIL  {group}: {name}: passes, but is known to fail: {reason}");
                 return;
             }
             (Verdict::Fail(_), Some(reason)) => ("known", reason.as_str()),

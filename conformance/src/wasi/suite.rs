@@ -214,7 +214,8 @@ impl Test {
             let pair = |(name, value): (&String, &Value)| {
                 value.as_str().map(|value| (name.clone(), value.to_owned()))
             };
-            self.env = env.iter().map(pair).collect::<Option<_>>().ok_or("`env` is not of texts")?;
+            self.env =
+                env.iter().map(pair).collect::<Option<_>>().ok_or("`env` is not of texts")?;
         }
         self.root = text(map, "root")?;
         Ok(())
