@@ -14,7 +14,9 @@ use super::{
     Known, Report, Setting, Verdict,
     case::{Case, Content, Exit, Stdout},
     command::{self, Ended, Stdin},
-    diff, entry, in_parallel,
+    diff,
+    differences::Differences,
+    entry, in_parallel,
     scratch::{self, Scratch},
 };
 
@@ -36,6 +38,8 @@ pub fn run(
     wanted: &dyn Fn(&str) -> bool,
     report: &mut Report,
 ) -> io::Result<()> {
+    let differences = include_str!("../../wasi/differences.txt");
+    let differences = Differences::parse(differences).map_err(io::Error::other)?;
     let mut work = Vec::new();
     for file in super::files(path, "expected")? {
         let (group, name) = names(&file);
@@ -54,7 +58,7 @@ pub fn run(
         let start = Instant::now();
         let verdict = match NOT_YET.iter().find(|(not_yet, _)| not_yet == form) {
             Some((_, reason)) => Verdict::Skip((*reason).to_owned()),
-            None => match check(file, case, *form, setting) {
+            None => match check(file, case, *form, setting, &differences) {
                 Ok(wrong) if wrong.is_empty() => Verdict::Pass,
                 Ok(wrong) => Verdict::Fail(wrong.join("\n")),
                 Err(error) => Verdict::Fail(error.to_string()),
@@ -86,7 +90,13 @@ fn full_name(name: &str, form: Form) -> String {
 }
 
 /// Runs a case in one form, and tells what is not as expected.
-fn check(file: &Path, case: &Case, form: Form, setting: &Setting) -> io::Result<Vec<String>> {
+fn check(
+    file: &Path,
+    case: &Case,
+    form: Form,
+    setting: &Setting,
+    differences: &Differences,
+) -> io::Result<Vec<String>> {
     let built = built(file).ok_or_else(|| {
         io::Error::other("there is no `guests/built` beside one of the directories that it is in")
     })?;
@@ -125,7 +135,11 @@ fn check(file: &Path, case: &Case, form: Form, setting: &Setting) -> io::Result<
             Err(error) => return Ok(vec![format!("{path}: {error}"), told(&ended)]),
         }
     }
-    Ok(compare(case, form, &ended))
+    let (_, name) = names(file);
+    let change = |recorded: &[u8]| {
+        differences.apply([&name, &full_name(&name, form)], recorded).map_err(io::Error::other)
+    };
+    compare(case, form, &ended, &change)
 }
 
 /// The guest under the name that it is recorded with: `NAME` and nothing more.
@@ -169,7 +183,12 @@ fn place(root: &Path, case: &Case, path: &str, content: &Content) -> io::Result<
 }
 
 /// What is not as expected.
-fn compare(case: &Case, form: Form, ended: &Ended) -> Vec<String> {
+fn compare(
+    case: &Case,
+    form: Form,
+    ended: &Ended,
+    change: &dyn Fn(&[u8]) -> io::Result<Vec<u8>>,
+) -> io::Result<Vec<String>> {
     let mut wrong = Vec::new();
     let (own, said) = own_words(&ended.stderr);
     let code = ended.code();
@@ -193,9 +212,11 @@ fn compare(case: &Case, form: Form, ended: &Ended) -> Vec<String> {
     }
     let stdout = ended.stdout.as_slice();
     match &case.stdout {
-        Stdout::Bytes(expected) if expected == stdout => {}
-        Stdout::Bytes(expected) => {
-            wrong.push(format!("stdout:\n{}", diff::lines(expected, stdout)));
+        Stdout::Bytes(recorded) => {
+            let expected = change(recorded)?;
+            if expected != stdout {
+                wrong.push(format!("stdout:\n{}", diff::lines(&expected, stdout)));
+            }
         }
         Stdout::Hash(length, hash) => {
             let found = Hash::of(stdout).to_string();
@@ -205,7 +226,7 @@ fn compare(case: &Case, form: Form, ended: &Ended) -> Vec<String> {
             }
         }
     }
-    wrong
+    Ok(wrong)
 }
 
 fn told(ended: &Ended) -> String {

@@ -5,6 +5,7 @@
 //! | `suite` | the directories, manifests and specifications of the public wasi-testsuite |
 //! | `case` | our own recorded cases, `conformance/wasi/**/*.expected` |
 //! | `fixture` | a case against the command |
+//! | `differences` | where the answers are to be others than recorded |
 //! | `entry` | a case as an entry of a project, for calls of functions |
 //! | `command` | one run of the command: its streams, its end, its time |
 //! | `scratch` | directories that are gone afterwards |
@@ -15,6 +16,7 @@
 mod case;
 mod command;
 mod diff;
+mod differences;
 mod entry;
 pub mod fixture;
 mod known;
