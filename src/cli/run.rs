@@ -114,6 +114,10 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Fa
     let mut job = Job::new(&name, &loaded, program, &method)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     job.given = given(args)?;
+    // Without the directories, which are none of its business.
+    if let Some(file) = path.file_name() {
+        job.program_name = file.to_string_lossy().into_owned();
+    }
     Ok(job)
 }
 
