@@ -149,10 +149,15 @@ impl Opening {
         kind: FileKind,
     ) -> Result<Descriptor, Errno> {
         let is_dir = kind == FileKind::Directory;
-        let How { directory, read, write, sync, .. } = self.how;
-        if directory && !is_dir {
+        let How { create, directory, read, write, sync, .. } = self.how;
+        let refused = match is_dir {
+            true if create => Some(Errno::IsDirectory),
+            false if directory => Some(Errno::NotDirectory),
+            _ => None,
+        };
+        if let Some(errno) = refused {
             cx.send(Command::File(FileCommand::Close(id)));
-            return Err(Errno::NotDirectory);
+            return Err(errno);
         }
         let guest = self.guest.filter(|_| is_dir);
         let read_only = self.read_only;
