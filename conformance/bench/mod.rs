@@ -7,9 +7,10 @@
 //! | `idle` | the memory of a process that waits |
 //! | `values` | data through a guest and back |
 //! | `start` | the command from nothing, and a large component |
+//! | `io` | files and output |
 //! | `sleepers` | many processes that wait, and one that does not |
 //! | `bare` | wasmi without components, the floor under all of them |
-//! | `peer` | wasmtime, with the feature `peers` |
+//! | `peer`, `peer_wasi` | wasmtime, with the feature `peers` |
 //! | `measure` | clocks, memory, rounds, child processes |
 //! | `report` | the table and its JSON |
 //!
@@ -22,11 +23,14 @@
 mod bare;
 mod guest;
 mod idle;
+mod io;
 mod kernels;
 mod life;
 mod measure;
 #[cfg(feature = "peers")]
 mod peer;
+#[cfg(feature = "peers")]
+mod peer_wasi;
 mod report;
 mod sleepers;
 mod start;
@@ -66,6 +70,7 @@ enum Name {
     Idle,
     Values,
     Start,
+    Io,
     Sleepers,
 }
 
@@ -99,6 +104,7 @@ fn measure_all(args: &Args) -> Result<()> {
             Name::Idle => idle::measure(&mut report),
             Name::Values => values::measure(args.rounds, &mut report),
             Name::Start => start::measure(args.rounds, &args.wippy, &mut report),
+            Name::Io => io::measure(args.rounds, &args.wippy, &mut report),
             Name::Sleepers => sleepers::measure(&mut report),
         };
         // What has been measured is worth being shown all the same.
@@ -118,6 +124,8 @@ fn child(task: &str, args: &[String]) -> Result<()> {
     match task {
         "idle" => idle::child(args),
         "load" => start::child(args),
+        #[cfg(feature = "peers")]
+        "wasi" => peer_wasi::child(args),
         other => Err(format!("no such task: {other}").into()),
     }
 }

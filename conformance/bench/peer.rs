@@ -16,13 +16,13 @@ use super::{
 };
 
 /// The interpreter, which runs everywhere, as ours does.
-const PULLEY: &str = "wasmtime, Pulley";
+pub const PULLEY: &str = "wasmtime, Pulley";
 /// The compiler.
 const JIT: &str = "wasmtime, JIT";
 
 /// An engine that meters fuel: Pulley, or the compiler if there is one for this
 /// machine.
-fn engine(name: &str) -> Result<Engine> {
+pub fn engine(name: &str) -> Result<Engine> {
     let mut config = Config::new();
     config.consume_fuel(true);
     if name == PULLEY {

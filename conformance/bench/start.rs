@@ -24,7 +24,8 @@ const LIMIT: f64 = 10e-3;
 
 pub fn measure(rounds: u32, wippy: &Path, report: &mut Report) -> Result<()> {
     commands(rounds, wippy, report)?;
-    python(report)
+    python(report)?;
+    interpreters(wippy, report)
 }
 
 /// Wall time of the whole command, without any cache.
@@ -60,6 +61,51 @@ fn commands(rounds: u32, wippy: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// Whole commands, from nothing to the first result, of components that bring an
+/// interpreter along.
+fn interpreters(wippy: &Path, report: &mut Report) -> Result<()> {
+    let python = python_component().map(|path| path.display().to_string());
+    let components = [
+        ("QuickJS, whole command", Ok(guest::path("greet-js.wasm")), "greet"),
+        ("Python, whole command", python, "hello"),
+    ];
+    for (what, file, method) in components {
+        let file = match file {
+            Ok(file) => file,
+            Err(why) => {
+                report.skip("start", what, &why.to_string());
+                continue;
+            }
+        };
+        let args = ["run", "--invoke", method, &file, "Ada"];
+        let ours = first_result(|| measure::command(wippy, &args, Stdio::inherit()))?;
+        row(report, what, "process", &ours, None);
+        #[cfg(feature = "peers")]
+        {
+            let args = ["wasi", "call", &file, method, "Ada"];
+            let theirs = first_result(|| measure::child(&args))?;
+            row(report, what, super::peer::PULLEY, &theirs, Some(&ours));
+        }
+    }
+    Ok(())
+}
+
+/// The median of some runs that say hello.
+fn first_result(run: impl Fn() -> Result<Usage>) -> Result<Load> {
+    middle(|| {
+        let usage = run()?;
+        if !usage.success || !usage.stdout.starts_with("Hello, Ada!") {
+            return Err("the component has not said hello".into());
+        }
+        Ok(Load {
+            wall: usage.wall.as_secs_f64(),
+            cpu: usage.cpu.as_secs_f64(),
+            peak: usage.peak as f64,
+            parts: String::new(),
+        })
+    })
+}
+
 /// Loads an 18 MB component in child processes.
 fn python(report: &mut Report) -> Result<()> {
     let what = "Python component";
@@ -82,9 +128,9 @@ fn python(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// A load in a child process, as the child and the kernel tell it.
+/// What a child process took, as it and the kernel tell it.
 struct Load {
-    /// Seconds to load, link and instantiate.
+    /// Seconds to load, link and instantiate, or of the whole command.
     wall: f64,
     cpu: f64,
     peak: f64,
@@ -94,18 +140,20 @@ struct Load {
 
 /// The median of some loads.
 fn load(args: &[&str]) -> Result<Load> {
-    let mut loads = (0..3)
-        .map(|_| {
-            let usage = measure::child(args)?;
-            let (wall, parts) = usage.stdout.trim().split_once(' ').ok_or("no time")?;
-            Ok(Load {
-                wall: wall.parse()?,
-                cpu: usage.cpu.as_secs_f64(),
-                peak: usage.peak as f64,
-                parts: parts.to_owned(),
-            })
+    middle(|| {
+        let usage = measure::child(args)?;
+        let (wall, parts) = usage.stdout.trim().split_once(' ').ok_or("no time")?;
+        Ok(Load {
+            wall: wall.parse()?,
+            cpu: usage.cpu.as_secs_f64(),
+            peak: usage.peak as f64,
+            parts: parts.to_owned(),
         })
-        .collect::<Result<Vec<_>>>()?;
+    })
+}
+
+fn middle(load: impl Fn() -> Result<Load>) -> Result<Load> {
+    let mut loads = (0..3).map(|_| load()).collect::<Result<Vec<_>>>()?;
     loads.sort_by(|a, b| a.wall.total_cmp(&b.wall));
     Ok(loads.swap_remove(1))
 }

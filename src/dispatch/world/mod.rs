@@ -113,7 +113,7 @@ impl World {
     }
 
     /// Gives the process a directory. If it is `read_only`, whatever would change
-    /// something below it fails with [`Errno::ReadOnly`](super::Errno::ReadOnly).
+    /// something below it fails with [`Errno::ReadOnly`].
     pub fn add_dir(&self, dir: Dir, read_only: bool) -> FileId {
         locked(&self.0.table).insert(Node::Dir(Arc::new(Folder { dir, read_only })))
     }
