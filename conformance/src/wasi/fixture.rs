@@ -256,6 +256,33 @@ mod tests {
         assert_eq!(own_words(b""), (&b""[..], None));
     }
 
+    /// What is wrong with a run that printed this and ended with exit code 0.
+    fn wrong(case: &str, stdout: &str, stderr: &str) -> Vec<String> {
+        let case = Case::parse(case).expect("a case");
+        let ended = Ended {
+            status: Some(std::process::ExitStatus::default()),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            elapsed: Duration::ZERO,
+        };
+        compare(&case, Form::Component, &ended, &|text| Ok(text.to_owned())).expect("no file")
+    }
+
+    #[test]
+    fn what_differs_is_told() {
+        let case = "guest: g\nexit: 0\nstderr: \"a\\n\"\nstdout:\none\ntwo\n";
+        assert_eq!(wrong(case, "one\ntwo\n", "a\n"), [""; 0]);
+        assert_eq!(wrong(case, "one\n2\n", "a\n"), ["stdout:\nline 2:\n- two\n+ 2"]);
+        assert_eq!(wrong(case, "one\ntwo\n", ""), ["stderr:\nline 1:\n- a"]);
+        // What the command says by itself is not expected after a good end.
+        assert_eq!(wrong(case, "one\ntwo\n", "a\nerror: b\n"), ["stderr:\nline 2:\n+ error: b"]);
+        let case = "guest: g\nexit: trap\nstdout-bytes: 3 sha256:00\n";
+        let told = wrong(case, "", "error: it trapped\n");
+        assert_eq!(told[0], "exit: expected a trap (4), found 0");
+        assert!(told[2].starts_with("stdout: expected 3 bytes with sha256:00, found 0 bytes"));
+        assert_eq!(wrong("guest: g\nexit: 3\nstdout:\n", "", "")[0], "exit: expected 3, found 0");
+    }
+
     #[test]
     fn all_cases_can_be_read() -> io::Result<()> {
         let cases = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/wasi"));
