@@ -20,9 +20,6 @@ use super::{
     scratch::{self, Scratch},
 };
 
-/// Forms that are not run yet, with the reason.
-pub const NOT_YET: &[(Form, &str)] = &[(Form::Core, "WASI 0.1 is not there yet")];
-
 /// The command's exit code for a trap.
 const TRAP: i32 = 4;
 
@@ -56,13 +53,10 @@ pub fn run(
     }
     let results = in_parallel(setting, &work, |(file, case, form)| {
         let start = Instant::now();
-        let verdict = match NOT_YET.iter().find(|(not_yet, _)| not_yet == form) {
-            Some((_, reason)) => Verdict::Skip((*reason).to_owned()),
-            None => match check(file, case, *form, setting, &differences) {
-                Ok(wrong) if wrong.is_empty() => Verdict::Pass,
-                Ok(wrong) => Verdict::Fail(wrong.join("\n")),
-                Err(error) => Verdict::Fail(error.to_string()),
-            },
+        let verdict = match check(file, case, *form, setting, &differences) {
+            Ok(wrong) if wrong.is_empty() => Verdict::Pass,
+            Ok(wrong) => Verdict::Fail(wrong.join("\n")),
+            Err(error) => Verdict::Fail(error.to_string()),
         };
         (verdict, start.elapsed())
     });
