@@ -20,9 +20,6 @@ use super::{
     scratch::{self, Scratch},
 };
 
-/// Forms that are not run yet, with the reason.
-pub const NOT_YET: &[(Form, &str)] = &[(Form::Core, "WASI 0.1 is not there yet")];
-
 /// The command's exit code for a trap.
 const TRAP: i32 = 4;
 
@@ -56,13 +53,10 @@ pub fn run(
     }
     let results = in_parallel(setting, &work, |(file, case, form)| {
         let start = Instant::now();
-        let verdict = match NOT_YET.iter().find(|(not_yet, _)| not_yet == form) {
-            Some((_, reason)) => Verdict::Skip((*reason).to_owned()),
-            None => match check(file, case, *form, setting, &differences) {
-                Ok(wrong) if wrong.is_empty() => Verdict::Pass,
-                Ok(wrong) => Verdict::Fail(wrong.join("\n")),
-                Err(error) => Verdict::Fail(error.to_string()),
-            },
+        let verdict = match check(file, case, *form, setting, &differences) {
+            Ok(wrong) if wrong.is_empty() => Verdict::Pass,
+            Ok(wrong) => Verdict::Fail(wrong.join("\n")),
+            Err(error) => Verdict::Fail(error.to_string()),
         };
         (verdict, start.elapsed())
     });
@@ -254,6 +248,33 @@ mod tests {
         assert_eq!(own_words(b"a\nerror: b\nc\n"), (&b"a\n"[..], Some(&b"b\nc\n"[..])));
         assert_eq!(own_words(b"an error: b\n"), (&b"an error: b\n"[..], None));
         assert_eq!(own_words(b""), (&b""[..], None));
+    }
+
+    /// What is wrong with a run that printed this and ended with exit code 0.
+    fn wrong(case: &str, stdout: &str, stderr: &str) -> Vec<String> {
+        let case = Case::parse(case).expect("a case");
+        let ended = Ended {
+            status: Some(std::process::ExitStatus::default()),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            elapsed: Duration::ZERO,
+        };
+        compare(&case, Form::Component, &ended, &|text| Ok(text.to_owned())).expect("no file")
+    }
+
+    #[test]
+    fn what_differs_is_told() {
+        let case = "guest: g\nexit: 0\nstderr: \"a\\n\"\nstdout:\none\ntwo\n";
+        assert_eq!(wrong(case, "one\ntwo\n", "a\n"), [""; 0]);
+        assert_eq!(wrong(case, "one\n2\n", "a\n"), ["stdout:\nline 2:\n- two\n+ 2"]);
+        assert_eq!(wrong(case, "one\ntwo\n", ""), ["stderr:\nline 1:\n- a"]);
+        // What the command says by itself is not expected after a good end.
+        assert_eq!(wrong(case, "one\ntwo\n", "a\nerror: b\n"), ["stderr:\nline 2:\n+ error: b"]);
+        let case = "guest: g\nexit: trap\nstdout-bytes: 3 sha256:00\n";
+        let told = wrong(case, "", "error: it trapped\n");
+        assert_eq!(told[0], "exit: expected a trap (4), found 0");
+        assert!(told[2].starts_with("stdout: expected 3 bytes with sha256:00, found 0 bytes"));
+        assert_eq!(wrong("guest: g\nexit: 3\nstdout:\n", "", "")[0], "exit: expected 3, found 0");
     }
 
     #[test]
