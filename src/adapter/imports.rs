@@ -7,7 +7,7 @@ use super::{
     plan::{Matcher, PlannedImport, Source, key_name, plain},
     wit::same_interface,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use wasmparser::{FuncType, ValType};
 use wit_parser::{Function, InterfaceId, Resolve, TypeDefKind, TypeId, WorldItem};
 
@@ -21,12 +21,13 @@ impl<'a> Matcher<'a, '_> {
         abi: &mut Abi<'a>,
     ) -> Result<Vec<PlannedImport<'a>>, AdaptError> {
         let mut out: Vec<PlannedImport<'a>> = Vec::new();
-        let mut seen: HashSet<(&str, &str)> = HashSet::new();
+        let mut seen: HashMap<(&str, &str), (&FuncType, u32)> = HashMap::new();
         let mut modules = HashSet::new();
         let module = self.module;
         for import in &module.imports {
             let (module, name) = (import.module, import.name);
-            modules.insert(module);
+            let repeat = seen.get(&(module, name)).map_or(0, |(_, count)| *count);
+            modules.insert((module, repeat));
             if modules.len() > MAX_IMPORT_MODULES {
                 return Err(AdaptError::new(
                     AdaptErrorKind::Import,
@@ -57,14 +58,18 @@ impl<'a> Matcher<'a, '_> {
                     ));
                 }
             };
-            if !seen.insert((module, name)) {
+            if let Some((first, _)) = seen.insert((module, name), (ty, repeat.saturating_add(1)))
+                && first != ty
+            {
                 return Err(AdaptError::new(
                     AdaptErrorKind::Import,
                     format!(
-                        "the module imports {} from {} twice, which modules in components must \
-                         not; import it once and use it twice",
+                        "the module imports {} from {} twice, with different core signatures, {} \
+                         and {}; import it once and use it twice",
                         quote(name),
                         quote(module),
+                        Signature::of(first),
+                        Signature::of(ty),
                     ),
                 ));
             }
@@ -75,7 +80,7 @@ impl<'a> Matcher<'a, '_> {
                     None => Source::Scalar,
                 },
             };
-            out.push(PlannedImport { module, name, ty, source });
+            out.push(PlannedImport { module, name, ty, repeat, source });
         }
         Ok(out)
     }

@@ -50,6 +50,8 @@
 //! cannot be had from a component import; an engine that provides them looks
 //! there for what to replace.
 //!
+//! A function that is imported more than once is one import.
+//!
 //! Memories, tables, globals and exception tags cannot be imported: there is
 //! nobody a process could share them with.
 //!
@@ -69,6 +71,7 @@ mod imports;
 mod module;
 mod names;
 mod plan;
+mod repeats;
 mod shim;
 mod show;
 mod text;

@@ -181,6 +181,20 @@ fn a_module_without_a_memory_is_told_so() {
 }
 
 #[test]
+fn a_function_may_be_imported_twice() {
+    let module = r#"(module
+        (import "wasi_snapshot_preview1" "fd_close" (func $a (param i32) (result i32)))
+        (import "wasi_snapshot_preview1" "sched_yield" (func $b (result i32)))
+        (import "wasi_snapshot_preview1" "fd_close" (func $c (param i32) (result i32)))
+        (func (export "run") (result i32)
+            (i32.add (call $c (i32.const 0)) (i32.add (call $b) (call $a (i32.const 0))))))"#;
+    let program = program(&wat::parse_str(module).unwrap());
+    let outcome = start(&program, 1000, Config::default(), &mut World::default()).0;
+    // Only the first time there was something to close.
+    assert_eq!(outcome, Ok(Some(Value::S32(8))));
+}
+
+#[test]
 fn there_is_an_end_to_descriptors() {
     let mut world = World::default();
     // The last errno, and how many were opened before it at address 4.
