@@ -278,6 +278,23 @@ fn mounts_are_found_and_listed_in_others() {
 }
 
 #[test]
+fn after_an_append_the_position_is_the_end() {
+    let mut world = World::default();
+    world.file("f", b"12345");
+    // Opened to append, written once from an empty position.
+    let body = format!(
+        "(drop {})
+        (i64.store (i32.const 8) (i64.const 0x0000000300001000))
+        (drop (call $fd_write (i32.load (i32.const 0)) (i32.const 8) (i32.const 1) (i32.const 16)))
+        (drop (call $fd_tell (i32.load (i32.const 0)) (i32.const 24)))
+        (i32.load (i32.const 24))",
+        open(3, 1, 0).replace("(i32.const 0) (i32.const 0))", "(i32.const 1) (i32.const 0))")
+    );
+    assert_eq!(call(&body, "fgh", at_root(), &mut world), Ok(8));
+    assert_eq!(world.contents("f"), b"12345fgh");
+}
+
+#[test]
 fn cookies_outlast_what_they_lead_to() {
     let mut world = World::default();
     for file in ["a", "b", "c"] {
