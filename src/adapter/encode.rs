@@ -11,7 +11,7 @@ use super::{
     error::AdaptError,
     names::Unique,
     plan::{Lifted, Plan, PlannedExport, PlannedImport, Source, key_name},
-    repeats, shim,
+    shim,
     types::{Imported, Root, Shape, TypeSpace, internal},
 };
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -194,7 +194,6 @@ impl<'a> Writer<'_, 'a> {
         }
 
         let mut by_module: BTreeMap<&str, Vec<(&str, ExportKind, u32)>> = BTreeMap::new();
-        let names = repeats::module_names(plan);
         for (i, (import, ready)) in plan.imports.iter().zip(&ready).enumerate() {
             let func = match ready {
                 Ready::Now(func) => *func,
@@ -202,8 +201,7 @@ impl<'a> Writer<'_, 'a> {
                     *slots.get(&i).ok_or_else(|| internal("an import without a slot"))?
                 }
             };
-            let name = names.get(i).map_or(import.module, |name| name);
-            by_module.entry(name).or_default().push((import.name, ExportKind::Func, func));
+            by_module.entry(import.module).or_default().push((import.name, ExportKind::Func, func));
         }
         let component = &mut self.root.component;
         let mut args = Vec::with_capacity(by_module.len());
@@ -211,10 +209,7 @@ impl<'a> Writer<'_, 'a> {
             let instance = component.core_instantiate_exports(None, funcs);
             args.push((name, ModuleArg::Instance(instance)));
         }
-        let main = match plan.imports.iter().any(|import| import.repeat > 0) {
-            true => component.core_module_raw(None, &repeats::rename(module, &names)?),
-            false => component.core_module_raw(None, module),
-        };
+        let main = component.core_module_raw(None, module);
         self.main = component.core_instantiate(None, main, args);
 
         if let Some(shim) = shim_instance {
@@ -325,13 +320,8 @@ impl<'a> Writer<'_, 'a> {
         let mut instances: BTreeMap<&str, (String, InstanceType, Unique)> = BTreeMap::new();
         let mut modules = Unique::default();
         let mut names: Vec<Option<String>> = Vec::new();
-        let mut first: HashMap<(&str, &str), Option<String>> = HashMap::new();
         let mut report = Vec::new();
         for import in &self.plan.imports {
-            if import.repeat > 0 {
-                names.push(first.get(&(import.module, import.name)).cloned().flatten());
-                continue;
-            }
             let (source, function) = match &import.source {
                 Source::Wit { .. } | Source::Drop { .. } => {
                     names.push(None);
@@ -356,7 +346,6 @@ impl<'a> Writer<'_, 'a> {
                     (source, Some(function))
                 }
             };
-            first.insert((import.module, import.name), function.clone());
             names.push(function);
             report.push(CoreImport {
                 module: import.module.to_owned(),

@@ -7,7 +7,7 @@ use super::{
     plan::{Matcher, PlannedImport, Source, key_name, plain},
     wit::same_interface,
 };
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use wasmparser::{FuncType, ValType};
 use wit_parser::{Function, InterfaceId, Resolve, TypeDefKind, TypeId, WorldItem};
 
@@ -21,13 +21,12 @@ impl<'a> Matcher<'a, '_> {
         abi: &mut Abi<'a>,
     ) -> Result<Vec<PlannedImport<'a>>, AdaptError> {
         let mut out: Vec<PlannedImport<'a>> = Vec::new();
-        let mut seen: HashMap<(&str, &str), (&FuncType, u32)> = HashMap::new();
+        let mut seen: HashSet<(&str, &str)> = HashSet::new();
         let mut modules = HashSet::new();
         let module = self.module;
         for import in &module.imports {
             let (module, name) = (import.module, import.name);
-            let repeat = seen.get(&(module, name)).map_or(0, |(_, count)| *count);
-            modules.insert((module, repeat));
+            modules.insert(module);
             if modules.len() > MAX_IMPORT_MODULES {
                 return Err(AdaptError::new(
                     AdaptErrorKind::Import,
@@ -58,18 +57,14 @@ impl<'a> Matcher<'a, '_> {
                     ));
                 }
             };
-            if let Some((first, _)) = seen.insert((module, name), (ty, repeat.saturating_add(1)))
-                && first != ty
-            {
+            if !seen.insert((module, name)) {
                 return Err(AdaptError::new(
                     AdaptErrorKind::Import,
                     format!(
-                        "the module imports {} from {} twice, with different core signatures, {} \
-                         and {}; import it once and use it twice",
+                        "the module imports {} from {} twice, which modules in components must \
+                         not; import it once and use it twice",
                         quote(name),
                         quote(module),
-                        Signature::of(first),
-                        Signature::of(ty),
                     ),
                 ));
             }
@@ -80,7 +75,7 @@ impl<'a> Matcher<'a, '_> {
                     None => Source::Scalar,
                 },
             };
-            out.push(PlannedImport { module, name, ty, repeat, source });
+            out.push(PlannedImport { module, name, ty, source });
         }
         Ok(out)
     }

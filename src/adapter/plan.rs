@@ -23,7 +23,7 @@ pub(super) struct Plan<'a> {
     pub resolve: &'a Resolve,
     pub world: WorldId,
     pub exports: Vec<PlannedExport<'a>>,
-    /// One per core import.
+    /// One per core import, each (module, name) once.
     pub imports: Vec<PlannedImport<'a>>,
     /// Exported functions that must run before anything else.
     pub initialize: Option<&'a str>,
@@ -48,8 +48,6 @@ pub(super) struct PlannedImport<'a> {
     pub module: &'a str,
     pub name: &'a str,
     pub ty: &'a FuncType,
-    /// How many imports of this name there are before.
-    pub repeat: u32,
     pub source: Source<'a>,
 }
 
