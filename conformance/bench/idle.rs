@@ -7,7 +7,7 @@
 //! at, in the kernel's page map. Both give back the pages that hold only zeros
 //! after the call, as a host does with processes that wait.
 
-use wippy::host::release_zeros;
+use wippy::{host::release_zeros, process::Process};
 
 use super::{
     Result,

@@ -7,6 +7,7 @@
 //! | `idle` | the memory of a process that waits |
 //! | `values` | data through a guest and back |
 //! | `start` | the command from nothing, and a large component |
+//! | `sleepers` | many processes that wait, and one that does not |
 //! | `bare` | wasmi without components, the floor under all of them |
 //! | `peer` | wasmtime, with the feature `peers` |
 //! | `measure` | clocks, memory, rounds, child processes |
@@ -27,6 +28,7 @@ mod measure;
 #[cfg(feature = "peers")]
 mod peer;
 mod report;
+mod sleepers;
 mod start;
 mod values;
 
@@ -64,6 +66,7 @@ enum Name {
     Idle,
     Values,
     Start,
+    Sleepers,
 }
 
 /// Runs the subcommand.
@@ -96,6 +99,7 @@ fn measure_all(args: &Args) -> Result<()> {
             Name::Idle => idle::measure(&mut report),
             Name::Values => values::measure(args.rounds, &mut report),
             Name::Start => start::measure(args.rounds, &args.wippy, &mut report),
+            Name::Sleepers => sleepers::measure(&mut report),
         };
         // What has been measured is worth being shown all the same.
         if let Err(why) = done {

@@ -1,4 +1,5 @@
 //! The evidence that `wippy` does what its specifications say.
 #![warn(missing_docs)]
 
+pub mod wasi;
 pub mod wast;

@@ -18,13 +18,21 @@ struct Cli {
 enum Command {
     /// Runs scripts of the Component Model's test language
     Wast(conformance::wast::Args),
+    /// Runs the wasi-testsuite, and recorded cases, with the command `wippy`
+    Wasi(conformance::wasi::Args),
     /// Measures processes beside bare wasmi and, with the feature `peers`, wasmtime
     Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
+    // The tests start this program in place of the command, so that what they
+    // test is always up to date.
+    if std::env::var_os(conformance::wasi::AS_WIPPY).is_some() {
+        return wippy::cli::main();
+    }
     match Cli::parse().command {
         Command::Wast(args) => conformance::wast::main(&args),
+        Command::Wasi(args) => conformance::wasi::main(&args),
         Command::Bench(args) => bench::main(&args),
     }
 }

@@ -201,7 +201,9 @@ impl<'a> Writer<'_, 'a> {
                     *slots.get(&i).ok_or_else(|| internal("an import without a slot"))?
                 }
             };
-            by_module.entry(import.module).or_default().push((import.name, ExportKind::Func, func));
+            let names = [import.name].into_iter().chain(import.aliases.iter().copied());
+            let given = by_module.entry(import.module).or_default();
+            given.extend(names.map(|name| (name, ExportKind::Func, func)));
         }
         let component = &mut self.root.component;
         let mut args = Vec::with_capacity(by_module.len());

@@ -7,7 +7,7 @@ use super::{
     plan::{Matcher, PlannedImport, Source, key_name, plain},
     wit::same_interface,
 };
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use wasmparser::{FuncType, ValType};
 use wit_parser::{Function, InterfaceId, Resolve, TypeDefKind, TypeId, WorldItem};
 
@@ -21,7 +21,7 @@ impl<'a> Matcher<'a, '_> {
         abi: &mut Abi<'a>,
     ) -> Result<Vec<PlannedImport<'a>>, AdaptError> {
         let mut out: Vec<PlannedImport<'a>> = Vec::new();
-        let mut seen: HashSet<(&str, &str)> = HashSet::new();
+        let mut seen: HashMap<(&str, &str), usize> = HashMap::new();
         let mut modules = HashSet::new();
         let module = self.module;
         for import in &module.imports {
@@ -57,17 +57,23 @@ impl<'a> Matcher<'a, '_> {
                     ));
                 }
             };
-            if !seen.insert((module, name)) {
-                return Err(AdaptError::new(
-                    AdaptErrorKind::Import,
-                    format!(
-                        "the module imports {} from {} twice, which modules in components must \
-                         not; import it once and use it twice",
-                        quote(name),
-                        quote(module),
-                    ),
-                ));
+            if let Some(first) = seen.get(&(module, name)).and_then(|first| out.get_mut(*first)) {
+                if first.ty != ty {
+                    return Err(AdaptError::new(
+                        AdaptErrorKind::Import,
+                        format!(
+                            "the module imports {} from {} twice, as {} and as {}; give it one type",
+                            quote(name),
+                            quote(module),
+                            Signature::of(first.ty),
+                            Signature::of(ty),
+                        ),
+                    ));
+                }
+                first.aliases.extend(import.alias.as_deref());
+                continue;
             }
+            seen.insert((module, name), out.len());
             let source = match self.wit_source(abi, module, name, ty)? {
                 Some(source) => source,
                 None => match uncarriable(ty) {
@@ -75,7 +81,7 @@ impl<'a> Matcher<'a, '_> {
                     None => Source::Scalar,
                 },
             };
-            out.push(PlannedImport { module, name, ty, source });
+            out.push(PlannedImport { module, name, aliases: Vec::new(), ty, source });
         }
         Ok(out)
     }

@@ -57,8 +57,9 @@
 //!
 //! `module` reads the core module, `text` and `wit` the WIT; `plan`, `exports` and
 //! `imports` bring both together and find everything that does not fit; `types`,
-//! `shim` and `encode` write. Nothing is written that the component validator would refuse, except
-//! for what is wrong inside the module's functions.
+//! `shim` and `encode` write, and `repeat` where the module imports something
+//! twice. Nothing is written that the component validator would refuse, except for
+//! what is wrong inside the module's functions.
 
 mod abi;
 mod bare;
@@ -69,6 +70,7 @@ mod imports;
 mod module;
 mod names;
 mod plan;
+mod repeat;
 mod shim;
 mod show;
 mod text;
@@ -190,7 +192,8 @@ pub fn adapt(module: &[u8], options: &AdaptOptions<'_>) -> Result<Adapted, Adapt
              `answer: func() -> s32;`",
         ));
     }
-    let (component, core_imports) = encode::encode(&plan, module)?;
+    let module = repeat::rename(module, &core)?;
+    let (component, core_imports) = encode::encode(&plan, &module)?;
     Ok(Adapted { component, core_imports, renamed: bare.renamed, left_out: bare.left_out })
 }
 

@@ -3,7 +3,10 @@
 //! come without WIT. Function bodies are skipped, not looked at; whether they
 //! are valid is found out where they are translated.
 
-use super::error::{AdaptError, AdaptErrorKind, quote};
+use super::{
+    error::{AdaptError, AdaptErrorKind, quote},
+    repeat,
+};
 use std::{collections::HashMap, fmt};
 use wasmparser::{
     Chunk, CompositeInnerType, Encoding, ExternalKind, FuncType, KnownCustom, Name, Parser,
@@ -32,6 +35,9 @@ pub(super) struct CoreModule<'a> {
 pub(super) struct CoreImportItem<'a> {
     pub module: &'a str,
     pub name: &'a str,
+    /// The name under which the component gives it to the module, where an import
+    /// before it has the same names: a component has no two of the same.
+    pub alias: Option<String>,
     pub ty: ImportType,
 }
 
@@ -241,7 +247,7 @@ impl<'a> Reader<'a> {
                         TypeRef::Tag(_) => ImportType::Other("exception tag"),
                     };
                     let (module, name) = (import.module, import.name);
-                    self.module.imports.push(CoreImportItem { module, name, ty });
+                    self.module.imports.push(CoreImportItem { module, name, alias: None, ty });
                 }
             }
             Payload::FunctionSection(section) => {
@@ -306,6 +312,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Result<CoreModule<'a>, AdaptError> {
+        repeat::name(&mut self.module.imports);
         for (name, kind, index) in std::mem::take(&mut self.exports) {
             let position = usize::try_from(index).unwrap_or(usize::MAX);
             let missing = |what: &str| {

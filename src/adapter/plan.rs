@@ -47,6 +47,8 @@ pub(super) struct Lifted<'a> {
 pub(super) struct PlannedImport<'a> {
     pub module: &'a str,
     pub name: &'a str,
+    /// The names of the imports that are the same once more.
+    pub aliases: Vec<&'a str>,
     pub ty: &'a FuncType,
     pub source: Source<'a>,
 }

@@ -41,7 +41,6 @@ pub(super) const PACKAGES: &[WitPackage<'static>] = &[
 
 fn validate(component: &[u8]) {
     if let Err(e) = Validator::new_with_features(WasmFeatures::all()).validate_all(component) {
-        let _ = fs::write(std::env::temp_dir().join("adapter-invalid.wasm"), component);
         panic!("the component is not valid: {e}");
     }
 }

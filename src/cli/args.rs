@@ -18,8 +18,8 @@ use crate::registry::units;
 )]
 pub(super) struct Cli {
     /// The project's directory, the one with wippy.lock
-    #[arg(short = 'C', long = "dir", value_name = "DIR", default_value = ".", global = true)]
-    pub dir: PathBuf,
+    #[arg(short = 'C', long = "project", value_name = "DIR", default_value = ".", global = true)]
+    pub project: PathBuf,
 
     /// Tell on stderr what the runtime does; -vv tells more
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
@@ -98,6 +98,18 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
 
+    /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
+    #[arg(long, value_name = "DIR", conflicts_with = "exec", value_parser = given_dir)]
+    pub dir: Vec<DirArg>,
+
+    /// Give FILE an environment variable
+    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "exec", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+
+    /// Where relative paths of FILE begin, in what it sees
+    #[arg(long, value_name = "PATH", conflicts_with = "exec")]
+    pub cwd: Option<String>,
+
     /// Print help; after --exec ID, what the entry takes
     // Not clap's own, which would not leave the second case to us.
     #[arg(short, long)]
@@ -111,6 +123,35 @@ pub(super) struct RunArgs {
         hide = true
     )]
     pub words: Vec<OsString>,
+}
+
+/// The value of `--dir`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct DirArg {
+    /// The directory.
+    pub host: PathBuf,
+    /// What the program calls it.
+    pub guest: String,
+    pub read_only: bool,
+}
+
+fn given_dir(text: &str) -> Result<DirArg, String> {
+    let (text, read_only) = match text.strip_suffix(":ro") {
+        Some(rest) => (rest, true),
+        None => (text.strip_suffix(":rw").unwrap_or(text), false),
+    };
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    match host.is_empty() || guest.is_empty() {
+        true => Err("expected HOST[::GUEST][:ro], such as data::/data:ro".to_owned()),
+        false => Ok(DirArg { host: host.into(), guest: guest.to_owned(), read_only }),
+    }
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE, such as MODE=fast".to_owned()),
+    }
 }
 
 const RUN_HELP: &str = "\
@@ -128,6 +169,7 @@ Examples:
   wippy run --json compute 6 7
   wippy run --exec app.hello:greet Ada
   wippy run --timeout 5s --invoke greet hello.wasm Ada
+  wippy run --dir data::/data:ro --env MODE=fast tool.wasm --input /data/in.csv
   wippy run --wit 'add: func(a: u32, b: u32) -> u32' add.wat 1 2";
 
 #[derive(Debug, Args)]

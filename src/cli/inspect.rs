@@ -23,7 +23,7 @@ use super::{
 use crate::{
     adapter::{Adapted, CoreImportSource},
     artifact::{Artifact, ArtifactKind},
-    component::{Config, DEFAULT_STACK, Engine, Function, Linker, Program, Validation},
+    component::{Config, DEFAULT_STACK, Engine, Function, Program, Validation},
     host::{Loaded, PrepareError, Runtime},
     process::{Grants, group_of},
 };
@@ -36,7 +36,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let artifact = Artifact::from_file(&args.file).map_err(|error| unreadable(&error))?;
     let complain = |error: &dyn fmt::Display| Failure::config(format!("{name}: {error}"));
     let engine = Engine::new(Config { validation: Validation::Eager });
-    let runtime = Runtime::new(engine, Linker::default());
+    let runtime = Runtime::new(engine, super::run::linker()?);
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let loaded =
         runtime.load(&artifact, wit.as_deref(), DEFAULT_STACK).map_err(|error| complain(&error))?;

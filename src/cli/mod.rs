@@ -28,8 +28,8 @@ pub fn main() -> ExitCode {
     };
     log::start(cli.verbose);
     let result = match &cli.command {
-        Command::Run(args) => run::run(&cli.dir, args),
-        Command::Check => check::check(&cli.dir),
+        Command::Run(args) => run::run(&cli.project, args),
+        Command::Check => check::check(&cli.project),
         Command::Inspect(args) => inspect::inspect(args),
     };
     result.unwrap_or_else(|failure| output::failure(&failure)).into()

@@ -6,18 +6,22 @@ use std::{
     sync::{Arc, atomic::AtomicBool},
 };
 
+use cap_std::{ambient_authority, fs::Dir};
+
 use super::{
-    args::{RunArgs, Target},
+    args::{DirArg, RunArgs, Target},
     exit::{Exit, Failure},
     list, output,
 };
 use crate::{
     artifact::{Artifact, ArtifactError},
     component::{DEFAULT_STACK, Engine, Function, Linker, Program},
-    host::{Job, RunOptions, Runtime},
+    dispatch::world::{Input, Output, Streams},
+    host::{Given, GivenDir, Job, RunOptions, Runtime},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
     value::{Type, TypeDef, Value, json, usage},
+    wasi,
 };
 
 pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
@@ -25,7 +29,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
-    let runtime = Runtime::new(Engine::default(), Linker::default());
+    let runtime = Runtime::new(Engine::default(), linker()?);
     match args.target()? {
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
@@ -53,6 +57,13 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
             start(args, job, words, &invocation_of_file(&path, args), None)
         }
     }
+}
+
+/// What processes may import.
+pub(super) fn linker() -> Result<Linker, Failure> {
+    let mut linker = Linker::default();
+    wasi::add_to_linker(&mut linker).map_err(|error| Failure::config(error.to_string()))?;
+    Ok(linker)
 }
 
 /// The project, if it has no errors. Warnings do not keep it from running, but
@@ -100,8 +111,26 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Fa
         Some(method) => method.clone(),
         None => only_function(&program, &name)?,
     };
-    Job::new(&name, &loaded, program, &method)
-        .map_err(|error| Failure::usage(format!("{name}: {error}")))
+    let mut job = Job::new(&name, &loaded, program, &method)
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    job.given = given(args)?;
+    // Without the directories, which are none of its business.
+    if let Some(file) = path.file_name() {
+        job.program_name = file.to_string_lossy().into_owned();
+    }
+    Ok(job)
+}
+
+/// What the options give a file.
+fn given(args: &RunArgs) -> Result<Given, Failure> {
+    let mut dirs = Vec::with_capacity(args.dir.len());
+    for DirArg { host, guest, read_only } in &args.dir {
+        let dir = Dir::open_ambient_dir(host, ambient_authority()).map_err(|why| {
+            Failure::config(format!("--dir: `{}` cannot be opened: {why}", host.display()))
+        })?;
+        dirs.push(GivenDir { guest: guest.clone(), dir: Arc::new(dir), read_only: *read_only });
+    }
+    Ok(Given { args: Vec::new(), env: args.env.clone(), cwd: args.cwd.clone(), dirs })
 }
 
 /// How somebody would type this call again, up to the arguments.
@@ -201,7 +230,7 @@ fn start(
     short: Option<&str>,
 ) -> Result<Exit, Failure> {
     let function = job.function.clone();
-    let typed = !takes_raw_arguments(&function);
+    let typed = !job.raw_arguments;
     let asked = args.help || (words.len() == 1 && words.iter().any(|word| word == "--help"));
     if typed && asked {
         output::print(&help(&function, invocation, short))?;
@@ -209,13 +238,18 @@ fn start(
     }
     let input = match typed {
         true => arguments(&function, words, invocation)?,
-        false => Vec::new(),
+        false => {
+            job.given.args.extend(texts(words)?);
+            Vec::new()
+        }
     };
     job.limits.max_fuel = args.fuel.or(job.limits.max_fuel);
     job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
     job.max_execution = args.timeout.or(job.max_execution);
     let options = RunOptions { interrupted: Some(on_interrupt()), ..RunOptions::default() };
-    let ended = smol::block_on(job.run(input, &options));
+    let streams =
+        Streams { stdin: Input::Inherit, stdout: Output::Inherit, stderr: Output::Inherit };
+    let ended = smol::block_on(job.run(input, streams, &options));
     match ended.outcome {
         Ok(None) => match args.json {
             true => output::print("null\n").map(|()| Exit::Ok),
@@ -226,13 +260,6 @@ fn start(
     }
 }
 
-/// Programs in the style of the operating system read their arguments
-/// themselves; they have no parameters that words could be parsed for.
-fn takes_raw_arguments(function: &Function) -> bool {
-    let interface = function.interface().unwrap_or_default();
-    interface == "wasi:cli/run" || interface.starts_with("wasi:cli/run@")
-}
-
 fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
     let usage = usage::usage(invocation, function.types(), function.ty());
     match short {
@@ -241,11 +268,8 @@ fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
     }
 }
 
-fn arguments(
-    function: &Function,
-    words: &[OsString],
-    invocation: &str,
-) -> Result<Vec<Value>, Failure> {
+/// The words as text.
+fn texts(words: &[OsString]) -> Result<Vec<String>, Failure> {
     let text = |(i, word): (usize, &OsString)| match word.to_str() {
         Some(word) => Ok(word.to_owned()),
         None => Err(Failure::usage(format!(
@@ -254,7 +278,15 @@ fn arguments(
             word.display()
         ))),
     };
-    let words: Vec<String> = words.iter().enumerate().map(text).collect::<Result<_, _>>()?;
+    words.iter().enumerate().map(text).collect()
+}
+
+fn arguments(
+    function: &Function,
+    words: &[OsString],
+    invocation: &str,
+) -> Result<Vec<Value>, Failure> {
+    let words = texts(words)?;
     usage::parse_arguments(function.types(), function.ty(), &words).map_err(|error| {
         Failure::usage(format!("{error}\n`{invocation} --help` explains the arguments"))
     })
@@ -281,7 +313,7 @@ fn show(job: &Job, value: &Value, json: bool) -> Result<Exit, Failure> {
         return Err(match text {
             Some(text) => Failure::Returned { text, json },
             // Such a program has already said what went wrong.
-            None if takes_raw_arguments(&job.function) => Failure::Silent(Exit::Err),
+            None if job.raw_arguments => Failure::Silent(Exit::Err),
             None => {
                 Failure::Returned { text: format!("{}: the function returned err", job.name), json }
             }

@@ -98,8 +98,9 @@ impl Component {
         self.link_with(linker, &|_| None)
     }
 
-    /// Links the component and asks `deny` about each import. An import for
-    /// which it gives a reason becomes a stub that traps with that reason, as in
+    /// Links the component and asks `deny` about each function that it imports,
+    /// by its full name (`wasi:cli/exit@0.2.0#exit`). One for which it gives a
+    /// reason becomes a stub that traps with that reason, as in
     /// "`wasi:cli/exit@0.2.0#exit` was called, but *reason*".
     ///
     /// # Errors

@@ -92,7 +92,7 @@ fn an_import_that_is_not_there_or_denied_traps_when_it_is_called() {
         message(call(&absent, "f", vec![Value::U32(1)])),
         "`f` trapped: `demo:host/numbers@1.2.0#f` was called, but this host does not provide it"
     );
-    let deny = |name: &str| (name == "demo:host/numbers@1.2.0").then(|| "not here".to_owned());
+    let deny = |name: &str| (name == "demo:host/numbers@1.2.0#f").then(|| "not here".to_owned());
     let linker = numbers("1.2.0", "func(n: u32) -> u32");
     let denied = component.link_with(&linker, &deny).unwrap();
     assert_eq!(

@@ -14,6 +14,7 @@
 //! ```
 //! use wippy::{
 //!     component::{Engine, Linker},
+//!     dispatch::world::Streams,
 //!     host::{RunOptions, Runtime},
 //!     registry::Project,
 //! };
@@ -22,7 +23,8 @@
 //! let project = Project::load("conformance/apps/hello").into_result()?;
 //! let runtime = Runtime::new(Engine::default(), Linker::default());
 //! let job = runtime.job(&project, &"app.hello:greet".parse()?)?;
-//! let ended = smol::block_on(job.run(vec!["Ada".into()], &RunOptions::default()));
+//! let (input, streams) = (vec!["Ada".into()], Streams::default());
+//! let ended = smol::block_on(job.run(input, streams, &RunOptions::default()));
 //! assert_eq!(ended.outcome?, Some("Hello, Ada!".into()));
 //! # Ok(())
 //! # }
@@ -30,6 +32,7 @@
 
 mod check;
 mod error;
+mod given;
 mod pages;
 mod run;
 mod runtime;
@@ -37,6 +40,7 @@ mod runtime;
 pub use self::{
     check::{Checked, check},
     error::PrepareError,
+    given::{Given, GivenDir, GivenError},
     pages::release_zeros,
     run::{Ended, RunOptions, run_to_end},
     runtime::{Job, Loaded, Runtime},

@@ -9,7 +9,7 @@
 
 /// Gives the pages of `memory` that hold only zeros back to the operating
 /// system. The bytes stay what they are. For
-/// [`WasmProcess::trim`](crate::process::WasmProcess::trim).
+/// [`Process::trim`](crate::process::Process::trim).
 pub fn release_zeros(memory: &mut [u8]) {
     #[cfg(target_os = "linux")]
     linux::release_zeros(memory);

@@ -14,12 +14,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::Job;
+use super::{Job, release_zeros};
 use crate::{
-    dispatch::{Command, Completion, Reply, Yield},
+    dispatch::world::{Pending, Streams, World},
     process::{DEFAULT_SLICE, Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput},
     value::Value,
 };
+
+/// The exit code of a program that writes to a pipe which nobody reads: 128 and
+/// the number of SIGPIPE.
+const UNREAD: u8 = 141;
 
 /// How a process is run.
 #[derive(Clone, Debug)]
@@ -52,47 +56,79 @@ pub struct Ended {
 }
 
 impl Job {
-    /// Starts a process of this job and runs it to its end. The job's own limit
-    /// of time takes the place of the one in `options`.
-    pub async fn run(&self, input: Vec<Value>, options: &RunOptions) -> Ended {
+    /// Starts a process of this job and runs it to its end, with these standard
+    /// streams. The job's own limit of time takes the place of the one in
+    /// `options`.
+    pub async fn run(&self, input: Vec<Value>, streams: Streams, options: &RunOptions) -> Ended {
         let mut options = options.clone();
         options.max_execution = self.max_execution.or(options.max_execution);
         let mut process = self.process();
         let method = self.function.full_name();
-        if let Err(error) = process.init(&method, input) {
+        let not_started = |error: Error| {
             tracing::info!(name = self.name, method, %error, "not started");
             let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
-            return Ended { outcome: Err(error), fuel_used, steps, elapsed };
+            Ended { outcome: Err(error), fuel_used, steps, elapsed }
+        };
+        if let Err(error) = process.init(&method, input) {
+            return not_started(error);
         }
+        let world = match self.given.to(&self.program_name, streams, &mut process) {
+            Ok(world) => world,
+            Err(error) => return not_started(Error::new(Kind::Invalid, error.to_string())),
+        };
         let (name, limits) = (&self.name, self.limits);
         tracing::info!(name, method, ?limits, slice = options.slice.0, "started");
-        run_to_end(&mut process, &options).await
+        run_to_end(&mut process, world, &options).await
     }
 }
 
-/// Steps a process that has been initialized until it is done, and closes it.
-pub async fn run_to_end(process: &mut dyn Process, options: &RunOptions) -> Ended {
+/// Steps a process that has been initialized until it is done, with answers from
+/// `world`, and closes it.
+pub async fn run_to_end(process: &mut dyn Process, world: World, options: &RunOptions) -> Ended {
     let start = Instant::now();
     let (mut fuel_used, mut steps) = (0_u64, 0_u64);
     let (mut events, mut out) = (Vec::new(), StepOutput::default());
+    let mut pending = Pending::new(world.clone());
+    let mut waits = false;
     let outcome = loop {
         events.extend(stop(options, start));
+        if world.is_unread() {
+            break Err(Error::exited(UNREAD, "nobody reads the output any more"));
+        }
         process.step(&mut events, options.slice, &mut out);
         steps = steps.saturating_add(1);
         fuel_used = fuel_used.saturating_add(out.fuel_used);
         tracing::trace!(steps, fuel = out.fuel_used, status = ?out.status, "stepped");
-        for Yield { tag, command } in out.yields.drain(..) {
-            events.push(Event::Completion(Completion { tag, reply: refuse(&command) }));
+        for asked in out.yields.drain(..) {
+            pending.submit(asked);
         }
         match mem::replace(&mut out.status, Status::Continue) {
             Status::Done(outcome) => break outcome,
-            Status::Blocked | Status::Idle if events.is_empty() => {
+            Status::Blocked | Status::Idle if pending.is_empty() => {
                 let why = "the process waits for something that nobody will send";
                 break Err(Error::new(Kind::Internal, why));
             }
-            Status::Continue | Status::Blocked | Status::Idle => {}
+            Status::Blocked | Status::Idle => {
+                let answer = pending.next();
+                let give_up = async {
+                    smol::Timer::after(patience(options, start)).await;
+                    None
+                };
+                match smol::future::or(answer, give_up).await {
+                    Some(completion) => {
+                        events.push(Event::Completion(completion));
+                        waits = false;
+                    }
+                    // It waits for something that takes its time.
+                    None if !waits => {
+                        process.trim(&mut release_zeros);
+                        waits = true;
+                    }
+                    None => {}
+                }
+            }
+            Status::Continue => smol::future::yield_now().await,
         }
-        smol::future::yield_now().await;
     };
     process.close();
     let elapsed = start.elapsed();
@@ -113,13 +149,12 @@ fn stop(options: &RunOptions, start: Instant) -> Option<Event> {
     Some(Event::Timeout { limit: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
 }
 
-/// This runtime links no host function that asks for anything, so a command can
-/// only come from a linker that somebody else has made.
-fn refuse(command: &Command) -> Reply {
-    Reply::Refused(match command {
-        Command::Call { interface, function, .. } => {
-            format!("nothing here answers `{interface}#{function}`")
-        }
-        _ => "nothing here answers commands of this kind".to_owned(),
-    })
+/// How long to wait for an answer before looking whether to stop.
+fn patience(options: &RunOptions, start: Instant) -> Duration {
+    /// A signal handler only sets a flag.
+    const LOOK: Duration = Duration::from_millis(50);
+    match options.max_execution {
+        Some(limit) => limit.saturating_sub(start.elapsed()).min(LOOK),
+        None => LOOK,
+    }
 }

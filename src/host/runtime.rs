@@ -7,15 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::error::PrepareError;
+use super::{error::PrepareError, given::Given};
 use crate::{
-    adapter::{AdaptOptions, Adapted, LeftOut, adapt},
+    adapter::{AdaptOptions, Adapted, LeftOut, WitPackage, adapt},
     artifact::{Artifact, ArtifactKind, Hash},
     component::{
         Component, DEFAULT_STACK, Engine, Function, Linker, MAX_STACK, MIN_STACK, Program,
     },
     process::{Grants, Limits, WasmProcess},
     registry::{Entry, Id, Kind, Problem, Project, Transport},
+    wasi,
 };
 
 /// Turns artifacts into programs, and shares what can be shared.
@@ -116,8 +117,9 @@ impl Runtime {
         if kind != ArtifactKind::Core {
             return Ok(Loaded { component: component(bytes)?, adapted: None });
         }
-        let mut adapted =
-            adapt(bytes, &AdaptOptions { wit, packages: &[] }).map_err(PrepareError::Adapt)?;
+        let packages = wasi::PACKAGES.map(|(name, text)| WitPackage { name, text });
+        let mut adapted = adapt(bytes, &AdaptOptions { wit, packages: &packages })
+            .map_err(PrepareError::Adapt)?;
         let bytes = std::mem::take(&mut adapted.component);
         tracing::debug!(bytes = bytes.len(), "core module made into a component");
         Ok(Loaded { component: component(&bytes)?, adapted: Some(Arc::new(adapted)) })
@@ -166,6 +168,8 @@ impl Runtime {
         job.limits.max_memory = limits.max_memory.unwrap_or(job.limits.max_memory);
         job.limits.max_fuel = limits.max_fuel;
         job.max_execution = limits.max_execution;
+        job.given = Given::of_entry(project, entry, &process.wasi)?;
+        job.program_name = process.path.rsplit('/').next().unwrap_or_default().to_owned();
         Ok(job)
     }
 }
@@ -190,6 +194,13 @@ pub struct Job {
     pub limits: Limits,
     /// How long it may run.
     pub max_execution: Option<Duration>,
+    /// What it sees of the world.
+    pub given: Given,
+    /// What it is told its own name is: its first argument.
+    pub program_name: String,
+    /// It reads its arguments itself, like a program of an operating system;
+    /// the function has no parameters.
+    pub raw_arguments: bool,
 }
 
 impl Job {
@@ -213,8 +224,20 @@ impl Job {
                 None => PrepareError::method(&program, method, why),
             }
         })?;
-        let (name, limits) = (name.to_owned(), Limits::default());
-        Ok(Job { name, program, function, limits, max_execution: None })
+        let interface = function.interface().unwrap_or_default();
+        let is_command = interface == "wasi:cli/run" || interface.starts_with("wasi:cli/run@");
+        // The adapter makes `run` of the `_start` of a core module.
+        let is_start = loaded.adapted.is_some() && interface.is_empty() && function.name() == "run";
+        Ok(Job {
+            name: name.to_owned(),
+            program,
+            raw_arguments: is_command || (is_start && function.ty().params.is_empty()),
+            function,
+            limits: Limits::default(),
+            max_execution: None,
+            given: Given::default(),
+            program_name: name.to_owned(),
+        })
     }
 
     /// A process of this job, not yet started.

@@ -7,6 +7,7 @@ use super::*;
 use crate::{
     artifact::Artifact,
     component::{DEFAULT_STACK, Engine, Linker},
+    dispatch::world::{Streams, World},
     process::{Cause, Fuel, Grants, Process},
     value::Value,
 };
@@ -29,7 +30,7 @@ fn job(text: &str, method: &str) -> Result<(Runtime, Job)> {
 fn run(job: &Job, input: Vec<Value>, options: &RunOptions) -> Result<Ended> {
     let mut process = job.process();
     process.init(&job.function.full_name(), input)?;
-    Ok(smol::block_on(run_to_end(&mut process, options)))
+    Ok(smol::block_on(run_to_end(&mut process, World::new(Streams::default()), options)))
 }
 
 #[test]

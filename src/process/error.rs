@@ -88,6 +88,11 @@ impl Error {
         self
     }
 
+    /// A process that has been ended with an exit code, not by itself.
+    pub fn exited(code: u8, why: impl Into<String>) -> Error {
+        Error::because(Kind::Internal, Cause::Exit(code), why.into())
+    }
+
     pub(super) fn timeout(limit: u64) -> Error {
         let message = format!("the process ran longer than its limit of {limit} ms");
         Error::because(Kind::Timeout, Cause::Timeout, message)

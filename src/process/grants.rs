@@ -12,7 +12,8 @@
 //! | `wasi:io/streams` | this interface |
 //! | `wasi:io@0.2.0`, `wasi:io/streams@0.2` | the same in compatible versions |
 //! | `wasi:poll` | `wasi:io/poll`, which `wasi:io` includes |
-//! | `wasi1`, `preview1`, `wasi_snapshot_preview1` | preview 1, for core modules |
+//! | `wasi1`, `preview1`, `wasi_snapshot_preview1` | preview 1, for core modules: all of it |
+//! | `wasi:cli`, `wasi:clocks`, … | for core modules: the part of preview 1 that does the same |
 //! | `log` | the function `log` that is imported by itself |
 //!
 //! Groups are the entry's own: nothing here is shared between entries.
@@ -28,6 +29,22 @@ const PREVIEW1: &str = "wippy:core/wasi-snapshot-preview1";
 
 /// The names of the group for preview 1; the first is the one to write.
 const PREVIEW1_NAMES: [&str; 3] = ["wasi1", "preview1", "wasi_snapshot_preview1"];
+
+/// The packages of 0.2 of which any one enables a function of preview 1, by how
+/// its name begins; the first line that fits counts.
+const PREVIEW1_PARTS: [(&str, &[&str]); 10] = [
+    ("args-", &["wasi:cli"]),
+    ("environ-", &["wasi:cli"]),
+    ("proc-", &["wasi:cli"]),
+    ("clock-", &["wasi:clocks"]),
+    ("poll-", &["wasi:clocks", "wasi:io"]),
+    ("random-", &["wasi:random"]),
+    ("path-", &["wasi:filesystem"]),
+    ("sock-", &["wasi:sockets"]),
+    // Standard streams and files have these in common.
+    ("fd-", &["wasi:filesystem", "wasi:cli", "wasi:io"]),
+    ("sched-", &["wasi:cli", "wasi:clocks", "wasi:io", "wasi:filesystem", "wasi:random"]),
+];
 
 /// The imports that one entry enables.
 ///
@@ -80,20 +97,45 @@ impl Grants {
         Grants { entry: None, groups: Vec::new() }
     }
 
-    /// Whether an import of this name works: `wasi:io/streams@0.2.3`, or the
-    /// name of a function that is imported by itself.
+    /// Whether an import of this name works: `wasi:io/streams@0.2.3`, a function
+    /// of it (`wasi:io/streams@0.2.3#[method]input-stream.read`), or the name of a
+    /// function that is imported by itself.
     pub fn allows(&self, import: &str) -> bool {
-        self.entry.is_none() || self.groups.iter().any(|group| group.covers(import))
+        let (interface, function) = match import.split_once('#') {
+            Some((interface, function)) => (interface, Some(function)),
+            None => (import, None),
+        };
+        self.entry.is_none()
+            || self.groups.iter().any(|group| group.covers(interface))
+            || (interface == PREVIEW1 && self.allows_preview1(function))
+    }
+
+    /// Whether the groups of 0.2 enable a function of preview 1, or any of it.
+    fn allows_preview1(&self, function: Option<&str>) -> bool {
+        let within = |package: &str| {
+            self.groups.iter().any(|group| {
+                let rest = group.name.strip_prefix(package);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
+        };
+        PREVIEW1_PARTS
+            .iter()
+            .find(|(prefix, _)| function.is_none_or(|function| function.starts_with(prefix)))
+            .is_some_and(|(_, packages)| match function {
+                Some(_) => packages.iter().any(|package| within(package)),
+                None => PREVIEW1_PARTS.iter().flat_map(|(_, p)| p.iter()).any(|p| within(p)),
+            })
     }
 
     /// Why an import does not work, for
     /// [`Component::link_with`](crate::component::Component::link_with); nothing
     /// if it does.
     pub fn deny(&self, linker: &Linker, import: &str) -> Option<String> {
-        let provided = linker.provides(import);
+        let interface = import.split_once('#').map_or(import, |(interface, _)| interface);
+        let provided = linker.provides(interface);
         match &self.entry {
             Some(entry) if !self.allows(import) => {
-                let group = group_of(import);
+                let group = group_of(interface);
                 let though = match provided {
                     true => "",
                     false => " (but this version of wippy does not provide it yet)",
@@ -109,9 +151,11 @@ impl Grants {
 
     /// The lines of `imports` that cover none of these imports.
     pub fn unused<'a>(&'a self, imports: &'a [String]) -> impl Iterator<Item = &'a str> {
+        let preview1 = imports.iter().any(|import| import == PREVIEW1);
+        let part = move |group: &Group| preview1 && group.name.starts_with("wasi:");
         self.groups
             .iter()
-            .filter(|group| !imports.iter().any(|import| group.covers(import)))
+            .filter(move |group| !part(group) && !imports.iter().any(|i| group.covers(i)))
             .map(|group| group.written.as_str())
     }
 }
@@ -205,6 +249,20 @@ mod tests {
     fn poll_is_one_interface_of_io() {
         assert!(allows("wasi:poll", "wasi:io/poll@0.2.0"));
         assert!(!allows("wasi:poll", "wasi:io/streams@0.2.0"));
+    }
+
+    #[test]
+    fn groups_enable_their_part_of_preview_1() {
+        let p1 = |function: &str| format!("wippy:core/wasi-snapshot-preview1#{function}");
+        assert!(allows("wasi1", &p1("path-open")));
+        assert!(allows("wasi:filesystem", &p1("path-open")));
+        assert!(allows("wasi:filesystem", &p1("fd-read")));
+        assert!(allows("wasi:cli", &p1("fd-write")));
+        assert!(allows("wasi:cli", &p1("proc-exit")));
+        assert!(!allows("wasi:cli", &p1("path-open")));
+        assert!(!allows("wasi:io", &p1("clock-time-get")));
+        assert!(allows("wasi:cli", "wippy:core/wasi-snapshot-preview1"));
+        assert!(!allows("my:own", "wippy:core/wasi-snapshot-preview1"));
     }
 
     #[test]

@@ -102,6 +102,13 @@ pub trait Process: Send {
     /// Takes all `events` and does at most one slice of work.
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput);
 
+    /// Hands each linear memory to `release`, for an outside that wants to give
+    /// memory back which a waiting process does not need. The bytes must be the
+    /// same afterwards.
+    fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
+        let _ = release;
+    }
+
     /// Releases everything. Nothing runs afterwards.
     fn close(&mut self);
 }

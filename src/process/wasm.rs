@@ -116,15 +116,6 @@ impl WasmProcess {
         }
     }
 
-    /// Hands each linear memory to `release`, for an outside that wants to give
-    /// memory back which a waiting process does not need. The bytes must be the
-    /// same afterwards.
-    pub fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
-        if let State::Live(machine) = &mut self.state {
-            machine.each_memory(release);
-        }
-    }
-
     /// What host functions keep for this process; `None` before
     /// [`init`](Process::init) and after the end.
     pub fn host_state(&mut self) -> Option<&mut HostState> {
@@ -310,6 +301,12 @@ impl Process for WasmProcess {
             Ok(Pause::Finished(Some(value))) => out.status = Status::Done(Ok(value)),
             Ok(Pause::Finished(None)) => out.status = Status::Idle,
             Err(trap) => self.trap(out, &trap),
+        }
+    }
+
+    fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
+        if let State::Live(machine) = &mut self.state {
+            machine.each_memory(release);
         }
     }
 

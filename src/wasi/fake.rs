@@ -44,6 +44,8 @@ pub(super) struct World {
     /// All further commands about files, and writes, fail with this.
     pub fail: Option<Errno>,
     pub log: Vec<Command>,
+    /// A file takes at most so many bytes at once.
+    pub short: Option<usize>,
 }
 
 impl Default for World {
@@ -60,6 +62,7 @@ impl Default for World {
             terminal: false,
             fail: None,
             log: Vec::new(),
+            short: None,
         }
     }
 }
@@ -248,7 +251,8 @@ impl World {
                 }
                 _ => Err(Errno::IsDirectory),
             },
-            FileCommand::Write { file, offset, bytes } => {
+            FileCommand::Write { file, offset, mut bytes } => {
+                bytes.truncate(self.short.unwrap_or(usize::MAX));
                 let node = self.node(file)?;
                 let Node::File(to) = &mut self.nodes[node].0 else {
                     return Err(Errno::IsDirectory);

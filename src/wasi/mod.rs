@@ -65,15 +65,17 @@ use crate::{
     dispatch::FileId,
 };
 
-/// Text of the WIT packages, each after those that it uses.
-const PACKAGES: [&str; 6] = [
-    include_str!("../../wit/wasi/io.wit"),
-    include_str!("../../wit/wasi/clocks.wit"),
-    include_str!("../../wit/wasi/random.wit"),
-    include_str!("../../wit/wasi/filesystem.wit"),
-    include_str!("../../wit/wasi/cli.wit"),
-    include_str!("../../wit/wasi/p1.wit"),
+/// The WIT packages, name and text, each after those that it uses.
+pub const PACKAGES: [(&str, &str); 5] = [
+    ("wasi:io@0.2.12", include_str!("../../wit/wasi/io.wit")),
+    ("wasi:clocks@0.2.12", include_str!("../../wit/wasi/clocks.wit")),
+    ("wasi:random@0.2.12", include_str!("../../wit/wasi/random.wit")),
+    ("wasi:filesystem@0.2.12", include_str!("../../wit/wasi/filesystem.wit")),
+    ("wasi:cli@0.2.12", include_str!("../../wit/wasi/cli.wit")),
 ];
+
+/// What core modules import.
+const P1: &str = include_str!("../../wit/wasi/p1.wit");
 
 /// What a process is given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -165,9 +167,10 @@ impl WasiState {
 ///
 /// If the linker already has other declarations of these packages.
 pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
-    for package in PACKAGES {
+    for (_, package) in PACKAGES {
         linker.declare(package)?;
     }
+    linker.declare(P1)?;
     io::bind(linker)?;
     clocks::bind(linker)?;
     random::bind(linker)?;

@@ -5,6 +5,8 @@
 //! takes the same number of bytes, is always ready, and says of an operation
 //! itself whether it failed.
 
+use std::cmp::Ordering;
+
 use super::{
     WasiState,
     call::{MAX_IO, ask, misuse, unexpected_reply},
@@ -87,32 +89,60 @@ pub(super) fn write(
         Sink::Stdio(to) => {
             let command = Command::WriteStdio { to: *to, bytes };
             ask(command, move |cx, reply| {
-                let result = given(cx, stream, reply, Reply::Done)?;
+                let result = given(cx, stream, reply)?;
                 then(cx, result)
             })
         }
         Sink::File { offset: Some(offset), .. } if offset.checked_add(len).is_none() => {
-            let result = given(cx, stream, Reply::Failed(Errno::FileTooLarge), Reply::Done)?;
-            then(cx, result)
+            failed(cx, stream, Errno::FileTooLarge, then)
         }
-        Sink::File { file, offset } => {
-            let command = FileCommand::Write { file: **file, offset: *offset, bytes };
-            ask(Command::File(command), move |cx, reply| {
-                let reply = match reply {
-                    // The rest could not be written; why, nobody has said.
-                    Reply::Count(count) if count < len => Reply::Failed(Errno::Io),
-                    other => other,
-                };
-                let result = given(cx, stream, reply, Reply::Count(len))?;
-                let output = cx.state::<WasiState>().table.output(stream)?;
-                if let (Ok(()), Sink::File { offset: Some(offset), .. }) = (&result, &mut output.0)
-                {
-                    *offset = offset.saturating_add(len);
-                }
-                then(cx, result)
-            })
-        }
+        Sink::File { .. } => write_file(cx, stream, bytes, then),
     }
+}
+
+/// Writes all bytes to the file of a stream, in as many pieces as it takes.
+fn write_file(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    mut bytes: Vec<u8>,
+    then: impl Then<()>,
+) -> Result<Answer, Trap> {
+    let output = cx.state::<WasiState>().table.output(stream)?;
+    let Sink::File { file, offset } = &output.0 else { return then(cx, Err(Failure::Closed)) };
+    let len = bytes.len();
+    // The bytes are kept, because a file may take a part of them only.
+    let command = FileCommand::Write { file: **file, offset: *offset, bytes: bytes.clone() };
+    ask(Command::File(command), move |cx, reply| {
+        let count = match reply {
+            // So it would go on for ever.
+            Reply::Count(0) => return failed(cx, stream, Errno::Io, then),
+            Reply::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
+            Reply::Failed(errno) => return failed(cx, stream, errno, then),
+            other => return Err(unexpected_reply(&other)),
+        };
+        let output = cx.state::<WasiState>().table.output(stream)?;
+        if let Sink::File { offset: Some(offset), .. } = &mut output.0 {
+            *offset = offset.saturating_add(count as u64);
+        }
+        match count.cmp(&len) {
+            Ordering::Less => {
+                bytes.drain(..count);
+                write_file(cx, stream, bytes, then)
+            }
+            Ordering::Equal => then(cx, Ok(())),
+            Ordering::Greater => Err(unexpected_reply(&Reply::Count(count as u64))),
+        }
+    })
+}
+
+fn failed(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    errno: Errno,
+    then: impl Then<()>,
+) -> Result<Answer, Trap> {
+    let result = given(cx, stream, Reply::Failed(errno))?;
+    then(cx, result)
 }
 
 /// Waits until what was written is out.
@@ -123,7 +153,7 @@ pub(super) fn flush(cx: &mut HostCx<'_>, stream: u32, then: impl Then<()>) -> Re
         // disk is what `sync` is for.
         Sink::File { .. } => then(cx, Ok(())),
         Sink::Stdio(to) => ask(Command::FlushStdio(*to), move |cx, reply| {
-            let result = given(cx, stream, reply, Reply::Done)?;
+            let result = given(cx, stream, reply)?;
             then(cx, result)
         }),
     }
@@ -131,15 +161,10 @@ pub(super) fn flush(cx: &mut HostCx<'_>, stream: u32, then: impl Then<()>) -> Re
 
 /// Notes what an operation has come to. A stream that has failed is closed and
 /// lets go of its file.
-fn given(
-    cx: &mut HostCx<'_>,
-    stream: u32,
-    reply: Reply,
-    good: Reply,
-) -> Result<Result<(), Failure>, Trap> {
+fn given(cx: &mut HostCx<'_>, stream: u32, reply: Reply) -> Result<Result<(), Failure>, Trap> {
     let errno = match reply {
         Reply::Failed(errno) => errno,
-        reply if reply == good => return Ok(Ok(())),
+        Reply::Done => return Ok(Ok(())),
         other => return Err(unexpected_reply(&other)),
     };
     let output = cx.state::<WasiState>().table.output(stream)?;

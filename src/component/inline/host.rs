@@ -34,7 +34,7 @@ impl Linking<'_> {
         match ty {
             ComponentEntityType::Func(id) => {
                 let ty = typing::func(&mut self.types, &frame.def.types, &mut frame.env, id)?;
-                let body = self.host_body(name, name, None, &ty)?;
+                let body = self.host_body(name, None, &ty)?;
                 Ok(self.host_func(name, body))
             }
             ComponentEntityType::Instance(id) => {
@@ -113,7 +113,7 @@ impl Linking<'_> {
                 ComponentEntityType::Func(id) => {
                     let full = format!("{name}#{field}");
                     let ty = typing::func(&mut self.types, &def.types, &mut frame.env, id)?;
-                    let body = self.host_body(name, &full, Some((interface, field)), &ty)?;
+                    let body = self.host_body(&full, Some((interface, field)), &ty)?;
                     self.host_func(&full, body)
                 }
                 ComponentEntityType::Instance(id) => {
@@ -129,12 +129,11 @@ impl Linking<'_> {
     /// The host's function for an import, or a stub that says why there is none.
     fn host_body(
         &mut self,
-        import: &str,
         full: &str,
         member: Option<(Option<&Interface>, &str)>,
         ty: &FuncType,
     ) -> Result<HostBody, LinkError> {
-        if let Some(reason) = (self.deny)(import) {
+        if let Some(reason) = (self.deny)(full) {
             return Ok(HostBody::Denied(format!("`{full}` was called, but {reason}")));
         }
         let func = match member {

@@ -41,11 +41,14 @@ use self::{
     output::Sink,
     table::{Folder, Node, Table},
 };
-use super::{Clock, Command, FileId, Immediate, Reply, Stdio};
+use super::{Clock, Command, Errno, FileId, Immediate, Reply, Stdio};
 use cap_std::fs::Dir;
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// The standard streams of a process. By default there is no input, and output
@@ -88,6 +91,8 @@ struct Inner {
     stdout: Sink,
     stderr: Sink,
     table: Mutex<Table>,
+    /// Nobody reads what goes to stdout any more.
+    unread: AtomicBool,
 }
 
 /// A panic elsewhere has left nothing half done behind any of these locks.
@@ -103,6 +108,7 @@ impl World {
             stdout: Sink::new(streams.stdout, Stdio::Stdout),
             stderr: Sink::new(streams.stderr, Stdio::Stderr),
             table: Mutex::default(),
+            unread: AtomicBool::new(false),
         }))
     }
 
@@ -110,6 +116,13 @@ impl World {
     /// something below it fails with [`Errno::ReadOnly`](super::Errno::ReadOnly).
     pub fn add_dir(&self, dir: Dir, read_only: bool) -> FileId {
         locked(&self.0.table).insert(Node::Dir(Arc::new(Folder { dir, read_only })))
+    }
+
+    /// Whether the process has written to a stdout whose reader has gone. Then
+    /// there is no point in letting it go on: programs of an operating system are
+    /// ended by a signal here.
+    pub fn is_unread(&self) -> bool {
+        self.0.unread.load(Ordering::Relaxed)
     }
 
     /// From now on, no file is opened while so many are open.
@@ -135,7 +148,9 @@ impl World {
             Command::Random { len, .. } => (*len <= random::AT_ONCE).then(|| random::bytes(*len)),
             Command::IsTerminal(stream) => Some(Reply::Bool(inner.is_terminal(*stream))),
             Command::ReadStdin { len } => inner.stdin.read_now(*len),
-            Command::WriteStdio { to, bytes } => inner.sink(*to).write_now(bytes),
+            Command::WriteStdio { to, bytes } => {
+                inner.sink(*to).write_now(bytes).map(|reply| inner.written(*to, reply))
+            }
             Command::FlushStdio(_) => Some(Reply::Done),
             Command::Poll { stdin, until } => inner.poll_now(*stdin, *until),
             Command::File(command) => inner.file_now(command),
@@ -159,7 +174,7 @@ impl World {
             Command::Random { len, .. } => smol::unblock(move || random::bytes(len)).await,
             Command::ReadStdin { len } => inner.stdin.read(len).await,
             Command::WriteStdio { to, bytes } => {
-                smol::unblock(move || inner.sink(to).write(&bytes)).await
+                smol::unblock(move || inner.written(to, inner.sink(to).write(&bytes))).await
             }
             Command::Poll { stdin, until } => inner.poll(stdin, until).await,
             Command::File(command) => files::later(inner, command).await,
@@ -189,6 +204,14 @@ impl Inner {
             Stdio::Stderr => &self.stderr,
             Stdio::Stdin => &Sink::Null,
         }
+    }
+
+    /// Notes when the reader of stdout has gone.
+    fn written(&self, to: Stdio, reply: Reply) -> Reply {
+        if to == Stdio::Stdout && reply == Reply::Failed(Errno::Pipe) {
+            self.unread.store(true, Ordering::Relaxed);
+        }
+        reply
     }
 
     fn is_terminal(&self, stream: Stdio) -> bool {

@@ -41,6 +41,10 @@ pub(super) fn open(
     let file = open_file(folder, path, follow, flags)?.into_std();
     let meta = Metadata::from_file(&file)?;
     if meta.is_dir() {
+        // What the system itself says of creating for reading too.
+        if flags.create {
+            return Err(Errno::IsDirectory);
+        }
         let dir = Dir::from_std_file(file);
         return Ok(Node::Dir(Arc::new(Folder { dir, read_only: folder.read_only })));
     }

@@ -108,6 +108,26 @@ fn a_file_is_written_from_an_offset_or_at_its_end() {
 }
 
 #[test]
+fn what_a_file_does_not_take_at_once_is_written_later() {
+    let (mut guest, file) = guest();
+    guest.world.short = Some(2);
+    let stream = rep(&guest.fs("write-via-stream", file, &[1u64.into()]).unwrap());
+    let contents = [Value::from(b"abcde".to_vec())];
+    assert_eq!(guest.stream("output-stream.write", stream, &contents).unwrap(), Ok(NONE));
+    assert_eq!(guest.stream("output-stream.write", stream, &contents).unwrap(), Ok(NONE));
+    assert_eq!(guest.world.contents("file"), b"0abcdeabcde");
+    let end = rep(&guest.fs("append-via-stream", file, &[]).unwrap());
+    assert_eq!(guest.stream("output-stream.write", end, &contents).unwrap(), Ok(NONE));
+    assert_eq!(guest.world.contents("file"), b"0abcdeabcdeabcde");
+    // The guest that writes by itself is told how much it was.
+    let args = [contents[0].clone(), 0u64.into()];
+    assert_eq!(guest.fs("write", file, &args), Ok(2u64.into()));
+    guest.world.short = Some(0);
+    let failure = guest.stream("output-stream.write", end, &contents).unwrap().unwrap_err();
+    assert_eq!(error_code(&mut guest, failure).1, "Io");
+}
+
+#[test]
 fn a_file_has_no_bytes_beyond_the_last_offset() {
     let (mut guest, file) = guest();
     let stream = rep(&guest.fs("write-via-stream", file, &[u64::MAX.into()]).unwrap());

@@ -1,0 +1,102 @@
+//! Many processes that sleep, on two threads, alone and beside one that spins.
+//!
+//! A process that sleeps holds no thread, so a thousand of them take as long as
+//! one, and one that never yields delays the others by its slices only.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use smol::Executor;
+use wippy::{
+    artifact::Artifact,
+    component::{DEFAULT_STACK, Engine, Linker},
+    dispatch::world::Streams,
+    host::{Job, RunOptions, Runtime},
+    process::Grants,
+    wasi,
+};
+
+use super::{
+    Result, guest, measure,
+    report::{Figure, Ratio, Report, Target},
+};
+
+const SLEEPERS: usize = 1000;
+const SLEEP_MS: &str = "1000";
+const WORKERS: usize = 2;
+
+pub fn measure(report: &mut Report) -> Result<()> {
+    let mut linker = Linker::default();
+    wasi::add_to_linker(&mut linker)?;
+    let runtime = Runtime::new(Engine::default(), linker);
+    let sleeper = job(&runtime, "rust-std.wasm", "run", &["sleep", SLEEP_MS])?;
+    let spinner = job(&runtime, "traps.wasm", "spin", &[])?;
+
+    let (alone, memory) = sleep(&sleeper, None)?;
+    let (beside, _) = sleep(&sleeper, Some(&spinner))?;
+    let what = format!("{SLEEPERS} processes sleep {SLEEP_MS} ms");
+    report.figure("sleepers", &what, "alone", Figure::Seconds(alone), None, "");
+    let ratio =
+        Ratio { of: beside / alone, kind: "spinning/alone", target: Some(Target::AtMost(1.1)) };
+    let beside = Figure::Seconds(beside);
+    report.figure("sleepers", &what, "beside one that spins", beside, Some(ratio), "");
+    report.figure("sleepers", &what, "memory, each", Figure::Bytes(memory), None, "");
+    Ok(())
+}
+
+fn job(runtime: &Runtime, file: &str, method: &str, args: &[&str]) -> Result<Job> {
+    let artifact = Artifact::from_bytes(guest::bytes(file)?)?;
+    let loaded = runtime.load(&artifact, None, DEFAULT_STACK)?;
+    let program = runtime.link(&loaded.component, &Grants::all())?;
+    let mut job = Job::new(file, &loaded, program, method)?;
+    job.given.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+    Ok(job)
+}
+
+/// The seconds until all sleepers have ended, and the bytes that each took while
+/// it slept.
+fn sleep(sleeper: &Job, spinner: Option<&Job>) -> Result<(f64, f64)> {
+    let executor = Executor::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let (open, closed) = smol::channel::unbounded::<()>();
+    let before = measure::resident()?;
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| smol::block_on(executor.run(closed.recv())));
+        }
+        let options = RunOptions::default();
+        let interrupted = Some(stop.clone());
+        let spin = spinner.map(|job| {
+            let options = RunOptions { interrupted, ..RunOptions::default() };
+            executor.spawn(async move { job.run(Vec::new(), Streams::default(), &options).await })
+        });
+        let tasks: Vec<_> = (0..SLEEPERS)
+            .map(|_| {
+                let options = options.clone();
+                executor.spawn(async move {
+                    sleeper.run(Vec::new(), Streams::default(), &options).await.outcome
+                })
+            })
+            .collect();
+        // By then all of them sleep, and have for some time.
+        smol::block_on(smol::Timer::after(Duration::from_millis(800)));
+        let asleep = measure::resident()?;
+        for task in tasks {
+            smol::block_on(task)?;
+        }
+        let elapsed = start.elapsed().as_secs_f64();
+        stop.store(true, Ordering::Relaxed);
+        if let Some(spin) = spin {
+            smol::block_on(spin);
+        }
+        drop(open);
+        let each = asleep.saturating_sub(before) as f64 / SLEEPERS as f64;
+        Ok((elapsed, each))
+    })
+}

@@ -1,0 +1,272 @@
+//! A recorded case against the command.
+
+use std::{
+    ffi::OsString,
+    fs, io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use wippy::artifact::Hash;
+
+pub use super::case::Form;
+use super::{
+    Known, Report, Setting, Verdict,
+    case::{Case, Content, Exit, Stdout},
+    command::{self, Ended, Stdin},
+    diff,
+    differences::Differences,
+    entry, in_parallel,
+    scratch::{self, Scratch},
+};
+
+/// Forms that are not run yet, with the reason.
+pub const NOT_YET: &[(Form, &str)] = &[(Form::Core, "WASI 0.1 is not there yet")];
+
+/// The command's exit code for a trap.
+const TRAP: i32 = 4;
+
+/// Runs all cases below a directory, in each of their forms.
+///
+/// # Errors
+///
+/// If a directory cannot be read.
+pub fn run(
+    path: &Path,
+    setting: &Setting,
+    known: &Known,
+    wanted: &dyn Fn(&str) -> bool,
+    report: &mut Report,
+) -> io::Result<()> {
+    let differences = include_str!("../../wasi/differences.txt");
+    let differences = Differences::parse(differences).map_err(io::Error::other)?;
+    let mut work = Vec::new();
+    for file in super::files(path, "expected")? {
+        let (group, name) = names(&file);
+        let case = match Case::parse(&super::read(&file)?) {
+            Ok(case) => case,
+            Err(why) => {
+                report.add(&group, &name, Verdict::Fail(why), None, Duration::ZERO);
+                continue;
+            }
+        };
+        let forms = case.forms.iter().filter(|form| wanted(&full_name(&name, **form)));
+        let file = &file;
+        work.extend(forms.map(|form| (file.clone(), case.clone(), *form)));
+    }
+    let results = in_parallel(setting, &work, |(file, case, form)| {
+        let start = Instant::now();
+        let verdict = match NOT_YET.iter().find(|(not_yet, _)| not_yet == form) {
+            Some((_, reason)) => Verdict::Skip((*reason).to_owned()),
+            None => match check(file, case, *form, setting, &differences) {
+                Ok(wrong) if wrong.is_empty() => Verdict::Pass,
+                Ok(wrong) => Verdict::Fail(wrong.join("\n")),
+                Err(error) => Verdict::Fail(error.to_string()),
+            },
+        };
+        (verdict, start.elapsed())
+    });
+    for ((file, _, form), (verdict, elapsed)) in work.iter().zip(results) {
+        let (group, name) = names(file);
+        let name = full_name(&name, *form);
+        let reason = known.reason(&name);
+        report.add(&format!("{group}, {}", form.name()), &name, verdict, reason, elapsed);
+    }
+    Ok(())
+}
+
+/// The directory's name, and that with the case's.
+fn names(file: &Path) -> (String, String) {
+    let name = |path: Option<&std::ffi::OsStr>| {
+        path.map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let group = name(file.parent().and_then(Path::file_name));
+    let case = name(file.file_stem());
+    (group.clone(), format!("{group}/{case}"))
+}
+
+fn full_name(name: &str, form: Form) -> String {
+    format!("{name} ({})", form.name())
+}
+
+/// Runs a case in one form, and tells what is not as expected.
+fn check(
+    file: &Path,
+    case: &Case,
+    form: Form,
+    setting: &Setting,
+    differences: &Differences,
+) -> io::Result<Vec<String>> {
+    let built = built(file).ok_or_else(|| {
+        io::Error::other("there is no `guests/built` beside one of the directories that it is in")
+    })?;
+    let scratch = Scratch::new()?;
+    let root = scratch.path();
+    let mut args: Vec<OsString> = vec!["run".into()];
+    for (at, mount) in case.dirs.iter().enumerate() {
+        let host = root.join(at.to_string());
+        fs::create_dir(&host)?;
+        let mut dir = OsString::from("--dir=");
+        dir.push(&host);
+        dir.push(format!("::{}{}", mount.guest, if mount.read_only { ":ro" } else { "" }));
+        args.push(dir);
+    }
+    for file in &case.files {
+        place(root, case, &file.path, &file.content)?;
+    }
+    let guest = guest(root, &built, &case.guest, form)?;
+    match &case.call {
+        // Words after a function's name are for its parameters; arguments of the
+        // program are something that an entry has.
+        Some(method) => args = entry::project(root, case, method, &guest)?,
+        None => {
+            args.extend(case.env.iter().map(|pair| OsString::from(format!("--env={pair}"))));
+            args.push(guest.into());
+            args.extend(case.args.iter().map(OsString::from));
+        }
+    }
+
+    let stdin = Stdin { bytes: case.stdin.clone(), stays_open: case.stdin_stays_open };
+    let mut ended = command::run(&setting.wippy, &args, &stdin, setting.timeout)?;
+    for path in &case.show {
+        let shown = locate(root, case, path)?;
+        match fs::read(&shown) {
+            Ok(bytes) => ended.stdout.extend(bytes),
+            Err(error) => return Ok(vec![format!("{path}: {error}"), told(&ended)]),
+        }
+    }
+    let (_, name) = names(file);
+    let change = |recorded: &[u8]| {
+        differences.apply([&name, &full_name(&name, form)], recorded).map_err(io::Error::other)
+    };
+    compare(case, form, &ended, &change)
+}
+
+/// The guest under the name that it is recorded with: `NAME` and nothing more.
+fn guest(root: &Path, built: &Path, name: &str, form: Form) -> io::Result<PathBuf> {
+    let file = match form {
+        Form::Core => built.join(format!("{name}-p1.wasm")),
+        Form::Component => built.join(format!("{name}.wasm")),
+    };
+    let dir = root.join("guest");
+    fs::create_dir(&dir)?;
+    let copy = dir.join(name);
+    fs::copy(&file, &copy).map_err(|error| super::named(&file, error))?;
+    Ok(copy)
+}
+
+/// `guests/built` beside one of the directories that the file is in.
+fn built(file: &Path) -> Option<PathBuf> {
+    let file = file.canonicalize().ok()?;
+    file.ancestors().map(|dir| dir.join("guests/built")).find(|dir| dir.is_dir())
+}
+
+fn locate(root: &Path, case: &Case, path: &str) -> io::Result<PathBuf> {
+    let (at, rest) = case
+        .mount(path)
+        .ok_or_else(|| io::Error::other(format!("{path} is in no directory of the case")))?;
+    Ok(root.join(at.to_string()).join(rest))
+}
+
+/// Makes a file, with the directories on the way.
+fn place(root: &Path, case: &Case, path: &str, content: &Content) -> io::Result<()> {
+    let at = locate(root, case, path)?;
+    if let Some(parent) = at.parent() {
+        fs::create_dir_all(parent)?;
+    }
+    match content {
+        Content::Directory => fs::create_dir_all(&at),
+        Content::Bytes(bytes) => fs::write(&at, bytes),
+        Content::Zeros(size) => fs::File::create(&at)?.set_len(*size),
+        Content::Link(to) => scratch::link(Path::new(to), &at),
+    }
+}
+
+/// What is not as expected.
+fn compare(
+    case: &Case,
+    form: Form,
+    ended: &Ended,
+    change: &dyn Fn(&[u8]) -> io::Result<Vec<u8>>,
+) -> io::Result<Vec<String>> {
+    let mut wrong = Vec::new();
+    let (own, said) = own_words(&ended.stderr);
+    let code = ended.code();
+    match case.exit(form) {
+        // A program that exits with the code for a trap has no message.
+        Exit::Trap if code == Some(TRAP) && said.is_some() => {}
+        Exit::Trap => wrong.push(format!("exit: expected a trap ({TRAP}), found {ended}")),
+        Exit::Code(expected) if code == Some(expected) => {}
+        Exit::Code(expected) => wrong.push(format!("exit: expected {expected}, found {ended}")),
+    }
+    // The message of an `err` that a function returns counts as the program's.
+    let returned = case.call.is_some() && code == Some(1);
+    let trapped = case.exit(form) == Exit::Trap && code == Some(TRAP);
+    let stderr = match said {
+        Some(said) if returned => [own, said].concat(),
+        Some(_) if trapped => own.to_owned(),
+        _ => ended.stderr.clone(),
+    };
+    if stderr != case.stderr(form) {
+        wrong.push(format!("stderr:\n{}", diff::lines(case.stderr(form), &stderr)));
+    }
+    let stdout = ended.stdout.as_slice();
+    match &case.stdout {
+        Stdout::Bytes(recorded) => {
+            let expected = change(recorded)?;
+            if expected != stdout {
+                wrong.push(format!("stdout:\n{}", diff::lines(&expected, stdout)));
+            }
+        }
+        Stdout::Hash(length, hash) => {
+            let found = Hash::of(stdout).to_string();
+            if stdout.len() != *length || found != *hash {
+                let found = format!("{} bytes with {found}", stdout.len());
+                wrong.push(format!("stdout: expected {length} bytes with {hash}, found {found}"));
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+fn told(ended: &Ended) -> String {
+    format!("exit: {ended}\nstderr: {}", String::from_utf8_lossy(&ended.stderr).trim_end())
+}
+
+/// What the program has written to stderr, and what the command says after it.
+fn own_words(stderr: &[u8]) -> (&[u8], Option<&[u8]>) {
+    const ERROR: &[u8] = b"error: ";
+    let starts = |at: &usize| *at == 0 || stderr.get(at - 1) == Some(&b'\n');
+    let mut places = (0..stderr.len()).filter(starts);
+    let found = places.find(|at| stderr.get(*at..).is_some_and(|rest| rest.starts_with(ERROR)));
+    match found.and_then(|at| Some((stderr.get(..at)?, stderr.get(at + ERROR.len()..)?))) {
+        Some((own, said)) => (own, Some(said)),
+        None => (stderr, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_words_are_told_from_the_programs() {
+        assert_eq!(own_words(b"a\nerror: b\nc\n"), (&b"a\n"[..], Some(&b"b\nc\n"[..])));
+        assert_eq!(own_words(b"an error: b\n"), (&b"an error: b\n"[..], None));
+        assert_eq!(own_words(b""), (&b""[..], None));
+    }
+
+    #[test]
+    fn all_cases_can_be_read() -> io::Result<()> {
+        let cases = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/wasi"));
+        let files = super::super::files(cases, "expected")?;
+        assert!(files.len() > 100, "{} cases", files.len());
+        for file in files {
+            let text = super::super::read(&file)?;
+            if let Err(why) = Case::parse(&text) {
+                panic!("{}: {why}", file.display());
+            }
+        }
+        Ok(())
+    }
+}

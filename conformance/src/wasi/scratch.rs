@@ -1,0 +1,91 @@
+//! Directories that are gone afterwards.
+
+use std::{
+    env, fs, io,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// A fresh directory, removed with everything in it when this is dropped.
+#[derive(Debug)]
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    pub(super) fn new() -> io::Result<Scratch> {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        loop {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("wippy-wasi-{}-{number}", process::id());
+            let path = env::temp_dir().join(name);
+            match fs::create_dir(&path) {
+                Ok(()) => return Ok(Scratch(path)),
+                // Left behind by a process of the same number.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(super::named(&path, error)),
+            }
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Copies what is in a directory into another one that is there. Names for which
+/// `skip` holds are left out, with all that is below them.
+pub(super) fn copy(from: &Path, to: &Path, skip: &dyn Fn(&Path) -> bool) -> io::Result<()> {
+    for entry in from.read_dir().map_err(|error| super::named(from, error))? {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if skip(&source) {
+            continue;
+        }
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            fs::create_dir(&target)?;
+            copy(&source, &target, skip)?;
+        } else if kind.is_symlink() {
+            link(&fs::read_link(&source)?, &target)?;
+        } else {
+            fs::copy(&source, &target).map_err(|error| super::named(&source, error))?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes a symbolic link, also to what is not there.
+pub(super) fn link(to: &Path, at: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    return std::os::unix::fs::symlink(to, at);
+    #[cfg(windows)]
+    return std::os::windows::fs::symlink_file(to, at);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_has_everything_and_is_removed() -> io::Result<()> {
+        let (from, to) = (Scratch::new()?, Scratch::new()?);
+        fs::create_dir_all(from.path().join("a/b"))?;
+        fs::write(from.path().join("a/b/file"), "text")?;
+        fs::write(from.path().join("a/old.cleanup"), "")?;
+        link(Path::new("nowhere"), &from.path().join("link"))?;
+        copy(from.path(), to.path(), &|path| path.extension().is_some_and(|e| e == "cleanup"))?;
+        assert_eq!(fs::read_to_string(to.path().join("a/b/file"))?, "text");
+        assert_eq!(fs::read_link(to.path().join("link"))?, Path::new("nowhere"));
+        assert!(!to.path().join("a/old.cleanup").exists());
+        let path = to.path().to_owned();
+        drop(to);
+        assert!(!path.exists());
+        Ok(())
+    }
+}

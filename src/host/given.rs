@@ -1,0 +1,146 @@
+//! What a process is given of the world: arguments, variables, directories.
+
+use std::{fmt, sync::Arc};
+
+use cap_std::fs::Dir;
+
+use crate::{
+    artifact::open_directory,
+    dispatch::world::{Streams, World},
+    process::WasmProcess,
+    registry::{Entry, FsDirectory, Kind, Problem, Project, Wasi},
+    wasi::{Config, ConfigError, Preopen, WasiState},
+};
+
+/// What a process is given. By default nothing but its standard streams.
+#[derive(Clone, Debug, Default)]
+pub struct Given {
+    /// The arguments after the program's name.
+    pub args: Vec<String>,
+    /// The variables, in the order in which the guest sees them.
+    pub env: Vec<(String, String)>,
+    /// Where relative paths begin, in the guest.
+    pub cwd: Option<String>,
+    /// The directories.
+    pub dirs: Vec<GivenDir>,
+}
+
+/// A directory for a process.
+#[derive(Clone)]
+pub struct GivenDir {
+    /// Where the guest sees it.
+    pub guest: String,
+    /// The directory.
+    pub dir: Arc<Dir>,
+    /// The guest can only read.
+    pub read_only: bool,
+}
+
+impl fmt::Debug for GivenDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = if self.read_only { "ro" } else { "rw" };
+        write!(f, "{}:{mode}", self.guest)
+    }
+}
+
+impl Given {
+    /// What an entry's `wasi` block gives.
+    ///
+    /// # Errors
+    ///
+    /// If a required variable has no value, or a directory cannot be opened.
+    pub(super) fn of_entry(
+        project: &Project,
+        entry: &Entry,
+        wasi: &Wasi,
+    ) -> Result<Given, Box<Problem>> {
+        let mut given =
+            Given { args: wasi.args.clone(), cwd: wasi.cwd.clone(), ..Given::default() };
+        for (i, variable) in wasi.env.iter().enumerate() {
+            let (id, name) = (&variable.id, &variable.name);
+            let value = project.environment().lookup(id).map_err(|why| {
+                let field = format!("wasi.env[{i}].id");
+                Box::new(entry.problem(&field, why.to_string(), "a variable that can be read", ""))
+            })?;
+            match value {
+                Some(value) => given.env.push((name.clone(), value)),
+                None if variable.required => {
+                    return Err(Box::new(entry.problem(
+                        &format!("wasi.env[{i}]"),
+                        format!("{id} has no value, and {name} is required"),
+                        "a value in the variable's storage, or a `default`",
+                        format!("set it, or take `required: true` away from {name}"),
+                    )));
+                }
+                None => {}
+            }
+        }
+        for (i, mount) in wasi.mounts.iter().enumerate() {
+            let directory = match project.entry(&mount.fs).map(|entry| &entry.kind) {
+                Some(Kind::FsDirectory(directory)) => directory,
+                _ => continue,
+            };
+            given.dirs.push(GivenDir {
+                guest: mount.guest.clone(),
+                dir: open(entry, i, directory)?,
+                read_only: mount.read_only,
+            });
+        }
+        Ok(given)
+    }
+
+    /// Makes the world of a process that has been started but not stepped.
+    ///
+    /// # Errors
+    ///
+    /// If something in it makes no sense to WASI, or the system gives no second
+    /// handle for a directory.
+    pub(super) fn to(
+        &self,
+        program: &str,
+        streams: Streams,
+        process: &mut WasmProcess,
+    ) -> Result<World, GivenError> {
+        let world = World::new(streams);
+        let mut preopens = Vec::with_capacity(self.dirs.len());
+        for GivenDir { guest, dir, read_only } in &self.dirs {
+            let dir = dir.try_clone().map_err(|why| GivenError(format!("{guest}: {why}")))?;
+            let dir = world.add_dir(dir, *read_only);
+            preopens.push(Preopen { guest: guest.clone(), dir, read_only: *read_only });
+        }
+        let mut args = vec![program.to_owned()];
+        args.extend(self.args.iter().cloned());
+        let config = Config { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens };
+        let state = WasiState::new(config)?;
+        if let Some(host) = process.host_state() {
+            host.set(state);
+        }
+        process.set_immediate(Box::new(world.clone()));
+        Ok(world)
+    }
+}
+
+fn open(entry: &Entry, mount: usize, directory: &FsDirectory) -> Result<Arc<Dir>, Box<Problem>> {
+    open_directory(directory).map(Arc::new).map_err(|error| {
+        let field = format!("wasi.mounts[{mount}].fs");
+        Box::new(entry.problem(&field, error.found(), error.expected(), error.fix()))
+    })
+}
+
+/// Why a process cannot be given its world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenError(String);
+
+impl From<ConfigError> for GivenError {
+    fn from(error: ConfigError) -> GivenError {
+        GivenError(error.to_string())
+    }
+}
+
+impl fmt::Display for GivenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for GivenError {}
