@@ -46,9 +46,9 @@
 //! kebab-case, with the same numbers as parameters and result. It is an import
 //! like any other: a host may provide it, and if none does, calling it traps.
 //! [`Adapted::core_imports`] has the original names. This includes
-//! `wasi_snapshot_preview1`, whose functions need the caller's memory and so
-//! cannot be had from a component import; an engine that provides them looks
-//! there for what to replace.
+//! `wasi_snapshot_preview1`: host functions of these instances see the memory of
+//! the module that calls them
+//! ([`HostCx::memory`](crate::component::HostCx::memory)).
 //!
 //! Memories, tables, globals and exception tags cannot be imported: there is
 //! nobody a process could share them with.

@@ -4,15 +4,18 @@
 //! a guest is told how much it was and goes on by itself.
 
 use super::{
-    call::{Body, Params, PartList, Stop, ask, ask_file, give_u32, give_u64},
+    call::{Body, Params, PartList, Stop, answer, ask, ask_file, give_u32, give_u64},
     errno::Code,
     fd::{check_offset, file},
     fds::{Fd, File},
 };
 use crate::{
     component::{Answer, HostCx},
-    dispatch::{Command, Errno, FileCommand, Reply, Stdio},
-    wasi::{WasiState, call::unexpected_reply},
+    dispatch::{Command, Errno, FileCommand, FileId, FileKind, Reply, Stdio},
+    wasi::{
+        WasiState,
+        call::{self, unexpected_reply},
+    },
 };
 
 pub(super) const BODIES: &[(&str, Body)] = &[
@@ -160,25 +163,38 @@ fn write_file(
         match (advance, append) {
             (false, _) => {}
             (true, false) => file(cx, fd)?.position = offset.saturating_add(written),
-            (true, true) => {
-                return ask_file(FileCommand::Stat(id), move |cx, reply| {
-                    let Reply::Stat(stat) = reply else {
-                        return Err(unexpected_reply(&reply).into());
-                    };
-                    file(cx, fd)?.position = stat.size;
-                    give_u32(cx, count, written as u32)
-                });
-            }
+            (true, true) => return arrive_at_end(fd, id, count, written as u32),
         }
         // At most as much as was given.
         give_u32(cx, count, written as u32)
     })
 }
 
+/// Goes to where a file that is appended to has been written.
+fn arrive_at_end(fd: u32, id: FileId, count: u32, written: u32) -> Result<Answer, Stop> {
+    let answered = call::ask(Command::File(FileCommand::Stat(id)), move |cx, reply| {
+        match reply {
+            Reply::Stat(stat) => {
+                if let Ok(file) = file(cx, fd) {
+                    file.position = stat.size;
+                }
+            }
+            // The bytes are written all the same.
+            Reply::Failed(_) => {}
+            other => return Err(unexpected_reply(&other)),
+        }
+        answer(give_u32(cx, count, written))
+    });
+    Ok(answered?)
+}
+
 /// A file that has a position.
 fn seekable<'a>(cx: &'a mut HostCx<'_>, fd: u32) -> Result<&'a mut File, Code> {
     match cx.state::<WasiState>().fds.get(fd)? {
-        Fd::File(file) => Ok(file),
+        Fd::File(file) => match file.descriptor.kind {
+            FileKind::Fifo | FileKind::Socket => Err(Code::SPIPE),
+            _ => Ok(file),
+        },
         Fd::Stream(_) => Err(Code::SPIPE),
         Fd::Dir(_) => Err(Code::BADF),
     }

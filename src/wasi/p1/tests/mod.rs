@@ -1,5 +1,0 @@
-//! Guests that make every call, and modules that make one.
-
-mod calls;
-#[cfg(feature = "host")]
-mod recorded;
