@@ -77,11 +77,6 @@ mod text;
 mod types;
 mod wit;
 
-#[cfg(test)]
-mod hostile;
-#[cfg(test)]
-mod tests;
-
 pub use self::{
     error::{AdaptError, AdaptErrorKind},
     wit::WitPackage,

@@ -81,28 +81,40 @@ fn open(fd: u32, len: usize, oflags: u32) -> String {
 
 #[test]
 fn guests_make_every_call() {
-    let case = |name: &str| {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/wasi/p1");
-        let case = std::fs::read_to_string(format!("{root}/{name}.expected")).unwrap();
-        case.split_once("stdout:\n").unwrap().1.to_owned()
-    };
-    for (name, guest, args) in [
-        ("args", "args", &["one", "", "two words"][..]),
-        ("clock", "clock", &[]),
-        ("sock", "sock", &[]),
-        ("proc-exit-125", "proc", &["125"]),
-        ("raise", "raise", &[]),
+    // The recorded case, and the guest.
+    macro_rules! files {
+        ($case:literal, $guest:literal) => {{
+            let case = include_str!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/conformance/wasi/p1/",
+                $case,
+                ".expected"
+            ));
+            let guest = include_bytes!(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/conformance/guests/built/raw-",
+                $guest,
+                "-p1.wasm"
+            ));
+            ($case, case, $guest, &guest[..])
+        }};
+    }
+    for ((name, case, guest, module), args) in [
+        (files!("args", "args"), &["one", "", "two words"][..]),
+        (files!("clock", "clock"), &[]),
+        (files!("sock", "sock"), &[]),
+        (files!("proc-exit-125", "proc"), &["125"]),
+        (files!("raise", "raise"), &[]),
     ] {
-        let root = concat!(env!("CARGO_MANIFEST_DIR"), "/conformance/guests/built");
-        let module = std::fs::read(format!("{root}/raw-{guest}-p1.wasm")).unwrap();
-        let program = program(&module);
+        let expected = case.split_once("stdout:\n").unwrap().1;
+        let program = program(module);
         let mut config = at_root();
         config.args = vec![format!("raw-{guest}")];
         config.args.extend(args.iter().map(|arg| (*arg).to_owned()));
         config.env = vec![("A".to_owned(), "1".to_owned()), ("EMPTY".to_owned(), String::new())];
         let mut here = World::default();
         let (outcome, fuel) = start(&program, 100_000, config.clone(), &mut here);
-        assert_eq!(std::str::from_utf8(&here.stdout), Ok(&case(name)[..]), "{name}");
+        assert_eq!(std::str::from_utf8(&here.stdout), Ok(expected), "{name}");
         match name {
             "proc-exit-125" => assert_eq!(outcome.clone().unwrap_err().exit_code(), Some(125)),
             _ => assert_eq!(outcome, Ok(None), "{name}"),

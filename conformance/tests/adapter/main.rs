@@ -1,14 +1,21 @@
+//! The adapter beside its fixtures, other tools, and input that means harm.
+//!
 //! Every `*.wat` in `conformance/fixtures/adapter` is adapted and compared with
 //! the `*.expected` beside it: the signatures of the component and what became
 //! of everything else, or the error. Every component made here must pass the
-//! validator. `WIPPY_BLESS=1 cargo test adapter` writes the expectations anew.
+//! validator. `BLESS=1 cargo test -p conformance --test adapter` writes the expectations anew.
 
-use super::*;
+mod hostile;
+
 use std::{fmt::Write, fs, path::PathBuf};
+
 use wasmparser::{Validator, WasmFeatures};
+use wippy::adapter::{
+    AdaptError, AdaptOptions, Adapted, CoreImportSource, ExportName, LeftOut, WitPackage, adapt,
+};
 
 /// Packages that fixtures may refer to.
-pub(super) const PACKAGES: &[WitPackage<'static>] = &[
+const PACKAGES: &[WitPackage<'static>] = &[
     WitPackage {
         name: "wasi:io@0.2.6",
         text: "package wasi:io@0.2.6;
@@ -45,13 +52,29 @@ fn validate(component: &[u8]) {
     }
 }
 
+/// Each fixture: where it is, the module, and the WIT text.
+fn fixtures() -> Vec<(PathBuf, Vec<u8>, Option<String>)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/adapter");
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == "wat"));
+    paths.sort();
+    assert!(paths.len() > 30, "the fixtures are missing");
+    let fixture = |path: PathBuf| {
+        let module = wat::parse_file(&path).expect("the fixture's WAT");
+        let wit = fs::read_to_string(path.with_extension("wit")).ok();
+        (path, module, wit)
+    };
+    paths.into_iter().map(fixture).collect()
+}
+
 fn options(wit: Option<&str>) -> AdaptOptions<'_> {
     AdaptOptions { wit, packages: PACKAGES }
 }
 
-fn try_wat(wat: &str, wit: Option<&str>) -> Result<Adapted, AdaptError> {
-    let module = wat::parse_str(wat).expect("the test's own WAT");
-    let adapted = adapt(&module, &options(wit))?;
+/// Adapts; what comes out must be valid.
+fn adapted(module: &[u8], wit: Option<&str>) -> Result<Adapted, AdaptError> {
+    let adapted = adapt(module, &options(wit))?;
     validate(&adapted.component);
     Ok(adapted)
 }
@@ -66,8 +89,8 @@ fn print_wit(component: &[u8]) -> String {
     printer.output.to_string()
 }
 
-fn outcome(wat: &str, wit: Option<&str>) -> String {
-    let adapted = match try_wat(wat, wit) {
+fn outcome(module: &[u8], wit: Option<&str>) -> String {
+    let adapted = match adapted(module, wit) {
         Ok(adapted) => adapted,
         Err(error) => return format!("error {:?}\n{error}\n", error.kind()),
     };
@@ -92,21 +115,11 @@ fn outcome(wat: &str, wit: Option<&str>) -> String {
 }
 
 #[test]
-fn fixtures() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conformance/fixtures/adapter");
-    let bless = std::env::var_os("WIPPY_BLESS").is_some();
-    let mut wats: Vec<PathBuf> = fs::read_dir(&folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "wat"))
-        .collect();
-    wats.sort();
-    assert!(wats.len() > 30, "the fixtures are missing");
+fn every_fixture_becomes_what_is_expected() {
+    let bless = std::env::var_os("BLESS").is_some();
     let mut failures = String::new();
-    for path in wats {
-        let wat = fs::read_to_string(&path).unwrap();
-        let wit = fs::read_to_string(path.with_extension("wit")).ok();
-        let found = outcome(&wat, wit.as_deref());
+    for (path, module, wit) in fixtures() {
+        let found = outcome(&module, wit.as_deref());
         let expected = path.with_extension("expected");
         if bless {
             fs::write(&expected, &found).unwrap();
@@ -120,31 +133,30 @@ fn fixtures() {
     assert!(failures.is_empty(), "{failures}");
 }
 
-/// The component that wit-component makes of the same module, if it can.
-fn by_wit_component(module: &[u8], wit: &str) -> Option<Vec<u8>> {
-    let document = Document::new(wit, "").ok()?;
-    let Resolved { resolve, worlds } = wit::resolve(&document, PACKAGES).ok()?;
-    let [(_, world)] = worlds.as_slice() else { return None };
+/// The component that wit-component makes of the same module for the world of
+/// ours, if it can: its exports need the canonical names, and imports a WIT type.
+fn by_wit_component(module: &[u8], ours: &[u8]) -> Option<Vec<u8>> {
+    let wit_component::DecodedWasm::Component(resolve, world) = wit_component::decode(ours).ok()?
+    else {
+        return None;
+    };
     let mut module = module.to_vec();
     let encoding = wit_component::StringEncoding::UTF8;
-    wit_component::embed_component_metadata(&mut module, &resolve, *world, encoding, false).ok()?;
+    wit_component::embed_component_metadata(&mut module, &resolve, world, encoding, false).ok()?;
     wit_component::ComponentEncoder::default().module(&module).ok()?.encode().ok()
 }
 
 #[test]
 fn the_same_world_as_wit_component() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conformance/fixtures/adapter");
     let mut compared = 0;
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        let Ok(wit) = fs::read_to_string(path.with_extension("wit")) else { continue };
-        if path.extension().is_none_or(|e| e != "wat") {
-            continue;
-        }
-        let module = wat::parse_file(&path).unwrap();
-        let Ok(adapted) = adapt(&module, &options(Some(&wit))) else { continue };
-        assert_eq!(Ok(adapted.clone()), adapt(&module, &options(Some(&wit))), "not the same twice");
-        if let Some(theirs) = by_wit_component(&module, &wit) {
+    for (path, module, wit) in fixtures() {
+        let Ok(adapted) = adapt(&module, &options(wit.as_deref())) else { continue };
+        assert_eq!(
+            Ok(&adapted),
+            adapt(&module, &options(wit.as_deref())).as_ref(),
+            "not the same twice"
+        );
+        if let Some(theirs) = by_wit_component(&module, &adapted.component) {
             let (ours, theirs) = (print_wit(&adapted.component), print_wit(&theirs));
             assert_eq!(ours, theirs, "{}", path.display());
             compared += 1;

@@ -1,33 +1,16 @@
 //! Tests with input that means harm: nothing may panic, hang or grow without
 //! bounds, and whatever is accepted must still make a valid component.
 
-use super::*;
-use std::{fmt::Write, fs, path::PathBuf};
+use super::{fixtures, options};
+use std::fmt::Write;
 use wasmparser::{Validator, WasmFeatures};
+use wippy::adapter::{AdaptErrorKind, adapt};
 
 fn valid(bytes: &[u8]) -> Result<(), String> {
     Validator::new_with_features(WasmFeatures::all())
         .validate_all(bytes)
         .map(drop)
         .map_err(|e| e.to_string())
-}
-
-fn fixtures() -> Vec<(Vec<u8>, Option<String>)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("conformance/fixtures/adapter");
-    let mut paths: Vec<_> =
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths.retain(|path| path.extension().is_some_and(|e| e == "wat"));
-    paths
-        .iter()
-        .map(|path| {
-            (wat::parse_file(path).unwrap(), fs::read_to_string(path.with_extension("wit")).ok())
-        })
-        .collect()
-}
-
-fn options(wit: Option<&str>) -> AdaptOptions<'_> {
-    AdaptOptions { wit, packages: super::tests::PACKAGES }
 }
 
 /// Adapts, and checks the component if the module itself is in order.
@@ -52,13 +35,14 @@ impl Random {
     }
 }
 
+/// Changes of each fixture, unless `MUTANTS` in the environment says otherwise.
 fn rounds() -> usize {
-    std::env::var("WIPPY_FUZZ_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
+    std::env::var("MUTANTS").ok().and_then(|n| n.parse().ok()).unwrap_or(60)
 }
 
 #[test]
 fn truncated_modules() {
-    for (module, wit) in fixtures() {
+    for (_, module, wit) in fixtures() {
         for end in 0..module.len() {
             check(&module[..end], wit.as_deref());
         }
@@ -68,7 +52,7 @@ fn truncated_modules() {
 #[test]
 fn changed_modules() {
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    for (module, wit) in fixtures() {
+    for (_, module, wit) in fixtures() {
         for _ in 0..rounds() {
             let mut module = module.clone();
             for _ in 0..=random.below(3) {
@@ -148,8 +132,8 @@ fn changed_wit() {
     ];
     let mut random = Random(0x2545_f491_4f6c_dd1d);
     let all = fixtures();
-    let texts: Vec<&str> = all.iter().filter_map(|(_, wit)| wit.as_deref()).collect();
-    for (module, wit) in &all {
+    let texts: Vec<&str> = all.iter().filter_map(|(_, _, wit)| wit.as_deref()).collect();
+    for (_, module, wit) in &all {
         let Some(wit) = wit else { continue };
         for _ in 0..rounds() {
             let mut wit = wit.clone();
