@@ -101,6 +101,7 @@ impl Failure {
             Cause::Trap(TrapKind::Denied) => Exit::Denied,
             // Validated only now, but it is the file that is not in order.
             Cause::Trap(TrapKind::Invalid) => Exit::Config,
+            Cause::Program | Cause::Link => Exit::Err,
             Cause::Trap(_) | Cause::Usage => Exit::Trap,
         };
         Failure::Message(exit, format!("{name}: {error}"))

@@ -201,6 +201,11 @@ impl HostState {
         }
     }
 
+    /// The slot of type `T`, if it has been used.
+    pub fn find<T: Any + Send>(&mut self) -> Option<&mut T> {
+        self.slots.get_mut(&RustType::of::<T>()).and_then(|slot| slot.downcast_mut::<T>())
+    }
+
     /// Sets the slot of type `T`.
     pub fn set<T: Any + Send>(&mut self, value: T) {
         self.slots.insert(RustType::of::<T>(), Box::new(value));

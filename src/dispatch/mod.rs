@@ -10,12 +10,18 @@
 //! [`Immediate`], which is asked inside the step. It is the same command and the
 //! same reply, only without the way out and back.
 
+mod actor;
+mod fault;
 mod file;
+mod own;
 #[cfg(feature = "host")]
 pub mod world;
 
-pub use self::file::{
-    Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat,
+pub use self::{
+    actor::{ActorCommand, Ending, Mail, Message, Pid, Spawn},
+    fault::{Fault, Kind},
+    file::{Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat},
+    own::{Farewell, Identity, Inbox},
 };
 use crate::value::Value;
 
@@ -72,8 +78,21 @@ pub enum Command {
         /// The monotonic clock shows this time.
         until: Option<u64>,
     },
+    /// Waits until mail has been handed in, or for what [`Command::Poll`] waits
+    /// for. [`Reply::Mail`] or [`Reply::Ready`]
+    AwaitMail {
+        /// Input can be read, or has ended.
+        stdin: bool,
+        /// The monotonic clock shows this time.
+        until: Option<u64>,
+    },
+    /// Lets every other process that can run have a turn. [`Reply::Done`]
+    Pause,
     /// Something with a file or a directory.
     File(FileCommand),
+    /// Something with other processes, all of which may be answered with
+    /// [`Reply::Fault`].
+    Actor(ActorCommand),
 }
 
 /// The clocks.
@@ -119,6 +138,8 @@ pub enum Reply {
         /// The time has come.
         time: bool,
     },
+    /// Mail has been handed in.
+    Mail,
     /// An open file or directory.
     File {
         /// To be used in further commands, and closed at the end.
@@ -130,8 +151,14 @@ pub enum Reply {
     Stat(Stat),
     /// The contents of a directory, without `.` and `..`.
     Entries(Vec<DirEntry>),
+    /// A process.
+    Pid(Pid),
+    /// How a process has ended.
+    Ended(Ending),
     /// The outside world could not do it, for a reason that guests understand.
     Failed(Errno),
+    /// The host could not do it, or would not.
+    Fault(Fault),
     /// There will be no answer; the process ends with a trap that says this.
     Refused(String),
 }

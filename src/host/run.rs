@@ -104,6 +104,7 @@ pub async fn run_to_end(process: &mut dyn Process, world: World, options: &RunOp
         }
         match mem::replace(&mut out.status, Status::Continue) {
             Status::Done(outcome) => break outcome,
+            Status::Exited(_) => break Ok(None),
             Status::Blocked | Status::Idle if pending.is_empty() => {
                 let why = "the process waits for something that nobody will send";
                 break Err(Error::new(Kind::Internal, why));

@@ -2,49 +2,11 @@
 
 use std::fmt;
 
-use crate::component::{Trap, TrapKind};
-
-/// The kind of an error, as the original system names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Kind {
-    NotFound,
-    AlreadyExists,
-    Invalid,
-    PermissionDenied,
-    Unavailable,
-    Internal,
-    Canceled,
-    Conflict,
-    Timeout,
-    RateLimited,
-    Unknown,
-}
-
-impl Kind {
-    /// The name in upper case: `NOT_FOUND`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Kind::NotFound => "NOT_FOUND",
-            Kind::AlreadyExists => "ALREADY_EXISTS",
-            Kind::Invalid => "INVALID",
-            Kind::PermissionDenied => "PERMISSION_DENIED",
-            Kind::Unavailable => "UNAVAILABLE",
-            Kind::Internal => "INTERNAL",
-            Kind::Canceled => "CANCELED",
-            Kind::Conflict => "CONFLICT",
-            Kind::Timeout => "TIMEOUT",
-            Kind::RateLimited => "RATE_LIMITED",
-            Kind::Unknown => "UNKNOWN",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
+use crate::{
+    component::{Trap, TrapKind},
+    dispatch::{Fault, Kind, Pid},
+    value::Term,
+};
 
 /// Where an error comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,19 +18,25 @@ pub enum Cause {
     Exit(u8),
     /// Time was up.
     Timeout,
-    /// Somebody cancelled the process.
+    /// Somebody cancelled or terminated the process.
     Cancel,
+    /// The program ended with an error that it made itself.
+    Program,
+    /// A process that it was linked to ended with an error.
+    Link,
     /// The process was used wrongly: an unknown method, arguments of other
     /// types, a start after its end.
     Usage,
 }
 
 /// An error of a process.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Error {
     kind: Kind,
     cause: Cause,
     message: String,
+    retryable: bool,
+    details: Term,
     frames: Vec<String>,
     depth: usize,
 }
@@ -80,7 +48,8 @@ impl Error {
     }
 
     fn because(kind: Kind, cause: Cause, message: String) -> Error {
-        Error { kind, cause, message, frames: Vec::new(), depth: 0 }
+        let retryable = kind.retryable();
+        Error { kind, cause, message, retryable, details: Term::Nil, frames: Vec::new(), depth: 0 }
     }
 
     pub(super) fn with_frames(mut self, (frames, depth): (Vec<String>, usize)) -> Error {
@@ -98,12 +67,36 @@ impl Error {
         Error::because(Kind::Timeout, Cause::Timeout, message)
     }
 
-    pub(super) fn cancelled(reason: &str) -> Error {
+    /// The end of a process that somebody has cancelled, for this reason.
+    pub fn cancelled(reason: &str) -> Error {
         let message = match reason {
             "" => "the process was cancelled".to_owned(),
             reason => format!("the process was cancelled: {reason}"),
         };
         Error::because(Kind::Canceled, Cause::Cancel, message)
+    }
+
+    /// An error that a program ends itself with.
+    pub fn program(fault: Fault) -> Error {
+        let Fault { kind, message, retryable, details } = fault;
+        Error { retryable, details, ..Error::because(kind, Cause::Program, message) }
+    }
+
+    /// The end of a process by the end of another.
+    pub fn linked(other: &Pid, fault: &Fault) -> Error {
+        let message = format!("the linked process {other} ended: {}", fault.message);
+        Error::because(fault.kind, Cause::Link, message)
+    }
+
+    /// The end of a process that somebody has terminated.
+    pub fn terminated(why: &str) -> Error {
+        Error::because(Kind::Canceled, Cause::Cancel, format!("the process was terminated{why}"))
+    }
+
+    /// What other processes are told.
+    pub fn fault(&self) -> Fault {
+        let (kind, retryable, details) = (self.kind, self.retryable, self.details.clone());
+        Fault { kind, message: self.to_string(), retryable, details }
     }
 
     /// A trap in a call of `method`.
@@ -156,9 +149,9 @@ impl Error {
         self.depth
     }
 
-    /// Whether trying again may help. A guest that trapped would trap again.
+    /// Whether trying again may help.
     pub fn retryable(&self) -> bool {
-        matches!(self.kind, Kind::Unavailable | Kind::Timeout | Kind::RateLimited)
+        self.retryable
     }
 }
 

@@ -14,13 +14,14 @@ mod wasm;
 mod tests;
 
 pub use self::{
-    error::{Cause, Error, Kind},
+    error::{Cause, Error},
     grants::{Grants, group_of},
     wasm::{Limits, WasmProcess},
 };
+pub use crate::dispatch::Kind;
 use crate::{
-    dispatch::{Command, Completion, Reply, Yield},
-    value::Value,
+    dispatch::{Command, Completion, Mail, Reply, Yield},
+    value::{Term, Value},
 };
 
 /// Fuel that a step may burn. One unit is about one simple wasm instruction, or
@@ -37,7 +38,10 @@ pub const DEFAULT_SLICE: Fuel = Fuel(100_000);
 pub enum Event {
     /// A command has been answered.
     Completion(Completion),
-    /// The process is to end: it does, with [`Kind::Canceled`].
+    /// Something has arrived. [`Mail::Cancel`] ends a process that does not look
+    /// at its mail, as [`Event::Cancel`] does.
+    Mail(Mail),
+    /// The process has to end: it does, with [`Kind::Canceled`].
     Cancel {
         /// Why, for the error message.
         reason: String,
@@ -68,6 +72,8 @@ pub enum Status {
     Idle,
     /// The process has ended.
     Done(Outcome),
+    /// The process has ended itself with a value that needs no type.
+    Exited(Term),
 }
 
 /// What a step gives back. Use one value for many steps, to keep its memory.
@@ -80,11 +86,13 @@ pub struct StepOutput {
     /// Fuel that the step has used. More than it was given only where a single
     /// operation costs more than a slice; later steps pay for that.
     pub fuel_used: u64,
+    /// How many messages the program has taken out of its mail in this step.
+    pub received: usize,
 }
 
 impl Default for StepOutput {
     fn default() -> StepOutput {
-        StepOutput { status: Status::Continue, yields: Vec::new(), fuel_used: 0 }
+        StepOutput { status: Status::Continue, yields: Vec::new(), fuel_used: 0, received: 0 }
     }
 }
 
@@ -129,6 +137,7 @@ pub fn run(
         }
         match std::mem::replace(&mut out.status, Status::Continue) {
             Status::Done(outcome) => return outcome,
+            Status::Exited(_) => return Ok(None),
             Status::Blocked | Status::Idle if events.is_empty() => {
                 return Err(Error::new(Kind::Internal, "the process waits for nothing"));
             }

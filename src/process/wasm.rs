@@ -7,7 +7,7 @@ use crate::{
     component::{
         DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
     },
-    dispatch::{Immediate, Tag},
+    dispatch::{Farewell, Immediate, Inbox, Mail, Tag},
     value::{Type, Value, check},
 };
 
@@ -144,9 +144,14 @@ impl WasmProcess {
     fn trap(&mut self, out: &mut StepOutput, trap: &Trap) {
         match trap.kind {
             TrapKind::Exit(0) => {
+                let farewell = self.host_state().and_then(|state| state.get::<Farewell>().0.take());
                 self.state = State::Dead;
                 out.yields.clear();
-                out.status = Status::Done(Ok(None));
+                out.status = match farewell {
+                    Some(Ok(term)) => Status::Exited(term),
+                    Some(Err(fault)) => Status::Done(Err(Error::program(fault))),
+                    None => Status::Done(Ok(None)),
+                };
                 return;
             }
             TrapKind::Exit(_) => return self.fail(out, Error::trap(trap, &self.method)),
@@ -257,10 +262,20 @@ impl Process for WasmProcess {
 
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
-        out.fuel_used = 0;
+        (out.fuel_used, out.received) = (0, 0);
         for event in events.drain(..) {
             match event {
                 Event::Completion(completion) => self.complete(completion),
+                Event::Mail(mail) => {
+                    let inbox = self.host_state().map(HostState::get::<Inbox>);
+                    match (mail, inbox) {
+                        (Mail::Cancel { reason, .. }, Some(inbox)) if !inbox.listens() => {
+                            return self.fail(out, Error::cancelled(&reason));
+                        }
+                        (mail, Some(inbox)) => inbox.push(mail),
+                        (_, None) => {}
+                    }
+                }
                 Event::Cancel { reason } => return self.fail(out, Error::cancelled(&reason)),
                 Event::Timeout { limit } => return self.fail(out, Error::timeout(limit)),
             }
@@ -292,6 +307,7 @@ impl Process for WasmProcess {
         self.debt = used.saturating_sub(budget);
         self.required = 0;
         out.fuel_used = used;
+        out.received = machine.host_state().find::<Inbox>().map_or(0, Inbox::take_received);
         match pause {
             Ok(Pause::OutOfFuel(required)) => {
                 self.required = required;

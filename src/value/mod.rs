@@ -22,6 +22,7 @@ mod example;
 pub mod json;
 mod list;
 mod path;
+mod term;
 mod types;
 pub mod usage;
 pub mod wave;
@@ -33,6 +34,7 @@ pub use self::{
     check::{Mismatch, check},
     list::{List, Scalar},
     path::Path,
+    term::Term,
     types::{Case, Field, FuncType, ResourceId, Type, TypeDef, TypeId, Types},
     wave::{FormatError, ParseError},
 };

@@ -363,7 +363,7 @@ fn drive(process: &mut WasmProcess, slice: Fuel) -> Outcome {
         process.step(&mut events, slice, &mut out);
         match std::mem::replace(&mut out.status, Status::Continue) {
             Status::Continue => {}
-            Status::Idle => return Ok(None),
+            Status::Idle | Status::Exited(_) => return Ok(None),
             Status::Done(outcome) => return outcome,
             Status::Blocked => {
                 let message = "the process waits for a command, and scripts have no host";

@@ -153,7 +153,15 @@ impl World {
             }
             Command::FlushStdio(_) => Some(Reply::Done),
             Command::Poll { stdin, until } => inner.poll_now(*stdin, *until),
+            // Without mail there is something to wait for all the same.
+            Command::AwaitMail { stdin, until } if *stdin || until.is_some() => {
+                inner.poll_now(*stdin, *until)
+            }
+            Command::AwaitMail { .. } | Command::Pause => None,
             Command::File(command) => inner.file_now(command),
+            Command::Actor(command) => {
+                Some(Reply::Refused(format!("no host answers `{}` here", command.name())))
+            }
             Command::Call { interface, function, .. } => {
                 Some(Reply::Refused(format!("nobody answers calls of {interface}#{function}")))
             }
@@ -176,7 +184,10 @@ impl World {
             Command::WriteStdio { to, bytes } => {
                 smol::unblock(move || inner.written(to, inner.sink(to).write(&bytes))).await
             }
-            Command::Poll { stdin, until } => inner.poll(stdin, until).await,
+            Command::Poll { stdin, until } | Command::AwaitMail { stdin, until } => {
+                inner.poll(stdin, until).await
+            }
+            Command::Pause => Reply::Done,
             Command::File(command) => files::later(inner, command).await,
             // All others have been answered at once.
             _ => Reply::Refused("nobody answers this command".to_owned()),

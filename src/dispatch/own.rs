@@ -1,0 +1,74 @@
+//! What a process keeps of its life among others: who it is, the mail that its
+//! program has not taken, and its last words.
+
+use std::collections::VecDeque;
+
+use super::{Fault, Mail, Message, Pid};
+use crate::value::Term;
+
+/// The mail of one process, in the order in which it came.
+///
+/// It does not grow without bound: its host hands in no more messages than
+/// [`Inbox::take_received`] has said were taken, and notices come only for what
+/// the process itself has asked for.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    mail: VecDeque<Mail>,
+    received: usize,
+    listens: bool,
+}
+
+impl Inbox {
+    /// Adds what has arrived.
+    pub fn push(&mut self, mail: Mail) {
+        self.mail.push_back(mail);
+    }
+
+    /// Takes the first mail that fits.
+    pub fn take(&mut self, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
+        let at = self.mail.iter().position(fits)?;
+        let mail = self.mail.remove(at)?;
+        if let Mail::Message(Message { .. }) = mail {
+            self.received = self.received.saturating_add(1);
+        }
+        Some(mail)
+    }
+
+    /// Whether there is mail that fits.
+    pub fn has(&self, fits: impl Fn(&Mail) -> bool) -> bool {
+        self.mail.iter().any(fits)
+    }
+
+    /// The program looks at its mail, so it can be asked to end instead of being
+    /// ended.
+    pub fn listen(&mut self) {
+        self.listens = true;
+    }
+
+    /// Whether the program looks at its mail.
+    pub fn listens(&self) -> bool {
+        self.listens
+    }
+
+    /// How many messages the program has taken since this was asked last.
+    pub fn take_received(&mut self) -> usize {
+        std::mem::take(&mut self.received)
+    }
+}
+
+/// Who a process is. Set before its first step, if it lives on a host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The process.
+    pub pid: Pid,
+    /// The id of its host.
+    pub host: String,
+    /// The id of its entry.
+    pub entry: String,
+}
+
+/// With what a program has asked to end. A host function leaves it behind and
+/// returns [`Trap::exit(0)`](crate::component::Trap::exit), so that nothing of the
+/// guest runs afterwards.
+#[derive(Debug, Default)]
+pub struct Farewell(pub Option<Result<Term, Fault>>);
