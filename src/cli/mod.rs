@@ -12,6 +12,7 @@ mod list;
 mod log;
 mod output;
 mod run;
+mod terminal;
 mod yaml;
 
 use std::process::ExitCode;

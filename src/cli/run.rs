@@ -1,26 +1,21 @@
 //! `wippy run`: a command of the project, an entry, or a file.
 
-use std::{
-    ffi::OsString,
-    path::Path,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{ffi::OsString, path::Path, sync::Arc};
 
 use cap_std::{ambient_authority, fs::Dir};
 
 use super::{
     args::{DirArg, RunArgs, Target},
     exit::{Exit, Failure},
-    list, output,
+    list, output, terminal,
 };
 use crate::{
     artifact::{Artifact, ArtifactError},
     component::{DEFAULT_STACK, Engine, Function, Linker, Program},
-    dispatch::world::{Input, Output, Streams},
-    host::{Given, GivenDir, Job, RunOptions, Runtime},
+    host::{Given, GivenDir, Job, Node, ProjectPrograms, Runtime},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
-    value::{Type, TypeDef, Value, json, usage},
+    value::{Term, Type, TypeDef, Value, json, term, usage},
     wasi,
 };
 
@@ -35,26 +30,30 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         Target::Name(name, words) => {
             let project = load(dir)?;
             let command = project.command(name).map_err(|problem| no_command(name, problem))?;
-            project.hosts()?;
+            let host = terminal::host_of(&project)?;
             let job = runtime.job(&project, &command.entry)?;
-            let invocation = format!("wippy run {name}");
-            start(args, job, words, &invocation, command.short.as_deref())
+            let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
+            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
+            start(args, (&node, &host), job, words, &invocation, short.as_deref())
         }
         Target::Exec(id, words) => {
             let parsed: Id = id
                 .parse()
                 .map_err(|why| Failure::usage(format!("--exec: `{id}` is not an id: {why}")))?;
             let project = load(dir)?;
-            match &args.host {
+            let host = match &args.host {
                 Some(host) => check_host(&project, host)?,
-                None => drop(project.hosts()?),
-            }
+                None => terminal::host_of(&project)?,
+            };
             let job = runtime.job(&project, &parsed)?;
-            start(args, job, words, &format!("wippy run --exec {id}"), None)
+            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
+            start(args, (&node, &host), job, words, &format!("wippy run --exec {id}"), None)
         }
         Target::File(path, words) => {
             let job = job_of_file(&runtime, &path, args)?;
-            start(args, job, words, &invocation_of_file(&path, args), None)
+            let node = terminal::of_file()?;
+            let host = (&node, terminal::TERMINAL);
+            start(args, host, job, words, &invocation_of_file(&path, args), None)
         }
     }
 }
@@ -84,14 +83,15 @@ fn load(dir: &Path) -> Result<Project, Failure> {
     Ok(project)
 }
 
-fn check_host(project: &Project, host: &str) -> Result<(), Failure> {
+fn check_host(project: &Project, host: &str) -> Result<String, Failure> {
     let id: Id = host
         .parse()
         .map_err(|why| Failure::usage(format!("--host: `{host}` is not an id: {why}")))?;
     match project.entry(&id).map(|entry| &entry.kind) {
-        Some(Kind::TerminalHost(_)) => Ok(()),
-        _ => Ok(project.process_host(&id).map(drop)?),
+        Some(Kind::TerminalHost(_)) => {}
+        _ => drop(project.process_host(&id)?),
     }
+    Ok(id.to_string())
 }
 
 /// What to run of a file that has no entry.
@@ -224,6 +224,7 @@ fn only_function(program: &Program, file: &str) -> Result<String, Failure> {
 /// Reads the arguments, runs the process and prints its result.
 fn start(
     args: &RunArgs,
+    (node, host): (&Node, &str),
     mut job: Job,
     words: &[OsString],
     invocation: &str,
@@ -246,17 +247,16 @@ fn start(
     job.limits.max_fuel = args.fuel.or(job.limits.max_fuel);
     job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
     job.max_execution = args.timeout.or(job.max_execution);
-    let options = RunOptions { interrupted: Some(on_interrupt()), ..RunOptions::default() };
-    let streams =
-        Streams { stdin: Input::Inherit, stdout: Output::Inherit, stderr: Output::Inherit };
-    let ended = smol::block_on(job.run(input, streams, &options));
-    match ended.outcome {
-        Ok(None) => match args.json {
+    let name = job.name.clone();
+    let ended = terminal::run(node, host, &name, |birth| job.start(input, birth))?;
+    match (&ended.outcome, &ended.ending) {
+        (Err(error), _) => Err(Failure::process(&job.name, error)),
+        (Ok(Some(value)), _) => show(&job, value, args.json),
+        (Ok(None), Ok(Term::Nil) | Err(_)) => match args.json {
             true => output::print("null\n").map(|()| Exit::Ok),
             false => Ok(Exit::Ok),
         },
-        Ok(Some(value)) => show(&job, &value, args.json),
-        Err(error) => Err(Failure::process(&job.name, &error)),
+        (Ok(None), Ok(term)) => show_term(&job, term, args.json),
     }
 }
 
@@ -337,20 +337,13 @@ fn render(job: &Job, ty: &Type, value: &Value, json: bool) -> Result<String, Fai
     })
 }
 
-/// A flag that Ctrl-C sets. A second Ctrl-C ends the command at once.
-fn on_interrupt() -> Arc<AtomicBool> {
-    use signal_hook::{consts::SIGINT, flag};
-    let interrupted = Arc::new(AtomicBool::new(false));
-    // In this order: the first handler looks at the flag before the second sets
-    // it. Without handlers Ctrl-C still ends the command, only less politely.
-    let result = flag::register_conditional_shutdown(
-        SIGINT,
-        Exit::Interrupted.code().into(),
-        interrupted.clone(),
-    )
-    .and_then(|_| flag::register(SIGINT, interrupted.clone()));
-    if let Err(error) = result {
-        tracing::debug!(%error, "no handler for interrupts");
-    }
-    interrupted
+/// Prints what a process has ended itself with.
+fn show_term(job: &Job, term: &Term, json: bool) -> Result<Exit, Failure> {
+    let text = match term {
+        Term::Text(text) if !json => text.to_string(),
+        term => term::to_json(term).map(|json| json.to_string()).map_err(|error| {
+            Failure::usage(format!("{}: the result cannot be printed: {error}", job.name))
+        })?,
+    };
+    output::print(&format!("{text}\n")).map(|()| Exit::Ok)
 }

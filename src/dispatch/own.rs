@@ -3,14 +3,14 @@
 
 use std::collections::VecDeque;
 
-use super::{Fault, Mail, Message, Pid};
+use super::{Fault, Mail, Pid};
 use crate::value::Term;
 
 /// The mail of one process, in the order in which it came.
 ///
-/// It does not grow without bound: its host hands in no more messages than
-/// [`Inbox::take_received`] has said were taken, and notices come only for what
-/// the process itself has asked for.
+/// It does not grow without bound: its host counts what it has handed in and
+/// what [`Inbox::take_received`] has said was taken, and takes no more messages
+/// for the process when there are too many in between.
 #[derive(Debug, Default)]
 pub struct Inbox {
     mail: VecDeque<Mail>,
@@ -28,9 +28,7 @@ impl Inbox {
     pub fn take(&mut self, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
         let at = self.mail.iter().position(fits)?;
         let mail = self.mail.remove(at)?;
-        if let Mail::Message(Message { .. }) = mail {
-            self.received = self.received.saturating_add(1);
-        }
+        self.received = self.received.saturating_add(1);
         Some(mail)
     }
 
@@ -50,7 +48,7 @@ impl Inbox {
         self.listens
     }
 
-    /// How many messages the program has taken since this was asked last.
+    /// How many mails the program has taken since this was asked last.
     pub fn take_received(&mut self) -> usize {
         std::mem::take(&mut self.received)
     }

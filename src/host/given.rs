@@ -89,7 +89,8 @@ impl Given {
         Ok(given)
     }
 
-    /// Makes the world of a process that has been started but not stepped.
+    /// Makes the world of a process that has been initialized but not stepped.
+    /// `words` are more arguments.
     ///
     /// # Errors
     ///
@@ -98,6 +99,7 @@ impl Given {
     pub(super) fn to(
         &self,
         program: &str,
+        words: Vec<String>,
         streams: Streams,
         process: &mut WasmProcess,
     ) -> Result<World, GivenError> {
@@ -109,13 +111,12 @@ impl Given {
             preopens.push(Preopen { guest: guest.clone(), dir, read_only: *read_only });
         }
         let mut args = vec![program.to_owned()];
-        args.extend(self.args.iter().cloned());
+        args.extend(self.args.iter().cloned().chain(words));
         let config = Config { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens };
         let state = WasiState::new(config)?;
         if let Some(host) = process.host_state() {
             host.set(state);
         }
-        process.set_immediate(Box::new(world.clone()));
         Ok(world)
     }
 }

@@ -8,7 +8,8 @@
 //!
 //! A [`Runtime`] does everything up to the process and keeps what can be shared:
 //! a component is translated once, however many entries and processes use it.
-//! [`run_to_end`] is the loop that steps one process. [`check`] does the first
+//! A [`Node`] is where
+//! processes live together; [`Job::run`] runs one alone. [`check`] does the first
 //! part for every entry of a project and runs nothing.
 //!
 //! ```
@@ -30,19 +31,30 @@
 //! # }
 //! ```
 
+mod actor;
 mod check;
 mod error;
 mod given;
+mod job;
+mod life;
+mod node;
 mod pages;
-mod run;
+mod post;
+mod project;
 mod runtime;
+mod seat;
+mod workers;
 
 pub use self::{
+    actor::Reach,
     check::{Checked, check},
     error::PrepareError,
     given::{Given, GivenDir, GivenError},
+    life::{Ended, RunOptions},
+    node::{Birth, Handle, HostOptions, Info, Node, PATIENCE, Program, Programs, Started},
     pages::release_zeros,
-    run::{Ended, RunOptions, run_to_end},
+    post::State,
+    project::ProjectPrograms,
     runtime::{Job, Loaded, Runtime},
 };
 

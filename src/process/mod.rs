@@ -86,7 +86,7 @@ pub struct StepOutput {
     /// Fuel that the step has used. More than it was given only where a single
     /// operation costs more than a slice; later steps pay for that.
     pub fuel_used: u64,
-    /// How many messages the program has taken out of its mail in this step.
+    /// How many mails the program has taken in this step.
     pub received: usize,
 }
 
@@ -115,6 +115,11 @@ pub trait Process: Send {
     /// same afterwards.
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
         let _ = release;
+    }
+
+    /// Bytes of memory that the program has at present.
+    fn memory_used(&self) -> u64 {
+        0
     }
 
     /// Releases everything. Nothing runs afterwards.

@@ -108,14 +108,6 @@ impl WasmProcess {
         self.used
     }
 
-    /// Bytes of linear memory and tables that the guest has at present.
-    pub fn memory_used(&self) -> u64 {
-        match &self.state {
-            State::Live(machine) => machine.memory_used(),
-            _ => 0,
-        }
-    }
-
     /// What host functions keep for this process; `None` before
     /// [`init`](Process::init) and after the end.
     pub fn host_state(&mut self) -> Option<&mut HostState> {
@@ -323,6 +315,14 @@ impl Process for WasmProcess {
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
         if let State::Live(machine) = &mut self.state {
             machine.each_memory(release);
+        }
+    }
+
+    /// Of linear memory and tables.
+    fn memory_used(&self) -> u64 {
+        match &self.state {
+            State::Live(machine) => machine.memory_used(),
+            _ => 0,
         }
     }
 

@@ -33,7 +33,7 @@ mod tests;
 pub use self::{
     input::Input,
     output::{Callback, MAX_BUFFER, Output},
-    pending::Pending,
+    pending::{Answers, Pending},
     table::MAX_OPEN,
 };
 use self::{
@@ -61,6 +61,14 @@ pub struct Streams {
     pub stdout: Output,
     /// Standard error.
     pub stderr: Output,
+}
+
+impl Streams {
+    /// No input, and output that becomes lines of the log, under this id.
+    pub fn logged(id: &str) -> Streams {
+        let log = || Output::Log { id: id.to_owned() };
+        Streams { stdin: Input::Empty, stdout: log(), stderr: log() }
+    }
 }
 
 /// Answers the commands of one process. A clone is the same world; when the last

@@ -6,66 +6,149 @@
 //! its answer is dropped.
 
 use super::{
-    super::{Completion, Yield},
+    super::{Command, Completion, Reply, Tag, Yield},
     World,
 };
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::{collections::VecDeque, fmt, future::Future, pin::Pin};
+use futures_util::{
+    future::{AbortHandle, Abortable},
+    stream::{FuturesUnordered, StreamExt},
+};
+use std::{
+    collections::VecDeque,
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
-/// Answers to the [yields](Yield) of a process, in the order in which they come.
-pub struct Pending {
-    world: World,
-    ready: VecDeque<Completion>,
-    waiting: FuturesUnordered<Pin<Box<dyn Future<Output = Completion> + Send>>>,
+/// Answers the commands of one process.
+pub trait Answers: Clone + Send + 'static {
+    /// The answer, if it takes no time to speak of.
+    ///
+    /// # Errors
+    ///
+    /// With the command, unchanged.
+    fn try_answer(&self, command: Command) -> Result<Reply, Command>;
+
+    /// The answer, as soon as there is one.
+    fn answer(&self, command: Command) -> impl Future<Output = Reply> + Send;
 }
 
-impl Pending {
+impl Answers for World {
+    fn try_answer(&self, command: Command) -> Result<Reply, Command> {
+        World::try_answer(self, command)
+    }
+
+    async fn answer(&self, command: Command) -> Reply {
+        World::answer(self, command).await
+    }
+}
+
+/// Answers to the [yields](Yield) of a process, in the order in which they come.
+pub struct Pending<A = World> {
+    answers: A,
+    ready: VecDeque<Completion>,
+    waiting: FuturesUnordered<Waiting>,
+    /// Those that wait for mail, some of them for something else as well.
+    mail: Vec<(Tag, Option<AbortHandle>)>,
+}
+
+type Waiting = Pin<Box<dyn Future<Output = Option<Completion>> + Send>>;
+
+impl<A: Answers> Pending<A> {
     /// Nothing is asked yet.
-    pub fn new(world: World) -> Pending {
-        Pending { world, ready: VecDeque::new(), waiting: FuturesUnordered::new() }
+    pub fn new(answers: A) -> Pending<A> {
+        let (ready, waiting) = (VecDeque::new(), FuturesUnordered::new());
+        Pending { answers, ready, waiting, mail: Vec::new() }
     }
 
     /// Begins to answer.
     pub fn submit(&mut self, asked: Yield) {
         let Yield { tag, command } = asked;
-        match self.world.try_answer(command) {
-            Ok(reply) => self.ready.push_back(Completion { tag, reply }),
-            Err(command) => {
-                let world = self.world.clone();
-                self.waiting.push(Box::pin(async move {
-                    Completion { tag, reply: world.answer(command).await }
-                }));
+        if command == (Command::AwaitMail { stdin: false, until: None }) {
+            self.mail.push((tag, None));
+            return;
+        }
+        let command = match self.answers.try_answer(command) {
+            Ok(reply) => return self.ready.push_back(Completion { tag, reply }),
+            Err(command) => command,
+        };
+        let for_mail = matches!(command, Command::AwaitMail { .. });
+        let answers = self.answers.clone();
+        let answer =
+            async move { Completion { tag, reply: answers.answer(command).await } };
+        self.waiting.push(match for_mail {
+            true => {
+                let (handle, registration) = AbortHandle::new_pair();
+                self.mail.push((tag, Some(handle)));
+                let answer = Abortable::new(answer, registration);
+                Box::pin(async { answer.await.ok() })
+            }
+            false => Box::pin(async { Some(answer.await) }),
+        });
+    }
+
+    /// Answers all that wait for mail.
+    pub fn mail_arrived(&mut self, completions: &mut impl Extend<Completion>) {
+        completions.extend(self.mail.drain(..).map(|(tag, handle)| {
+            if let Some(handle) = handle {
+                handle.abort();
+            }
+            Completion { tag, reply: Reply::Mail }
+        }));
+    }
+
+    /// The next answer; ready without one if nothing is asked but for mail.
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Completion>> {
+        if let Some(completion) = self.ready.pop_front() {
+            return Poll::Ready(Some(completion));
+        }
+        loop {
+            match self.waiting.poll_next_unpin(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(None) => return Poll::Ready(None),
+                // Mail came first.
+                Poll::Ready(Some(None)) => {}
+                Poll::Ready(Some(Some(completion))) => {
+                    self.mail.retain(|(tag, _)| *tag != completion.tag);
+                    return Poll::Ready(Some(completion));
+                }
             }
         }
     }
 
-    /// The next answer; `None` if nothing is asked. No answer is lost if this is
-    /// dropped before it has one.
+    /// The next answer; `None` if nothing is asked but for mail. No answer is lost
+    /// if this is dropped before it has one.
     pub async fn next(&mut self) -> Option<Completion> {
-        match self.ready.pop_front() {
-            Some(completion) => Some(completion),
-            None => self.waiting.next().await,
-        }
+        std::future::poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// How many answers are to come.
+    /// How many answers are to come, those for mail among them.
     pub fn len(&self) -> usize {
-        self.ready.len().saturating_add(self.waiting.len())
+        let alone = self.mail.iter().filter(|(_, handle)| handle.is_none()).count();
+        self.ready.len().saturating_add(self.waiting.len()).saturating_add(alone)
     }
 
     /// Nothing is asked.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.ready.is_empty() && self.waiting.is_empty() && self.mail.is_empty()
+    }
+
+    /// Whether there is nothing to wait for but mail, perhaps until some time.
+    pub fn waits_for_mail_only(&self) -> bool {
+        let others = self.mail.iter().filter(|(_, handle)| handle.is_some()).count();
+        !self.mail.is_empty() && self.ready.is_empty() && self.waiting.len() == others
     }
 
     /// Stops waiting for all.
     pub fn clear(&mut self) {
         self.ready.clear();
         self.waiting.clear();
+        self.mail.clear();
     }
 }
 
-impl fmt::Debug for Pending {
+impl<A: Answers> fmt::Debug for Pending<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Pending").field("len", &self.len()).finish_non_exhaustive()
     }

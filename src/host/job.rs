@@ -1,0 +1,146 @@
+//! Starting processes of a job: on a node, or alone.
+
+use super::{
+    Job,
+    life::{Ended, Outside, RunOptions, live},
+    node::{Birth, Program, Started},
+    post::Post,
+};
+use crate::{
+    dispatch::{
+        Command, Fault, Kind, Reply,
+        world::{Answers, Streams, World},
+    },
+    process::{Error, Process, WasmProcess},
+    value::{Term, Type, Value, term},
+};
+
+impl Job {
+    /// A process on a node, with values of the function's types.
+    ///
+    /// # Errors
+    ///
+    /// If the input does not fit the function, or the process cannot be given its
+    /// world.
+    pub fn start(&self, input: Vec<Value>, birth: Birth) -> Result<Started, Fault> {
+        self.start_with(input, Vec::new(), birth)
+    }
+
+    /// The same, with arguments for a program that reads them itself.
+    fn start_with(
+        &self,
+        input: Vec<Value>,
+        words: Vec<String>,
+        mut birth: Birth,
+    ) -> Result<Started, Fault> {
+        let mut process = self.initialized(input).map_err(|error| error.fault())?;
+        let streams = std::mem::take(&mut birth.streams);
+        let world = self.given.to(&self.program_name, words, streams, &mut process);
+        let world = world.map_err(|error| Fault::new(Kind::Invalid, error.to_string()))?;
+        let answers = birth.answers(world);
+        if let Some(host) = process.host_state() {
+            host.set(Some(birth.identity));
+        }
+        process.set_immediate(Box::new(answers.clone()));
+        Ok(Started {
+            process: Box::new(process),
+            answers,
+            result: self.function.result(),
+            max_execution: self.max_execution,
+        })
+    }
+
+    fn initialized(&self, input: Vec<Value>) -> Result<WasmProcess, Error> {
+        let mut process = self.process();
+        process.init(&self.function.full_name(), input)?;
+        Ok(process)
+    }
+
+    /// Runs a process alone, without a node: there is nobody that it could talk
+    /// to. The job's own limit of time takes the place of the one in `options`.
+    pub async fn run(&self, input: Vec<Value>, streams: Streams, options: &RunOptions) -> Ended {
+        let mut options = options.clone();
+        options.max_execution = self.max_execution.or(options.max_execution);
+        let mut process = match self.initialized(input) {
+            Ok(process) => process,
+            Err(error) => return Ended::not_started(error),
+        };
+        let world = match self.given.to(&self.program_name, Vec::new(), streams, &mut process) {
+            Ok(world) => world,
+            Err(error) => {
+                return Ended::not_started(Error::new(Kind::Invalid, error.to_string()));
+            }
+        };
+        process.set_immediate(Box::new(world.clone()));
+        let result = self.function.result();
+        live(&mut process, Alone(world), &Post::new(1), &options, result.as_ref()).await
+    }
+
+    /// Terms as what the function takes.
+    fn input(&self, args: Vec<Term>) -> Result<Vec<Value>, Fault> {
+        let invalid = |why: String| Fault::new(Kind::Invalid, format!("{}: {why}", self.name));
+        let params = &self.function.ty().params;
+        // Options at the end may be left out.
+        if args.len() > params.len() {
+            let name = self.function.full_name();
+            let (takes, given) = (params.len(), args.len());
+            return Err(invalid(format!("`{name}` takes {takes} arguments, not {given}")));
+        }
+        let mut args = args.into_iter();
+        let mut input = Vec::with_capacity(params.len());
+        for param in params {
+            let ty = Type::new(self.function.types().clone(), param.ty);
+            let arg = args.next().unwrap_or(Term::Nil);
+            let value = term::to_value(&ty, &arg);
+            input.push(value.map_err(|error| invalid(format!("argument `{}`: {error}", param.name)))?);
+        }
+        Ok(input)
+    }
+}
+
+impl Program for Job {
+    fn start(&self, args: Vec<Term>, birth: Birth) -> Result<Started, Fault> {
+        if !self.raw_arguments {
+            return self.start_with(self.input(args)?, Vec::new(), birth);
+        }
+        let word = |(i, arg): (usize, Term)| match arg {
+            Term::Text(text) => Ok(text.into_string()),
+            Term::Int(number) => Ok(number.to_string()),
+            Term::Uint(number) => Ok(number.to_string()),
+            Term::Float(number) => Ok(number.to_string()),
+            Term::Bool(value) => Ok(value.to_string()),
+            _ => Err(Fault::new(
+                Kind::Invalid,
+                format!("{}: argument {} of a program is a text", self.name, i.saturating_add(1)),
+            )),
+        };
+        let words = args.into_iter().enumerate().map(word).collect::<Result<_, Fault>>()?;
+        self.start_with(Vec::new(), words, birth)
+    }
+}
+
+/// The world of a process that lives alone.
+#[derive(Clone)]
+struct Alone(World);
+
+impl Answers for Alone {
+    fn try_answer(&self, command: Command) -> Result<Reply, Command> {
+        self.0.try_answer(command)
+    }
+
+    async fn answer(&self, command: Command) -> Reply {
+        self.0.answer(command).await
+    }
+}
+
+impl Outside for Alone {
+    fn is_unread(&self) -> bool {
+        self.0.is_unread()
+    }
+
+    fn has_mail(&self) -> bool {
+        false
+    }
+
+    fn waits(&self) {}
+}

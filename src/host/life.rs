@@ -1,0 +1,270 @@
+//! The loop that runs one process to its end.
+//!
+//! Before each step it collects what has come from outside: answers, mail, the
+//! order to end, the end of its time. A step is short, so looking there is
+//! enough, whatever the guest does. After each step it gives way to others.
+//! Between steps that wait nothing runs and nothing is polled: the process is
+//! woken by an answer, by mail, or by a timer.
+
+use std::{
+    future::{Future, poll_fn},
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    sync::atomic::Ordering::Relaxed,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+
+use smol::Timer;
+
+use super::{
+    post::{News, Post, State},
+    release_zeros,
+};
+use crate::{
+    dispatch::{
+        Ending, Fault, Kind,
+        world::{Answers, Pending},
+    },
+    process::{DEFAULT_SLICE, Error, Event, Fuel, Outcome, Process, Status, StepOutput},
+    value::{Term, Type, term},
+};
+
+/// The exit code of a program that writes to a pipe which nobody reads: 128 and
+/// the number of SIGPIPE.
+const UNREAD: u8 = 141;
+
+/// How a process is run.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// What a step may burn.
+    pub slice: Fuel,
+    /// How long the process may run, from its first step.
+    pub max_execution: Option<Duration>,
+}
+
+impl Default for RunOptions {
+    fn default() -> RunOptions {
+        RunOptions { slice: DEFAULT_SLICE, max_execution: None }
+    }
+}
+
+/// A process that has ended, and what it took.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The value or the error.
+    pub outcome: Outcome,
+    /// What other processes are told.
+    pub ending: Ending,
+    /// Fuel of all steps.
+    pub fuel_used: u64,
+    /// How many steps there were.
+    pub steps: u64,
+    /// Time since the first step.
+    pub elapsed: Duration,
+}
+
+impl Ended {
+    /// A process that could not be started.
+    pub(super) fn not_started(error: Error) -> Ended {
+        let ending = Err(error.fault());
+        let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
+        Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
+    }
+}
+
+/// What the loop wants of those who answer, beyond the answers.
+pub(super) trait Outside: Answers {
+    /// Nobody reads the process's output any more.
+    fn is_unread(&self) -> bool;
+    /// Mail may still arrive.
+    fn has_mail(&self) -> bool;
+    /// The process begins to wait.
+    fn waits(&self);
+}
+
+/// Steps a process that has been initialized until it is done, and closes it.
+pub(super) async fn live(
+    process: &mut dyn Process,
+    outside: impl Outside,
+    post: &Post,
+    options: &RunOptions,
+    result: Option<&Type>,
+) -> Ended {
+    let start = Instant::now();
+    let limit = options.max_execution.and_then(|limit| start.checked_add(limit));
+    let pending = Pending::new(outside.clone());
+    let mut life = Life { post, pending, limit, deadline: None, timer: None, events: Vec::new() };
+    let mut out = StepOutput::default();
+    let mut exited = None;
+    let outcome = loop {
+        let News { mail, end, deadline } =
+            post.collect(&mut life.events, mem::take(&mut out.received));
+        if let Some(error) = end {
+            break Err(error);
+        }
+        if mail {
+            life.mail_arrived();
+        }
+        life.deadline = deadline;
+        if let Some(event) = life.time_is_up(options) {
+            life.events.push(event);
+        }
+        if outside.is_unread() {
+            break Err(Error::exited(UNREAD, "nobody reads the output any more"));
+        }
+        post.set_state(State::Running);
+        if !step(process, &mut life.events, options.slice, &mut out) {
+            let why = "the engine failed in this process; please report it";
+            break Err(Error::new(Kind::Internal, why));
+        }
+        post.stepped(out.fuel_used, process.memory_used());
+        for asked in out.yields.drain(..) {
+            life.pending.submit(asked);
+        }
+        match mem::replace(&mut out.status, Status::Continue) {
+            Status::Done(outcome) => break outcome,
+            Status::Exited(term) => {
+                exited = Some(term);
+                break Ok(None);
+            }
+            Status::Continue => {
+                post.set_state(State::Ready);
+                life.pause().await;
+            }
+            status @ (Status::Blocked | Status::Idle) => {
+                if life.pending.is_empty() && !(outside.has_mail() && status == Status::Idle) {
+                    let why = "the process waits for something that nobody will send";
+                    break Err(Error::new(Kind::Internal, why));
+                }
+                let idle = status == Status::Idle || life.pending.waits_for_mail_only();
+                post.set_state(if idle { State::Idle } else { State::Blocked });
+                outside.waits();
+                while life.wait().await == Woken::ToTrim {
+                    process.trim(&mut release_zeros);
+                }
+            }
+        }
+    };
+    process.close();
+    let (fuel_used, steps) = (post.fuel.load(Relaxed), post.steps.load(Relaxed));
+    let ending = ending(&outcome, exited, result);
+    Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+}
+
+/// What other processes are told.
+fn ending(outcome: &Outcome, exited: Option<Term>, result: Option<&Type>) -> Ending {
+    match (outcome, exited, result) {
+        (Err(error), _, _) => Err(error.fault()),
+        (Ok(_), Some(term), _) => Ok(term),
+        (Ok(Some(value)), None, Some(ty)) => term::from_value(ty, value).map_err(|error| {
+            let why = format!("the result cannot be told to other processes: {error}");
+            Fault::new(Kind::Internal, why)
+        }),
+        (Ok(_), None, _) => Ok(Term::Nil),
+    }
+}
+
+/// One step; false if it panicked, which is an error of the engine that must not
+/// be the end of all other processes.
+fn step(
+    process: &mut dyn Process,
+    events: &mut Vec<Event>,
+    slice: Fuel,
+    out: &mut StepOutput,
+) -> bool {
+    // The process is not used again after a panic.
+    catch_unwind(AssertUnwindSafe(|| process.step(events, slice, out))).is_ok()
+}
+
+struct Life<'a, A> {
+    post: &'a Post,
+    pending: Pending<A>,
+    /// The end of `max_execution`.
+    limit: Option<Instant>,
+    /// The end of the time after a cancel.
+    deadline: Option<Instant>,
+    timer: Option<(Instant, Timer)>,
+    events: Vec<Event>,
+}
+
+/// Why a wait has ended.
+#[derive(PartialEq, Eq)]
+enum Woken {
+    ToStep,
+    ToTrim,
+}
+
+impl<A: Answers> Life<'_, A> {
+    fn mail_arrived(&mut self) {
+        let mut completions = Vec::new();
+        self.pending.mail_arrived(&mut completions);
+        self.events.extend(completions.into_iter().map(Event::Completion));
+    }
+
+    /// The event that ends a process which must not go on.
+    fn time_is_up(&self, options: &RunOptions) -> Option<Event> {
+        let first = self.limit.into_iter().chain(self.deadline).min()?;
+        let now = Instant::now();
+        if now < first {
+            return None;
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return Some(Event::Cancel { reason: self.post.cancel_reason() });
+        }
+        let limit = options.max_execution.unwrap_or_default().as_millis();
+        Some(Event::Timeout { limit: u64::try_from(limit).unwrap_or(u64::MAX) })
+    }
+
+    /// Lets others have a turn.
+    async fn pause(&mut self) {
+        let mut paused = false;
+        poll_fn(|cx| {
+            self.answers(cx);
+            if mem::replace(&mut paused, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Waits for something that is a reason for a step, or until there is time to
+    /// trim the memory.
+    async fn wait(&mut self) -> Woken {
+        poll_fn(|cx| {
+            // All three, so that each of them knows the waker.
+            let answered = self.answers(cx);
+            let news = self.post.poll(cx.waker());
+            let late = self.poll_timer(cx);
+            if answered || news || late {
+                return Poll::Ready(Woken::ToStep);
+            }
+            match self.post.take_trim() {
+                true => Poll::Ready(Woken::ToTrim),
+                false => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// Takes the answers that there are.
+    fn answers(&mut self, cx: &mut Context<'_>) -> bool {
+        let before = self.events.len();
+        while let Poll::Ready(Some(completion)) = self.pending.poll_next(cx) {
+            self.events.push(Event::Completion(completion));
+        }
+        self.events.len() > before
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(first) = self.limit.into_iter().chain(self.deadline).min() else { return false };
+        let timer = match &mut self.timer {
+            Some((at, timer)) if *at == first => timer,
+            other => &mut other.insert((first, Timer::at(first))).1,
+        };
+        Pin::new(timer).poll(cx).is_ready()
+    }
+}

@@ -1,0 +1,635 @@
+//! A node: all hosts of one runtime, and the processes that live on them.
+//!
+//! A [`Node`] starts processes, keeps the table that pids and names are looked up
+//! in, and tells processes of each other's ends. What a process may ask of it is
+//! in `actor`, how a process is run in `life`.
+//!
+//! Pids look like `app:processes|4mz0k2v9.17`: the host, what tells this node
+//! from all others, and the number of the process.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt, io,
+    num::NonZeroUsize,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use async_channel::{Receiver, Sender};
+use smol::Timer;
+
+use super::{
+    actor::{Actor, Reach},
+    life::{Ended, RunOptions, live},
+    post::State,
+    seat::{Seat, Serial, Table, Ties, gone},
+    workers::Workers,
+};
+use crate::{
+    dispatch::{
+        Ending, Fault, Identity, Kind, Mail, Pid,
+        world::{Streams, World},
+    },
+    process::{DEFAULT_SLICE, Error, Fuel, Process},
+    value::{Term, Type, term},
+};
+
+/// The time that a process has to end after a cancel, unless who cancels says
+/// otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a host runs its processes.
+#[derive(Clone, Copy, Debug)]
+pub struct HostOptions {
+    /// Threads; one for each processor of the machine if there is no number.
+    pub workers: Option<usize>,
+    /// Mails that a process may leave unread before senders are refused.
+    pub queue_size: usize,
+    /// Processes that live at a time.
+    pub max_processes: usize,
+    /// What a step may burn.
+    pub slice: Fuel,
+}
+
+impl Default for HostOptions {
+    /// 1024 mails and 2^18 processes.
+    fn default() -> HostOptions {
+        let (workers, queue_size, max_processes) = (None, 1024, 1 << 18);
+        HostOptions { workers, queue_size, max_processes, slice: DEFAULT_SLICE }
+    }
+}
+
+/// Where the programs of processes come from.
+pub trait Programs: Send + Sync {
+    /// The program of an entry, if it can be had without waiting.
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>>;
+
+    /// The program of an entry. May read files and take its time.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotFound`] if there is no such entry, and others if it cannot be
+    /// run.
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault>;
+}
+
+/// No programs: nothing can be spawned by its entry.
+impl Programs for () {
+    fn ready(&self, _: &str) -> Option<Arc<dyn Program>> {
+        None
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+        Err(Fault::new(Kind::NotFound, format!("there is no entry {entry}")))
+    }
+}
+
+/// Makes processes.
+pub trait Program: Send + Sync {
+    /// A process, initialized with these arguments.
+    ///
+    /// # Errors
+    ///
+    /// If the arguments do not fit, or the process cannot be given what it is to
+    /// have.
+    fn start(&self, args: Vec<Term>, birth: Birth) -> Result<Started, Fault>;
+}
+
+/// What a new process is given by its host.
+#[derive(Debug)]
+pub struct Birth {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its standard streams.
+    pub streams: Streams,
+    /// Who answers for it.
+    pub(super) actor: Actor,
+}
+
+impl Birth {
+    /// What answers the commands of the process, those to its host among them.
+    pub fn answers(&self, world: World) -> Reach {
+        Reach::new(world, self.actor.clone())
+    }
+}
+
+/// A process that can be stepped.
+pub struct Started {
+    /// The process.
+    pub process: Box<dyn Process>,
+    /// Answers its commands.
+    pub answers: Reach,
+    /// The type of the value that it ends with.
+    pub result: Option<Type>,
+    /// How long it may run.
+    pub max_execution: Option<Duration>,
+}
+
+/// All hosts and processes of one runtime. A clone is the same node.
+#[derive(Clone)]
+pub struct Node(pub(super) Arc<Inner>);
+
+pub(super) struct Inner {
+    epoch: String,
+    next: AtomicU64,
+    hosts: RwLock<BTreeMap<String, Arc<HostInner>>>,
+    pub table: Table,
+    pub names: Mutex<HashMap<Arc<str>, Arc<Seat>>>,
+    pub programs: Box<dyn Programs>,
+    /// No more processes are started.
+    closing: AtomicBool,
+    /// Says that a process has ended, to whoever waits for the last.
+    ended: (Sender<()>, Receiver<()>),
+}
+
+/// A host of a node.
+pub(super) struct HostInner {
+    pub id: Arc<str>,
+    pub options: HostOptions,
+    pub workers: Workers,
+    live: AtomicUsize,
+    /// Asks the sweeper to look at the processes.
+    sweep: Sender<()>,
+}
+
+impl fmt::Debug for HostInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({})", self.id)
+    }
+}
+
+/// A process that somebody outside has started.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pid: Pid,
+    ended: Receiver<Arc<Ended>>,
+}
+
+impl Handle {
+    /// Its pid.
+    pub fn pid(&self) -> &Pid {
+        &self.pid
+    }
+
+    /// Waits for its end. Only the first one who asks is told.
+    pub async fn ended(&self) -> Option<Arc<Ended>> {
+        self.ended.recv().await.ok()
+    }
+}
+
+/// What is known of a live process.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// Its pid.
+    pub pid: Pid,
+    /// The id of its entry.
+    pub entry: Arc<str>,
+    /// What it does.
+    pub state: State,
+    /// Fuel that it has used.
+    pub fuel: u64,
+    /// Steps that it has made.
+    pub steps: u64,
+    /// Bytes of its memory.
+    pub memory: u64,
+    /// Mails that it has not taken.
+    pub mailbox: usize,
+    /// Time since it was started.
+    pub age: Duration,
+}
+
+/// Ties that are there before the first step.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tied {
+    pub monitor: Option<Arc<Seat>>,
+    pub link: Option<Arc<Seat>>,
+    pub watcher: Option<Sender<Arc<Ended>>>,
+}
+
+impl Node {
+    /// A node without hosts.
+    pub fn new(programs: impl Programs + 'static) -> Node {
+        Node(Arc::new(Inner {
+            epoch: epoch(),
+            next: AtomicU64::new(1),
+            hosts: RwLock::default(),
+            table: Table::default(),
+            names: Mutex::default(),
+            programs: Box::new(programs),
+            closing: AtomicBool::new(false),
+            ended: async_channel::bounded(1),
+        }))
+    }
+
+    /// Adds a host and starts its threads.
+    ///
+    /// # Errors
+    ///
+    /// If there is a host with this id, or the system gives no threads.
+    pub fn add_host(&self, id: &str, options: HostOptions) -> io::Result<()> {
+        let mut hosts = self.0.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        if hosts.contains_key(id) {
+            let why = format!("there is a host {id} already");
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
+        }
+        let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let count = options.workers.unwrap_or_else(processors);
+        let (sweep, asked) = async_channel::bounded(1);
+        let host = Arc::new(HostInner {
+            id: id.into(),
+            options,
+            workers: Workers::start(id, count)?,
+            live: AtomicUsize::new(0),
+            sweep,
+        });
+        host.workers.spawn(sweep_when_asked(Arc::downgrade(&self.0), Arc::downgrade(&host), asked));
+        hosts.insert(id.to_owned(), host);
+        Ok(())
+    }
+
+    /// The ids of all hosts.
+    pub fn hosts(&self) -> Vec<String> {
+        self.0.hosts.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Where a process of this host's spawns others if it names no host. A host for
+    /// one process only is no place for more: then it is the first one that is.
+    pub(super) fn default_host(&self, own: &Arc<HostInner>) -> Arc<HostInner> {
+        if own.options.max_processes > 1 {
+            return own.clone();
+        }
+        let hosts = self.0.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        hosts.values().find(|host| host.options.max_processes > 1).unwrap_or(own).clone()
+    }
+
+    pub(super) fn host(&self, id: &str) -> Result<Arc<HostInner>, Fault> {
+        let hosts = self.0.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(id).cloned().ok_or_else(|| {
+            let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
+            let known = known.join(", ");
+            Fault::new(Kind::NotFound, format!("there is no host {id}; there are {known}"))
+        })
+    }
+
+    /// Starts a process of an entry on a host, with output that is logged.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such entry or host, the arguments do not fit, or the host
+    /// takes no more processes.
+    pub async fn spawn(&self, host: &str, entry: &str, args: Vec<Term>) -> Result<Handle, Fault> {
+        let program = self.program(entry).await?;
+        self.launch(host, entry, None, |birth| program.start(args, birth))
+    }
+
+    /// Starts the process that `start` makes. Without streams its output is
+    /// logged, with its pid.
+    ///
+    /// # Errors
+    ///
+    /// Those of `start`, and if there is no such host or it takes no more
+    /// processes.
+    pub fn launch(
+        &self,
+        host: &str,
+        entry: &str,
+        streams: Option<Streams>,
+        start: impl FnOnce(Birth) -> Result<Started, Fault>,
+    ) -> Result<Handle, Fault> {
+        let (watcher, ended) = async_channel::bounded(1);
+        let tied = Tied { watcher: Some(watcher), ..Tied::default() };
+        let seat = self.seat(&self.host(host)?, entry, streams, tied, start)?;
+        Ok(Handle { pid: seat.pid.clone(), ended })
+    }
+
+    /// The program of an entry.
+    pub(super) async fn program(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+        if let Some(program) = self.0.programs.ready(entry) {
+            return Ok(program);
+        }
+        let (node, entry) = (self.clone(), entry.to_owned());
+        smol::unblock(move || node.0.programs.load(&entry)).await
+    }
+
+    /// Starts a process with its ties.
+    pub(super) fn seat(
+        &self,
+        host: &Arc<HostInner>,
+        entry: &str,
+        streams: Option<Streams>,
+        tied: Tied,
+        start: impl FnOnce(Birth) -> Result<Started, Fault>,
+    ) -> Result<Arc<Seat>, Fault> {
+        if self.0.closing.load(Ordering::Relaxed) {
+            return Err(Fault::new(Kind::Unavailable, "the runtime stops"));
+        }
+        let place = Place::take(host)?;
+        let serial = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let pid = Pid::new(format!("{}|{}.{serial}", host.id, self.0.epoch));
+        let seat = Arc::new(Seat::new(pid.clone(), serial, entry.into(), host.clone()));
+        let identity =
+            Identity { pid: pid.clone(), host: host.id.to_string(), entry: entry.to_owned() };
+        let actor = Actor { node: self.clone(), seat: seat.clone() };
+        let streams = streams.unwrap_or_else(|| Streams::logged(pid.as_str()));
+        let started = start(Birth { identity, streams, actor })?;
+        {
+            let mut ties = seat.ties();
+            ties.monitors.extend(tied.monitor.as_ref().map(|seat| seat.serial));
+            ties.links.extend(tied.link.as_ref().map(|seat| seat.serial));
+            ties.watchers.extend(tied.watcher);
+        }
+        if let Some(monitor) = tied.monitor {
+            monitor.ties().monitored.insert(serial);
+        }
+        if let Some(link) = tied.link {
+            link.ties().links.insert(serial);
+        }
+        self.0.table.insert(seat.clone());
+        tracing::info!(%pid, entry, "spawned");
+        host.workers.spawn(run(self.clone(), seat.clone(), started, place));
+        Ok(seat)
+    }
+
+    /// The process of a pid or a name.
+    pub(super) fn find(&self, to: &str) -> Option<Arc<Seat>> {
+        match serial(to) {
+            Some(serial) => self.0.table.get(serial).filter(|seat| seat.pid.as_str() == to),
+            None => self.names().get(to).cloned(),
+        }
+    }
+
+    /// Nothing panics while it holds the lock.
+    pub(super) fn names(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<Seat>>> {
+        self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a message, from outside of all processes, to a pid or a name.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotFound`], or [`Kind::Unavailable`] if its mailbox is full.
+    pub fn send(&self, to: &str, topic: &str, payload: Vec<Term>) -> Result<(), Fault> {
+        super::actor::send(self, None, to, topic.into(), payload)
+    }
+
+    /// Asks a process, by pid or name, to end, and ends it if it does not in
+    /// time.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotFound`]
+    pub fn cancel(&self, to: &str, reason: &str, patience: Duration) -> Result<(), Fault> {
+        super::actor::cancel(self, None, to, reason, patience)
+    }
+
+    /// Ends a process, by pid or name, at the end of its present slice.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotFound`]
+    pub fn terminate(&self, to: &str) -> Result<(), Fault> {
+        super::actor::terminate(self, to, "")
+    }
+
+    /// All live processes, the oldest first.
+    pub fn processes(&self) -> Vec<Info> {
+        let info = |seat: Arc<Seat>| Info {
+            pid: seat.pid.clone(),
+            entry: seat.entry.clone(),
+            state: seat.post.state(),
+            fuel: seat.post.fuel.load(Ordering::Relaxed),
+            steps: seat.post.steps.load(Ordering::Relaxed),
+            memory: seat.post.memory.load(Ordering::Relaxed),
+            mailbox: seat.post.unread(),
+            age: seat.born.elapsed(),
+        };
+        self.0.table.all().into_iter().map(info).collect()
+    }
+
+    /// How many processes live.
+    pub fn len(&self) -> usize {
+        self.0.table.len()
+    }
+
+    /// No process lives.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Cancels all processes, waits, and terminates those that are left.
+    pub async fn shutdown(&self, reason: &str, patience: Duration) {
+        self.0.closing.store(true, Ordering::Relaxed);
+        for seat in self.0.table.all() {
+            // It may have ended by itself.
+            drop(self.cancel(seat.pid.as_str(), reason, patience));
+        }
+        // Who does not end in time is ended by its host.
+        while !self.is_empty() {
+            let next = async { self.0.ended.1.recv().await.is_ok() };
+            let look = async {
+                Timer::after(Duration::from_millis(100)).await;
+                true
+            };
+            smol::future::or(next, look).await;
+        }
+    }
+
+    /// Terminates all processes, without waiting for their ends.
+    pub fn terminate_all(&self) {
+        for seat in self.0.table.all() {
+            seat.post.end(Error::terminated(": the runtime stops"));
+        }
+    }
+
+    /// Tells all who want to know that a process has ended.
+    fn farewell(&self, seat: &Seat, ended: Ended) {
+        self.0.table.remove(seat.serial);
+        seat.post.close();
+        let ties = std::mem::replace(&mut *seat.ties(), Ties { ended: true, ..Ties::default() });
+        {
+            let mut names = self.names();
+            for name in &ties.names {
+                names.remove(name);
+            }
+        }
+        let (pid, serial, ending) = (&seat.pid, seat.serial, &ended.ending);
+        for other in ties.monitored.iter().filter_map(|other| self.0.table.get(*other)) {
+            other.ties().monitors.remove(&serial);
+        }
+        for other in ties.links.iter().filter_map(|other| self.0.table.get(*other)) {
+            self.break_link(&other, seat, ending);
+        }
+        for other in ties.monitors.iter().filter_map(|other| self.0.table.get(*other)) {
+            other.ties().monitored.remove(&serial);
+            other.post.notice(Mail::Exit { from: pid.clone(), result: ending.clone() });
+        }
+        let ended = Arc::new(ended);
+        for watcher in ties.watchers {
+            drop(watcher.try_send(ended.clone()));
+        }
+        drop(self.0.ended.0.try_send(()));
+    }
+
+    /// Tells a process that one which it is linked to has ended. An end without
+    /// error only unties them.
+    fn break_link(&self, other: &Seat, seat: &Seat, ending: &Ending) {
+        let traps = {
+            let mut ties = other.ties();
+            if !ties.links.remove(&seat.serial) {
+                return;
+            }
+            ties.traps
+        };
+        let Err(fault) = ending else { return };
+        match traps {
+            true => {
+                let (from, result) = (seat.pid.clone(), ending.clone());
+                other.post.notice(Mail::LinkDown { from, result });
+            }
+            false => other.post.end(Error::linked(&seat.pid, fault)),
+        }
+    }
+
+    /// The caller asks to be told of an end.
+    pub(super) fn monitor(&self, me: &Seat, pid: &Pid) {
+        if let Some(other) = self.find(pid.as_str()) {
+            me.ties().monitored.insert(other.serial);
+            let mut ties = other.ties();
+            if !ties.ended {
+                ties.monitors.insert(me.serial);
+                return;
+            }
+            drop(ties);
+            me.ties().monitored.remove(&other.serial);
+        }
+        me.post.notice(Mail::Exit { from: pid.clone(), result: gone(pid) });
+    }
+
+    pub(super) fn unmonitor(&self, me: &Seat, pid: &Pid) {
+        if let Some(other) = self.find(pid.as_str()) {
+            other.ties().monitors.remove(&me.serial);
+            me.ties().monitored.remove(&other.serial);
+        }
+    }
+
+    /// The caller ties itself to another. One that is not there has ended.
+    pub(super) fn link(&self, me: &Seat, pid: &Pid) {
+        if let Some(other) = self.find(pid.as_str()) {
+            me.ties().links.insert(other.serial);
+            let mut ties = other.ties();
+            if !ties.ended {
+                ties.links.insert(me.serial);
+                return;
+            }
+            drop(ties);
+            me.ties().links.remove(&other.serial);
+        }
+        let result = gone(pid);
+        match (me.ties().traps, &result) {
+            (false, Err(fault)) => me.post.end(Error::linked(pid, fault)),
+            _ => me.post.notice(Mail::LinkDown { from: pid.clone(), result }),
+        }
+    }
+
+    pub(super) fn unlink(&self, me: &Seat, pid: &Pid) {
+        if let Some(other) = self.find(pid.as_str()) {
+            other.ties().links.remove(&me.serial);
+            me.ties().links.remove(&other.serial);
+        }
+    }
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("hosts", &self.hosts()).field("live", &self.len()).finish()
+    }
+}
+
+/// A place on a host, for as long as a process lives there.
+struct Place(Arc<HostInner>);
+
+impl Place {
+    fn take(host: &Arc<HostInner>) -> Result<Place, Fault> {
+        let before = host.live.fetch_add(1, Ordering::Relaxed);
+        let place = Place(host.clone());
+        let max = host.options.max_processes;
+        match before < max {
+            true => Ok(place),
+            false => Err(Fault::new(
+                Kind::Unavailable,
+                format!("{} has {max} processes and takes no more", host.id),
+            )),
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The whole life of one process.
+async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
+    let Started { mut process, answers, result, max_execution } = started;
+    let options = RunOptions { slice: seat.host.options.slice, max_execution };
+    let ended = live(&mut *process, answers, &seat.post, &options, result.as_ref()).await;
+    drop(process);
+    drop(place);
+    let (pid, fuel, steps) = (&seat.pid, ended.fuel_used, ended.steps);
+    match &ended.ending {
+        Ok(_) => tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, "ended"),
+        Err(fault) => {
+            let (kind, error) = (fault.kind, &fault.message);
+            tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, %kind, error, "ended");
+        }
+    }
+    node.farewell(&seat, ended);
+}
+
+/// Looks at the processes of a host as long as there are some that have run and
+/// may rest now, so that they give memory back which they do not need.
+async fn sweep_when_asked(node: Weak<Inner>, host: Weak<HostInner>, asked: Receiver<()>) {
+    const PERIOD: Duration = Duration::from_millis(100);
+    while asked.recv().await.is_ok() {
+        loop {
+            Timer::after(PERIOD).await;
+            let (Some(node), Some(host)) = (node.upgrade(), host.upgrade()) else { return };
+            let mut again = false;
+            node.table.each(|seat| again |= Arc::ptr_eq(&seat.host, &host) && seat.post.rests());
+            if !again {
+                break;
+            }
+        }
+    }
+}
+
+impl HostInner {
+    /// Asks for the processes to be looked at.
+    pub(super) fn ask_to_sweep(&self) {
+        // Asked already is as good.
+        drop(self.sweep.try_send(()));
+    }
+}
+
+/// The number in a text that looks like a pid.
+fn serial(text: &str) -> Option<Serial> {
+    let (_, rest) = text.rsplit_once('|')?;
+    // One that is no number of a process names none.
+    Some(rest.rsplit_once('.').and_then(|(_, serial)| serial.parse().ok()).unwrap_or(0))
+}
+
+/// Eight letters and digits that no other node has.
+fn epoch() -> String {
+    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+    let mut bytes = [0_u8; 8];
+    if getrandom::fill(&mut bytes).is_err() {
+        // Without random numbers the time has to do.
+        let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        bytes = (time as u64).to_le_bytes();
+    }
+    bytes.iter().filter_map(|byte| DIGITS.get(usize::from(byte % 32))).map(|d| char::from(*d)).collect()
+}

@@ -1,0 +1,278 @@
+//! What reaches a process from outside while it lives: mail, and its end.
+//!
+//! Anybody may write to a [`Post`]; the loop that runs the process collects what
+//! is there before each step. It holds a bounded number of mails: those that wait
+//! here and those that the program has been given and has not taken.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+    },
+    time::Instant,
+};
+
+use futures_util::task::AtomicWaker;
+
+use crate::{
+    dispatch::{Mail, Message},
+    process::{Error, Event},
+};
+
+/// The state of a process, as others see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum State {
+    Ready,
+    Running,
+    Blocked,
+    Idle,
+    Ended,
+}
+
+impl State {
+    const ALL: [State; 5] =
+        [State::Ready, State::Running, State::Blocked, State::Idle, State::Ended];
+
+    /// The name in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Ready => "ready",
+            State::Running => "running",
+            State::Blocked => "blocked",
+            State::Idle => "idle",
+            State::Ended => "ended",
+        }
+    }
+}
+
+/// The post of one process.
+#[derive(Debug)]
+pub(super) struct Post {
+    mailbox: Mutex<Mailbox>,
+    waker: AtomicWaker,
+    capacity: usize,
+    state: AtomicU8,
+    /// Fuel of all steps.
+    pub fuel: AtomicU64,
+    /// How many steps there were.
+    pub steps: AtomicU64,
+    /// Bytes of the guest's memory.
+    pub memory: AtomicU64,
+    /// The steps when it was last looked at, see [`Post::rests`].
+    seen: AtomicU64,
+    /// It has run since its memory was trimmed.
+    untrimmed: AtomicBool,
+    trim: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Mailbox {
+    queue: VecDeque<Mail>,
+    /// Mail that is in the queue, or with the program and not taken.
+    unread: usize,
+    /// The process is to end, with this.
+    end: Option<Error>,
+    /// The process has been asked to end, and has until then.
+    deadline: Option<(Instant, String)>,
+    closed: bool,
+}
+
+/// Why a message cannot be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Undelivered {
+    /// There are so many that have not been taken.
+    Full(usize),
+    /// The process has ended.
+    Gone,
+}
+
+/// What the loop has to know beside the events.
+#[derive(Debug, Default)]
+pub(super) struct News {
+    /// There was mail.
+    pub mail: bool,
+    /// The process ends now.
+    pub end: Option<Error>,
+    /// When it ends if it does not end by itself, and why.
+    pub deadline: Option<Instant>,
+}
+
+impl Post {
+    /// A post for so many mails.
+    pub fn new(capacity: usize) -> Post {
+        Post {
+            mailbox: Mutex::default(),
+            waker: AtomicWaker::new(),
+            capacity: capacity.max(1),
+            state: AtomicU8::new(0),
+            fuel: AtomicU64::new(0),
+            steps: AtomicU64::new(0),
+            memory: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
+            untrimmed: AtomicBool::new(false),
+            trim: AtomicBool::new(false),
+        }
+    }
+
+    /// Nothing panics while it holds the lock.
+    fn mailbox(&self) -> MutexGuard<'_, Mailbox> {
+        self.mailbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Delivers a message.
+    pub fn message(&self, message: Message) -> Result<(), Undelivered> {
+        let mut mailbox = self.mailbox();
+        if mailbox.closed {
+            return Err(Undelivered::Gone);
+        }
+        if mailbox.unread >= self.capacity {
+            return Err(Undelivered::Full(mailbox.unread));
+        }
+        mailbox.push(Mail::Message(message));
+        drop(mailbox);
+        self.waker.wake();
+        Ok(())
+    }
+
+    /// Delivers what the process has asked for. There is always room: it was
+    /// made when the process asked, see [`Post::has_room`].
+    pub fn notice(&self, mail: Mail) {
+        let mut mailbox = self.mailbox();
+        if mailbox.closed {
+            return;
+        }
+        mailbox.push(mail);
+        drop(mailbox);
+        self.waker.wake();
+    }
+
+    /// Whether the process may ask for more notices.
+    pub fn has_room(&self) -> bool {
+        self.mailbox().unread < self.capacity
+    }
+
+    /// Asks the process to end in time. It is told once, however often it is
+    /// asked, and the earliest time counts.
+    pub fn cancel(&self, mail: Mail, until: Instant, reason: &str) {
+        let mut mailbox = self.mailbox();
+        if mailbox.closed {
+            return;
+        }
+        match &mut mailbox.deadline {
+            Some((deadline, _)) => *deadline = until.min(*deadline),
+            None => {
+                mailbox.deadline = Some((until, reason.to_owned()));
+                mailbox.push(mail);
+            }
+        }
+        drop(mailbox);
+        self.waker.wake();
+    }
+
+    /// Ends the process after its present step. The first reason counts.
+    pub fn end(&self, error: Error) {
+        let mut mailbox = self.mailbox();
+        if mailbox.closed {
+            return;
+        }
+        mailbox.end.get_or_insert(error);
+        drop(mailbox);
+        self.waker.wake();
+    }
+
+    /// No more mail.
+    pub fn close(&self) {
+        let mut mailbox = self.mailbox();
+        mailbox.closed = true;
+        mailbox.queue = VecDeque::new();
+        drop(mailbox);
+        self.set_state(State::Ended);
+    }
+
+    /// Moves the mail to `events`, and counts the mails that the program has
+    /// taken in its last step.
+    pub fn collect(&self, events: &mut Vec<Event>, received: usize) -> News {
+        let mut mailbox = self.mailbox();
+        mailbox.unread = mailbox.unread.saturating_sub(received);
+        if mailbox.queue.is_empty() && mailbox.end.is_none() && mailbox.deadline.is_none() {
+            return News::default();
+        }
+        let mail = !mailbox.queue.is_empty();
+        events.extend(mailbox.queue.drain(..).map(Event::Mail));
+        // A burst is no reason to keep so much for ever.
+        if mailbox.queue.capacity() > 64 {
+            mailbox.queue = VecDeque::new();
+        }
+        let end = mailbox.end.take();
+        let deadline = mailbox.deadline.as_ref().map(|(deadline, _)| *deadline);
+        News { mail, end, deadline }
+    }
+
+    /// Why the process has been asked to end.
+    pub fn cancel_reason(&self) -> String {
+        self.mailbox().deadline.as_ref().map(|(_, why)| why.clone()).unwrap_or_default()
+    }
+
+    /// How many mails the program has not taken.
+    pub fn unread(&self) -> usize {
+        self.mailbox().unread
+    }
+
+    /// Waits, in a future's `poll`: whether there is something for the loop to
+    /// do. If not, the waker is called when there is.
+    pub fn poll(&self, waker: &std::task::Waker) -> bool {
+        // In this order, so that nothing arrives in between.
+        self.waker.register(waker);
+        let mailbox = self.mailbox();
+        !mailbox.queue.is_empty() || mailbox.end.is_some()
+    }
+
+    pub fn set_state(&self, state: State) {
+        self.state.store(state as u8, Relaxed);
+    }
+
+    pub fn state(&self) -> State {
+        State::ALL.get(usize::from(self.state.load(Relaxed))).copied().unwrap_or(State::Ended)
+    }
+
+    /// Counts a step.
+    pub fn stepped(&self, fuel: u64, memory: u64) {
+        self.fuel.fetch_add(fuel, Relaxed);
+        self.steps.fetch_add(1, Relaxed);
+        self.memory.store(memory, Relaxed);
+        self.untrimmed.store(true, Relaxed);
+    }
+
+    /// Called every now and then: a process that has not run since the last call,
+    /// and not been trimmed since it ran, is told to trim its memory. Whether it
+    /// has still to be looked at.
+    pub fn rests(&self) -> bool {
+        if !self.untrimmed.load(Relaxed) {
+            return false;
+        }
+        let steps = self.steps.load(Relaxed);
+        if self.seen.swap(steps, Relaxed) == steps
+            && matches!(self.state(), State::Blocked | State::Idle)
+        {
+            self.untrimmed.store(false, Relaxed);
+            self.trim.store(true, Relaxed);
+            self.waker.wake();
+            return false;
+        }
+        true
+    }
+
+    /// Whether the process is to trim its memory, asked once.
+    pub fn take_trim(&self) -> bool {
+        self.trim.load(Relaxed) && self.trim.swap(false, Relaxed)
+    }
+}
+
+impl Mailbox {
+    fn push(&mut self, mail: Mail) {
+        self.queue.push_back(mail);
+        self.unread = self.unread.saturating_add(1);
+    }
+}

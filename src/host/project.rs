@@ -1,0 +1,67 @@
+//! The programs of a project's entries, made ready when first used.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    Runtime,
+    node::{Program, Programs},
+};
+use crate::{
+    dispatch::{Fault, Kind},
+    registry::{Id, Project},
+};
+
+/// A project and the runtime of its programs. A clone is the same.
+#[derive(Clone)]
+pub struct ProjectPrograms(Arc<Inner>);
+
+struct Inner {
+    project: Project,
+    runtime: Runtime,
+    ready: Mutex<HashMap<String, Arc<dyn Program>>>,
+}
+
+impl ProjectPrograms {
+    /// Nothing is loaded yet.
+    pub fn new(project: Project, runtime: Runtime) -> ProjectPrograms {
+        ProjectPrograms(Arc::new(Inner { project, runtime, ready: Mutex::default() }))
+    }
+
+    /// The project.
+    pub fn project(&self) -> &Project {
+        &self.0.project
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    /// Nothing panics while it holds the lock.
+    fn cache(&self) -> MutexGuard<'_, HashMap<String, Arc<dyn Program>>> {
+        self.0.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Programs for ProjectPrograms {
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
+        self.cache().get(entry).cloned()
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+        let id: Id = entry
+            .parse()
+            .map_err(|why| Fault::new(Kind::Invalid, format!("`{entry}` is no id: {why}")))?;
+        let Inner { project, runtime, .. } = &*self.0;
+        if project.entry(&id).is_none() {
+            return Err(Fault::new(Kind::NotFound, format!("there is no entry {id}")));
+        }
+        let job = runtime.job(project, &id);
+        let job = job.map_err(|problem| Fault::new(Kind::Invalid, problem.to_string()))?;
+        let program: Arc<dyn Program> = Arc::new(job);
+        Ok(self.cache().entry(entry.to_owned()).or_insert(program).clone())
+    }
+}
