@@ -3,20 +3,13 @@
 //! A process that sleeps holds no thread, so a thousand of them take as long as
 //! one, and one that never yields delays the others by its slices only.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use smol::Executor;
 use wippy::{
     artifact::Artifact,
     component::{DEFAULT_STACK, Engine, Linker},
     dispatch::world::Streams,
-    host::{Job, RunOptions, Runtime},
+    host::{HostOptions, Job, Node, Runtime},
     process::Grants,
     wasi,
 };
@@ -61,42 +54,28 @@ fn job(runtime: &Runtime, file: &str, method: &str, args: &[&str]) -> Result<Job
 /// The seconds until all sleepers have ended, and the bytes that each took while
 /// it slept.
 fn sleep(sleeper: &Job, spinner: Option<&Job>) -> Result<(f64, f64)> {
-    let executor = Executor::new();
-    let stop = Arc::new(AtomicBool::new(false));
-    let (open, closed) = smol::channel::unbounded::<()>();
+    let node = Node::new(());
+    node.add_host("host", HostOptions { workers: Some(WORKERS), ..HostOptions::default() })?;
+    let launch = |job: &Job| {
+        let streams = Some(Streams::default());
+        node.launch("host", &job.name, streams, |birth| job.start(Vec::new(), birth))
+    };
     let before = measure::resident()?;
     let start = Instant::now();
-    std::thread::scope(|scope| {
-        for _ in 0..WORKERS {
-            scope.spawn(|| smol::block_on(executor.run(closed.recv())));
-        }
-        let options = RunOptions::default();
-        let interrupted = Some(stop.clone());
-        let spin = spinner.map(|job| {
-            let options = RunOptions { interrupted, ..RunOptions::default() };
-            executor.spawn(async move { job.run(Vec::new(), Streams::default(), &options).await })
-        });
-        let tasks: Vec<_> = (0..SLEEPERS)
-            .map(|_| {
-                let options = options.clone();
-                executor.spawn(async move {
-                    sleeper.run(Vec::new(), Streams::default(), &options).await.outcome
-                })
-            })
-            .collect();
-        // By then all of them sleep, and have for some time.
-        smol::block_on(smol::Timer::after(Duration::from_millis(800)));
-        let asleep = measure::resident()?;
-        for task in tasks {
-            smol::block_on(task)?;
-        }
-        let elapsed = start.elapsed().as_secs_f64();
-        stop.store(true, Ordering::Relaxed);
-        if let Some(spin) = spin {
-            smol::block_on(spin);
-        }
-        drop(open);
-        let each = asleep.saturating_sub(before) as f64 / SLEEPERS as f64;
-        Ok((elapsed, each))
-    })
+    if let Some(job) = spinner {
+        launch(job)?;
+    }
+    let handles =
+        (0..SLEEPERS).map(|_| launch(sleeper)).collect::<std::result::Result<Vec<_>, _>>()?;
+    // By then all of them sleep, and have for some time.
+    let measured = start + Duration::from_millis(900);
+    std::thread::sleep(measured.saturating_duration_since(Instant::now()));
+    let asleep = measure::resident()?;
+    for handle in handles {
+        let ended = smol::block_on(handle.ended()).ok_or("a process was lost")?;
+        ended.outcome.clone()?;
+    }
+    let elapsed = start.elapsed().as_secs_f64();
+    smol::block_on(node.shutdown("the measurement is over", Duration::ZERO));
+    Ok((elapsed, asleep.saturating_sub(before) as f64 / SLEEPERS as f64))
 }

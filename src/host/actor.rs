@@ -7,8 +7,9 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     life::{Ended, Outside},
-    node::{Node, PATIENCE, Program, Tied},
+    node::{Node, Tied},
     post::Undelivered,
+    program::{PATIENCE, Program},
     seat::Seat,
 };
 use crate::{
@@ -169,12 +170,7 @@ impl Actor {
         }
     }
 
-    fn start(
-        &self,
-        spawn: Spawn,
-        program: &dyn Program,
-        tied: Tied,
-    ) -> Result<Arc<Seat>, Fault> {
+    fn start(&self, spawn: Spawn, program: &dyn Program, tied: Tied) -> Result<Arc<Seat>, Fault> {
         let Spawn { entry, host, args, monitor, link } = spawn;
         if monitor || link {
             self.room()?;
@@ -283,8 +279,7 @@ pub(super) fn cancel(
     patience: Duration,
 ) -> Result<(), Fault> {
     let seat = node.find(to).ok_or_else(|| nobody(to))?;
-    let mail =
-        Mail::Cancel { from: from.map(|seat| seat.pid.clone()), reason: reason.to_owned() };
+    let mail = Mail::Cancel { from: from.map(|seat| seat.pid.clone()), reason: reason.to_owned() };
     let now = std::time::Instant::now();
     // A time that no clock reaches is a week.
     let until = now.checked_add(patience).unwrap_or(now + Duration::from_secs(604_800));

@@ -3,8 +3,8 @@
 use super::{
     Job,
     life::{Ended, Outside, RunOptions, live},
-    node::{Birth, Program, Started},
     post::Post,
+    program::{Birth, Program, Started},
 };
 use crate::{
     dispatch::{
@@ -92,7 +92,9 @@ impl Job {
             let ty = Type::new(self.function.types().clone(), param.ty);
             let arg = args.next().unwrap_or(Term::Nil);
             let value = term::to_value(&ty, &arg);
-            input.push(value.map_err(|error| invalid(format!("argument `{}`: {error}", param.name)))?);
+            input.push(
+                value.map_err(|error| invalid(format!("argument `{}`: {error}", param.name)))?,
+            );
         }
         Ok(input)
     }

@@ -99,8 +99,7 @@ pub(super) async fn live(
     let mut out = StepOutput::default();
     let mut exited = None;
     let outcome = loop {
-        let News { mail, end, deadline } =
-            post.collect(&mut life.events, mem::take(&mut out.received));
+        let News { mail, end, deadline } = post.collect(&mut life.events);
         if let Some(error) = end {
             break Err(error);
         }
@@ -119,6 +118,7 @@ pub(super) async fn live(
             let why = "the engine failed in this process; please report it";
             break Err(Error::new(Kind::Internal, why));
         }
+        post.taken(mem::take(&mut out.received));
         post.stepped(out.fuel_used, process.memory_used());
         for asked in out.yields.drain(..) {
             life.pending.submit(asked);

@@ -40,6 +40,7 @@ mod life;
 mod node;
 mod pages;
 mod post;
+mod program;
 mod project;
 mod runtime;
 mod seat;
@@ -51,9 +52,10 @@ pub use self::{
     error::PrepareError,
     given::{Given, GivenDir, GivenError},
     life::{Ended, RunOptions},
-    node::{Birth, Handle, HostOptions, Info, Node, PATIENCE, Program, Programs, Started},
+    node::Node,
     pages::release_zeros,
     post::State,
+    program::{Birth, Handle, HostOptions, Info, PATIENCE, Program, Programs, Started},
     project::ProjectPrograms,
     runtime::{Job, Loaded, Runtime},
 };

@@ -15,118 +15,24 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_channel::{Receiver, Sender};
 use smol::Timer;
 
 use super::{
-    actor::{Actor, Reach},
+    actor::Actor,
     life::{Ended, RunOptions, live},
-    post::State,
+    program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
     seat::{Seat, Serial, Table, Ties, gone},
     workers::Workers,
 };
 use crate::{
-    dispatch::{
-        Ending, Fault, Identity, Kind, Mail, Pid,
-        world::{Streams, World},
-    },
-    process::{DEFAULT_SLICE, Error, Fuel, Process},
-    value::{Term, Type, term},
+    dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
+    process::Error,
+    value::Term,
 };
-
-/// The time that a process has to end after a cancel, unless who cancels says
-/// otherwise.
-pub const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How a host runs its processes.
-#[derive(Clone, Copy, Debug)]
-pub struct HostOptions {
-    /// Threads; one for each processor of the machine if there is no number.
-    pub workers: Option<usize>,
-    /// Mails that a process may leave unread before senders are refused.
-    pub queue_size: usize,
-    /// Processes that live at a time.
-    pub max_processes: usize,
-    /// What a step may burn.
-    pub slice: Fuel,
-}
-
-impl Default for HostOptions {
-    /// 1024 mails and 2^18 processes.
-    fn default() -> HostOptions {
-        let (workers, queue_size, max_processes) = (None, 1024, 1 << 18);
-        HostOptions { workers, queue_size, max_processes, slice: DEFAULT_SLICE }
-    }
-}
-
-/// Where the programs of processes come from.
-pub trait Programs: Send + Sync {
-    /// The program of an entry, if it can be had without waiting.
-    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>>;
-
-    /// The program of an entry. May read files and take its time.
-    ///
-    /// # Errors
-    ///
-    /// [`Kind::NotFound`] if there is no such entry, and others if it cannot be
-    /// run.
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault>;
-}
-
-/// No programs: nothing can be spawned by its entry.
-impl Programs for () {
-    fn ready(&self, _: &str) -> Option<Arc<dyn Program>> {
-        None
-    }
-
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
-        Err(Fault::new(Kind::NotFound, format!("there is no entry {entry}")))
-    }
-}
-
-/// Makes processes.
-pub trait Program: Send + Sync {
-    /// A process, initialized with these arguments.
-    ///
-    /// # Errors
-    ///
-    /// If the arguments do not fit, or the process cannot be given what it is to
-    /// have.
-    fn start(&self, args: Vec<Term>, birth: Birth) -> Result<Started, Fault>;
-}
-
-/// What a new process is given by its host.
-#[derive(Debug)]
-pub struct Birth {
-    /// Who it is.
-    pub identity: Identity,
-    /// Its standard streams.
-    pub streams: Streams,
-    /// Who answers for it.
-    pub(super) actor: Actor,
-}
-
-impl Birth {
-    /// What answers the commands of the process, those to its host among them.
-    pub fn answers(&self, world: World) -> Reach {
-        Reach::new(world, self.actor.clone())
-    }
-}
-
-/// A process that can be stepped.
-pub struct Started {
-    /// The process.
-    pub process: Box<dyn Process>,
-    /// Answers its commands.
-    pub answers: Reach,
-    /// The type of the value that it ends with.
-    pub result: Option<Type>,
-    /// How long it may run.
-    pub max_execution: Option<Duration>,
-}
 
 /// All hosts and processes of one runtime. A clone is the same node.
 #[derive(Clone)]
@@ -159,46 +65,6 @@ impl fmt::Debug for HostInner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Host({})", self.id)
     }
-}
-
-/// A process that somebody outside has started.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    pid: Pid,
-    ended: Receiver<Arc<Ended>>,
-}
-
-impl Handle {
-    /// Its pid.
-    pub fn pid(&self) -> &Pid {
-        &self.pid
-    }
-
-    /// Waits for its end. Only the first one who asks is told.
-    pub async fn ended(&self) -> Option<Arc<Ended>> {
-        self.ended.recv().await.ok()
-    }
-}
-
-/// What is known of a live process.
-#[derive(Clone, Debug)]
-pub struct Info {
-    /// Its pid.
-    pub pid: Pid,
-    /// The id of its entry.
-    pub entry: Arc<str>,
-    /// What it does.
-    pub state: State,
-    /// Fuel that it has used.
-    pub fuel: u64,
-    /// Steps that it has made.
-    pub steps: u64,
-    /// Bytes of its memory.
-    pub memory: u64,
-    /// Mails that it has not taken.
-    pub mailbox: usize,
-    /// Time since it was started.
-    pub age: Duration,
 }
 
 /// Ties that are there before the first step.
@@ -470,7 +336,7 @@ impl Node {
         for watcher in ties.watchers {
             drop(watcher.try_send(ended.clone()));
         }
-        drop(self.0.ended.0.try_send(()));
+        let _ = self.0.ended.0.try_send(());
     }
 
     /// Tells a process that one which it is linked to has ended. An end without
@@ -611,7 +477,7 @@ impl HostInner {
     /// Asks for the processes to be looked at.
     pub(super) fn ask_to_sweep(&self) {
         // Asked already is as good.
-        drop(self.sweep.try_send(()));
+        let _ = self.sweep.try_send(());
     }
 }
 
@@ -631,5 +497,9 @@ fn epoch() -> String {
         let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
         bytes = (time as u64).to_le_bytes();
     }
-    bytes.iter().filter_map(|byte| DIGITS.get(usize::from(byte % 32))).map(|d| char::from(*d)).collect()
+    bytes
+        .iter()
+        .filter_map(|byte| DIGITS.get(usize::from(byte % 32)))
+        .map(|d| char::from(*d))
+        .collect()
 }

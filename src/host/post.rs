@@ -191,11 +191,17 @@ impl Post {
         self.set_state(State::Ended);
     }
 
-    /// Moves the mail to `events`, and counts the mails that the program has
-    /// taken in its last step.
-    pub fn collect(&self, events: &mut Vec<Event>, received: usize) -> News {
+    /// The program has taken so many mails.
+    pub fn taken(&self, received: usize) {
+        if received > 0 {
+            let mut mailbox = self.mailbox();
+            mailbox.unread = mailbox.unread.saturating_sub(received);
+        }
+    }
+
+    /// Moves the mail to `events`.
+    pub fn collect(&self, events: &mut Vec<Event>) -> News {
         let mut mailbox = self.mailbox();
-        mailbox.unread = mailbox.unread.saturating_sub(received);
         if mailbox.queue.is_empty() && mailbox.end.is_none() && mailbox.deadline.is_none() {
             return News::default();
         }

@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     Runtime,
-    node::{Program, Programs},
+    program::{Program, Programs},
 };
 use crate::{
     dispatch::{Fault, Kind},

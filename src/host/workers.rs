@@ -46,11 +46,6 @@ impl Workers {
         runnable.schedule();
         task.detach();
     }
-
-    /// How many tasks wait for a turn.
-    pub fn waiting(&self) -> usize {
-        self.queue.len()
-    }
 }
 
 impl Drop for Workers {

@@ -75,8 +75,7 @@ impl<A: Answers> Pending<A> {
         };
         let for_mail = matches!(command, Command::AwaitMail { .. });
         let answers = self.answers.clone();
-        let answer =
-            async move { Completion { tag, reply: answers.answer(command).await } };
+        let answer = async move { Completion { tag, reply: answers.answer(command).await } };
         self.waiting.push(match for_mail {
             true => {
                 let (handle, registration) = AbortHandle::new_pair();

@@ -1,0 +1,151 @@
+//! What a node is made of, as its users see it: options of hosts, programs, what
+//! a new process is given, what is known of a live one.
+
+use std::{sync::Arc, time::Duration};
+
+use async_channel::Receiver;
+
+use super::{
+    actor::{Actor, Reach},
+    life::Ended,
+    post::State,
+};
+use crate::{
+    dispatch::{
+        Fault, Identity, Kind, Pid,
+        world::{Streams, World},
+    },
+    process::{DEFAULT_SLICE, Fuel, Process},
+    value::{Term, Type},
+};
+
+/// The time that a process has to end after a cancel, unless who cancels says
+/// otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a host runs its processes.
+#[derive(Clone, Copy, Debug)]
+pub struct HostOptions {
+    /// Threads; one for each processor of the machine if there is no number.
+    pub workers: Option<usize>,
+    /// Mails that a process may leave unread before senders are refused.
+    pub queue_size: usize,
+    /// Processes that live at a time.
+    pub max_processes: usize,
+    /// What a step may burn.
+    pub slice: Fuel,
+}
+
+impl Default for HostOptions {
+    /// 1024 mails and 2^18 processes.
+    fn default() -> HostOptions {
+        let (workers, queue_size, max_processes) = (None, 1024, 1 << 18);
+        HostOptions { workers, queue_size, max_processes, slice: DEFAULT_SLICE }
+    }
+}
+
+/// Where the programs of processes come from.
+pub trait Programs: Send + Sync {
+    /// The program of an entry, if it can be had without waiting.
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>>;
+
+    /// The program of an entry. May read files and take its time.
+    ///
+    /// # Errors
+    ///
+    /// [`Kind::NotFound`] if there is no such entry, and others if it cannot be
+    /// run.
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault>;
+}
+
+/// No programs: nothing can be spawned by its entry.
+impl Programs for () {
+    fn ready(&self, _: &str) -> Option<Arc<dyn Program>> {
+        None
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+        Err(Fault::new(Kind::NotFound, format!("there is no entry {entry}")))
+    }
+}
+
+/// Makes processes.
+pub trait Program: Send + Sync {
+    /// A process, initialized with these arguments.
+    ///
+    /// # Errors
+    ///
+    /// If the arguments do not fit, or the process cannot be given what it is to
+    /// have.
+    fn start(&self, args: Vec<Term>, birth: Birth) -> Result<Started, Fault>;
+}
+
+/// What a new process is given by its host.
+#[derive(Debug)]
+pub struct Birth {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its standard streams.
+    pub streams: Streams,
+    /// Who answers for it.
+    pub(super) actor: Actor,
+}
+
+impl Birth {
+    /// What answers the commands of the process, those to its host among them.
+    pub fn answers(&self, world: World) -> Reach {
+        Reach::new(world, self.actor.clone())
+    }
+}
+
+/// A process that can be stepped.
+pub struct Started {
+    /// The process.
+    pub process: Box<dyn Process>,
+    /// Answers its commands.
+    pub answers: Reach,
+    /// The type of the value that it ends with.
+    pub result: Option<Type>,
+    /// How long it may run.
+    pub max_execution: Option<Duration>,
+}
+
+/// A process that somebody outside has started.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(super) pid: Pid,
+    pub(super) ended: Receiver<Arc<Ended>>,
+}
+
+impl Handle {
+    /// Its pid.
+    pub fn pid(&self) -> &Pid {
+        &self.pid
+    }
+
+    /// Waits for its end. Only the first one who asks is told.
+    pub async fn ended(&self) -> Option<Arc<Ended>> {
+        self.ended.recv().await.ok()
+    }
+}
+
+/// What is known of a live process.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// Its pid.
+    pub pid: Pid,
+    /// The id of its entry.
+    pub entry: Arc<str>,
+    /// What it does.
+    pub state: State,
+    /// Fuel that it has used.
+    pub fuel: u64,
+    /// Steps that it has made.
+    pub steps: u64,
+    /// Bytes of its memory.
+    pub memory: u64,
+    /// Mails that it has not taken.
+    pub mailbox: usize,
+    /// Time since it was started.
+    pub age: Duration,
+}
