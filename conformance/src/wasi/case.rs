@@ -33,6 +33,7 @@ pub(super) struct Case {
     pub stdin: Vec<u8>,
     pub stdin_stays_open: bool,
     pub show: Vec<String>,
+    pub says: Option<String>,
     pub exit: Exit,
     pub exit_component: Option<Exit>,
     pub stderr: Vec<u8>,
@@ -138,6 +139,7 @@ impl Case {
             "arg" => self.args.push(word(value).ok_or(TEXT)?),
             "env" => self.env.push(word(value).ok_or(TEXT)?),
             "show" => self.show.push(value.to_owned()),
+            "says" => self.says = Some(value.to_owned()),
             "dir" => {
                 let (guest, read_only) = match value.strip_suffix(" ro") {
                     Some(guest) => (guest, true),
@@ -233,7 +235,7 @@ mod tests {
         let case = Case::parse(
             "# A case.\nguest: g\nform: component\ncall: f\narg: a b\narg: \"\\u00fc\"\nenv: A=1\n\
              dir: /\ndir: /in ro\nfile: /in/x/y \"\\u00ff\"\nfile: /d/\nfile: /l -> ../in\n\
-             file: /z size 7\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\n\n\
+             file: /z size 7\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\nsays: no\n\n\
              exit: 3\nexit-component: trap\nstderr: \"no\\n\"\nstderr-component: none\n\
              stdout:\n# one\n\nexit: 4",
         )?;
@@ -243,6 +245,7 @@ mod tests {
         assert_eq!(case.stderr(Form::Core), b"no\n");
         assert_eq!(case.stderr(Form::Component), b"");
         assert_eq!(case.stdin, b"a\nb");
+        assert_eq!(case.says.as_deref(), Some("no"));
         assert_eq!(case.stdout, Stdout::Bytes(b"# one\n\nexit: 4".to_vec()));
         assert_eq!(case.files[0].content, Content::Bytes(vec![255]));
         assert_eq!(case.files[2].content, Content::Link("../in".to_owned()));

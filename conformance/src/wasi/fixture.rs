@@ -193,6 +193,10 @@ fn compare(
         Exit::Code(expected) if code == Some(expected) => {}
         Exit::Code(expected) => wrong.push(format!("exit: expected {expected}, found {ended}")),
     }
+    let message = String::from_utf8_lossy(said.unwrap_or_default());
+    if let Some(text) = case.says.as_deref().filter(|text| !message.contains(text)) {
+        wrong.push(format!("the message has no `{text}`: {}", message.trim_end()));
+    }
     // The message of an `err` that a function returns counts as the program's.
     let returned = case.call.is_some() && code == Some(1);
     let trapped = case.exit(form) == Exit::Trap && code == Some(TRAP);
@@ -275,6 +279,8 @@ mod tests {
         assert_eq!(told[0], "exit: expected a trap (4), found 0");
         assert!(told[2].starts_with("stdout: expected 3 bytes with sha256:00, found 0 bytes"));
         assert_eq!(wrong("guest: g\nexit: 3\nstdout:\n", "", "")[0], "exit: expected 3, found 0");
+        let case = "guest: g\nsays: bad luck\nexit: 0\nstdout:\n";
+        assert_eq!(wrong(case, "", "error: luck\n")[0], "the message has no `bad luck`: luck");
     }
 
     #[test]
