@@ -22,7 +22,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 BUILT = HERE.parent / "guests" / "built"
 RESULTS = ("exit", "stderr", "stdout")
 # Longer output, or output that is not text, is written as a hash.
-LONGEST = 20_000
+LONGEST = 50_000
 
 
 def child(form, module, args, env, dirs, call):
@@ -113,17 +113,23 @@ class Case:
         with tempfile.TemporaryDirectory() as root:
             root = pathlib.Path(root)
             dirs = []
-            for line in self.all("dir"):
+            for number, line in enumerate(self.all("dir")):
                 words = line.split()
-                host = root / "dirs" / (words[0].strip("/").replace("/", "_") or "root")
+                host = root / "dirs" / str(number)
                 host.mkdir(parents=True)
                 dirs.append((str(host), words[0], "ro" not in words[1:]))
             for line in self.all("file"):
-                self.place(dirs, line)
+                path, _, content = line.partition(" ")
+                self.place(root / "dirs", path, self.find(dirs, path), content)
+            for line in self.all("outside"):
+                path, _, content = line.partition(" ")
+                self.place(root / "dirs", path, root / "dirs" / "outside" / path.strip("/"), content)
             command = [sys.executable, __file__, "--child", json.dumps([
                 form, str(module), [guest, *map(word, self.all("arg"))],
                 list(map(word, self.all("env"))), dirs, "".join(self.all("call"))])]
             stdin = b"".join(map(data, self.all("stdin")))
+            for name in self.all("stdin-file"):
+                stdin += (self.path.parent / name).read_bytes()
             trap = root / "trap"
             # An open pipe that nothing more is written to, or one at its end.
             read, write = os.pipe()
@@ -154,14 +160,13 @@ class Case:
                              key=lambda d: len(d[1]))
         return pathlib.Path(host) / path[len(guest.rstrip("/")):].lstrip("/")
 
-    def place(self, dirs, line):
-        path, _, content = line.partition(" ")
-        at = self.find(dirs, path)
+    def place(self, root, path, at, content):
         at.parent.mkdir(parents=True, exist_ok=True)
         if path.endswith("/"):
             at.mkdir(exist_ok=True)
         elif content.startswith("-> "):
-            at.symlink_to(content[3:])
+            target = content[3:]
+            at.symlink_to(str(root / target[5:]) if target.startswith("ROOT/") else target)
         elif content.startswith("size "):
             with open(at, "wb") as file:
                 file.truncate(int(content[5:]))

@@ -30,7 +30,11 @@ pub(super) struct Case {
     pub env: Vec<String>,
     pub dirs: Vec<Mount>,
     pub files: Vec<File>,
+    /// What lies beside the directories.
+    pub outside: Vec<File>,
     pub stdin: Vec<u8>,
+    /// Beside the case.
+    pub stdin_file: Option<String>,
     pub stdin_stays_open: bool,
     pub show: Vec<String>,
     pub says: Option<String>,
@@ -148,6 +152,8 @@ impl Case {
                 self.dirs.push(Mount { guest: guest.to_owned(), read_only });
             }
             "file" => self.files.push(file(value).ok_or("not a file's path and content")?),
+            "outside" => self.outside.push(file(value).ok_or("not a file's path and content")?),
+            "stdin-file" => self.stdin_file = Some(value.to_owned()),
             "stdin" => self.stdin.extend(data(value).ok_or(BYTES)?),
             "stdin-stays-open" => self.stdin_stays_open = true,
             "exit-component" => self.exit_component = Some(end(value).ok_or("not an exit code")?),
@@ -235,7 +241,7 @@ mod tests {
         let case = Case::parse(
             "# A case.\nguest: g\nform: component\ncall: f\narg: a b\narg: \"\\u00fc\"\nenv: A=1\n\
              dir: /\ndir: /in ro\nfile: /in/x/y \"\\u00ff\"\nfile: /d/\nfile: /l -> ../in\n\
-             file: /z size 7\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\nsays: no\n\n\
+             file: /z size 7\noutside: /s \"\"\nstdin-file: x.txt\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\nsays: no\n\n\
              exit: 3\nexit-component: trap\nstderr: \"no\\n\"\nstderr-component: none\n\
              stdout:\n# one\n\nexit: 4",
         )?;
@@ -245,6 +251,8 @@ mod tests {
         assert_eq!(case.stderr(Form::Core), b"no\n");
         assert_eq!(case.stderr(Form::Component), b"");
         assert_eq!(case.stdin, b"a\nb");
+        assert_eq!(case.stdin_file.as_deref(), Some("x.txt"));
+        assert_eq!(case.outside[0].content, Content::Bytes(Vec::new()));
         assert_eq!(case.says.as_deref(), Some("no"));
         assert_eq!(case.stdout, Stdout::Bytes(b"# one\n\nexit: 4".to_vec()));
         assert_eq!(case.files[0].content, Content::Bytes(vec![255]));

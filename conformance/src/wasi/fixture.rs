@@ -106,7 +106,11 @@ fn check(
         args.push(dir);
     }
     for file in &case.files {
-        place(root, case, &file.path, &file.content)?;
+        place(root, &locate(root, case, &file.path)?, &file.content)?;
+    }
+    for file in &case.outside {
+        let name = file.path.trim_start_matches('/');
+        place(root, &root.join("outside").join(name), &file.content)?;
     }
     let guest = guest(root, &built, &case.guest, form)?;
     match &case.call {
@@ -120,8 +124,21 @@ fn check(
         }
     }
 
-    let stdin = Stdin { bytes: case.stdin.clone(), stays_open: case.stdin_stays_open };
+    let mut stdin = Stdin { bytes: case.stdin.clone(), stays_open: case.stdin_stays_open };
+    if let Some(name) = &case.stdin_file {
+        let path = file.with_file_name(name);
+        stdin.bytes.extend(fs::read(&path).map_err(|error| super::named(&path, error))?);
+    }
+    // What may be changed is what is mounted so.
+    let writable = |path: &Path| {
+        let mounts = case.dirs.iter().enumerate().filter(|(_, mount)| !mount.read_only);
+        mounts.map(|(at, _)| root.join(at.to_string())).any(|mount| path == mount)
+    };
+    let before = scratch::contents(root, &writable)?;
     let mut ended = command::run(&setting.wippy, &args, &stdin, setting.timeout)?;
+    if scratch::contents(root, &writable)? != before {
+        return Ok(vec!["it has changed what it must not".to_owned(), told(&ended)]);
+    }
     for path in &case.show {
         let shown = locate(root, case, path)?;
         match fs::read(&shown) {
@@ -163,16 +180,18 @@ fn locate(root: &Path, case: &Case, path: &str) -> io::Result<PathBuf> {
 }
 
 /// Makes a file, with the directories on the way.
-fn place(root: &Path, case: &Case, path: &str, content: &Content) -> io::Result<()> {
-    let at = locate(root, case, path)?;
+fn place(root: &Path, at: &Path, content: &Content) -> io::Result<()> {
     if let Some(parent) = at.parent() {
         fs::create_dir_all(parent)?;
     }
     match content {
-        Content::Directory => fs::create_dir_all(&at),
-        Content::Bytes(bytes) => fs::write(&at, bytes),
-        Content::Zeros(size) => fs::File::create(&at)?.set_len(*size),
-        Content::Link(to) => scratch::link(Path::new(to), &at),
+        Content::Directory => fs::create_dir_all(at),
+        Content::Bytes(bytes) => fs::write(at, bytes),
+        Content::Zeros(size) => fs::File::create(at)?.set_len(*size),
+        Content::Link(to) => match to.strip_prefix("ROOT/") {
+            Some(rest) => scratch::link(&root.join(rest), at),
+            None => scratch::link(Path::new(to), at),
+        },
     }
 }
 
