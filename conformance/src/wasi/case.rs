@@ -26,6 +26,8 @@ pub(super) struct Case {
     /// Never empty.
     pub forms: Vec<Form>,
     pub call: Option<String>,
+    /// What the call is given.
+    pub with: Vec<String>,
     pub args: Vec<String>,
     pub env: Vec<String>,
     pub dirs: Vec<Mount>,
@@ -135,6 +137,7 @@ impl Case {
         match key {
             "guest" => self.guest = value.to_owned(),
             "call" => self.call = Some(value.to_owned()),
+            "with" => self.with.push(word(value).ok_or(TEXT)?),
             "form" => self.forms.push(match value {
                 "core" => Form::Core,
                 "component" => Form::Component,
@@ -239,13 +242,14 @@ mod tests {
     #[test]
     fn every_key_is_read() -> Result<(), String> {
         let case = Case::parse(
-            "# A case.\nguest: g\nform: component\ncall: f\narg: a b\narg: \"\\u00fc\"\nenv: A=1\n\
+            "# A case.\nguest: g\nform: component\ncall: f\nwith: c d\narg: a b\narg: \"\\u00fc\"\nenv: A=1\n\
              dir: /\ndir: /in ro\nfile: /in/x/y \"\\u00ff\"\nfile: /d/\nfile: /l -> ../in\n\
              file: /z size 7\noutside: /s \"\"\nstdin-file: x.txt\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\nsays: no\n\n\
              exit: 3\nexit-component: trap\nstderr: \"no\\n\"\nstderr-component: none\n\
              stdout:\n# one\n\nexit: 4",
         )?;
         assert_eq!(case.args, ["a b", "ü"]);
+        assert_eq!(case.with, ["c d"]);
         assert_eq!(case.exit(Form::Core), Exit::Code(3));
         assert_eq!(case.exit(Form::Component), Exit::Trap);
         assert_eq!(case.stderr(Form::Core), b"no\n");

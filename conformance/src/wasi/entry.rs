@@ -26,6 +26,7 @@ pub(super) fn project(
     fs::write(root.join("src/_index.yaml"), index(case, method, &file, &hash))?;
     let mut args: Vec<OsString> = vec!["-C".into(), root.into(), "run".into()];
     args.extend(["--exec".into(), "app:guest".into()]);
+    args.extend(case.with.iter().map(OsString::from));
     Ok(args)
 }
 
