@@ -30,6 +30,7 @@ pub(super) struct Case {
     pub with: Vec<String>,
     pub args: Vec<String>,
     pub env: Vec<String>,
+    pub cwd: Option<String>,
     pub dirs: Vec<Mount>,
     pub files: Vec<File>,
     /// What lies beside the directories.
@@ -145,6 +146,7 @@ impl Case {
             }),
             "arg" => self.args.push(word(value).ok_or(TEXT)?),
             "env" => self.env.push(word(value).ok_or(TEXT)?),
+            "cwd" => self.cwd = Some(value.to_owned()),
             "show" => self.show.push(value.to_owned()),
             "says" => self.says = Some(value.to_owned()),
             "dir" => {
@@ -242,7 +244,7 @@ mod tests {
     #[test]
     fn every_key_is_read() -> Result<(), String> {
         let case = Case::parse(
-            "# A case.\nguest: g\nform: component\ncall: f\nwith: c d\narg: a b\narg: \"\\u00fc\"\nenv: A=1\n\
+            "# A case.\nguest: g\nform: component\ncall: f\nwith: c d\narg: a b\narg: \"\\u00fc\"\nenv: A=1\ncwd: /c\n\
              dir: /\ndir: /in ro\nfile: /in/x/y \"\\u00ff\"\nfile: /d/\nfile: /l -> ../in\n\
              file: /z size 7\noutside: /s \"\"\nstdin-file: x.txt\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\nsays: no\n\n\
              exit: 3\nexit-component: trap\nstderr: \"no\\n\"\nstderr-component: none\n\
@@ -250,6 +252,7 @@ mod tests {
         )?;
         assert_eq!(case.args, ["a b", "ü"]);
         assert_eq!(case.with, ["c d"]);
+        assert_eq!(case.cwd.as_deref(), Some("/c"));
         assert_eq!(case.exit(Form::Core), Exit::Code(3));
         assert_eq!(case.exit(Form::Component), Exit::Trap);
         assert_eq!(case.stderr(Form::Core), b"no\n");

@@ -82,5 +82,8 @@ fn wasi(case: &Case, env: Vec<Value>, mounts: Vec<Value>) -> Value {
             wasi.insert(key.to_owned(), Value::Array(list));
         }
     }
+    if let Some(cwd) = &case.cwd {
+        wasi.insert("cwd".to_owned(), cwd.as_str().into());
+    }
     Value::Object(wasi)
 }

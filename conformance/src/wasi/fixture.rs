@@ -128,6 +128,7 @@ fn check(
         Some(method) => args = entry::project(root, case, method, &guest)?,
         None => {
             args.extend(case.env.iter().map(|pair| OsString::from(format!("--env={pair}"))));
+            args.extend(case.cwd.iter().map(|cwd| OsString::from(format!("--cwd={cwd}"))));
             args.push(guest.into());
             args.extend(case.args.iter().map(OsString::from));
         }

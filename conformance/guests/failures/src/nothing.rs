@@ -16,7 +16,7 @@ pub fn run() {
     say(&format!("terminal-stderr.get-terminal-stderr, a pipe: none {stderr}"));
     let variables = environment::get_environment();
     say(&format!("environment.get-environment, none given: {variables:?}"));
-    say(&format!("environment.initial-cwd, none given: {:?}", environment::initial_cwd()));
+    say(&format!("environment.initial-cwd: {:?}", environment::initial_cwd()));
     let directories = preopens::get_directories().len();
     say(&format!("preopens.get-directories, none given: {directories}"));
     say(&format!("random.get-random-bytes, none: {:?}", random::get_random_bytes(0)));
