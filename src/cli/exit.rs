@@ -38,6 +38,7 @@ Exit codes:
   6    the program called an import that it has not been given
   74   the output could not be written
   130  interrupted
+  141  nobody reads the program's output any more
 A program that exits by itself gives its own exit code.";
 }
 

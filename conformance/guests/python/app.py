@@ -12,7 +12,7 @@ class WitWorld(wit_world.WitWorld):
     def greet(self, name: str) -> str:
         return f"Hello, {name}!"
 
-    def run(self, directory: str) -> str:
+    def run(self, directory: str) -> None:
         print("printed")
         print("to stderr", file=sys.stderr)
 
@@ -26,14 +26,14 @@ class WitWorld(wit_world.WitWorld):
         print("bytes", len(os.urandom(16)), os.urandom(16) != os.urandom(16))
 
         if not directory:
-            return ""
+            return
         path = os.path.join(directory, "text.txt")
         with open(path, "w") as file:
             file.write("one\ntwo\n")
         with open(path, "a") as file:
             print("three", file=file)
         with open(path) as file:
-            text = file.read()
+            print("read", file.read().split())
         print("listed", sorted(os.listdir(directory)))
         print("size", os.stat(path).st_size)
         try:
@@ -41,7 +41,8 @@ class WitWorld(wit_world.WitWorld):
         except FileNotFoundError as error:
             print("missing", error.strerror)
         os.remove(path)
-        return text
+        print("left", os.listdir(directory))
+        print("arguments", len(sys.argv), "variables", dict(os.environ))
 
     def fail(self, message: str) -> None:
         raise ValueError(message)

@@ -3,7 +3,7 @@
 # for the repository.
 #
 #   T=$(mktemp -d)
-#   python3 -m venv $T && $T/bin/pip install componentize-py
+#   python3 -m venv $T && $T/bin/pip install componentize-py==0.25.1
 #   PATH=$T/bin:$PATH conformance/guests/python/build.sh
 #
 # wasm-tools, where there is one, makes it smaller.

@@ -26,13 +26,21 @@ pub(super) struct Case {
     /// Never empty.
     pub forms: Vec<Form>,
     pub call: Option<String>,
+    /// What the call is given.
+    pub with: Vec<String>,
     pub args: Vec<String>,
     pub env: Vec<String>,
+    pub cwd: Option<String>,
     pub dirs: Vec<Mount>,
     pub files: Vec<File>,
+    /// What lies beside the directories.
+    pub outside: Vec<File>,
     pub stdin: Vec<u8>,
+    /// Beside the case.
+    pub stdin_file: Option<String>,
     pub stdin_stays_open: bool,
     pub show: Vec<String>,
+    pub says: Option<String>,
     pub exit: Exit,
     pub exit_component: Option<Exit>,
     pub stderr: Vec<u8>,
@@ -130,6 +138,7 @@ impl Case {
         match key {
             "guest" => self.guest = value.to_owned(),
             "call" => self.call = Some(value.to_owned()),
+            "with" => self.with.push(word(value).ok_or(TEXT)?),
             "form" => self.forms.push(match value {
                 "core" => Form::Core,
                 "component" => Form::Component,
@@ -137,7 +146,9 @@ impl Case {
             }),
             "arg" => self.args.push(word(value).ok_or(TEXT)?),
             "env" => self.env.push(word(value).ok_or(TEXT)?),
+            "cwd" => self.cwd = Some(value.to_owned()),
             "show" => self.show.push(value.to_owned()),
+            "says" => self.says = Some(value.to_owned()),
             "dir" => {
                 let (guest, read_only) = match value.strip_suffix(" ro") {
                     Some(guest) => (guest, true),
@@ -146,6 +157,8 @@ impl Case {
                 self.dirs.push(Mount { guest: guest.to_owned(), read_only });
             }
             "file" => self.files.push(file(value).ok_or("not a file's path and content")?),
+            "outside" => self.outside.push(file(value).ok_or("not a file's path and content")?),
+            "stdin-file" => self.stdin_file = Some(value.to_owned()),
             "stdin" => self.stdin.extend(data(value).ok_or(BYTES)?),
             "stdin-stays-open" => self.stdin_stays_open = true,
             "exit-component" => self.exit_component = Some(end(value).ok_or("not an exit code")?),
@@ -231,18 +244,23 @@ mod tests {
     #[test]
     fn every_key_is_read() -> Result<(), String> {
         let case = Case::parse(
-            "# A case.\nguest: g\nform: component\ncall: f\narg: a b\narg: \"\\u00fc\"\nenv: A=1\n\
+            "# A case.\nguest: g\nform: component\ncall: f\nwith: c d\narg: a b\narg: \"\\u00fc\"\nenv: A=1\ncwd: /c\n\
              dir: /\ndir: /in ro\nfile: /in/x/y \"\\u00ff\"\nfile: /d/\nfile: /l -> ../in\n\
-             file: /z size 7\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\n\n\
+             file: /z size 7\noutside: /s \"\"\nstdin-file: x.txt\nstdin: \"a\\n\"\nstdin: \"b\"\nstdin-stays-open:\nshow: /z\nsays: no\n\n\
              exit: 3\nexit-component: trap\nstderr: \"no\\n\"\nstderr-component: none\n\
              stdout:\n# one\n\nexit: 4",
         )?;
         assert_eq!(case.args, ["a b", "ü"]);
+        assert_eq!(case.with, ["c d"]);
+        assert_eq!(case.cwd.as_deref(), Some("/c"));
         assert_eq!(case.exit(Form::Core), Exit::Code(3));
         assert_eq!(case.exit(Form::Component), Exit::Trap);
         assert_eq!(case.stderr(Form::Core), b"no\n");
         assert_eq!(case.stderr(Form::Component), b"");
         assert_eq!(case.stdin, b"a\nb");
+        assert_eq!(case.stdin_file.as_deref(), Some("x.txt"));
+        assert_eq!(case.outside[0].content, Content::Bytes(Vec::new()));
+        assert_eq!(case.says.as_deref(), Some("no"));
         assert_eq!(case.stdout, Stdout::Bytes(b"# one\n\nexit: 4".to_vec()));
         assert_eq!(case.files[0].content, Content::Bytes(vec![255]));
         assert_eq!(case.files[2].content, Content::Link("../in".to_owned()));

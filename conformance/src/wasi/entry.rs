@@ -26,6 +26,7 @@ pub(super) fn project(
     fs::write(root.join("src/_index.yaml"), index(case, method, &file, &hash))?;
     let mut args: Vec<OsString> = vec!["-C".into(), root.into(), "run".into()];
     args.extend(["--exec".into(), "app:guest".into()]);
+    args.extend(case.with.iter().map(OsString::from));
     Ok(args)
 }
 
@@ -80,6 +81,9 @@ fn wasi(case: &Case, env: Vec<Value>, mounts: Vec<Value>) -> Value {
         if !list.is_empty() {
             wasi.insert(key.to_owned(), Value::Array(list));
         }
+    }
+    if let Some(cwd) = &case.cwd {
+        wasi.insert("cwd".to_owned(), cwd.as_str().into());
     }
     Value::Object(wasi)
 }

@@ -54,6 +54,10 @@ pub fn run(
     let results = in_parallel(setting, &work, |(file, case, form)| {
         let start = Instant::now();
         let verdict = match check(file, case, *form, setting, &differences) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && to_build(&case.guest) => {
+                let how = format!("conformance/guests/{}/build.sh builds it", case.guest);
+                Verdict::Skip(how)
+            }
             Ok(wrong) if wrong.is_empty() => Verdict::Pass,
             Ok(wrong) => Verdict::Fail(wrong.join("\n")),
             Err(error) => Verdict::Fail(error.to_string()),
@@ -83,6 +87,11 @@ fn full_name(name: &str, form: Form) -> String {
     format!("{name} ({})", form.name())
 }
 
+/// Whether the guest is too big for the repository.
+fn to_build(guest: &str) -> bool {
+    guest == "python"
+}
+
 /// Runs a case in one form, and tells what is not as expected.
 fn check(
     file: &Path,
@@ -106,7 +115,11 @@ fn check(
         args.push(dir);
     }
     for file in &case.files {
-        place(root, case, &file.path, &file.content)?;
+        place(root, &locate(root, case, &file.path)?, &file.content)?;
+    }
+    for file in &case.outside {
+        let name = file.path.trim_start_matches('/');
+        place(root, &root.join("outside").join(name), &file.content)?;
     }
     let guest = guest(root, &built, &case.guest, form)?;
     match &case.call {
@@ -115,13 +128,27 @@ fn check(
         Some(method) => args = entry::project(root, case, method, &guest)?,
         None => {
             args.extend(case.env.iter().map(|pair| OsString::from(format!("--env={pair}"))));
+            args.extend(case.cwd.iter().map(|cwd| OsString::from(format!("--cwd={cwd}"))));
             args.push(guest.into());
             args.extend(case.args.iter().map(OsString::from));
         }
     }
 
-    let stdin = Stdin { bytes: case.stdin.clone(), stays_open: case.stdin_stays_open };
+    let mut stdin = Stdin { bytes: case.stdin.clone(), stays_open: case.stdin_stays_open };
+    if let Some(name) = &case.stdin_file {
+        let path = file.with_file_name(name);
+        stdin.bytes.extend(fs::read(&path).map_err(|error| super::named(&path, error))?);
+    }
+    // What may be changed is what is mounted so.
+    let writable = |path: &Path| {
+        let mounts = case.dirs.iter().enumerate().filter(|(_, mount)| !mount.read_only);
+        mounts.map(|(at, _)| root.join(at.to_string())).any(|mount| path == mount)
+    };
+    let before = scratch::contents(root, &writable)?;
     let mut ended = command::run(&setting.wippy, &args, &stdin, setting.timeout)?;
+    if scratch::contents(root, &writable)? != before {
+        return Ok(vec!["it has changed what it must not".to_owned(), told(&ended)]);
+    }
     for path in &case.show {
         let shown = locate(root, case, path)?;
         match fs::read(&shown) {
@@ -140,6 +167,9 @@ fn check(
 fn guest(root: &Path, built: &Path, name: &str, form: Form) -> io::Result<PathBuf> {
     let file = match form {
         Form::Core => built.join(format!("{name}-p1.wasm")),
+        Form::Component if to_build(name) => {
+            built.join("../../../target/guests").join(format!("{name}.wasm"))
+        }
         Form::Component => built.join(format!("{name}.wasm")),
     };
     let dir = root.join("guest");
@@ -163,16 +193,18 @@ fn locate(root: &Path, case: &Case, path: &str) -> io::Result<PathBuf> {
 }
 
 /// Makes a file, with the directories on the way.
-fn place(root: &Path, case: &Case, path: &str, content: &Content) -> io::Result<()> {
-    let at = locate(root, case, path)?;
+fn place(root: &Path, at: &Path, content: &Content) -> io::Result<()> {
     if let Some(parent) = at.parent() {
         fs::create_dir_all(parent)?;
     }
     match content {
-        Content::Directory => fs::create_dir_all(&at),
-        Content::Bytes(bytes) => fs::write(&at, bytes),
-        Content::Zeros(size) => fs::File::create(&at)?.set_len(*size),
-        Content::Link(to) => scratch::link(Path::new(to), &at),
+        Content::Directory => fs::create_dir_all(at),
+        Content::Bytes(bytes) => fs::write(at, bytes),
+        Content::Zeros(size) => fs::File::create(at)?.set_len(*size),
+        Content::Link(to) => match to.strip_prefix("ROOT/") {
+            Some(rest) => scratch::link(&root.join(rest), at),
+            None => scratch::link(Path::new(to), at),
+        },
     }
 }
 
@@ -192,6 +224,10 @@ fn compare(
         Exit::Trap => wrong.push(format!("exit: expected a trap ({TRAP}), found {ended}")),
         Exit::Code(expected) if code == Some(expected) => {}
         Exit::Code(expected) => wrong.push(format!("exit: expected {expected}, found {ended}")),
+    }
+    let message = String::from_utf8_lossy(said.unwrap_or_default());
+    if let Some(text) = case.says.as_deref().filter(|text| !message.contains(text)) {
+        wrong.push(format!("the message has no `{text}`: {}", message.trim_end()));
     }
     // The message of an `err` that a function returns counts as the program's.
     let returned = case.call.is_some() && code == Some(1);
@@ -275,6 +311,8 @@ mod tests {
         assert_eq!(told[0], "exit: expected a trap (4), found 0");
         assert!(told[2].starts_with("stdout: expected 3 bytes with sha256:00, found 0 bytes"));
         assert_eq!(wrong("guest: g\nexit: 3\nstdout:\n", "", "")[0], "exit: expected 3, found 0");
+        let case = "guest: g\nsays: bad luck\nexit: 0\nstdout:\n";
+        assert_eq!(wrong(case, "", "error: luck\n")[0], "the message has no `bad luck`: luck");
     }
 
     #[test]

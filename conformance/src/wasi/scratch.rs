@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process,
     sync::atomic::{AtomicUsize, Ordering},
+    time::SystemTime,
 };
 
 /// A fresh directory, removed with everything in it when this is dropped.
@@ -60,6 +61,36 @@ pub(super) fn copy(from: &Path, to: &Path, skip: &dyn Fn(&Path) -> bool) -> io::
     Ok(())
 }
 
+/// What is below a directory: the names of all files with their contents, links
+/// with their targets, and the times at which they were changed. Directories for
+/// which `skip` holds are left out, with all that is below them.
+pub(super) fn contents(
+    path: &Path,
+    skip: &dyn Fn(&Path) -> bool,
+) -> io::Result<Vec<(PathBuf, SystemTime, Vec<u8>)>> {
+    let mut found = Vec::new();
+    let mut left = vec![path.to_owned()];
+    while let Some(path) = left.pop() {
+        let about = path.symlink_metadata().map_err(|error| super::named(&path, error))?;
+        let bytes = if about.is_dir() {
+            if skip(&path) {
+                continue;
+            }
+            for entry in path.read_dir()? {
+                left.push(entry?.path());
+            }
+            Vec::new()
+        } else if about.is_symlink() {
+            fs::read_link(&path)?.into_os_string().into_encoded_bytes()
+        } else {
+            fs::read(&path)?
+        };
+        found.push((path, about.modified()?, bytes));
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Makes a symbolic link, also to what is not there.
 pub(super) fn link(to: &Path, at: &Path) -> io::Result<()> {
     #[cfg(unix)]
@@ -83,6 +114,12 @@ mod tests {
         assert_eq!(fs::read_to_string(to.path().join("a/b/file"))?, "text");
         assert_eq!(fs::read_link(to.path().join("link"))?, Path::new("nowhere"));
         assert!(!to.path().join("a/old.cleanup").exists());
+        let before = contents(to.path(), &|path| path.ends_with("b"))?;
+        assert_eq!(before.len(), 3);
+        fs::write(to.path().join("a/b/file"), "other")?;
+        assert_eq!(contents(to.path(), &|path| path.ends_with("b"))?, before);
+        fs::write(to.path().join("a/file"), "")?;
+        assert_ne!(contents(to.path(), &|path| path.ends_with("b"))?, before);
         let path = to.path().to_owned();
         drop(to);
         assert!(!path.exists());

@@ -157,7 +157,9 @@ impl World {
             Command::IsTerminal(stream) => Some(Reply::Bool(inner.is_terminal(*stream))),
             Command::ReadStdin { len } => inner.stdin.read_now(*len),
             Command::WriteStdio { to, bytes } => {
-                inner.sink(*to).write_now(bytes).map(|reply| inner.written(*to, reply))
+                let reply = inner.sink(*to).write_now(bytes);
+                // So that a process can be ended before it is told.
+                reply.filter(|reply| !inner.written(*to, reply))
             }
             Command::FlushStdio(_) => Some(Reply::Done),
             Command::Poll { stdin, until } => inner.poll_now(*stdin, *until),
@@ -190,7 +192,12 @@ impl World {
             Command::Random { len, .. } => smol::unblock(move || random::bytes(len)).await,
             Command::ReadStdin { len } => inner.stdin.read(len).await,
             Command::WriteStdio { to, bytes } => {
-                smol::unblock(move || inner.written(to, inner.sink(to).write(&bytes))).await
+                let reply = smol::unblock(move || {
+                    let reply = inner.sink(to).write(&bytes);
+                    inner.written(to, &reply);
+                    reply
+                });
+                reply.await
             }
             Command::Poll { stdin, until } | Command::AwaitMail { stdin, until } => {
                 inner.poll(stdin, until).await
@@ -225,12 +232,13 @@ impl Inner {
         }
     }
 
-    /// Notes when the reader of stdout has gone.
-    fn written(&self, to: Stdio, reply: Reply) -> Reply {
-        if to == Stdio::Stdout && reply == Reply::Failed(Errno::Pipe) {
+    /// Notes, and tells, when the reader of stdout has gone.
+    fn written(&self, to: Stdio, reply: &Reply) -> bool {
+        let unread = to == Stdio::Stdout && *reply == Reply::Failed(Errno::Pipe);
+        if unread {
             self.unread.store(true, Ordering::Relaxed);
         }
-        reply
+        unread
     }
 
     fn is_terminal(&self, stream: Stdio) -> bool {
