@@ -1,8 +1,10 @@
 //! The values of the WIT to terms, faults and mail, and back.
 //!
 //! What is made of several parts travels as JSON text on the guest's side of this
-//! border, since WIT has no recursive types, and as a term on the other. Parsing
-//! and writing it is charged by its length.
+//! border, since WIT has no recursive types, and as a term on the other. A byte of
+//! it is as much work as copying 64, and many bytes of the host's memory in the
+//! worst case, and parsing cannot be interrupted. So there is a limit to what one
+//! call may carry, and a lower one to the JSON in it.
 
 use super::Failure;
 use crate::{
@@ -12,9 +14,44 @@ use crate::{
     wasi::call::{Args, unexpected_argument},
 };
 
+/// Bytes that the values of one call may have.
+const MAX_VALUES: usize = 16 << 20;
+
+/// Bytes of JSON among them.
+const MAX_JSON: usize = 1 << 20;
+
+/// What a value counts for, besides its bytes.
+const VALUE: usize = size_of::<Term>();
+
+/// Bytes of work that a byte of JSON counts for.
+const JSON_WORK: u64 = 64;
+
+/// What the values of a call may still have.
+struct Room {
+    values: usize,
+    json: usize,
+}
+
+impl Room {
+    const ALL: Room = Room { values: MAX_VALUES, json: MAX_JSON };
+
+    fn values(&mut self, bytes: usize) -> Result<(), Fault> {
+        let fault = || Fault::new(Kind::Invalid, "the values have more than 16 MiB");
+        self.values = self.values.checked_sub(bytes).ok_or_else(fault)?;
+        Ok(())
+    }
+
+    fn json(&mut self, bytes: usize) -> Result<(), Fault> {
+        let fault = || Fault::new(Kind::Invalid, "the values have more than 1 MiB of JSON");
+        self.json = self.json.checked_sub(bytes).ok_or_else(fault)?;
+        Ok(())
+    }
+}
+
 /// The term that a `value` stands for.
-pub(super) fn term(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Term, Failure> {
+fn term(cx: &mut HostCx<'_>, args: &mut Args, room: &mut Room) -> Result<Term, Failure> {
     let (case, payload) = args.case()?;
+    room.values(VALUE)?;
     let mut payload = Args::new(payload.into_iter().collect());
     Ok(match case {
         0 => Term::Nil,
@@ -22,11 +59,20 @@ pub(super) fn term(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Term, Failure
         2 => Term::Int(payload.s64()?),
         3 => Term::uint(payload.u64()?),
         4 => Term::Float(payload.f64()?),
-        5 => Term::from(payload.string()?),
-        6 => Term::Bytes(payload.bytes()?.into()),
+        5 => {
+            let text = payload.string()?;
+            room.values(text.len())?;
+            Term::from(text)
+        }
+        6 => {
+            let bytes = payload.bytes()?;
+            room.values(bytes.len())?;
+            Term::Bytes(bytes.into())
+        }
         7 => {
             let text = payload.string()?;
-            cx.charge(text.len() as u64);
+            room.json(text.len())?;
+            cx.charge((text.len() as u64).saturating_mul(JSON_WORK));
             json(&text).map_err(|why| Fault::new(Kind::Invalid, format!("no JSON: {why}")))?
         }
         _ => return Err(unexpected_argument().into()),
@@ -41,8 +87,8 @@ fn json(text: &str) -> Result<Term, Box<dyn std::error::Error>> {
 pub(super) fn terms(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Vec<Term>, Failure> {
     let values = args.list()?;
     let len = values.len();
-    let mut args = Args::new(values);
-    (0..len).map(|_| term(cx, &mut args)).collect()
+    let (mut args, mut room) = (Args::new(values), Room::ALL);
+    (0..len).map(|_| term(cx, &mut args, &mut room)).collect()
 }
 
 /// What a `result<value, error>` stands for.
@@ -50,7 +96,7 @@ pub(super) fn ending(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Ending, Fai
     let (case, payload) = args.case()?;
     let mut payload = Args::new(payload.into_iter().collect());
     if case == 0 {
-        return Ok(Ok(term(cx, &mut payload)?));
+        return Ok(Ok(term(cx, &mut payload, &mut { Room::ALL })?));
     }
     let mut fields = payload.record()?;
     let (kind, _) = fields.case()?;
@@ -73,7 +119,7 @@ pub(super) fn value(cx: &mut HostCx<'_>, term: Term) -> Result<Value, Failure> {
             let json = term::to_json(&term)
                 .map_err(|why| Fault::new(Kind::Invalid, format!("what has come is {why}")))?;
             let text = json.to_string();
-            cx.charge(text.len() as u64);
+            cx.charge((text.len() as u64).saturating_mul(JSON_WORK));
             (7, Value::String(text))
         }
     };

@@ -1,6 +1,6 @@
 //! `wippy:process/life`: beginnings and ends.
 
-use super::{Failure, convert, identity, request, request_done, request_pid};
+use super::{Failure, alone, convert, identity, request, request_done, request_pid};
 use crate::{
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     dispatch::{ActorCommand, Command, Farewell, Pid, Reply, Spawn},
@@ -64,9 +64,9 @@ const LIFE: &[(&str, Body)] = &[
         cx.state::<Farewell>().0 = Some(ending);
         Err(Trap::exit(0))
     }),
-    ("yield-now", |cx, _| match identity(cx) {
-        None => Ok(Answer::Now(None)),
-        Some(_) => ask(Command::Pause, |_, reply| match reply {
+    ("yield-now", |cx, _| match alone(cx) {
+        Some(_) => Ok(Answer::Now(None)),
+        None => ask(Command::Pause, |_, reply| match reply {
             Reply::Done => Ok(Answer::Now(None)),
             other => Err(unexpected_reply(&other)),
         }),

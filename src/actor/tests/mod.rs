@@ -271,6 +271,30 @@ fn json_that_is_none_is_invalid() {
 }
 
 #[test]
+fn there_is_an_end_to_what_a_call_carries() {
+    let mut guest = Guest::new();
+    let mut send = |case, payload: &[Value]| {
+        let value =
+            |payload: &Value| Value::Variant { case, payload: Some(payload.clone().into()) };
+        let values = Value::from(payload.iter().map(value).collect::<Vec<_>>());
+        guest.answers.clear();
+        guest.answers(Reply::Done);
+        let sent = guest.call("wippy:process/mailbox#send", vec!["p".into(), "t".into(), values]);
+        sent == Ok(Some(Value::ok(None)))
+    };
+    let (half, mib) = (Value::from(vec![0u8; 8 << 20]), 1 << 20);
+    assert!(send(6, std::slice::from_ref(&half)));
+    assert!(!send(6, &[half.clone(), half]));
+    let text = |len| Value::from("x".repeat(len));
+    assert!(!send(5, &[text(16 * mib)]));
+    let json = |len| Value::from(format!("\"{}\"", "x".repeat(len - 2)));
+    assert!(send(7, &[json(mib)]));
+    assert!(!send(7, &[json(mib), json(2)]));
+    assert!(!send(1, &vec![Value::Bool(true); mib]));
+    assert_eq!(guest.asked().len(), 2);
+}
+
+#[test]
 fn the_last_words() {
     for (args, words) in [
         ("ok(integer(7))", Ok(Term::Int(7))),
