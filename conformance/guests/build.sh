@@ -32,7 +32,7 @@ apps=$here/../apps
 built=$here/built
 
 all=(greet compute stats text types traps panics kernels records compose empty
-    rust-std file-processor calls failures worker c-stdio bench-io raw js)
+    rust-std file-processor calls failures worker actor counter c-stdio bench-io raw js)
 
 case ${1-} in
 -h | --help)
@@ -170,7 +170,7 @@ finish() {
 build() {
     local core=$SCRATCH/$1.wasm
     case $1 in
-    greet | types | records | calls | failures | worker)
+    greet | types | records | calls | failures | worker | actor)
         rust "$1" "$core"
         component "$core" "$built/$1.wasm"
         ;;
@@ -181,6 +181,15 @@ build() {
     compute)
         c_world "$here/compute/compute.c" "$here/compute/wit" compute "$core"
         component "$core" "$built/compute.wasm"
+        ;;
+    counter)
+        # The packages that its world imports have to lie beside it.
+        rm -rf "$SCRATCH/counter-wit"
+        mkdir -p "$SCRATCH/counter-wit/deps"
+        cp "$here/counter/wit/counter.wit" "$SCRATCH/counter-wit"
+        cp "$here"/../../wit/{wasi/io,wippy/process}.wit "$SCRATCH/counter-wit/deps"
+        c_world "$here/counter/counter.c" "$SCRATCH/counter-wit" counter "$core"
+        component "$core" "$built/counter.wasm"
         ;;
     traps)
         c_world "$here/traps/traps.c" "$here/traps/wit" traps "$core"

@@ -10,8 +10,9 @@ use super::{
     list, output, terminal,
 };
 use crate::{
+    actor,
     artifact::{Artifact, ArtifactError},
-    component::{DEFAULT_STACK, Engine, Function, Linker, Program},
+    component::{DEFAULT_STACK, DeclareError, Engine, Function, Linker, Program},
     host::{Given, GivenDir, Job, Node, ProjectPrograms, Runtime},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
@@ -61,7 +62,9 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
 /// What processes may import.
 pub(super) fn linker() -> Result<Linker, Failure> {
     let mut linker = Linker::default();
-    wasi::add_to_linker(&mut linker).map_err(|error| Failure::config(error.to_string()))?;
+    let complain = |error: DeclareError| Failure::config(error.to_string());
+    wasi::add_to_linker(&mut linker).map_err(complain)?;
+    actor::add_to_linker(&mut linker).map_err(complain)?;
     Ok(linker)
 }
 

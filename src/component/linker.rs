@@ -395,6 +395,12 @@ impl Linker {
         }
     }
 
+    /// The type of a declared function.
+    #[cfg(test)]
+    pub(crate) fn func_type(&self, interface: &str, function: &str) -> Option<FuncType> {
+        self.interface(interface)?.funcs.get(function).map(|func| func.ty.clone())
+    }
+
     /// Goes on with a reply.
     #[cfg(test)]
     pub(crate) fn proceed(

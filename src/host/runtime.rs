@@ -9,6 +9,7 @@ use std::{
 
 use super::{error::PrepareError, given::Given};
 use crate::{
+    actor,
     adapter::{AdaptOptions, Adapted, LeftOut, WitPackage, adapt},
     artifact::{Artifact, ArtifactKind, Hash},
     component::{
@@ -117,7 +118,9 @@ impl Runtime {
         if kind != ArtifactKind::Core {
             return Ok(Loaded { component: component(bytes)?, adapted: None });
         }
-        let packages = wasi::PACKAGES.map(|(name, text)| WitPackage { name, text });
+        let packages = wasi::PACKAGES.iter().chain(&actor::PACKAGES);
+        let packages: Vec<_> =
+            packages.map(|&(name, text)| WitPackage { name, text }).collect();
         let mut adapted = adapt(bytes, &AdaptOptions { wit, packages: &packages })
             .map_err(PrepareError::Adapt)?;
         let bytes = std::mem::take(&mut adapted.component);

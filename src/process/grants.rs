@@ -213,6 +213,7 @@ impl Group {
 /// use wippy::process::group_of;
 ///
 /// assert_eq!(group_of("wasi:io/streams@0.2.3"), "wasi:io");
+/// assert_eq!(group_of("wippy:process/mailbox@0.1.0"), "wippy:process");
 /// assert_eq!(group_of("wippy:core/wasi-snapshot-preview1"), "wasi1");
 /// assert_eq!(group_of("log"), "log");
 /// ```
@@ -243,6 +244,9 @@ mod tests {
         assert!(!allows("wasi", "wasi:io/streams@0.2.0"));
         assert!(!allows("", "wasi:io/streams@0.2.0"));
         assert!(allows("my:own", "my:own/log"));
+        assert!(allows("wippy:process", "wippy:process/mailbox@0.1.0"));
+        assert!(!allows("wippy:process", "wippy:core/process"));
+        assert!(!allows("wippy:process/life", "wippy:process/mailbox@0.1.0"));
     }
 
     #[test]

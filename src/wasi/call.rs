@@ -13,13 +13,13 @@ use crate::{
 
 /// The most bytes that one command carries, in either direction. A guest that
 /// asks for more gets, or may write, this much at a time.
-pub(super) const MAX_IO: u64 = 1 << 20;
+pub(crate) const MAX_IO: u64 = 1 << 20;
 
 /// A host function.
-pub(super) type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Trap>;
+pub(crate) type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Trap>;
 
 /// Binds functions of one interface.
-pub(super) fn bind(
+pub(crate) fn bind(
     linker: &mut Linker,
     interface: &str,
     bodies: &[(&str, Body)],
@@ -32,7 +32,7 @@ pub(super) fn bind(
 }
 
 /// The arguments of a call, in the order of the parameters.
-pub(super) struct Args(std::vec::IntoIter<Value>);
+pub(crate) struct Args(std::vec::IntoIter<Value>);
 
 impl Args {
     pub fn new(args: Vec<Value>) -> Args {
@@ -46,6 +46,13 @@ impl Args {
     pub fn u8(&mut self) -> Result<u8, Trap> {
         match self.value()? {
             Value::U8(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn bool(&mut self) -> Result<bool, Trap> {
+        match self.value()? {
+            Value::Bool(value) => Ok(value),
             _ => Err(unexpected_argument()),
         }
     }
@@ -75,6 +82,27 @@ impl Args {
     pub fn case(&mut self) -> Result<(u32, Option<Value>), Trap> {
         match self.value()? {
             Value::Variant { case, payload } => Ok((case, payload.map(|value| *value))),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// The payload of an option.
+    pub fn option(&mut self) -> Result<Option<Value>, Trap> {
+        self.case().map(|(_, payload)| payload)
+    }
+
+    /// The fields of a record.
+    pub fn record(&mut self) -> Result<Args, Trap> {
+        match self.value()? {
+            Value::Record(fields) => Ok(Args::new(fields)),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// The elements of a list of anything but numbers.
+    pub fn list(&mut self) -> Result<Vec<Value>, Trap> {
+        match self.value()? {
+            Value::List(crate::value::List::Values(values)) => Ok(values),
             _ => Err(unexpected_argument()),
         }
     }
@@ -111,13 +139,13 @@ fn handle(value: &Value) -> Result<u32, Trap> {
 }
 
 #[cold]
-pub(super) fn unexpected_argument() -> Trap {
+pub(crate) fn unexpected_argument() -> Trap {
     Trap::new(TrapKind::Host, "an argument has another type than was declared")
 }
 
 /// The runner has answered with a reply that does not fit its command.
 #[cold]
-pub(super) fn unexpected_reply(reply: &Reply) -> Trap {
+pub(crate) fn unexpected_reply(reply: &Reply) -> Trap {
     let text = match reply {
         Reply::Refused(why) => why.clone(),
         Reply::Failed(errno) => format!("a command that cannot fail has failed: {errno:?}"),
@@ -128,17 +156,17 @@ pub(super) fn unexpected_reply(reply: &Reply) -> Trap {
 
 /// A wrong use of WASI by the guest, for which the specification wants a trap.
 #[cold]
-pub(super) fn misuse(message: impl Into<String>) -> Trap {
+pub(crate) fn misuse(message: impl Into<String>) -> Trap {
     Trap::new(TrapKind::Host, message)
 }
 
 /// Answers at once.
-pub(super) fn now(value: impl Into<Value>) -> Result<Answer, Trap> {
+pub(crate) fn now(value: impl Into<Value>) -> Result<Answer, Trap> {
     Ok(Answer::Now(Some(value.into())))
 }
 
 /// Goes on when the command has been answered.
-pub(super) fn ask(
+pub(crate) fn ask(
     command: Command,
     then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
@@ -146,7 +174,7 @@ pub(super) fn ask(
 }
 
 /// Asks for a time.
-pub(super) fn ask_time(
+pub(crate) fn ask_time(
     command: Command,
     then: impl FnOnce(&mut HostCx<'_>, u64) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
@@ -157,15 +185,15 @@ pub(super) fn ask_time(
 }
 
 /// A handle for the guest to own.
-pub(super) fn own(index: u32) -> Value {
+pub(crate) fn own(index: u32) -> Value {
     Value::Own(Resource::host(index))
 }
 
 /// Nanoseconds since the epoch as a `datetime`.
-pub(super) fn datetime(nanoseconds: u64) -> Value {
+pub(crate) fn datetime(nanoseconds: u64) -> Value {
     let rest = (nanoseconds % NANOS) as u32;
     Value::Record(vec![Value::U64(nanoseconds / NANOS), Value::U32(rest)])
 }
 
 /// Nanoseconds of a second.
-pub(super) const NANOS: u64 = 1_000_000_000;
+pub(crate) const NANOS: u64 = 1_000_000_000;

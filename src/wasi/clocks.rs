@@ -1,10 +1,8 @@
 //! `wasi:clocks`.
 
 use super::{
-    WasiState,
-    call::{Body, ask_time, datetime, now, own},
-    poll::Pollable,
-    table::Entry,
+    call::{Body, ask_time, datetime, now},
+    poll::{Pollable, add},
 };
 use crate::{
     component::{DeclareError, Linker},
@@ -20,19 +18,17 @@ const MONOTONIC: &[(&str, Body)] = &[
     ("now", |_, _| ask_time(Command::Now(Clock::Monotonic), |_, time| now(time))),
     ("resolution", |_, _| ask_time(Command::Resolution(Clock::Monotonic), |_, time| now(time))),
     ("subscribe-instant", |cx, args| {
-        let pollable = Entry::Pollable(Pollable::At(args.u64()?));
-        now(own(cx.state::<WasiState>().table.add(pollable)?))
+        let pollable = Pollable::At(args.u64()?);
+        now(add(cx, pollable)?)
     }),
     ("subscribe-duration", |cx, args| {
         let duration = args.u64()?;
         if duration == 0 {
-            let pollable = Entry::Pollable(Pollable::Ready);
-            return now(own(cx.state::<WasiState>().table.add(pollable)?));
+            return now(add(cx, Pollable::Ready)?);
         }
         ask_time(Command::Now(Clock::Monotonic), move |cx, time| {
             // The end of time is never reached.
-            let pollable = Entry::Pollable(Pollable::At(time.saturating_add(duration)));
-            now(own(cx.state::<WasiState>().table.add(pollable)?))
+            now(add(cx, Pollable::At(time.saturating_add(duration)))?)
         })
     }),
 ];

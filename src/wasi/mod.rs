@@ -37,7 +37,7 @@
 //! # }
 //! ```
 
-mod call;
+pub(crate) mod call;
 mod cli;
 mod clocks;
 mod descriptor;
@@ -47,7 +47,7 @@ mod io;
 mod output;
 mod p1;
 mod path;
-mod poll;
+pub(crate) mod poll;
 mod random;
 mod request;
 mod table;

@@ -1,32 +1,39 @@
 //! Waiting for several things at once.
 //!
-//! Three kinds of things are waited for: a time, input on stdin, and things that
-//! are always ready, such as files. The world is asked once for all of them, and
-//! the time once more if several times are waited for, because all that is ready
-//! has to be reported.
+//! Four kinds of things are waited for: a time, input on stdin, mail, and things
+//! that are always ready, such as files. The world is asked once for all of them,
+//! and the time once more if several times are waited for, because all that is
+//! ready has to be reported. Mail that comes may not be the mail that is waited
+//! for; then the world is asked again.
+
+use std::{cell::Cell, sync::Arc};
 
 use super::{
     WasiState,
-    call::{ask, ask_time, misuse, unexpected_reply},
+    call::{ask, ask_time, misuse, own, unexpected_reply},
+    table::Entry,
 };
 use crate::{
     component::{Answer, HostCx, Trap},
-    dispatch::{Clock, Command, Reply},
+    dispatch::{Clock, Command, Inbox, Mail, Reply},
+    value::Value,
 };
 
 /// Something to wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pollable {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pollable {
     /// Always ready.
     Ready,
     /// The monotonic clock shows this time.
     At(u64),
     /// An input stream has bytes or has ended.
     Input(u32),
+    /// There is mail.
+    Mail(Filter),
 }
 
 /// The same, with what streams wait for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
     /// Always ready.
     Ready,
@@ -34,6 +41,34 @@ pub(super) enum Wait {
     At(u64),
     /// Stdin has bytes or has ended.
     Stdin,
+    /// There is mail.
+    Mail(Filter),
+}
+
+/// Which mail is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Filter {
+    All,
+    Messages,
+    Topic(Arc<str>),
+    /// All that is no message.
+    Notices,
+}
+
+impl Filter {
+    pub fn fits(&self, mail: &Mail) -> bool {
+        match (self, mail) {
+            (Filter::All, _) | (Filter::Messages, Mail::Message(_)) => true,
+            (Filter::Topic(topic), Mail::Message(message)) => *topic == message.topic,
+            (Filter::Notices, mail) => !matches!(mail, Mail::Message(_)),
+            _ => false,
+        }
+    }
+}
+
+/// A pollable for the guest to own.
+pub(crate) fn add(cx: &mut HostCx<'_>, pollable: Pollable) -> Result<Value, Trap> {
+    Ok(own(cx.state::<WasiState>().table.add(Entry::Pollable(pollable))?))
 }
 
 /// What is ready, by the order of what was asked about.
@@ -55,6 +90,7 @@ pub(super) fn poll(
             Pollable::At(time) => Wait::At(time),
             Pollable::Input(stream) if table.input(stream)?.may_wait() => Wait::Stdin,
             Pollable::Input(_) => Wait::Ready,
+            Pollable::Mail(filter) => Wait::Mail(filter),
         });
     }
     wait_for(cx, waits, wait, then)
@@ -67,56 +103,111 @@ pub(super) fn wait_for(
     wait: bool,
     then: impl FnOnce(&mut HostCx<'_>, Ready) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
-    let ready = waits.contains(&Wait::Ready);
+    let mail = waits.iter().any(|wait| matches!(wait, Wait::Mail(_)));
+    let ready = waits.contains(&Wait::Ready) || (mail && has_mail(cx, &waits).contains(&true));
     let stdin = waits.contains(&Wait::Stdin);
     let first =
         waits.iter().filter_map(|wait| if let Wait::At(t) = wait { Some(*t) } else { None });
     let (first, last) = (first.clone().min(), first.max());
     match (ready || !wait, stdin) {
         (true, false) => match first {
-            None => then(cx, ready_of(&waits, false, 0)),
+            None => {
+                let ready = ready_of(cx, &waits, false, 0);
+                then(cx, ready)
+            }
             Some(_) => ask_time(Command::Now(Clock::Monotonic), move |cx, now| {
-                then(cx, ready_of(&waits, false, now))
+                let ready = ready_of(cx, &waits, false, now);
+                then(cx, ready)
             }),
         },
         (at_once, _) => {
             let until = if at_once { Some(0) } else { first };
-            ask(Command::Poll { stdin, until }, move |cx, reply| {
-                let Reply::Ready { stdin, time } = reply else {
-                    return Err(unexpected_reply(&reply));
+            let command = match mail && !at_once {
+                true => Command::AwaitMail { stdin, until },
+                false => Command::Poll { stdin, until },
+            };
+            ask(command, move |cx, reply| {
+                let (stdin, time) = match reply {
+                    Reply::Ready { stdin, time } => (stdin, time),
+                    Reply::Mail if mail && !at_once => return wait_for(cx, waits, wait, then),
+                    other => return Err(unexpected_reply(&other)),
                 };
                 let time = time && first.is_some();
                 match first {
                     // One time, and it has or has not come.
                     Some(first) if !at_once && (!time || Some(first) == last) => {
                         let now = if time { first } else { 0 };
-                        finish(cx, ready_of_waited(&waits, stdin, time, now), then)
+                        let ready = ready_of_waited(cx, &waits, stdin, time, now);
+                        finish(cx, ready, then)
                     }
                     Some(_) => ask_time(Command::Now(Clock::Monotonic), move |cx, now| {
-                        then(cx, ready_of(&waits, stdin, now))
+                        let ready = ready_of(cx, &waits, stdin, now);
+                        then(cx, ready)
                     }),
-                    None if at_once => then(cx, ready_of(&waits, stdin, 0)),
-                    None => finish(cx, ready_of(&waits, stdin, 0), then),
+                    None => {
+                        let ready = ready_of(cx, &waits, stdin, 0);
+                        if at_once { then(cx, ready) } else { finish(cx, ready, then) }
+                    }
                 }
             })
         }
     }
 }
 
-fn ready_of(waits: &[Wait], stdin: bool, now: u64) -> Ready {
-    ready_of_waited(waits, stdin, true, now)
+fn ready_of(cx: &mut HostCx<'_>, waits: &[Wait], stdin: bool, now: u64) -> Ready {
+    ready_of_waited(cx, waits, stdin, true, now)
 }
 
-fn ready_of_waited(waits: &[Wait], stdin: bool, time: bool, now: u64) -> Ready {
-    waits
-        .iter()
-        .map(|wait| match wait {
-            Wait::Ready => true,
-            Wait::At(at) => time && *at <= now,
-            Wait::Stdin => stdin,
-        })
-        .collect()
+fn ready_of_waited(
+    cx: &mut HostCx<'_>,
+    waits: &[Wait],
+    stdin: bool,
+    time: bool,
+    now: u64,
+) -> Ready {
+    let mut ready = has_mail(cx, waits);
+    for (ready, wait) in ready.iter_mut().zip(waits) {
+        match wait {
+            Wait::Ready => *ready = true,
+            Wait::At(at) => *ready = time && *at <= now,
+            Wait::Stdin => *ready = stdin,
+            Wait::Mail(_) => {}
+        }
+    }
+    ready
 }
+
+/// For which of the things that are mail there is some.
+fn has_mail(cx: &mut HostCx<'_>, waits: &[Wait]) -> Ready {
+    let found = waits.iter().map(|wait| match wait {
+        Wait::Mail(filter) => look(cx, |inbox, fits| inbox.has(fits), filter),
+        _ => false,
+    });
+    found.collect()
+}
+
+/// Takes the first mail that is meant.
+pub(crate) fn take_mail(cx: &mut HostCx<'_>, filter: &Filter) -> Option<Mail> {
+    look(cx, |inbox, fits| inbox.take(fits), filter)
+}
+
+/// Looks through the mail. Each that is passed over is work.
+fn look<T>(
+    cx: &mut HostCx<'_>,
+    how: impl FnOnce(&mut Inbox, &dyn Fn(&Mail) -> bool) -> T,
+    filter: &Filter,
+) -> T {
+    let seen = Cell::new(0u64);
+    let found = how(cx.state(), &|mail| {
+        seen.set(seen.get().saturating_add(1));
+        filter.fits(mail)
+    });
+    cx.charge(seen.get().saturating_mul(LOOK));
+    found
+}
+
+/// Bytes of work that looking at one piece of mail counts as.
+const LOOK: u64 = 64;
 
 /// After waiting, something must be ready.
 fn finish(

@@ -183,7 +183,7 @@ impl Table {
 
     pub fn pollable(&self, index: u32) -> Result<Pollable, Trap> {
         match self.entry(index) {
-            Some(Entry::Pollable(pollable)) => Ok(*pollable),
+            Some(Entry::Pollable(pollable)) => Ok(pollable.clone()),
             _ => Err(unknown()),
         }
     }

@@ -1,0 +1,174 @@
+//! The values of the WIT to terms, faults and mail, and back.
+//!
+//! What is made of several parts travels as JSON text on the guest's side of this
+//! border, since WIT has no recursive types, and as a term on the other. A byte of
+//! it is as much work as copying 64, and many bytes of the host's memory in the
+//! worst case, and parsing cannot be interrupted. So there is a limit to what one
+//! call may carry, and a lower one to the JSON in it.
+
+use super::Failure;
+use crate::{
+    component::{HostCx, Trap},
+    dispatch::{Ending, Fault, Kind, Mail, Pid},
+    value::{Term, Value, term},
+    wasi::call::{Args, unexpected_argument},
+};
+
+/// Bytes that the values of one call may have.
+const MAX_VALUES: usize = 16 << 20;
+
+/// Bytes of JSON among them.
+const MAX_JSON: usize = 1 << 20;
+
+/// What a value counts for, besides its bytes.
+const VALUE: usize = size_of::<Term>();
+
+/// Bytes of work that a byte of JSON counts for.
+const JSON_WORK: u64 = 64;
+
+/// What the values of a call may still have.
+struct Room {
+    values: usize,
+    json: usize,
+}
+
+impl Room {
+    const ALL: Room = Room { values: MAX_VALUES, json: MAX_JSON };
+
+    fn values(&mut self, bytes: usize) -> Result<(), Fault> {
+        let fault = || Fault::new(Kind::Invalid, "the values have more than 16 MiB");
+        self.values = self.values.checked_sub(bytes).ok_or_else(fault)?;
+        Ok(())
+    }
+
+    fn json(&mut self, bytes: usize) -> Result<(), Fault> {
+        let fault = || Fault::new(Kind::Invalid, "the values have more than 1 MiB of JSON");
+        self.json = self.json.checked_sub(bytes).ok_or_else(fault)?;
+        Ok(())
+    }
+}
+
+/// The term that a `value` stands for.
+fn term(cx: &mut HostCx<'_>, args: &mut Args, room: &mut Room) -> Result<Term, Failure> {
+    let (case, payload) = args.case()?;
+    room.values(VALUE)?;
+    let mut payload = Args::new(payload.into_iter().collect());
+    Ok(match case {
+        0 => Term::Nil,
+        1 => Term::Bool(payload.bool()?),
+        2 => Term::Int(payload.s64()?),
+        3 => Term::uint(payload.u64()?),
+        4 => Term::Float(payload.f64()?),
+        5 => {
+            let text = payload.string()?;
+            room.values(text.len())?;
+            Term::from(text)
+        }
+        6 => {
+            let bytes = payload.bytes()?;
+            room.values(bytes.len())?;
+            Term::Bytes(bytes.into())
+        }
+        7 => {
+            let text = payload.string()?;
+            room.json(text.len())?;
+            cx.charge((text.len() as u64).saturating_mul(JSON_WORK));
+            json(&text).map_err(|why| Fault::new(Kind::Invalid, format!("no JSON: {why}")))?
+        }
+        _ => return Err(unexpected_argument().into()),
+    })
+}
+
+fn json(text: &str) -> Result<Term, Box<dyn std::error::Error>> {
+    Ok(term::from_json(&serde_json::from_str(text)?)?)
+}
+
+/// The terms of a `list<value>`.
+pub(super) fn terms(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Vec<Term>, Failure> {
+    let values = args.list()?;
+    let len = values.len();
+    let (mut args, mut room) = (Args::new(values), Room::ALL);
+    (0..len).map(|_| term(cx, &mut args, &mut room)).collect()
+}
+
+/// What a `result<value, error>` stands for.
+pub(super) fn ending(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Ending, Failure> {
+    let (case, payload) = args.case()?;
+    let mut payload = Args::new(payload.into_iter().collect());
+    if case == 0 {
+        return Ok(Ok(term(cx, &mut payload, &mut { Room::ALL })?));
+    }
+    let mut fields = payload.record()?;
+    let (kind, _) = fields.case()?;
+    let kind = Kind::ALL.get(kind as usize).copied().ok_or_else(unexpected_argument)?;
+    let (message, retryable) = (fields.string()?, fields.bool()?);
+    Ok(Err(Fault { retryable, ..Fault::new(kind, message) }))
+}
+
+/// A term as a `value`.
+pub(super) fn value(cx: &mut HostCx<'_>, term: Term) -> Result<Value, Failure> {
+    let (case, payload) = match term {
+        Term::Nil => return Ok(Value::case(0)),
+        Term::Bool(value) => (1, Value::Bool(value)),
+        Term::Int(value) => (2, Value::S64(value)),
+        Term::Uint(value) => (3, Value::U64(value)),
+        Term::Float(value) => (4, Value::F64(value)),
+        Term::Text(text) => (5, Value::String(text.into())),
+        Term::Bytes(bytes) => (6, Value::from(bytes.into_vec())),
+        term @ (Term::List(_) | Term::Map(_)) => {
+            let json = term::to_json(&term)
+                .map_err(|why| Fault::new(Kind::Invalid, format!("what has come is {why}")))?;
+            let text = json.to_string();
+            cx.charge((text.len() as u64).saturating_mul(JSON_WORK));
+            (7, Value::String(text))
+        }
+    };
+    Ok(Value::Variant { case, payload: Some(Box::new(payload)) })
+}
+
+/// A fault as an `error`.
+pub(super) fn error(fault: &Fault) -> Value {
+    let kind = (0u32..).zip(Kind::ALL).find(|(_, kind)| *kind == fault.kind);
+    let kind = Value::case(kind.map_or(0, |(case, _)| case));
+    Value::Record(vec![kind, fault.message.as_str().into(), fault.retryable.into()])
+}
+
+/// A `mail`.
+pub(super) fn mail(cx: &mut HostCx<'_>, mail: Mail) -> Result<Value, Failure> {
+    let maybe = |pid: Option<Pid>| Value::from(pid.map(|pid| Value::from(pid.as_str())));
+    let (case, fields) = match mail {
+        Mail::Message(message) => {
+            let payload: Result<Vec<Value>, _> =
+                message.payload.into_iter().map(|term| value(cx, term)).collect();
+            (0, vec![maybe(message.from), Value::from(&*message.topic), payload?.into()])
+        }
+        Mail::Exit { from, result } => (1, vec![from.as_str().into(), outcome(cx, result)?]),
+        Mail::LinkDown { from, result } => (2, vec![from.as_str().into(), outcome(cx, result)?]),
+        Mail::Cancel { from, reason } => (3, vec![maybe(from), reason.into()]),
+    };
+    Ok(Value::Variant { case, payload: Some(Box::new(Value::Record(fields))) })
+}
+
+/// An ending as a `result<value, error>`.
+fn outcome(cx: &mut HostCx<'_>, result: Ending) -> Result<Value, Failure> {
+    Ok(match result {
+        Ok(term) => Value::ok(Some(value(cx, term)?)),
+        Err(fault) => Value::err(Some(error(&fault))),
+    })
+}
+
+impl Args {
+    fn s64(&mut self) -> Result<i64, Trap> {
+        match self.value()? {
+            Value::S64(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    fn f64(&mut self) -> Result<f64, Trap> {
+        match self.value()? {
+            Value::F64(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+}

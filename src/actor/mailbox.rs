@@ -1,0 +1,96 @@
+//! `wippy:process/mailbox`: what arrives, and what is sent.
+//!
+//! Waiting for mail is one command, [`Command::AwaitMail`], however the mail is
+//! meant: when it is answered with mail that somebody else may want, the rest of
+//! the same time is waited.
+
+use std::sync::Arc;
+
+use super::{alone, answer, convert, request_done};
+use crate::{
+    component::{Answer, DeclareError, HostCx, Linker, Trap},
+    dispatch::{ActorCommand, Clock, Command, Inbox, Mail, Reply},
+    value::Value,
+    wasi::{
+        call::{
+            Args, Body, ask, ask_time, bind as bind_all, unexpected_argument, unexpected_reply,
+        },
+        poll::{self, Filter, Pollable, take_mail},
+    },
+};
+
+pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
+    bind_all(linker, "wippy:process/mailbox", MAILBOX)
+}
+
+const MAILBOX: &[(&str, Body)] = &[
+    ("send", |cx, args| {
+        let (to, topic) = (Arc::from(args.string()?), Arc::from(args.string()?));
+        let payload = convert::terms(cx, args);
+        let command = payload.map(|payload| ActorCommand::Send { to, topic, payload });
+        request_done(cx, command)
+    }),
+    ("receive", |cx, args| {
+        let filter = filter(args)?;
+        let timeout = match args.option()? {
+            Some(value) => Some(Args::new(vec![value]).u64()?),
+            None => None,
+        };
+        if let Some(fault) = alone(cx) {
+            return answer(Err(fault.into()));
+        }
+        cx.state::<Inbox>().listen();
+        if let Some(mail) = take_mail(cx, &filter) {
+            return received(cx, Some(mail));
+        }
+        match timeout {
+            None => receive(cx, filter, None),
+            Some(0) => received(cx, None),
+            Some(timeout) => ask_time(Command::Now(Clock::Monotonic), move |cx, now| {
+                // The end of time is never reached.
+                receive(cx, filter, Some(now.saturating_add(timeout)))
+            }),
+        }
+    }),
+    ("subscribe", |cx, args| {
+        let filter = filter(args)?;
+        if let Some(fault) = alone(cx) {
+            return answer(Err(fault.into()));
+        }
+        cx.state::<Inbox>().listen();
+        let pollable = poll::add(cx, Pollable::Mail(filter))?;
+        answer(Ok(Some(pollable)))
+    }),
+];
+
+/// A `filter`.
+fn filter(args: &mut Args) -> Result<Filter, Trap> {
+    match args.case()? {
+        (0, None) => Ok(Filter::All),
+        (1, None) => Ok(Filter::Messages),
+        (2, Some(Value::String(topic))) => Ok(Filter::Topic(topic.into())),
+        (3, None) => Ok(Filter::Notices),
+        _ => Err(unexpected_argument()),
+    }
+}
+
+/// Waits for mail. More may have come since it was looked for last: whenever the
+/// process goes on after a command.
+fn receive(cx: &mut HostCx<'_>, filter: Filter, until: Option<u64>) -> Result<Answer, Trap> {
+    if let Some(mail) = take_mail(cx, &filter) {
+        return received(cx, Some(mail));
+    }
+    ask(Command::AwaitMail { stdin: false, until }, move |cx, reply| match reply {
+        Reply::Mail => receive(cx, filter, until),
+        Reply::Ready { time: true, .. } if until.is_some() => {
+            let mail = take_mail(cx, &filter);
+            received(cx, mail)
+        }
+        other => Err(unexpected_reply(&other)),
+    })
+}
+
+fn received(cx: &mut HostCx<'_>, mail: Option<Mail>) -> Result<Answer, Trap> {
+    let mail = mail.map(|mail| convert::mail(cx, mail)).transpose();
+    answer(mail.map(|mail| Some(Value::from(mail))))
+}
