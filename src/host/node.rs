@@ -55,10 +55,11 @@ pub(super) struct Inner {
 pub(super) struct HostInner {
     pub id: Arc<str>,
     pub options: HostOptions,
-    pub workers: Workers,
     live: AtomicUsize,
-    /// Asks the sweeper to look at the processes.
+    /// Asks the sweeper to look at the processes. Dropped before the workers, who
+    /// run the sweeper's last turn.
     sweep: Sender<()>,
+    pub workers: Workers,
 }
 
 impl fmt::Debug for HostInner {
