@@ -102,9 +102,15 @@ impl Actor {
                 done(send(node, Some(seat), &to, topic, payload))
             }
             ActorCommand::Monitor(pid) => done(self.room().map(|()| node.monitor(seat, &pid))),
-            ActorCommand::Unmonitor(pid) => done(Ok(node.unmonitor(seat, &pid))),
+            ActorCommand::Unmonitor(pid) => {
+                node.unmonitor(seat, &pid);
+                Reply::Done
+            }
             ActorCommand::Link(pid) => done(self.room().map(|()| node.link(seat, &pid))),
-            ActorCommand::Unlink(pid) => done(Ok(node.unlink(seat, &pid))),
+            ActorCommand::Unlink(pid) => {
+                node.unlink(seat, &pid);
+                Reply::Done
+            }
             ActorCommand::TrapLinks(traps) => {
                 seat.ties().traps = traps;
                 Reply::Done

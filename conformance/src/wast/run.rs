@@ -84,7 +84,7 @@ struct Runner<'a> {
 
 enum Current<'a> {
     Named(&'a str),
-    Own(Instance),
+    Own(Box<Instance>),
 }
 
 struct Instance {
@@ -277,7 +277,7 @@ impl<'a> Runner<'a> {
                 self.instances.insert(name, instance);
                 Current::Named(name)
             }
-            None => Current::Own(instance),
+            None => Current::Own(Box::new(instance)),
         });
     }
 

@@ -188,8 +188,7 @@ fn play(options: HostOptions, scripts: &[(&'static str, Vec<Do>)]) -> Vec<String
         node.shutdown("the test is over", Duration::from_millis(50)).await;
     });
     assert!(node.is_empty());
-    let log = log.lock().unwrap().clone();
-    log
+    std::mem::take(&mut *log.lock().unwrap())
 }
 
 fn one_worker() -> HostOptions {
