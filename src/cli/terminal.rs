@@ -81,10 +81,12 @@ pub(super) fn run(
         Streams { stdin: Input::Inherit, stdout: Output::Inherit, stderr: Output::Inherit };
     let refused = |fault: Fault| Failure::config(format!("{entry}: {}", fault.message));
     smol::block_on(async {
+        // First of all, so that no signal finds the process without.
+        let mut signals = signals();
         let handle = node.launch(host, entry, Some(streams), start).map_err(refused)?;
         let ended = async { handle.ended().await };
         let stopped = async {
-            on_signals(node).await;
+            stop_on(&mut signals, node).await;
             None
         };
         let ended = match smol::future::or(ended, stopped).await {
@@ -92,17 +94,19 @@ pub(super) fn run(
             None => handle.ended().await,
         };
         let rest = async { node.shutdown("the command has ended", PATIENCE).await };
-        smol::future::or(rest, on_signals(node)).await;
+        smol::future::or(rest, stop_on(&mut signals, node)).await;
         ended.ok_or_else(|| Failure::config(format!("{entry}: the process was lost")))
     })
 }
 
-/// Returns when all processes have been made to end by signals; never without.
-async fn on_signals(node: &Node) {
-    // Without handlers Ctrl-C still ends the command, only less politely.
-    let Ok(mut signals) = Signals::new([Signal::Int, Signal::Term]) else {
-        return std::future::pending().await;
-    };
+/// Without handlers Ctrl-C still ends the command, only less politely.
+fn signals() -> Option<Signals> {
+    Signals::new([Signal::Int, Signal::Term]).ok()
+}
+
+/// Returns when signals have made all processes end; never without.
+async fn stop_on(signals: &mut Option<Signals>, node: &Node) {
+    let Some(signals) = signals else { return std::future::pending().await };
     signals.next().await;
     let again = async {
         signals.next().await;

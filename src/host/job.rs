@@ -38,6 +38,8 @@ impl Job {
         let world = self.given.to(&self.program_name, words, streams, &mut process);
         let world = world.map_err(|error| Fault::new(Kind::Invalid, error.to_string()))?;
         let answers = birth.answers(world);
+        let (pid, method, limits) = (&birth.identity.pid, self.function.full_name(), self.limits);
+        tracing::debug!(%pid, method, ?limits, ?self.max_execution, "initialized");
         if let Some(host) = process.host_state() {
             host.set(Some(birth.identity));
         }

@@ -215,7 +215,7 @@ impl Node {
             link.ties().links.insert(serial);
         }
         self.0.table.insert(seat.clone());
-        tracing::info!(%pid, entry, "spawned");
+        tracing::info!(%pid, entry, "started");
         host.workers.spawn(run(self.clone(), seat.clone(), started, place));
         Ok(seat)
     }
