@@ -1,0 +1,88 @@
+//! What a step may do: instructions are counted, and so is the work of functions
+//! that grows with their data.
+//!
+//! Lua calls a hook every [`QUANTUM`] instructions of a coroutine. Once the slice
+//! is used up, the hook makes the coroutine yield. That is impossible while a C
+//! function is in the middle of a call of a Lua function; so it is tried again
+//! after each further quantum, and after [`MAX_LATE`] slices the process ends.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+};
+
+use mlua::{Error, Lua, Result, VmState};
+
+/// Instructions between two looks.
+pub(super) const QUANTUM: u32 = 1000;
+/// What a turn of a coroutine costs beside its instructions: as much as can
+/// happen without a look, on average.
+const TURN: i64 = 200;
+/// Slices that a C function may take with a Lua function that does not return.
+const MAX_LATE: i64 = 100;
+
+/// What is left of a slice.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    left: AtomicI64,
+    slice: AtomicI64,
+    late: AtomicI64,
+    killed: AtomicBool,
+}
+
+impl Budget {
+    /// Begins a slice, with the debt of the one before. The fuel that this gives.
+    pub fn begin(&self, fuel: u64) {
+        let fuel = i64::try_from(fuel).unwrap_or(i64::MAX >> 1);
+        let debt = self.left.load(Relaxed).min(0);
+        self.slice.store(fuel, Relaxed);
+        self.left.store(debt.saturating_add(fuel), Relaxed);
+    }
+
+    /// What is left; below 0 if more has been used.
+    pub fn left(&self) -> i64 {
+        self.left.load(Relaxed)
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.left() <= 0
+    }
+
+    /// A coroutine is about to run.
+    pub fn turn(&self) {
+        self.late.store(0, Relaxed);
+        self.charge(TURN);
+    }
+
+    pub fn charge(&self, units: i64) {
+        self.left.store(self.left().saturating_sub(units), Relaxed);
+    }
+
+    /// Whether the program could not be interrupted for too long.
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+
+    fn look(&self) -> Result<VmState> {
+        self.charge(i64::from(QUANTUM));
+        if !self.is_spent() {
+            return Ok(VmState::Continue);
+        }
+        let late = self.late.load(Relaxed).saturating_add(i64::from(QUANTUM));
+        self.late.store(late, Relaxed);
+        if late > self.slice.load(Relaxed).max(i64::from(QUANTUM)).saturating_mul(MAX_LATE) {
+            self.killed.store(true, Relaxed);
+        }
+        if self.is_killed() {
+            return Err(Error::RuntimeError("the process is ended".to_owned()));
+        }
+        Ok(VmState::Yield)
+    }
+
+    /// Has `lua` count, in all coroutines.
+    pub fn watch(self: &Arc<Budget>, lua: &Lua) -> Result<()> {
+        let budget = self.clone();
+        let triggers = mlua::HookTriggers::new().every_nth_instruction(QUANTUM);
+        lua.set_global_hook(triggers, move |_, _| budget.look())
+    }
+}
