@@ -217,11 +217,10 @@ impl Program {
             let known = LUA_MODULES.iter().copied().chain(own.imports.keys().map(String::as_str));
             let meant = match nearest(name, known) {
                 Some(meant) => format!("; did you mean '{meant}'?"),
-                None => String::new(),
+                None => ".".to_owned(),
             };
             let all = LUA_MODULES.join(", ");
-            return Err(format!("there is no module '{name}'{meant} There are: {all}")
-                .replace("' There", "'. There"));
+            return Err(format!("there is no module '{name}'{meant} There are: {all}"));
         }
         if own.modules.contains(name) {
             return Ok(Required::Module);

@@ -111,7 +111,7 @@ pub(super) fn frames(trace: &str) -> String {
     let mut frames = String::new();
     for line in trace.lines().skip(1).map(str::trim) {
         // Functions in C and in the prelude are nobody's concern.
-        if line.starts_with("[C]") || line.starts_with("?:") {
+        if line.starts_with("[C]") || line.starts_with("?:") || line == "(...tail calls...)" {
             continue;
         }
         match line.rsplit_once(": in ") {

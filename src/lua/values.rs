@@ -58,7 +58,10 @@ impl<'a> Giver<'a> {
     /// The term of a value; `name` is what the error calls it.
     pub fn term(&mut self, value: &Value, name: &str) -> Result<Term, String> {
         self.value(value).map_err(|misfit| {
-            let place: String = misfit.place.iter().rev().map(String::as_str).collect();
+            let mut place: String = misfit.place.iter().rev().take(8).map(String::as_str).collect();
+            if misfit.place.len() > 8 {
+                place.push('…');
+            }
             format!("{name}{place}: {}", misfit.why)
         })
     }

@@ -70,8 +70,8 @@ local function settle(co, ...)
 end
 
 local function resume(co, ...)
-  if active[co] then return false, "cannot resume non-suspended coroutine" end
   if status0(co) == "dead" then return false, "cannot resume dead coroutine" end
+  if active[co] then return false, "cannot resume non-suspended coroutine" end
   if not isyieldable() then return false, CANNOT end
   active[co] = true
   return settle(co, yield0(RESUMES, co, ...))
