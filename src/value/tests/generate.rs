@@ -1,7 +1,7 @@
 //! Random types and values from a seed, and what must hold for all of them.
 
 use super::super::{
-    Case, Field, List, Scalar, Type, TypeDef, TypeId, Types, Value, check, json, wave,
+    Case, Field, List, Scalar, Type, TypeDef, TypeId, Types, Value, check, json, term, wave,
 };
 use std::sync::Arc;
 
@@ -223,7 +223,14 @@ fn what_is_written_is_read_back() {
         let read = json::from_json(ty, &tree);
         assert_eq!(read, Ok(value.clone()), "seed {seed}: {text}");
         let tree: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(json::from_json(ty, &tree), Ok(value), "seed {seed}: {text}");
+        assert_eq!(json::from_json(ty, &tree), Ok(value.clone()), "seed {seed}: {text}");
+
+        let term = term::from_value(ty, &value).unwrap();
+        assert_eq!(term::to_value(ty, &term), Ok(value.clone()), "seed {seed}: {term:?}");
+        // Nor is anything lost on the way through JSON without types.
+        let json = term::to_json(&term).unwrap();
+        let term = term::from_json(&json).unwrap();
+        assert_eq!(term::to_value(ty, &term), Ok(value), "seed {seed}: {term:?}");
     });
 }
 
@@ -303,6 +310,9 @@ fn whatever_comes_in_nothing_panics() {
         assert_eq!(wave::format(&other, &value).is_ok(), fits);
         assert_eq!(json::to_json(&other, &value).is_ok(), fits);
         if let Ok(value) = json::from_json(&other, &json::to_json(ty, &value).unwrap()) {
+            assert_eq!(check(&other, &value), Ok(()));
+        }
+        if let Ok(value) = term::to_value(&other, &term::from_value(ty, &value).unwrap()) {
             assert_eq!(check(&other, &value), Ok(()));
         }
     });

@@ -5,6 +5,7 @@ mod check;
 mod generate;
 mod hostile;
 mod json;
+mod term;
 mod usage;
 mod wave;
 
