@@ -16,7 +16,7 @@ function M.main()
   print(ok, caught == e)
   -- From another process, it keeps what it is.
   local value, err = process.exec("app:worker", nil, "x")
-  print(value, show(err), err:details().argument)
+  print(value, err:kind(), err:message(), err:retryable(), err:details().argument)
   print(select(2, process.exec("app:nothing", nil)):kind())
   -- The last word of this process.
   return nil, errors.new{ message = "no more", kind = errors.RATE_LIMITED, details = { wait = 3 } }

@@ -12,7 +12,7 @@ function M.main()
   print(load("\27Lua"))
   print(load("return 1", "x", "b"))
   print(load("return 1 + 1")(), load("syntax error here"))
-  print(load(function() return nil end))
+  print(type(load(function() return nil end)))
   local pieces = { "return ", "7" }
   print(load(function() return table.remove(pieces, 1) end)())
   print(load(("x = 1 "):rep(100000)))

@@ -180,7 +180,11 @@ fn run(name: &str, source: &str) -> String {
             Status::Exited(term) => break format!("returned {term:?}"),
             Status::Done(Ok(value)) => break format!("ended with {value:?}"),
             Status::Done(Err(error)) => {
-                break format!("failed: {} (retryable: {})\n{error}", error.kind(), error.retryable());
+                break format!(
+                    "failed: {} (retryable: {})\n{error}",
+                    error.kind(),
+                    error.retryable()
+                );
             }
             Status::Blocked | Status::Idle if world.events.is_empty() && !world.pass() => {
                 // Nothing happens any more: it is asked to end, and then told to.

@@ -5,16 +5,23 @@
 //! is used up, the hook makes the coroutine yield. That is impossible while a C
 //! function is in the middle of a call of a Lua function; so it is tried again
 //! after each further quantum, and after [`MAX_LATE`] slices the process ends.
+//!
+//! The parts of the prelude that keep several tables in step, such as channels,
+//! are not interrupted either. They are told by having no source: see
+//! [`super::sandbox::prelude`].
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
 };
 
-use mlua::{Error, Lua, Result, VmState};
+use mlua::{Error, Lua, Result, VmState, debug::Debug};
 
-/// Instructions between two looks.
-pub(super) const QUANTUM: u32 = 1000;
+/// Instructions between two looks. A prime, so that no loop is always met at the
+/// same place.
+pub(super) const QUANTUM: u32 = 997;
+/// The source of functions that have none.
+const NO_SOURCE: &str = "=?";
 /// What a turn of a coroutine costs beside its instructions: as much as can
 /// happen without a look, on average.
 const TURN: i64 = 200;
@@ -63,7 +70,7 @@ impl Budget {
         self.killed.load(Relaxed)
     }
 
-    fn look(&self) -> Result<VmState> {
+    fn look(&self, debug: &Debug<'_>) -> Result<VmState> {
         self.charge(i64::from(QUANTUM));
         if !self.is_spent() {
             return Ok(VmState::Continue);
@@ -76,13 +83,16 @@ impl Budget {
         if self.is_killed() {
             return Err(Error::RuntimeError("the process is ended".to_owned()));
         }
-        Ok(VmState::Yield)
+        match debug.source().source.as_deref() {
+            Some(NO_SOURCE) => Ok(VmState::Continue),
+            _ => Ok(VmState::Yield),
+        }
     }
 
     /// Has `lua` count, in all coroutines.
     pub fn watch(self: &Arc<Budget>, lua: &Lua) -> Result<()> {
         let budget = self.clone();
         let triggers = mlua::HookTriggers::new().every_nth_instruction(QUANTUM);
-        lua.set_global_hook(triggers, move |_, _| budget.look())
+        lua.set_global_hook(triggers, move |_, debug| budget.look(debug))
     }
 }

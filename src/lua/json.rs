@@ -1,4 +1,5 @@
-//! `json`: terms as JSON text.
+//! `json`: Lua values as JSON text. What JSON does not have is an error here, where
+//! the JSON form of terms has a way to write it.
 
 use mlua::{Lua, MultiValue, Result, Value};
 use serde_json::Value as Json;
@@ -6,7 +7,7 @@ use serde_json::Value as Json;
 use super::{kernel::Kernel, reply, values::Giver};
 use crate::{
     dispatch::{Fault, Kind},
-    value::Term,
+    value::{Term, term::from_json},
 };
 
 /// The longest text that is read.
@@ -32,7 +33,10 @@ pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
         }
         own.budget.charge(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
         match serde_json::from_slice::<Json>(&bytes) {
-            Ok(json) => reply::result(lua, &own, &term(json)),
+            Ok(json) => match from_json(&json) {
+                Ok(term) => reply::result(lua, &own, &term),
+                Err(error) => refuse(error.to_string()),
+            },
             Err(error) => refuse(format!("no JSON: {error}")),
         }
     })
@@ -77,20 +81,4 @@ fn json(term: Term) -> std::result::Result<Json, String> {
             Json::Object(object)
         }
     })
-}
-
-fn term(json: Json) -> Term {
-    match json {
-        Json::Null => Term::Nil,
-        Json::Bool(value) => Term::Bool(value),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(value), _) => Term::Int(value),
-            (None, value) => Term::Float(value.unwrap_or(f64::NAN)),
-        },
-        Json::String(text) => text.into(),
-        Json::Array(items) => Term::List(items.into_iter().map(term).collect()),
-        Json::Object(pairs) => {
-            Term::Map(pairs.into_iter().map(|(key, value)| (key.into(), term(value))).collect())
-        }
-    }
 }

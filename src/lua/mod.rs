@@ -54,3 +54,6 @@ pub use self::{
     process::{LuaProcess, Start},
     program::{LuaConfig, Program, SyntaxError},
 };
+
+#[cfg(test)]
+mod tests;

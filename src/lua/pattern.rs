@@ -265,8 +265,10 @@ impl<'a> Search<'a> {
     fn again(&mut self, s: usize, digit: u8) -> Found {
         let level = usize::from(digit).checked_sub(usize::from(b'1'));
         let capture = level.and_then(|level| self.captures.get(level)).copied();
-        let Some((start, Length::Closed(len))) = capture else {
-            return Err("invalid capture index");
+        let (start, len) = match capture {
+            Some((start, Length::Closed(len))) => (start, len),
+            Some((_, Length::Position)) => return Ok(None),
+            _ => return Err("invalid capture index"),
         };
         let cost = u64::try_from(len / 16).unwrap_or(u64::MAX);
         self.left = self.left.checked_sub(cost).ok_or("the pattern takes too many steps")?;

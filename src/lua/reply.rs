@@ -4,6 +4,7 @@ use mlua::{Error, Lua, MultiValue, Result, Value};
 
 use super::{
     kernel::Kernel,
+    sandbox::OPEN_NAME,
     values::{Giver, from_term},
 };
 use crate::{
@@ -56,8 +57,13 @@ pub(super) fn plain(lua: &Lua, error: Value) -> Result<Value> {
     Ok(match error {
         Value::Error(error) => Value::String(lua.create_string(root(&error))?),
         Value::String(text) => {
-            // The prelude has no lines.
-            match text.as_bytes().strip_prefix(b"?:-1: ") {
+            // Where in the prelude is nobody's concern.
+            let bytes = text.as_bytes();
+            let rest = match bytes.strip_prefix(OPEN_NAME.as_bytes()) {
+                Some(rest) => memchr::memmem::find(rest, b": ").and_then(|at| rest.get(at..)),
+                None => bytes.strip_prefix(b"?:-1"),
+            };
+            match rest.and_then(|rest| rest.strip_prefix(b": ")) {
                 Some(rest) => Value::String(lua.create_string(rest)?),
                 None => Value::String(text.clone()),
             }
@@ -111,7 +117,8 @@ pub(super) fn frames(trace: &str) -> String {
     let mut frames = String::new();
     for line in trace.lines().skip(1).map(str::trim) {
         // Functions in C and in the prelude are nobody's concern.
-        if line.starts_with("[C]") || line.starts_with("?:") || line == "(...tail calls...)" {
+        let places = ["[C]", "?:", OPEN_NAME, "(...tail calls...)"];
+        if places.iter().any(|place| line.starts_with(place)) {
             continue;
         }
         match line.rsplit_once(": in ") {

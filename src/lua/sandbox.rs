@@ -13,8 +13,9 @@ pub(super) fn bare() -> Result<Lua> {
 }
 
 /// The parts of the prelude, by the names of the modules that they make.
-const PRELUDE: [(&str, &str); 10] = [
+const PRELUDE: [(&str, &str); 11] = [
     ("core", include_str!("prelude/core.lua")),
+    ("modules", include_str!("prelude/modules.lua")),
     ("text", include_str!("prelude/text.lua")),
     ("channel", include_str!("prelude/channel.lua")),
     ("errors", include_str!("prelude/errors.lua")),
@@ -26,17 +27,26 @@ const PRELUDE: [(&str, &str); 10] = [
     ("logger", include_str!("prelude/small.lua")),
 ];
 
-/// The chunk of a part of the prelude. Compiled once; without lines and names,
-/// which take memory in each process, and are nothing to who reads an error.
+/// The parts that may be interrupted like a program.
+const OPEN: [&str; 2] = ["core", "text"];
+
+/// What those parts are called; nobody wants to read of them.
+pub(super) const OPEN_NAME: &str = "[lua]";
+
+/// The chunk of a part of the prelude. Compiled once; all but two without lines
+/// and names, which take memory in each process. That no function of theirs has a
+/// source is what keeps them from being interrupted.
 pub(super) fn prelude(lua: &Lua, name: &str) -> Result<Function> {
     static COMPILED: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
     let parts = COMPILED.get_or_init(|| {
-        let compile = |source: &str| {
+        let compile = |name: &str, source: &str| {
             let lua = bare().ok()?;
-            Some(lua.load(source).set_mode(ChunkMode::Text).into_function().ok()?.dump(true))
+            let chunk = lua.load(source).set_mode(ChunkMode::Text);
+            let chunk = chunk.set_name(format!("={OPEN_NAME}")).into_function().ok()?;
+            Some(chunk.dump(!OPEN.contains(&name)))
         };
         let parts = PRELUDE.iter();
-        parts.filter_map(|(name, source)| Some((*name, compile(source)?))).collect()
+        parts.filter_map(|(name, source)| Some((*name, compile(name, source)?))).collect()
     });
     let Some((_, code)) = parts.iter().find(|(part, _)| *part == name) else {
         return Err(Error::RuntimeError(format!("there is no part '{name}' of the prelude")));
@@ -46,7 +56,7 @@ pub(super) fn prelude(lua: &Lua, name: &str) -> Result<Function> {
 
 /// Runs the parts that every process begins with.
 pub(super) fn prepare(lua: &Lua, kernel: &Table) -> Result<()> {
-    for part in ["core", "text"] {
+    for part in ["core", "modules", "text"] {
         prelude(lua, part)?.call::<()>(kernel)?;
     }
     Ok(())

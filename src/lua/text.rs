@@ -23,7 +23,8 @@ pub(super) fn register(lua: &Lua, kernel: &Table, budget: &Arc<Budget>) -> Resul
         let (Some(s), Some(p)) = (text(lua, &s)?, text(lua, &p)?) else {
             return refuse(lua, "two strings expected");
         };
-        find(lua, &own, &s, &p, init.unwrap_or(1), mode)
+        let values = find(lua, &own, &s, &p, init.unwrap_or(1), mode)?;
+        Ok(if mode == START { values } else { rest(&own, values) })
     };
     kernel.raw_set("find", lua.create_function(find)?)?;
     let own = budget.clone();
@@ -39,11 +40,11 @@ pub(super) fn register(lua: &Lua, kernel: &Table, budget: &Arc<Budget>) -> Resul
         pay(&own, &s, &search);
         match found {
             Err(why) => refuse(lua, why),
-            Ok(None) => Ok(MultiValue::new()),
+            Ok(None) => Ok(rest(&own, MultiValue::new())),
             Ok(Some(found)) => {
                 let mut values = bounds(&found);
                 values.extend(captured(lua, &s, &found)?);
-                Ok(values.into_iter().collect())
+                Ok(rest(&own, values.into_iter().collect()))
             }
         }
     };
@@ -58,7 +59,7 @@ pub(super) fn register(lua: &Lua, kernel: &Table, budget: &Arc<Budget>) -> Resul
             Err(why) => refuse(lua, why),
             Ok((result, count)) => {
                 let result = Value::String(lua.create_string(result)?);
-                Ok([result, Value::Integer(count)].into_iter().collect())
+                Ok(rest(&own, [result, Value::Integer(count)].into_iter().collect()))
             }
         }
     };
@@ -71,6 +72,14 @@ fn text(lua: &Lua, value: &Value) -> Result<Option<LuaString>> {
         Value::String(_) | Value::Integer(_) | Value::Number(_) => lua.coerce_string(value.clone()),
         _ => Ok(None),
     }
+}
+
+/// Tells a function that has done its work whether to let others go first.
+fn rest(budget: &Budget, mut values: MultiValue) -> MultiValue {
+    if budget.is_spent() && values.front() != Some(&Value::Boolean(false)) {
+        values.push_front(Value::Boolean(true));
+    }
+    values
 }
 
 fn refuse(lua: &Lua, why: &str) -> Result<MultiValue> {

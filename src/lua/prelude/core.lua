@@ -36,6 +36,9 @@ local function pay(units)
   if charge(units) and isyieldable() then yield0(RESTS) end
 end
 k.pay = pay
+function k.rest()
+  if isyieldable() then yield0(RESTS) end
+end
 
 function k.bad(position, name, expected, got)
   return ("bad argument #%d to '%s' (%s expected, got %s)"):format(position, name, expected, type(got))
@@ -159,6 +162,7 @@ function load(chunk, name, mode, ...)
   end
   if type(chunk) ~= "string" then error(bad(1, "load", "string", chunk), 2) end
   if #chunk > MAX_CHUNK then return nil, "the chunk is larger than 256 KiB" end
+  if name == "=?" then name = "=(load)" end
   if mode ~= nil and mode ~= "t" and mode ~= "bt" then
     return nil, "attempt to load chunk (only text can be loaded)"
   end
@@ -167,6 +171,7 @@ function load(chunk, name, mode, ...)
 end
 
 -- A finalizer would run where nothing can interrupt it.
+k.setmetatable = setmetatable0
 function setmetatable(t, meta)
   if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
     error("a metatable with __gc is not allowed here", 2)
@@ -201,58 +206,3 @@ end
 
 dofile, loadfile, warn, print = nil, nil, nil, nil
 function print(...) return k.module("io").print(...) end
-
--- Modules. `grants` has the names that the entry lists, with `true`; `imports`
--- maps an alias to the chunk of another entry.
-local loaded = {}
-function k.module(name)
-  local module = loaded[name]
-  if module == nil then
-    module = k.prelude(name)(k, name)
-    loaded[name] = module
-  end
-  return module
-end
-
-local libraries, LOADING = {}, {}
-function k.requirer(unit)
-  return function(name)
-    if type(name) ~= "string" then error(bad(1, "require", "string", name), 2) end
-    local what, found = k.resolve(unit, name)
-    if what == "module" then return k.module(name) end
-    if what ~= "import" then error(found, 2) end
-    local value = libraries[found]
-    if value == LOADING then error(("'%s' requires itself"):format(found), 2) end
-    if value == nil then
-      libraries[found] = LOADING
-      value = k.unit(found, k.environment(found))()
-      if value == nil then value = true end
-      libraries[found] = value
-    end
-    return value
-  end
-end
-
--- The environment of another entry's chunk: the same globals, its own `require`.
-function k.environment(unit)
-  return setmetatable0({ require = k.requirer(unit) }, { __index = _G, __newindex = _G })
-end
-
--- Three modules are there without `require`, from their first use.
-local GLOBAL = { process = true, channel = true, errors = true }
-setmetatable0(_G, {
-  __index = function(_, name)
-    if not GLOBAL[name] then return nil end
-    local module = k.module(name)
-    if rawget(_G, name) == nil then _G[name] = module end
-    GLOBAL[name] = nil
-    return module
-  end,
-})
-function k.lazy()
-  k.lazy = nil
-  for name in next, GLOBAL do
-    if rawget(_G, name) == nil then _G[name] = k.module(name) end
-  end
-  setmetatable0(_G, nil)
-end

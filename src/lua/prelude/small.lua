@@ -2,8 +2,18 @@
 local k, name = ...
 if name == "json" then
   return {
-    encode = function(value) return k.json_encode(value) end,
-    decode = function(text) return k.json_decode(text) end,
+    encode = function(value)
+      local text, why = k.json_encode(value)
+      k.pay(0)
+      if why then return nil, why end
+      return text
+    end,
+    decode = function(text)
+      local value, why = k.json_decode(text)
+      k.pay(0)
+      if why then return nil, why end
+      return value
+    end,
   }
 elseif name == "env" then
   return {

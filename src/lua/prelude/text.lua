@@ -3,11 +3,16 @@
 local k = ...
 local error, type, select, math_type, tostring = error, type, select, math.type, tostring
 local string, table, find0, gsub0, next0 = string, table, k.find, k.gsub, k.next
-local rep0, pay, bad = string.rep, k.pay, k.bad
+local rep0, pay, rest, bad = string.rep, k.pay, k.rest, k.bad
 
--- A `false` in front is an error in how the function is used.
+-- A `false` in front is an error in how the function is used, a `true` says that
+-- the slice is used up.
 local function lift(name, level, first, ...)
   if first == false then error(("bad use of '%s': %s"):format(name, (...)), level) end
+  if first == true then
+    rest()
+    return ...
+  end
   return first, ...
 end
 -- Called as the last thing, so that the caller is one level nearer.
