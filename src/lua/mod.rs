@@ -22,8 +22,9 @@
 //! on steps, and `table.sort`, `insert`, `remove` and `move` are Lua. `load` takes
 //! at most 256 KiB of text, `string.rep` makes at most 16 MiB. Finalizers (`__gc`)
 //! are refused. What is left is linear in memory: concatenating and comparing
-//! strings, `table.concat`, `table.unpack`. There the limit of memory is the limit
-//! of time; between two looks at the budget lie [`budget::QUANTUM`] instructions.
+//! strings, `table.concat`, `table.unpack`, `next` in a table that has been emptied.
+//! There the limit of memory is the limit of time; between two looks at the budget
+//! lie 997 instructions.
 //!
 //! A Lua function that C calls (`__tostring`, `__lt` or `__index` below
 //! `tostring`, `string.format` and `table.concat`, `__close` below
@@ -34,7 +35,8 @@
 //!
 //! The order of `pairs` over keys that are not 1 … n, and the addresses that
 //! `tostring` of a table or a function shows: Lua makes both from addresses.
-//! Clocks, random numbers and everything else come from commands.
+//! A slice that takes some hundred times longer than its instructions should is cut
+//! short. Clocks, random numbers and everything else come from commands.
 
 mod budget;
 mod json;

@@ -118,6 +118,21 @@ fn cancel_and_timeout_end_it_between_steps() {
     }
 }
 
+#[test]
+fn slow_instructions_do_not_make_long_steps() {
+    let source = "function main() local t = {} for i = 1, 400000 do t['k' .. i] = i end \
+        for key in next, t do t[key] = nil end while next(t) == nil do end end";
+    let mut process = started(source);
+    let mut longest = std::time::Duration::ZERO;
+    for _ in 0..60 {
+        let start = std::time::Instant::now();
+        assert_eq!(step(&mut process, 200_000).status, Status::Continue);
+        longest = longest.max(start.elapsed());
+    }
+    // Without a look at the time, each would take a minute.
+    assert!(longest < std::time::Duration::from_secs(10), "{longest:?}");
+}
+
 /// A small generator of numbers.
 struct Dice(u64);
 

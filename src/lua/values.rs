@@ -21,7 +21,7 @@ use crate::value::Term;
 /// The deepest nesting.
 const MAX_DEPTH: usize = 64;
 /// The most values in one.
-const MAX_NODES: usize = 1 << 20;
+const MAX_NODES: usize = 1 << 18;
 
 /// Turns the values of one message into terms.
 pub(super) struct Giver<'a> {
