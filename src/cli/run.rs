@@ -12,8 +12,8 @@ use super::{
 use crate::{
     actor,
     artifact::{Artifact, ArtifactError},
-    component::{DEFAULT_STACK, DeclareError, Engine, Function, Linker, Program},
-    host::{Given, GivenDir, Job, Node, ProjectPrograms, Runtime},
+    component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
+    host::{Ended, Given, GivenDir, Job, Node, Program, Programs, ProjectPrograms, Runtime},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
     value::{Term, Type, TypeDef, Value, json, term, usage},
@@ -31,11 +31,10 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
         Target::Name(name, words) => {
             let project = load(dir)?;
             let command = project.command(name).map_err(|problem| no_command(name, problem))?;
-            let host = terminal::host_of(&project)?;
-            let job = runtime.job(&project, &command.entry)?;
+            let (host, entry) = (terminal::host_of(&project)?, command.entry.clone());
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
-            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
-            start(args, (&node, &host), job, words, &invocation, short.as_deref())
+            let programs = ProjectPrograms::new(project, runtime);
+            run_entry(args, programs, &host, &entry, words, (&invocation, short.as_deref()))
         }
         Target::Exec(id, words) => {
             let parsed: Id = id
@@ -46,15 +45,41 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
                 Some(host) => check_host(&project, host)?,
                 None => terminal::host_of(&project)?,
             };
-            let job = runtime.job(&project, &parsed)?;
-            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
-            start(args, (&node, &host), job, words, &format!("wippy run --exec {id}"), None)
+            let programs = ProjectPrograms::new(project, runtime);
+            let invocation = format!("wippy run --exec {id}");
+            run_entry(args, programs, &host, &parsed, words, (&invocation, None))
         }
         Target::File(path, words) => {
             let job = job_of_file(&runtime, &path, args)?;
             let node = terminal::of_file()?;
             let host = (&node, terminal::TERMINAL);
             start(args, host, job, words, &invocation_of_file(&path, args), None)
+        }
+    }
+}
+
+/// Runs a process entry of a project.
+fn run_entry(
+    args: &RunArgs,
+    programs: ProjectPrograms,
+    host: &str,
+    id: &Id,
+    words: &[OsString],
+    (invocation, short): (&str, Option<&str>),
+) -> Result<Exit, Failure> {
+    match programs.project().entry(id).map(|entry| &entry.kind) {
+        Some(Kind::ProcessLua(_)) => {
+            let name = id.to_string();
+            let terms = texts(words)?.into_iter().map(Term::from).collect();
+            let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
+            let node = terminal::of_project(programs)?;
+            let ended = terminal::run(&node, host, &name, |birth| program.start(terms, birth))?;
+            finish(args, &name, &ended)
+        }
+        _ => {
+            let job = programs.runtime().job(programs.project(), id)?;
+            let node = terminal::of_project(programs)?;
+            start(args, (&node, host), job, words, invocation, short)
         }
     }
 }
@@ -193,7 +218,7 @@ pub(super) fn wit_text(wit: &str) -> Result<String, Failure> {
 }
 
 /// The function that is meant when none is named.
-fn only_function(program: &Program, file: &str) -> Result<String, Failure> {
+fn only_function(program: &component::Program, file: &str) -> Result<String, Failure> {
     if program.function("run").is_ok() {
         return Ok("run".to_owned());
     }
@@ -252,14 +277,21 @@ fn start(
     job.max_execution = args.timeout.or(job.max_execution);
     let name = job.name.clone();
     let ended = terminal::run(node, host, &name, |birth| job.start(input, birth))?;
+    match &ended.outcome {
+        Ok(Some(value)) => show(&job, value, args.json),
+        _ => finish(args, &job.name, &ended),
+    }
+}
+
+/// The end of a process that has no value of its method's type.
+fn finish(args: &RunArgs, name: &str, ended: &Ended) -> Result<Exit, Failure> {
     match (&ended.outcome, &ended.ending) {
-        (Err(error), _) => Err(Failure::process(&job.name, error)),
-        (Ok(Some(value)), _) => show(&job, value, args.json),
-        (Ok(None), Ok(Term::Nil) | Err(_)) => match args.json {
+        (Err(error), _) => Err(Failure::process(name, error)),
+        (Ok(_), Ok(Term::Nil) | Err(_)) => match args.json {
             true => output::print("null\n").map(|()| Exit::Ok),
             false => Ok(Exit::Ok),
         },
-        (Ok(None), Ok(term)) => show_term(&job, term, args.json),
+        (Ok(_), Ok(term)) => show_term(name, term, args.json),
     }
 }
 
@@ -341,11 +373,11 @@ fn render(job: &Job, ty: &Type, value: &Value, json: bool) -> Result<String, Fai
 }
 
 /// Prints what a process has ended itself with.
-fn show_term(job: &Job, term: &Term, json: bool) -> Result<Exit, Failure> {
+fn show_term(name: &str, term: &Term, json: bool) -> Result<Exit, Failure> {
     let text = match term {
         Term::Text(text) if !json => text.to_string(),
         term => term::to_json(term).map(|json| json.to_string()).map_err(|error| {
-            Failure::usage(format!("{}: the result cannot be printed: {error}", job.name))
+            Failure::usage(format!("{name}: the result cannot be printed: {error}"))
         })?,
     };
     output::print(&format!("{text}\n")).map(|()| Exit::Ok)

@@ -37,6 +37,8 @@ mod error;
 mod given;
 mod job;
 mod life;
+#[cfg(feature = "lua")]
+mod lua;
 mod node;
 mod pages;
 mod post;

@@ -11,7 +11,7 @@ use super::{
     Command, Entry, Environment, Id, Kind, OsLookup, Problem, Problems, Project, Severity,
     discover,
     fields::{Fields, Report},
-    kinds::{self, Reference, STORAGES, StorageEntry, Want},
+    kinds::{self, LUA_KINDS, Reference, STORAGES, StorageEntry, Want},
     placeholder::{self, Filler},
     source::{self, RawEntry, Sources},
     suggest::nearest,
@@ -166,6 +166,11 @@ impl Loader<'_> {
                     |kind| kind == "env.variable",
                     "the id of an env.variable entry",
                     "kind: env.variable\n  variable: NAME\n  storage: environment",
+                ),
+                Want::Lua => (
+                    |kind| LUA_KINDS.contains(&kind),
+                    "the id of a library.lua entry",
+                    "kind: library.lua\n  source: file://NAME.lua",
                 ),
                 Want::Any => (|_| true, "the id of an entry", "kind: process.host"),
             };

@@ -43,8 +43,8 @@ pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},
     kinds::{
-        FsDirectory, Kind, Lifecycle, Limits, Mount, ProcessHost, ProcessWasm, Restart,
-        TerminalHost, Transport, Wasi, WasiEnv,
+        FsDirectory, Kind, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount, ProcessHost,
+        ProcessLua, ProcessWasm, Restart, TerminalHost, Transport, Wasi, WasiEnv,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},

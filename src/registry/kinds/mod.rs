@@ -7,12 +7,17 @@
 mod env;
 mod fs;
 mod host;
+mod lua;
 mod wasm;
 
-pub(super) use self::env::{FileStorage, StorageEntry};
+pub(super) use self::{
+    env::{FileStorage, StorageEntry},
+    lua::LUA_KINDS,
+};
 pub use self::{
     fs::FsDirectory,
     host::{Lifecycle, ProcessHost, Restart, TerminalHost},
+    lua::{LUA_MODULES, LuaCode, LuaLimits, ProcessLua},
     wasm::{Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
 };
 use super::{
@@ -39,6 +44,10 @@ pub enum Kind {
     TerminalHost(TerminalHost),
     /// `process.wasm`
     ProcessWasm(Box<ProcessWasm>),
+    /// `process.lua`
+    ProcessLua(Box<ProcessLua>),
+    /// `library.lua`
+    LibraryLua(Box<LuaCode>),
     /// A kind that this engine does not run.
     Other,
 }
@@ -52,11 +61,18 @@ pub(super) const STORAGES: [&str; 5] = [
 ];
 
 /// The kinds that this engine runs.
-const OWN: [&str; 5] =
-    ["fs.directory", "env.variable", "process.host", "terminal.host", "process.wasm"];
+const OWN: [&str; 7] = [
+    "fs.directory",
+    "env.variable",
+    "process.host",
+    "terminal.host",
+    "process.wasm",
+    "process.lua",
+    "library.lua",
+];
 
 /// Kinds of the family that this engine does not run.
-const LATER: [&str; 37] = [
+const LATER: [&str; 35] = [
     "cloudstorage.s3",
     "config.aws",
     "contract.binding",
@@ -75,12 +91,10 @@ const LATER: [&str; 37] = [
     "http.router",
     "http.service",
     "http.static",
-    "library.lua",
     "library.lua.bc",
     "ns.definition",
     "ns.dependency",
     "ns.requirement",
-    "process.lua",
     "process.lua.bc",
     "process.service",
     "queue.consumer",
@@ -112,6 +126,7 @@ pub(super) enum Want {
     Directory,
     Storage,
     Variable,
+    Lua,
     Any,
 }
 
@@ -181,6 +196,8 @@ pub(super) fn read(
         "process.wasm" => {
             plain(wasm::process(&mut reading).map(|p| Kind::ProcessWasm(Box::new(p))))
         }
+        "process.lua" => plain(lua::process(&mut reading).map(|p| Kind::ProcessLua(Box::new(p)))),
+        "library.lua" => plain(lua::library(&mut reading).map(|l| Kind::LibraryLua(Box::new(l)))),
         kind if STORAGES.contains(&kind) => env::storage(kind, &mut reading)
             .map(|storage| Read { kind: Kind::EnvStorage, storage: Some(storage) }),
         kind => {
