@@ -142,7 +142,11 @@ fn run(name: &str, source: &str) -> String {
     let library = "local time = require('time')\nlocal M = { loads = 0 }\n\
         M.loads = M.loads + 1\nfunction M.twice(x) return 2 * x end\n\
         function M.fail() error('from the library') end\nfunction M.global() seen = 1 end\nreturn M";
-    let libraries = [("app:util".to_owned(), library.to_owned())].into();
+    let slow = "require('time').sleep('1ms')\nloads = (loads or 0) + 1\nreturn { loads = loads }";
+    let broken = "error('never')";
+    let circle = "return require('app:circle')";
+    let libraries = [("util", library), ("slow", slow), ("broken", broken), ("circle", circle)];
+    let libraries = libraries.map(|(name, text)| (format!("app:{name}"), text.to_owned())).into();
     let config = LuaConfig {
         name: format!("test:{name}"),
         source: source.to_owned(),
