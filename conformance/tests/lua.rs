@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs,
     path::Path,
+    time::Duration,
 };
 
 use wippy::{
@@ -17,6 +18,7 @@ use wippy::{
     },
     lua::{LuaConfig, Program, Start},
     process::{Event, Fuel, Process, Status, StepOutput},
+    registry::Project,
     value::Term,
 };
 
@@ -142,7 +144,11 @@ fn run(name: &str, source: &str) -> String {
     let library = "local time = require('time')\nlocal M = { loads = 0 }\n\
         M.loads = M.loads + 1\nfunction M.twice(x) return 2 * x end\n\
         function M.fail() error('from the library') end\nfunction M.global() seen = 1 end\nreturn M";
-    let libraries = [("app:util".to_owned(), library.to_owned())].into();
+    let slow = "require('time').sleep('1ms')\nloads = (loads or 0) + 1\nreturn { loads = loads }";
+    let broken = "error('never')";
+    let circle = "return require('app:circle')";
+    let libraries = [("util", library), ("slow", slow), ("broken", broken), ("circle", circle)];
+    let libraries = libraries.map(|(name, text)| (format!("app:{name}"), text.to_owned())).into();
     let config = LuaConfig {
         name: format!("test:{name}"),
         source: source.to_owned(),
@@ -228,4 +234,20 @@ fn programs_do_what_is_written() {
     }
     assert!(bless || wrong.is_empty(), "these have changed:\n\n{}", wrong.join("\n\n"));
     println!("{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn entries_become_programs() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua/project");
+    let project = Project::load(directory).into_result().unwrap();
+    let program = Program::compile(&project, &"app:double".parse().unwrap()).unwrap();
+    assert_eq!((program.method(), program.max_memory()), ("run", 8 << 20));
+    assert_eq!(program.max_execution(), Some(Duration::from_secs(2)));
+    let mut process = program.process();
+    process.start(program.method(), vec![Term::Int(21)], Start::default()).unwrap();
+    let mut out = StepOutput::default();
+    process.step(&mut Vec::new(), Fuel(100_000), &mut out);
+    assert_eq!(out.status, Status::Exited(Term::Int(42)));
+    let other = Program::compile(&project, &"app:util".parse().unwrap()).unwrap_err();
+    assert!(other.to_string().contains("an entry of kind library.lua"), "{other}");
 }

@@ -28,12 +28,12 @@ const PRELUDE: [(&str, &str); 11] = [
 ];
 
 /// The parts that may be interrupted like a program.
-const OPEN: [&str; 2] = ["core", "text"];
+const OPEN: [&str; 1] = ["text"];
 
-/// What those parts are called; nobody wants to read of them.
+/// What they are called; nobody wants to read of them.
 pub(super) const OPEN_NAME: &str = "[lua]";
 
-/// The chunk of a part of the prelude. Compiled once; all but two without lines
+/// The chunk of a part of the prelude. Compiled once; all but one without lines
 /// and names, which take memory in each process. That no function of theirs has a
 /// source is what keeps them from being interrupted.
 pub(super) fn prelude(lua: &Lua, name: &str) -> Result<Function> {

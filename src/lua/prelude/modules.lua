@@ -13,21 +13,33 @@ function k.module(name)
   return module
 end
 
-local libraries, LOADING = {}, {}
+-- What libraries have returned, and which coroutine loads those that have not yet.
+local libraries, loading = {}, {}
+local leave = { __close = function(guard) loading[guard[1]] = nil end }
+
+local function library(id)
+  while loading[id] do
+    if loading[id] == k.task() then error(("'%s' requires itself"):format(id), 3) end
+    k.rest()
+  end
+  local value = libraries[id]
+  if value == nil then
+    local guard <close> = setmetatable0({ id }, leave)
+    loading[id] = k.task()
+    value = k.unit(id, k.environment(id))()
+    if value == nil then value = true end
+    libraries[id] = value
+  end
+  return value
+end
+
 function k.requirer(unit)
   return function(name)
     if type(name) ~= "string" then error(bad(1, "require", "string", name), 2) end
     local what, found = k.resolve(unit, name)
     if what == "module" then return k.module(name) end
     if what ~= "import" then error(found, 2) end
-    local value = libraries[found]
-    if value == LOADING then error(("'%s' requires itself"):format(found), 2) end
-    if value == nil then
-      libraries[found] = LOADING
-      value = k.unit(found, k.environment(found))()
-      if value == nil then value = true end
-      libraries[found] = value
-    end
+    local value = library(found)
     return value
   end
 end
