@@ -13,7 +13,7 @@ use crate::{
     actor,
     artifact::{Artifact, ArtifactError},
     component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
-    host::{Ended, Given, GivenDir, Job, Node, Program, Programs, ProjectPrograms, Runtime},
+    host::{Ended, Given, GivenDir, Job, Node, Programs, ProjectPrograms, Runtime},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
     value::{Term, Type, TypeDef, Value, json, term, usage},
