@@ -75,7 +75,7 @@ impl Job {
         };
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
-        live(&mut process, Alone(world), &Post::new(1), &options, result.as_ref()).await
+        live(&mut process, Alone(world), &Post::new(1), &options, result.as_ref(), None).await
     }
 
     /// Terms as what the function takes.

@@ -46,6 +46,7 @@ mod program;
 mod project;
 mod runtime;
 mod seat;
+mod trace;
 mod workers;
 
 pub use self::{
@@ -60,6 +61,7 @@ pub use self::{
     program::{Birth, Handle, HostOptions, Info, PATIENCE, Program, Programs, Started},
     project::ProjectPrograms,
     runtime::{Job, Loaded, Runtime},
+    trace::Trace,
 };
 
 #[cfg(test)]
