@@ -7,12 +7,14 @@
 mod env;
 mod fs;
 mod host;
+mod service;
 mod wasm;
 
 pub(super) use self::env::{FileStorage, StorageEntry};
 pub use self::{
     fs::FsDirectory,
     host::{Lifecycle, ProcessHost, Restart, TerminalHost},
+    service::ProcessService,
     wasm::{Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
 };
 use super::{
@@ -37,6 +39,8 @@ pub enum Kind {
     ProcessHost(ProcessHost),
     /// `terminal.host`
     TerminalHost(TerminalHost),
+    /// `process.service`
+    ProcessService(Box<ProcessService>),
     /// `process.wasm`
     ProcessWasm(Box<ProcessWasm>),
     /// A kind that this engine does not run.
@@ -52,11 +56,17 @@ pub(super) const STORAGES: [&str; 5] = [
 ];
 
 /// The kinds that this engine runs.
-const OWN: [&str; 5] =
-    ["fs.directory", "env.variable", "process.host", "terminal.host", "process.wasm"];
+const OWN: [&str; 6] = [
+    "fs.directory",
+    "env.variable",
+    "process.host",
+    "terminal.host",
+    "process.service",
+    "process.wasm",
+];
 
 /// Kinds of the family that this engine does not run.
-const LATER: [&str; 37] = [
+const LATER: [&str; 36] = [
     "cloudstorage.s3",
     "config.aws",
     "contract.binding",
@@ -82,7 +92,6 @@ const LATER: [&str; 37] = [
     "ns.requirement",
     "process.lua",
     "process.lua.bc",
-    "process.service",
     "queue.consumer",
     "queue.driver.memory",
     "queue.queue",
@@ -106,12 +115,20 @@ pub(super) fn is_own(kind: &str) -> bool {
     OWN.contains(&kind) || STORAGES.contains(&kind)
 }
 
+/// Whether entries of a kind can be run as processes.
+pub(super) fn is_process(kind: &str) -> bool {
+    kind.starts_with("process.") && !matches!(kind, "process.host" | "process.service")
+}
+
 /// What a reference from one entry to another has to lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
     Directory,
     Storage,
     Variable,
+    /// What can be run.
+    Process,
+    Host,
     Any,
 }
 
@@ -178,6 +195,9 @@ pub(super) fn read(
         "env.variable" => plain(env::variable(&mut reading).map(Kind::EnvVariable)),
         "process.host" => plain(host::process(&mut reading).map(Kind::ProcessHost)),
         "terminal.host" => plain(host::terminal(&mut reading).map(Kind::TerminalHost)),
+        "process.service" => {
+            plain(service::service(&mut reading).map(|s| Kind::ProcessService(Box::new(s))))
+        }
         "process.wasm" => {
             plain(wasm::process(&mut reading).map(|p| Kind::ProcessWasm(Box::new(p))))
         }
