@@ -44,8 +44,8 @@ pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},
     kinds::{
-        FsDirectory, Kind, Lifecycle, Limits, Mount, ProcessHost, ProcessService,
-        ProcessWasm, Restart, TerminalHost, Transport, Wasi, WasiEnv,
+        FsDirectory, Kind, Lifecycle, Limits, Mount, ProcessHost, ProcessService, ProcessWasm,
+        Restart, TerminalHost, Transport, Wasi, WasiEnv,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},

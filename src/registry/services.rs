@@ -110,10 +110,7 @@ fn order(entries: &BTreeMap<Id, Entry>) -> Order<'_> {
 }
 
 /// What an entry depends on, as far as it has a life cycle itself.
-fn needs<'e>(
-    entries: &'e BTreeMap<Id, Entry>,
-    entry: &'e Entry,
-) -> impl Iterator<Item = &'e Id> {
+fn needs<'e>(entries: &'e BTreeMap<Id, Entry>, entry: &'e Entry) -> impl Iterator<Item = &'e Id> {
     let needs = entry.depends_on().filter_map(|id| entries.get(id));
     needs.filter(|entry| entry.lifecycle().is_some()).map(|entry| &entry.id)
 }

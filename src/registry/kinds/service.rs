@@ -22,8 +22,7 @@ pub struct ProcessService {
 pub(super) fn service(reading: &mut Reading<'_>) -> Option<ProcessService> {
     let expected = "the id of a process entry, such as process.wasm";
     let fix = "add a line like this: process: app:worker";
-    let process =
-        reading.fields.required_id("process", reading.id.namespace(), expected, fix);
+    let process = reading.fields.required_id("process", reading.id.namespace(), expected, fix);
     let process = reading.refer(process, Want::Process);
     let (expected, fix) =
         ("the id of a process.host entry", "add a line like this: host: app:processes");
