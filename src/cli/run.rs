@@ -1,4 +1,4 @@
-//! `wippy run`: a command of the project, an entry, or a file.
+//! `wippy run`: the services of a project, a command, an entry, or a file.
 
 use std::{ffi::OsString, path::Path, sync::Arc};
 
@@ -7,26 +7,30 @@ use cap_std::{ambient_authority, fs::Dir};
 use super::{
     args::{DirArg, RunArgs, Target},
     exit::{Exit, Failure},
-    list, output, terminal,
+    list,
+    log::Logs,
+    output, services,
+    terminal::{self, Front},
 };
 use crate::{
     actor,
     artifact::{Artifact, ArtifactError},
     component::{DEFAULT_STACK, DeclareError, Engine, Function, Linker, Program},
-    host::{Given, GivenDir, Job, Node, ProjectPrograms, Runtime},
+    host::{Given, GivenDir, Job, ProjectPrograms, Runtime, Supervisor},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
     value::{Term, Type, TypeDef, Value, json, term, usage},
     wasi,
 };
 
-pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
+pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failure> {
     if args.help && args.exec.is_none() {
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
     let runtime = Runtime::new(Engine::default(), linker()?);
     match args.target()? {
+        Target::Services => services::serve(dir, runtime, logs),
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir)?;
@@ -34,8 +38,8 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
             let host = terminal::host_of(&project)?;
             let job = runtime.job(&project, &command.entry)?;
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
-            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
-            start(args, (&node, &host), job, words, &invocation, short.as_deref())
+            let front = front(project, runtime, host, logs)?;
+            start(args, &front, job, words, &invocation, short.as_deref())
         }
         Target::Exec(id, words) => {
             let parsed: Id = id
@@ -47,16 +51,32 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
                 None => terminal::host_of(&project)?,
             };
             let job = runtime.job(&project, &parsed)?;
-            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
-            start(args, (&node, &host), job, words, &format!("wippy run --exec {id}"), None)
+            let front = front(project, runtime, host, logs)?;
+            start(args, &front, job, words, &format!("wippy run --exec {id}"), None)
         }
         Target::File(path, words) => {
             let job = job_of_file(&runtime, &path, args)?;
-            let node = terminal::of_file()?;
-            let host = (&node, terminal::TERMINAL);
-            start(args, host, job, words, &invocation_of_file(&path, args), None)
+            logs.show();
+            let front = terminal::of_file()?;
+            start(args, &front, job, words, &invocation_of_file(&path, args), None)
         }
     }
+}
+
+/// Where a process of a project runs, among its services. What is logged is kept
+/// off the terminal if the project says so.
+fn front(project: Project, runtime: Runtime, host: String, logs: Logs) -> Result<Front, Failure> {
+    if !hides_logs(&project) {
+        logs.show();
+    }
+    let programs = ProjectPrograms::new(project, runtime);
+    let node = terminal::of_project(programs.clone())?;
+    let services = Supervisor::new(node.clone(), programs.project());
+    Ok(Front { node, host, services: Some(services) })
+}
+
+fn hides_logs(project: &Project) -> bool {
+    project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs)
 }
 
 /// What processes may import.
@@ -71,12 +91,11 @@ pub(super) fn linker() -> Result<Linker, Failure> {
 /// The project, if it has no errors. Warnings do not keep it from running, but
 /// are mentioned, unless the terminal is to be kept clear: one of them may be why
 /// it does not do what it should.
-fn load(dir: &Path) -> Result<Project, Failure> {
+pub(super) fn load(dir: &Path) -> Result<Project, Failure> {
     let loaded = Project::load(dir);
     let warnings = loaded.problems.count(Severity::Warning);
     let project = loaded.into_result().map_err(Failure::Problems)?;
-    let hidden = project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs);
-    if warnings > 0 && !hidden {
+    if warnings > 0 && !hides_logs(&project) {
         let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
         output::warning(&format!(
             "the project has {warnings} warning{s}; `wippy check` shows {them}"
@@ -227,7 +246,7 @@ fn only_function(program: &Program, file: &str) -> Result<String, Failure> {
 /// Reads the arguments, runs the process and prints its result.
 fn start(
     args: &RunArgs,
-    (node, host): (&Node, &str),
+    front: &Front,
     mut job: Job,
     words: &[OsString],
     invocation: &str,
@@ -251,7 +270,7 @@ fn start(
     job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
     job.max_execution = args.timeout.or(job.max_execution);
     let name = job.name.clone();
-    let ended = terminal::run(node, host, &name, |birth| job.start(input, birth))?;
+    let ended = terminal::run(front, &name, |birth| job.start(input, birth))?;
     match (&ended.outcome, &ended.ending) {
         (Err(error), _) => Err(Failure::process(&job.name, error)),
         (Ok(Some(value)), _) => show(&job, value, args.json),
