@@ -136,8 +136,10 @@ pub(super) fn serve(
 ) -> Result<Vec<ServiceStatus>, Failure> {
     smol::block_on(async {
         let mut interrupts = Interrupts::new();
-        let (n, s) = (services.len(), if services.len() == 1 { "" } else { "s" });
-        logs.say(&format!("starting {n} service{s}; Ctrl-C stops"));
+        logs.say(&match services.len() {
+            1 => "starting 1 service; Ctrl-C stops it".to_owned(),
+            n => format!("starting {n} services; Ctrl-C stops them"),
+        });
         services.start();
         let failed = match interrupts.during(services.ended()).await {
             Some(failed) => failed,

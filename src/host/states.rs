@@ -85,18 +85,16 @@ impl ServiceStatus {
         let ServiceStatus { id, state, pid, fault, retry, restarts } = self;
         let pid = pid.as_ref().map(display);
         match (state, fault, retry) {
-            (ServiceState::Failed, Some(fault), Some(retry)) => {
-                let why = &fault.message;
+            (ServiceState::Failed, Some(Fault { kind, message, .. }), Some(retry)) => {
                 tracing::warn!(
-                    service = %id, pid, kind = %fault.kind, restarts,
-                    "failed, and is started again in {retry:.1?}: {why}"
+                    service = %id, pid, restarts,
+                    "failed ({kind}), and is started again in {retry:.1?}: {message}"
                 );
             }
-            (ServiceState::Failed, Some(fault), None) => {
-                let why = &fault.message;
+            (ServiceState::Failed, Some(Fault { kind, message, .. }), None) => {
                 tracing::error!(
-                    service = %id, pid, kind = %fault.kind, restarts,
-                    "failed, and is not started again: {why}"
+                    service = %id, pid, restarts,
+                    "failed ({kind}), and is not started again: {message}"
                 );
             }
             _ => tracing::info!(service = %id, pid, restarts, "{state}"),
