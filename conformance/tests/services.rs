@@ -147,7 +147,7 @@ fn services_stop_in_reverse_order() {
     ];
     let dir = Dir::new(true, &services.concat());
     let mut wippy = dir.start(&["-v", "run"]);
-    let (code, _, stderr) = wippy.until(2, ": running").signal("-TERM").end();
+    let (code, _, stderr) = wippy.until(2, " INFO running").signal("-TERM").end();
     assert_eq!(code, Some(0), "{stderr}");
     let told: Vec<(&str, &str)> = stderr
         .lines()
@@ -196,8 +196,16 @@ fn when_all_have_ended_the_command_ends() {
     let (code, _, stderr) = dir.start(&["run"]).end();
     assert_eq!(code, Some(1), "{stderr}");
     let count = |text: &str| stderr.matches(text).count();
-    assert_eq!(count("warning: app:crashes: failed (INTERNAL), and is started again in "), 1);
-    assert_eq!(count("error: app:crashes: failed (INTERNAL), and is not started again: "), 1);
+    assert_eq!(
+        count("warning: app:crashes: failed (INTERNAL), and is started again in "),
+        1,
+        "{stderr}"
+    );
+    assert_eq!(
+        count("error: app:crashes: failed (INTERNAL), and is not started again: "),
+        1,
+        "{stderr}"
+    );
     let wrong = "error: app:wrong: failed (INVALID), and is not started again: app:child: `child` \
                  takes 1 arguments, not 2\n";
     assert_eq!(count(wrong), 1, "{stderr}");
@@ -227,15 +235,14 @@ fn a_stop_waits_for_its_timeout() {
 
 #[test]
 fn a_command_has_services_behind_it() {
-    let restart = "restart: {initial_delay: 60s}";
-    let services =
-        [service("waits", "child", "wait", ""), service("traps", "child", "trap", restart)];
+    // What cannot start is said before the command begins.
+    let services = [service("waits", "child", "wait", ""), service("wrong", "child", "a, b", "")];
     let command = ["run", "--exec", "app:child", "return well"];
     for (hide_logs, lines) in [(true, 0), (false, 1)] {
         let dir = Dir::new(hide_logs, &services.concat());
         let (code, stdout, stderr) = dir.start(&command).end();
         assert_eq!((code, stdout.as_str()), (Some(0), "well\n"), "{stderr}");
-        assert_eq!(stderr.matches("warning: app:traps: failed").count(), lines, "{stderr}");
+        assert_eq!(stderr.matches("error: app:wrong: failed (INVALID)").count(), lines, "{stderr}");
     }
 }
 

@@ -128,18 +128,17 @@ impl Board {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what is known of a service, and tells it.
+    /// Changes what is known of a service, and tells it; each is changed by one
+    /// task only. Logged first: whoever is told may be waiting to end everything.
     pub fn change(&self, id: &Id, state: ServiceState, change: impl FnOnce(&mut ServiceStatus)) {
-        let mut inner = self.lock();
-        let Inner { all, watchers } = &mut *inner;
-        let Some(status) = all.get_mut(id) else { return };
+        let Some(mut status) = self.lock().all.get(id).cloned() else { return };
         (status.state, status.retry) = (state, None);
-        change(status);
-        let status = status.clone();
-        // Who does not look for long misses the oldest changes.
-        watchers.retain(|watcher| watcher.force_send(status.clone()).is_ok());
-        drop(inner);
+        change(&mut status);
         status.log();
+        let mut inner = self.lock();
+        // Who does not look for long misses the oldest changes.
+        inner.watchers.retain(|watcher| watcher.force_send(status.clone()).is_ok());
+        inner.all.insert(id.clone(), status);
     }
 
     pub fn all(&self) -> Vec<ServiceStatus> {

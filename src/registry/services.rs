@@ -70,7 +70,7 @@ impl Project {
 }
 
 struct Order<'e> {
-    /// Each after those that it depends on.
+    /// Each after those that it depends on, as far as possible by id.
     ended: Vec<&'e Entry>,
     /// Those that depend on themselves, or on some that do.
     open: BTreeSet<&'e Id>,
@@ -80,11 +80,11 @@ struct Order<'e> {
 fn order(entries: &BTreeMap<Id, Entry>) -> Order<'_> {
     let mut open: BTreeMap<&Id, usize> = BTreeMap::new();
     let mut users: BTreeMap<&Id, Vec<&Entry>> = BTreeMap::new();
-    let mut next: Vec<&Entry> = Vec::new();
+    let mut next: BTreeMap<&Id, &Entry> = BTreeMap::new();
     for entry in entries.values().filter(|entry| entry.lifecycle().is_some()) {
         let needs: BTreeSet<&Id> = needs(entries, entry).collect();
         if needs.is_empty() {
-            next.push(entry);
+            next.insert(&entry.id, entry);
             continue;
         }
         open.insert(&entry.id, needs.len());
@@ -92,17 +92,15 @@ fn order(entries: &BTreeMap<Id, Entry>) -> Order<'_> {
             users.entry(need).or_default().push(entry);
         }
     }
-    // Taken from the end: the first by id are first.
-    next.reverse();
     let mut ended = Vec::new();
-    while let Some(entry) = next.pop() {
+    while let Some((_, entry)) = next.pop_first() {
         ended.push(entry);
         for user in users.remove(&entry.id).unwrap_or_default() {
             let Some(left) = open.get_mut(&user.id) else { continue };
             *left = left.saturating_sub(1);
             if *left == 0 {
                 open.remove(&user.id);
-                next.push(user);
+                next.insert(&user.id, user);
             }
         }
     }
