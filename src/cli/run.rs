@@ -1,4 +1,4 @@
-//! `wippy run`: a command of the project, an entry, or a file.
+//! `wippy run`: the services of a project, a command, an entry, or a file.
 
 use std::{ffi::OsString, path::Path, sync::Arc};
 
@@ -7,26 +7,30 @@ use cap_std::{ambient_authority, fs::Dir};
 use super::{
     args::{DirArg, RunArgs, Target},
     exit::{Exit, Failure},
-    list, output, terminal,
+    list,
+    log::Logs,
+    output, services,
+    terminal::{self, Front},
 };
 use crate::{
     actor,
     artifact::{Artifact, ArtifactError},
     component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
-    host::{Ended, Given, GivenDir, Job, Node, Programs, ProjectPrograms, Runtime},
+    host::{Ended, Given, GivenDir, Job, Programs, ProjectPrograms, Runtime, Supervisor},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
     value::{Term, Type, TypeDef, Value, json, term, usage},
     wasi,
 };
 
-pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
+pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failure> {
     if args.help && args.exec.is_none() {
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
     let runtime = Runtime::new(Engine::default(), linker()?);
     match args.target()? {
+        Target::Services => services::serve(dir, runtime, logs),
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir)?;
@@ -34,7 +38,8 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
             let (host, entry) = (terminal::host_of(&project)?, command.entry.clone());
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
             let programs = ProjectPrograms::new(project, runtime);
-            run_entry(args, programs, &host, &entry, words, (&invocation, short.as_deref()))
+            let run = (&entry, words, &*invocation, short.as_deref());
+            run_entry(args, programs, host, run, logs)
         }
         Target::Exec(id, words) => {
             let parsed: Id = id
@@ -47,41 +52,55 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
             };
             let programs = ProjectPrograms::new(project, runtime);
             let invocation = format!("wippy run --exec {id}");
-            run_entry(args, programs, &host, &parsed, words, (&invocation, None))
+            run_entry(args, programs, host, (&parsed, words, &invocation, None), logs)
         }
         Target::File(path, words) => {
             let job = job_of_file(&runtime, &path, args)?;
-            let node = terminal::of_file()?;
-            let host = (&node, terminal::TERMINAL);
-            start(args, host, job, words, &invocation_of_file(&path, args), None)
+            logs.show();
+            let front = terminal::of_file()?;
+            start(args, &front, job, words, &invocation_of_file(&path, args), None)
         }
     }
 }
 
-/// Runs a process entry of a project.
+/// Runs a process entry of a project, called like this, with these arguments.
 fn run_entry(
     args: &RunArgs,
     programs: ProjectPrograms,
-    host: &str,
-    id: &Id,
-    words: &[OsString],
-    (invocation, short): (&str, Option<&str>),
+    host: String,
+    (id, words, invocation, short): (&Id, &[OsString], &str, Option<&str>),
+    logs: Logs,
 ) -> Result<Exit, Failure> {
     match programs.project().entry(id).map(|entry| &entry.kind) {
         Some(Kind::ProcessLua(_)) => {
             let name = id.to_string();
             let terms = texts(words)?.into_iter().map(Term::from).collect();
             let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
-            let node = terminal::of_project(programs)?;
-            let ended = terminal::run(&node, host, &name, |birth| program.start(terms, birth))?;
+            let front = front(programs, host, logs)?;
+            let ended = terminal::run(&front, &name, |birth| program.start(terms, birth))?;
             finish(args, &name, &ended)
         }
         _ => {
             let job = programs.runtime().job(programs.project(), id)?;
-            let node = terminal::of_project(programs)?;
-            start(args, (&node, host), job, words, invocation, short)
+            let front = front(programs, host, logs)?;
+            start(args, &front, job, words, invocation, short)
         }
     }
+}
+
+/// Where a process of a project runs, among its services. What is logged is kept
+/// off the terminal if the project says so.
+fn front(programs: ProjectPrograms, host: String, logs: Logs) -> Result<Front, Failure> {
+    if !hides_logs(programs.project()) {
+        logs.show();
+    }
+    let node = terminal::of_project(programs.clone())?;
+    let services = Supervisor::new(node.clone(), programs.project());
+    Ok(Front { node, host, services: Some(services) })
+}
+
+fn hides_logs(project: &Project) -> bool {
+    project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs)
 }
 
 /// What processes may import.
@@ -96,12 +115,11 @@ pub(super) fn linker() -> Result<Linker, Failure> {
 /// The project, if it has no errors. Warnings do not keep it from running, but
 /// are mentioned, unless the terminal is to be kept clear: one of them may be why
 /// it does not do what it should.
-fn load(dir: &Path) -> Result<Project, Failure> {
+pub(super) fn load(dir: &Path) -> Result<Project, Failure> {
     let loaded = Project::load(dir);
     let warnings = loaded.problems.count(Severity::Warning);
     let project = loaded.into_result().map_err(Failure::Problems)?;
-    let hidden = project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs);
-    if warnings > 0 && !hidden {
+    if warnings > 0 && !hides_logs(&project) {
         let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
         output::warning(&format!(
             "the project has {warnings} warning{s}; `wippy check` shows {them}"
@@ -252,7 +270,7 @@ fn only_function(program: &component::Program, file: &str) -> Result<String, Fai
 /// Reads the arguments, runs the process and prints its result.
 fn start(
     args: &RunArgs,
-    (node, host): (&Node, &str),
+    front: &Front,
     mut job: Job,
     words: &[OsString],
     invocation: &str,
@@ -276,7 +294,7 @@ fn start(
     job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
     job.max_execution = args.timeout.or(job.max_execution);
     let name = job.name.clone();
-    let ended = terminal::run(node, host, &name, |birth| job.start(input, birth))?;
+    let ended = terminal::run(front, &name, |birth| job.start(input, birth))?;
     match &ended.outcome {
         Ok(Some(value)) => show(&job, value, args.json),
         _ => finish(args, &job.name, &ended),

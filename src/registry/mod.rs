@@ -33,6 +33,7 @@ mod load;
 mod placeholder;
 mod problem;
 mod project;
+mod services;
 mod source;
 mod suggest;
 pub(crate) mod units;
@@ -44,10 +45,11 @@ pub use self::{
     id::{Id, IdError},
     kinds::{
         FsDirectory, Kind, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount, ProcessHost,
-        ProcessLua, ProcessWasm, Restart, TerminalHost, Transport, Wasi, WasiEnv,
+        ProcessLua, ProcessService, ProcessWasm, Restart, TerminalHost, Transport, Wasi, WasiEnv,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},
+    services::Service,
 };
 
 #[cfg(test)]

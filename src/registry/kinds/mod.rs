@@ -8,6 +8,7 @@ mod env;
 mod fs;
 mod host;
 mod lua;
+mod service;
 mod wasm;
 
 pub(super) use self::{
@@ -18,6 +19,7 @@ pub use self::{
     fs::FsDirectory,
     host::{Lifecycle, ProcessHost, Restart, TerminalHost},
     lua::{LUA_MODULES, LuaCode, LuaLimits, ProcessLua},
+    service::ProcessService,
     wasm::{Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
 };
 use super::{
@@ -42,6 +44,8 @@ pub enum Kind {
     ProcessHost(ProcessHost),
     /// `terminal.host`
     TerminalHost(TerminalHost),
+    /// `process.service`
+    ProcessService(Box<ProcessService>),
     /// `process.wasm`
     ProcessWasm(Box<ProcessWasm>),
     /// `process.lua`
@@ -61,18 +65,19 @@ pub(super) const STORAGES: [&str; 5] = [
 ];
 
 /// The kinds that this engine runs.
-const OWN: [&str; 7] = [
+const OWN: [&str; 8] = [
     "fs.directory",
     "env.variable",
     "process.host",
     "terminal.host",
+    "process.service",
     "process.wasm",
     "process.lua",
     "library.lua",
 ];
 
 /// Kinds of the family that this engine does not run.
-const LATER: [&str; 35] = [
+const LATER: [&str; 34] = [
     "cloudstorage.s3",
     "config.aws",
     "contract.binding",
@@ -96,7 +101,6 @@ const LATER: [&str; 35] = [
     "ns.dependency",
     "ns.requirement",
     "process.lua.bc",
-    "process.service",
     "queue.consumer",
     "queue.driver.memory",
     "queue.queue",
@@ -120,6 +124,11 @@ pub(super) fn is_own(kind: &str) -> bool {
     OWN.contains(&kind) || STORAGES.contains(&kind)
 }
 
+/// Whether entries of a kind can be run as processes.
+pub(super) fn is_process(kind: &str) -> bool {
+    kind.starts_with("process.") && !matches!(kind, "process.host" | "process.service")
+}
+
 /// What a reference from one entry to another has to lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
@@ -127,6 +136,9 @@ pub(super) enum Want {
     Storage,
     Variable,
     Lua,
+    /// What can be run.
+    Process,
+    Host,
     Any,
 }
 
@@ -193,6 +205,9 @@ pub(super) fn read(
         "env.variable" => plain(env::variable(&mut reading).map(Kind::EnvVariable)),
         "process.host" => plain(host::process(&mut reading).map(Kind::ProcessHost)),
         "terminal.host" => plain(host::terminal(&mut reading).map(Kind::TerminalHost)),
+        "process.service" => {
+            plain(service::service(&mut reading).map(|s| Kind::ProcessService(Box::new(s))))
+        }
         "process.wasm" => {
             plain(wasm::process(&mut reading).map(|p| Kind::ProcessWasm(Box::new(p))))
         }
