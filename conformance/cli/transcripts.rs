@@ -214,7 +214,15 @@ fn a_closed_pipe_is_quiet() -> Result {
 fn an_interrupt_ends_a_loop_without_end() -> Result {
     use std::io::Read;
     let mut child = wippy()
-        .args(["-v", "run", "--invoke", "spin", "conformance/guests/built/traps.wasm"])
+        .args([
+            "-v",
+            "run",
+            "--timeout",
+            "30s",
+            "--invoke",
+            "spin",
+            "conformance/guests/built/traps.wasm",
+        ])
         .stderr(Stdio::piped())
         .spawn()?;
     let mut stderr = child.stderr.take().ok_or("no stderr")?;

@@ -105,6 +105,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
 
+    /// Write what all processes do to this file, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
     /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
     #[arg(long, value_name = "DIR", conflicts_with = "exec", value_parser = given_dir)]
     pub dir: Vec<DirArg>,

@@ -13,6 +13,7 @@ mod log;
 mod output;
 mod run;
 mod services;
+mod table;
 mod terminal;
 mod yaml;
 

@@ -30,7 +30,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
     }
     let runtime = Runtime::new(Engine::default(), linker()?);
     match args.target()? {
-        Target::Services => services::serve(dir, runtime, logs),
+        Target::Services => services::serve(dir, runtime, args.trace.as_deref(), logs),
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir)?;
@@ -77,7 +77,9 @@ fn run_entry(
             let terms = texts(words)?.into_iter().map(Term::from).collect();
             let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
             let front = front(programs, host, logs)?;
-            let ended = terminal::run(&front, &name, |birth| program.start(terms, birth))?;
+            let ended = terminal::run(&front, args.trace.as_deref(), &name, |birth| {
+                program.start(terms, birth)
+            })?;
             finish(args, &name, &ended)
         }
         _ => {
@@ -294,7 +296,8 @@ fn start(
     job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
     job.max_execution = args.timeout.or(job.max_execution);
     let name = job.name.clone();
-    let ended = terminal::run(front, &name, |birth| job.start(input, birth))?;
+    let ended =
+        terminal::run(front, args.trace.as_deref(), &name, |birth| job.start(input, birth))?;
     match &ended.outcome {
         Ok(Some(value)) => show(&job, value, args.json),
         _ => finish(args, &job.name, &ended),

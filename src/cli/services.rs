@@ -5,7 +5,8 @@ use std::path::Path;
 use super::{
     exit::{Exit, Failure},
     log::Logs,
-    run, terminal,
+    run,
+    terminal::{self, Tracing},
 };
 use crate::{
     host::{ProjectPrograms, Runtime, ServiceStatus, Supervisor},
@@ -13,7 +14,12 @@ use crate::{
 };
 
 /// Starts the services and stays until all of them have ended, or a signal.
-pub(super) fn serve(dir: &Path, runtime: Runtime, logs: Logs) -> Result<Exit, Failure> {
+pub(super) fn serve(
+    dir: &Path,
+    runtime: Runtime,
+    trace: Option<&Path>,
+    logs: Logs,
+) -> Result<Exit, Failure> {
     let project = run::load(dir)?;
     let programs = ProjectPrograms::new(project, runtime);
     let node = terminal::of_project(programs.clone())?;
@@ -23,7 +29,10 @@ pub(super) fn serve(dir: &Path, runtime: Runtime, logs: Logs) -> Result<Exit, Fa
     }
     // No process has the terminal to itself.
     logs.show();
-    let failed = terminal::serve(&node, &supervisor, logs)?;
+    let tracing = Tracing::start(&node, trace)?;
+    let failed = terminal::serve(&node, &supervisor, logs);
+    tracing.finish();
+    let failed = failed?;
     match failed.as_slice() {
         [] => Ok(Exit::Ok),
         failed => Err(Failure::Message(Exit::Err, told(failed))),

@@ -1,6 +1,6 @@
 //! A node behind the terminal: its hosts, the process in front, and signals.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{fs::File, io, path::Path, pin::pin, sync::Arc, time::Duration};
 
 use async_signal::{Signal, Signals};
 use futures_util::StreamExt;
@@ -9,13 +9,16 @@ use smol::Timer;
 use super::{
     exit::{Exit, Failure},
     log::Logs,
+    output, table,
 };
 use crate::{
     dispatch::{
         Fault,
         world::{Input, Output, Streams},
     },
-    host::{Birth, Ended, HostOptions, Node, ProjectPrograms, ServiceStatus, Started, Supervisor},
+    host::{
+        Birth, Ended, HostOptions, Node, ProjectPrograms, ServiceStatus, Started, Supervisor, Trace,
+    },
     registry::{Kind, ProcessHost, Project},
 };
 
@@ -86,14 +89,16 @@ pub(super) struct Front {
 /// to end, the second ends all processes.
 pub(super) fn run(
     front: &Front,
+    trace: Option<&Path>,
     entry: &str,
     start: impl FnOnce(Birth) -> Result<Started, Fault>,
 ) -> Result<Arc<Ended>, Failure> {
     let Front { node, host, services } = front;
     let streams =
         Streams { stdin: Input::Inherit, stdout: Output::Inherit, stderr: Output::Inherit };
-    smol::block_on(async {
-        let mut interrupts = Interrupts::new();
+    let tracing = Tracing::start(node, trace)?;
+    let ended = smol::block_on(async {
+        let mut interrupts = Interrupts::new(node);
         if let Some(services) = services {
             services.start();
             if interrupts.during(services.started()).await.is_none() {
@@ -124,7 +129,9 @@ pub(super) fn run(
         };
         wind_down(node, services.as_ref(), &mut interrupts).await;
         ended.ok_or_else(|| Failure::config(format!("{entry}: the process was lost")))
-    })
+    });
+    tracing.finish();
+    ended
 }
 
 /// Runs services until all have ended, which gives those that failed, or until a
@@ -135,13 +142,14 @@ pub(super) fn serve(
     logs: Logs,
 ) -> Result<Vec<ServiceStatus>, Failure> {
     smol::block_on(async {
-        let mut interrupts = Interrupts::new();
+        let mut interrupts = Interrupts::new(node);
         logs.say(&match services.len() {
             1 => "starting 1 service; Ctrl-C stops it".to_owned(),
             n => format!("starting {n} services; Ctrl-C stops them"),
         });
         services.start();
-        let failed = match interrupts.during(services.ended()).await {
+        let ended = smol::future::or(services.ended(), table::print_on_lines(node));
+        let failed = match interrupts.during(ended).await {
             Some(failed) => failed,
             None => {
                 logs.say("stopping; Ctrl-C once more ends all processes at once");
@@ -160,7 +168,7 @@ pub(super) fn serve(
 async fn wind_down(
     node: &Node,
     services: Option<&Supervisor>,
-    interrupts: &mut Interrupts,
+    interrupts: &mut Interrupts<'_>,
 ) -> bool {
     let mut rest = pin!(async {
         if let Some(services) = services {
@@ -183,29 +191,66 @@ async fn wind_down(
 }
 
 /// SIGINT and SIGTERM.
-struct Interrupts {
+struct Interrupts<'a> {
+    node: &'a Node,
     /// None if they end the command, as they do without handlers.
     signals: Option<Signals>,
     /// How many there were.
     seen: usize,
 }
 
-impl Interrupts {
-    fn new() -> Interrupts {
-        Interrupts { signals: Signals::new([Signal::Int, Signal::Term]).ok(), seen: 0 }
+impl<'a> Interrupts<'a> {
+    fn new(node: &'a Node) -> Interrupts<'a> {
+        let wanted = [
+            Signal::Int,
+            Signal::Term,
+            #[cfg(unix)]
+            Signal::Usr1,
+        ];
+        Interrupts { node, signals: Signals::new(wanted).ok(), seen: 0 }
     }
 
-    /// What the future gives, or nothing if there was a signal before.
+    /// What the future gives, or nothing if there was a signal before. SIGUSR1 is
+    /// none that ends anything: it prints the processes.
     async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
-        let Interrupts { signals, seen } = self;
+        let Interrupts { node, signals, seen } = self;
         let signal = async {
-            match signals {
-                Some(signals) => drop(signals.next().await),
-                None => std::future::pending().await,
+            let Some(signals) = signals else { return std::future::pending().await };
+            loop {
+                match signals.next().await {
+                    #[cfg(unix)]
+                    Some(Ok(Signal::Usr1)) => table::print(node),
+                    _ => break,
+                }
             }
             *seen = seen.saturating_add(1);
             None
         };
         smol::future::or(async { Some(future.await) }, signal).await
+    }
+}
+
+/// Writes what the processes of a node do to a file, until this is finished.
+pub(super) struct Tracing(Option<Arc<Trace>>);
+
+impl Tracing {
+    /// Begins, if a file is wanted.
+    pub fn start(node: &Node, file: Option<&Path>) -> Result<Tracing, Failure> {
+        let Some(file) = file else { return Ok(Tracing(None)) };
+        let trace = File::create(file).and_then(Trace::new).map_err(|why| {
+            Failure::config(format!("--trace: `{}` cannot be written: {why}", file.display()))
+        })?;
+        let trace = Arc::new(trace);
+        node.set_trace(trace.clone());
+        Ok(Tracing(Some(trace)))
+    }
+
+    /// Writes the end.
+    pub fn finish(self) {
+        if let Some(trace) = self.0
+            && let Err(error) = trace.finish()
+        {
+            output::warning(&format!("--trace: {error}"));
+        }
     }
 }
