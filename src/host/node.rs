@@ -55,10 +55,12 @@ pub(super) struct Inner {
 pub(super) struct HostInner {
     pub id: Arc<str>,
     pub options: HostOptions,
+    /// Asks the sweeper to look at the processes. Dropped before the workers: the
+    /// sweeper is woken by it, and has to find its queue open, since a task that
+    /// cannot be queued is dropped in the middle of being woken.
+    sweep: Sender<()>,
     pub workers: Workers,
     live: AtomicUsize,
-    /// Asks the sweeper to look at the processes.
-    sweep: Sender<()>,
 }
 
 impl fmt::Debug for HostInner {

@@ -119,8 +119,7 @@ impl Runtime {
             return Ok(Loaded { component: component(bytes)?, adapted: None });
         }
         let packages = wasi::PACKAGES.iter().chain(&actor::PACKAGES);
-        let packages: Vec<_> =
-            packages.map(|&(name, text)| WitPackage { name, text }).collect();
+        let packages: Vec<_> = packages.map(|&(name, text)| WitPackage { name, text }).collect();
         let mut adapted = adapt(bytes, &AdaptOptions { wit, packages: &packages })
             .map_err(PrepareError::Adapt)?;
         let bytes = std::mem::take(&mut adapted.component);
