@@ -85,5 +85,7 @@ pub mod artifact;
 pub mod cli;
 #[cfg(feature = "host")]
 pub mod host;
+#[cfg(feature = "lua")]
+pub mod lua;
 #[cfg(feature = "host")]
 pub mod registry;

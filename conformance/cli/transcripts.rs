@@ -220,7 +220,7 @@ fn an_interrupt_ends_a_loop_without_end() -> Result {
     let mut stderr = child.stderr.take().ok_or("no stderr")?;
     let mut seen = Vec::new();
     // Once the process is started, the handler is in place.
-    while !String::from_utf8_lossy(&seen).contains("started") {
+    while !String::from_utf8_lossy(&seen).contains("spawned") {
         let mut byte = [0];
         stderr.read_exact(&mut byte)?;
         seen.extend(byte);

@@ -25,12 +25,18 @@ pub(super) struct Cli {
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
 
+    /// Tell nothing on stderr but why the command failed: neither what services and
+    /// other processes on hosts write, nor warnings
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub silent: bool,
+
     #[command(subcommand)]
     pub command: Command,
 }
 
 const AFTER_HELP: &str = "\
 Examples:
+  wippy run                        start the services of the project, and stay
   wippy run list                   the commands of the project in this directory
   wippy -C shop run greet Ada      the command `greet` of the project in `shop`
   wippy run greet --help           what the command takes
@@ -40,7 +46,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Run a command of the project, an entry, or a file
+    /// Run the services of the project, a command, an entry, or a file
     Run(RunArgs),
     /// Check the whole project and everything that it names
     #[command(after_help = CHECK_HELP)]
@@ -59,7 +65,8 @@ Example:
 
 #[derive(Debug, Args)]
 #[command(override_usage = "\
-wippy run list
+wippy run
+       wippy run list
        wippy run [OPTIONS] NAME [ARGS]...
        wippy run [OPTIONS] FILE [ARGS]...
        wippy run [OPTIONS] --exec ID [--host ID] [ARGS]...")]
@@ -155,6 +162,9 @@ fn variable(text: &str) -> Result<(String, String), String> {
 }
 
 const RUN_HELP: &str = "\
+Without a NAME the services with `auto_start` are started, and kept alive until
+Ctrl-C or SIGTERM, which asks them to end; a second one ends them at once.
+
 A NAME that ends in .wasm or .wat, or that has a / in it, is a FILE. Options stand
 before NAME or FILE: all words after it are the program's, whatever they look like.
 `wippy run NAME --help` shows what the program takes.
@@ -164,6 +174,7 @@ An argument of type string is the word as it is. Other types are written in WAVE
 way, and an err goes to stderr.
 
 Examples:
+  wippy run
   wippy run list
   wippy run greet Ada
   wippy run --json compute 6 7
@@ -198,6 +209,7 @@ Examples:
 /// What `run` is to run, and the program's words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target<'a> {
+    Services,
     List,
     Name(&'a str, &'a [OsString]),
     Exec(&'a str, &'a [OsString]),
@@ -222,10 +234,13 @@ impl RunArgs {
             return Ok(Target::Exec(id, &self.words));
         }
         let Some((first, rest)) = self.words.split_first() else {
-            return Err(Failure::usage(
-                "what to run is missing: `list`, the name of a command, or a file\n\
-                 `wippy run list` shows the commands, `wippy run --help` all options",
-            ));
+            return match self.option_of_one() {
+                None => Ok(Target::Services),
+                Some(option) => Err(Failure::usage(format!(
+                    "{option} is for a command or a file, and none is named\n\
+                     `wippy run list` shows the commands, `wippy run --help` all options",
+                ))),
+            };
         };
         let name = first.to_str();
         if name.is_some_and(|name| name.starts_with('-')) {
@@ -247,6 +262,21 @@ impl RunArgs {
             }
             _ => Ok(Target::File(PathBuf::from(first), rest)),
         }
+    }
+
+    /// An option that makes no sense for services.
+    fn option_of_one(&self) -> Option<&'static str> {
+        let given = [
+            (self.json, "--json"),
+            (self.fuel.is_some(), "--fuel"),
+            (self.max_memory.is_some(), "--max-memory"),
+            (self.timeout.is_some(), "--timeout"),
+            (!self.dir.is_empty(), "--dir"),
+            (!self.env.is_empty(), "--env"),
+            (self.cwd.is_some(), "--cwd"),
+        ];
+        let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
+        given.or_else(|| self.file_option())
     }
 
     fn file_option(&self) -> Option<&'static str> {

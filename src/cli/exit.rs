@@ -12,14 +12,16 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Exit {
     Ok,
-    /// The function returned `err`, or `check` found errors.
+    /// The function returned `err`, `check` found errors, or all services have ended
+    /// and one of them has failed.
     Err,
     Usage,
     Config,
     Trap,
     Timeout,
     Denied,
-    /// What a program that answers to Ctrl-C by ending has to say.
+    /// What a program that answers to Ctrl-C by ending has to say. Services that are
+    /// told to stop and do have done what they should: that is [`Exit::Ok`].
     Interrupted,
     Output,
     /// The program's own.
@@ -29,8 +31,8 @@ pub(super) enum Exit {
 impl Exit {
     pub(super) const HELP: &str = "\
 Exit codes:
-  0    the function returned, or all is well
-  1    the function returned an err; `check` found errors
+  0    the function returned, the services were stopped, or all is well
+  1    the function returned an err; `check` found errors; a service failed
   2    wrong use: an unknown option or command, wrong arguments
   3    the project, or a file that it needs, is not in order
   4    the program trapped, or reached a limit other than time

@@ -12,6 +12,7 @@ mod list;
 mod log;
 mod output;
 mod run;
+mod services;
 mod terminal;
 mod yaml;
 
@@ -27,9 +28,10 @@ pub fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return output::clap(&error).into(),
     };
-    log::start(cli.verbose);
+    let logs = log::Logs { verbose: cli.verbose, silent: cli.silent };
+    logs.start();
     let result = match &cli.command {
-        Command::Run(args) => run::run(&cli.project, args),
+        Command::Run(args) => run::run(&cli.project, args, logs),
         Command::Check => check::check(&cli.project),
         Command::Inspect(args) => inspect::inspect(args),
     };

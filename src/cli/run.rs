@@ -1,4 +1,4 @@
-//! `wippy run`: a command of the project, an entry, or a file.
+//! `wippy run`: the services of a project, a command, an entry, or a file.
 
 use std::{ffi::OsString, path::Path, sync::Arc};
 
@@ -7,35 +7,39 @@ use cap_std::{ambient_authority, fs::Dir};
 use super::{
     args::{DirArg, RunArgs, Target},
     exit::{Exit, Failure},
-    list, output, terminal,
+    list,
+    log::Logs,
+    output, services,
+    terminal::{self, Front},
 };
 use crate::{
     actor,
     artifact::{Artifact, ArtifactError},
-    component::{DEFAULT_STACK, DeclareError, Engine, Function, Linker, Program},
-    host::{Given, GivenDir, Job, Node, ProjectPrograms, Runtime},
+    component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
+    host::{Ended, Given, GivenDir, Job, Programs, ProjectPrograms, Runtime, Supervisor},
     process::Grants,
     registry::{Id, Kind, Problem, Project, Severity},
     value::{Term, Type, TypeDef, Value, json, term, usage},
     wasi,
 };
 
-pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
+pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failure> {
     if args.help && args.exec.is_none() {
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
     let runtime = Runtime::new(Engine::default(), linker()?);
     match args.target()? {
+        Target::Services => services::serve(dir, runtime, logs),
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir)?;
             let command = project.command(name).map_err(|problem| no_command(name, problem))?;
-            let host = terminal::host_of(&project)?;
-            let job = runtime.job(&project, &command.entry)?;
+            let (host, entry) = (terminal::host_of(&project)?, command.entry.clone());
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
-            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
-            start(args, (&node, &host), job, words, &invocation, short.as_deref())
+            let programs = ProjectPrograms::new(project, runtime);
+            let run = (&entry, words, &*invocation, short.as_deref());
+            run_entry(args, programs, host, run, logs)
         }
         Target::Exec(id, words) => {
             let parsed: Id = id
@@ -46,17 +50,57 @@ pub(super) fn run(dir: &Path, args: &RunArgs) -> Result<Exit, Failure> {
                 Some(host) => check_host(&project, host)?,
                 None => terminal::host_of(&project)?,
             };
-            let job = runtime.job(&project, &parsed)?;
-            let node = terminal::of_project(ProjectPrograms::new(project, runtime))?;
-            start(args, (&node, &host), job, words, &format!("wippy run --exec {id}"), None)
+            let programs = ProjectPrograms::new(project, runtime);
+            let invocation = format!("wippy run --exec {id}");
+            run_entry(args, programs, host, (&parsed, words, &invocation, None), logs)
         }
         Target::File(path, words) => {
             let job = job_of_file(&runtime, &path, args)?;
-            let node = terminal::of_file()?;
-            let host = (&node, terminal::TERMINAL);
-            start(args, host, job, words, &invocation_of_file(&path, args), None)
+            logs.show();
+            let front = terminal::of_file()?;
+            start(args, &front, job, words, &invocation_of_file(&path, args), None)
         }
     }
+}
+
+/// Runs a process entry of a project, called like this, with these arguments.
+fn run_entry(
+    args: &RunArgs,
+    programs: ProjectPrograms,
+    host: String,
+    (id, words, invocation, short): (&Id, &[OsString], &str, Option<&str>),
+    logs: Logs,
+) -> Result<Exit, Failure> {
+    match programs.project().entry(id).map(|entry| &entry.kind) {
+        Some(Kind::ProcessLua(_)) => {
+            let name = id.to_string();
+            let terms = texts(words)?.into_iter().map(Term::from).collect();
+            let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
+            let front = front(programs, host, logs)?;
+            let ended = terminal::run(&front, &name, |birth| program.start(terms, birth))?;
+            finish(args, &name, &ended)
+        }
+        _ => {
+            let job = programs.runtime().job(programs.project(), id)?;
+            let front = front(programs, host, logs)?;
+            start(args, &front, job, words, invocation, short)
+        }
+    }
+}
+
+/// Where a process of a project runs, among its services. What is logged is kept
+/// off the terminal if the project says so.
+fn front(programs: ProjectPrograms, host: String, logs: Logs) -> Result<Front, Failure> {
+    if !hides_logs(programs.project()) {
+        logs.show();
+    }
+    let node = terminal::of_project(programs.clone())?;
+    let services = Supervisor::new(node.clone(), programs.project());
+    Ok(Front { node, host, services: Some(services) })
+}
+
+fn hides_logs(project: &Project) -> bool {
+    project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs)
 }
 
 /// What processes may import.
@@ -71,12 +115,11 @@ pub(super) fn linker() -> Result<Linker, Failure> {
 /// The project, if it has no errors. Warnings do not keep it from running, but
 /// are mentioned, unless the terminal is to be kept clear: one of them may be why
 /// it does not do what it should.
-fn load(dir: &Path) -> Result<Project, Failure> {
+pub(super) fn load(dir: &Path) -> Result<Project, Failure> {
     let loaded = Project::load(dir);
     let warnings = loaded.problems.count(Severity::Warning);
     let project = loaded.into_result().map_err(Failure::Problems)?;
-    let hidden = project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs);
-    if warnings > 0 && !hidden {
+    if warnings > 0 && !hides_logs(&project) {
         let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
         output::warning(&format!(
             "the project has {warnings} warning{s}; `wippy check` shows {them}"
@@ -193,7 +236,7 @@ pub(super) fn wit_text(wit: &str) -> Result<String, Failure> {
 }
 
 /// The function that is meant when none is named.
-fn only_function(program: &Program, file: &str) -> Result<String, Failure> {
+fn only_function(program: &component::Program, file: &str) -> Result<String, Failure> {
     if program.function("run").is_ok() {
         return Ok("run".to_owned());
     }
@@ -227,7 +270,7 @@ fn only_function(program: &Program, file: &str) -> Result<String, Failure> {
 /// Reads the arguments, runs the process and prints its result.
 fn start(
     args: &RunArgs,
-    (node, host): (&Node, &str),
+    front: &Front,
     mut job: Job,
     words: &[OsString],
     invocation: &str,
@@ -251,15 +294,22 @@ fn start(
     job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
     job.max_execution = args.timeout.or(job.max_execution);
     let name = job.name.clone();
-    let ended = terminal::run(node, host, &name, |birth| job.start(input, birth))?;
+    let ended = terminal::run(front, &name, |birth| job.start(input, birth))?;
+    match &ended.outcome {
+        Ok(Some(value)) => show(&job, value, args.json),
+        _ => finish(args, &job.name, &ended),
+    }
+}
+
+/// The end of a process that has no value of its method's type.
+fn finish(args: &RunArgs, name: &str, ended: &Ended) -> Result<Exit, Failure> {
     match (&ended.outcome, &ended.ending) {
-        (Err(error), _) => Err(Failure::process(&job.name, error)),
-        (Ok(Some(value)), _) => show(&job, value, args.json),
-        (Ok(None), Ok(Term::Nil) | Err(_)) => match args.json {
+        (Err(error), _) => Err(Failure::process(name, error)),
+        (Ok(_), Ok(Term::Nil) | Err(_)) => match args.json {
             true => output::print("null\n").map(|()| Exit::Ok),
             false => Ok(Exit::Ok),
         },
-        (Ok(None), Ok(term)) => show_term(&job, term, args.json),
+        (Ok(_), Ok(term)) => show_term(name, term, args.json),
     }
 }
 
@@ -341,11 +391,11 @@ fn render(job: &Job, ty: &Type, value: &Value, json: bool) -> Result<String, Fai
 }
 
 /// Prints what a process has ended itself with.
-fn show_term(job: &Job, term: &Term, json: bool) -> Result<Exit, Failure> {
+fn show_term(name: &str, term: &Term, json: bool) -> Result<Exit, Failure> {
     let text = match term {
         Term::Text(text) if !json => text.to_string(),
         term => term::to_json(term).map(|json| json.to_string()).map_err(|error| {
-            Failure::usage(format!("{}: the result cannot be printed: {error}", job.name))
+            Failure::usage(format!("{name}: the result cannot be printed: {error}"))
         })?,
     };
     output::print(&format!("{text}\n")).map(|()| Exit::Ok)

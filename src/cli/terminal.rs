@@ -1,22 +1,26 @@
 //! A node behind the terminal: its hosts, the process in front, and signals.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, pin::pin, sync::Arc, time::Duration};
 
 use async_signal::{Signal, Signals};
 use futures_util::StreamExt;
+use smol::Timer;
 
-use super::exit::Failure;
+use super::{
+    exit::{Exit, Failure},
+    log::Logs,
+};
 use crate::{
     dispatch::{
         Fault,
         world::{Input, Output, Streams},
     },
-    host::{Birth, Ended, HostOptions, Node, ProjectPrograms, Started},
+    host::{Birth, Ended, HostOptions, Node, ProjectPrograms, ServiceStatus, Started, Supervisor},
     registry::{Kind, ProcessHost, Project},
 };
 
 /// The host of a process on the terminal, if no entry says another.
-pub(super) const TERMINAL: &str = "terminal";
+const TERMINAL: &str = "terminal";
 
 /// How long processes have to end when the command does.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,10 +41,10 @@ pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
 }
 
 /// A node for a file without a project.
-pub(super) fn of_file() -> Result<Node, Failure> {
+pub(super) fn of_file() -> Result<Front, Failure> {
     let node = Node::new(());
     add(&node, TERMINAL, for_one())?;
-    Ok(node)
+    Ok(Front { node, host: TERMINAL.to_owned(), services: None })
 }
 
 fn add(node: &Node, id: &str, options: HostOptions) -> Result<(), Failure> {
@@ -69,45 +73,139 @@ pub(super) fn host_of(project: &Project) -> Result<String, Failure> {
     Ok(project.hosts()?.terminal.0.to_string())
 }
 
+/// Where a process in front runs, and what runs behind it.
+pub(super) struct Front {
+    pub node: Node,
+    /// The id of the host.
+    pub host: String,
+    pub services: Option<Supervisor>,
+}
+
 /// Runs one process in front: it has the terminal's streams, and everything ends
-/// with it. The first signal asks all processes to end, the second ends them.
+/// with it. Services start before it and stop after it. The first signal asks it
+/// to end, the second ends all processes.
 pub(super) fn run(
-    node: &Node,
-    host: &str,
+    front: &Front,
     entry: &str,
     start: impl FnOnce(Birth) -> Result<Started, Fault>,
 ) -> Result<Arc<Ended>, Failure> {
+    let Front { node, host, services } = front;
     let streams =
         Streams { stdin: Input::Inherit, stdout: Output::Inherit, stderr: Output::Inherit };
-    let refused = |fault: Fault| Failure::config(format!("{entry}: {}", fault.message));
     smol::block_on(async {
-        let handle = node.launch(host, entry, Some(streams), start).map_err(refused)?;
-        let ended = async { handle.ended().await };
-        let stopped = async {
-            on_signals(node).await;
-            None
+        let mut interrupts = Interrupts::new();
+        if let Some(services) = services {
+            services.start();
+            if interrupts.during(services.started()).await.is_none() {
+                wind_down(node, Some(services), &mut interrupts).await;
+                return Err(Failure::Silent(Exit::Interrupted));
+            }
+        }
+        let handle = match node.launch(host, entry, Some(streams), start) {
+            Ok(handle) => handle,
+            Err(fault) => {
+                wind_down(node, services.as_ref(), &mut interrupts).await;
+                return Err(Failure::config(format!("{entry}: {}", fault.message)));
+            }
         };
-        let ended = match smol::future::or(ended, stopped).await {
-            Some(ended) => Some(ended),
-            None => handle.ended().await,
+        let ended = match interrupts.during(handle.ended()).await {
+            Some(ended) => ended,
+            None => {
+                // It may have ended by itself.
+                drop(node.cancel(handle.pid().as_str(), "interrupted", PATIENCE));
+                match interrupts.during(handle.ended()).await {
+                    Some(ended) => ended,
+                    None => {
+                        node.terminate_all();
+                        handle.ended().await
+                    }
+                }
+            }
         };
-        let rest = async { node.shutdown("the command has ended", PATIENCE).await };
-        smol::future::or(rest, on_signals(node)).await;
+        wind_down(node, services.as_ref(), &mut interrupts).await;
         ended.ok_or_else(|| Failure::config(format!("{entry}: the process was lost")))
     })
 }
 
-/// Returns when all processes have been made to end by signals; never without.
-async fn on_signals(node: &Node) {
-    // Without handlers Ctrl-C still ends the command, only less politely.
-    let Ok(mut signals) = Signals::new([Signal::Int, Signal::Term]) else {
-        return std::future::pending().await;
+/// Runs services until all have ended, which gives those that failed, or until a
+/// signal stops them.
+pub(super) fn serve(
+    node: &Node,
+    services: &Supervisor,
+    logs: Logs,
+) -> Result<Vec<ServiceStatus>, Failure> {
+    smol::block_on(async {
+        let mut interrupts = Interrupts::new();
+        logs.say(&match services.len() {
+            1 => "starting 1 service; Ctrl-C stops it".to_owned(),
+            n => format!("starting {n} services; Ctrl-C stops them"),
+        });
+        services.start();
+        let failed = match interrupts.during(services.ended()).await {
+            Some(failed) => failed,
+            None => {
+                logs.say("stopping; Ctrl-C once more ends all processes at once");
+                Vec::new()
+            }
+        };
+        match wind_down(node, Some(services), &mut interrupts).await {
+            true => Ok(failed),
+            false => Err(Failure::Silent(Exit::Interrupted)),
+        }
+    })
+}
+
+/// Stops the services, then all other processes, unless the second signal comes
+/// first: then there is nothing left to wait for. Whether it has not.
+async fn wind_down(
+    node: &Node,
+    services: Option<&Supervisor>,
+    interrupts: &mut Interrupts,
+) -> bool {
+    let mut rest = pin!(async {
+        if let Some(services) = services {
+            services.stop().await;
+        }
+        node.shutdown("the command has ended", PATIENCE).await;
+    });
+    while interrupts.seen < 2 {
+        if interrupts.during(&mut rest).await.is_some() {
+            return true;
+        }
+    }
+    node.terminate_all();
+    // Not for ever: something may be started in this very moment.
+    let patience = async {
+        Timer::after(PATIENCE).await;
     };
-    signals.next().await;
-    let again = async {
-        signals.next().await;
-        node.terminate_all();
-        std::future::pending().await
-    };
-    smol::future::or(node.shutdown("interrupted", PATIENCE), again).await;
+    smol::future::or(rest, patience).await;
+    false
+}
+
+/// SIGINT and SIGTERM.
+struct Interrupts {
+    /// None if they end the command, as they do without handlers.
+    signals: Option<Signals>,
+    /// How many there were.
+    seen: usize,
+}
+
+impl Interrupts {
+    fn new() -> Interrupts {
+        Interrupts { signals: Signals::new([Signal::Int, Signal::Term]).ok(), seen: 0 }
+    }
+
+    /// What the future gives, or nothing if there was a signal before.
+    async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
+        let Interrupts { signals, seen } = self;
+        let signal = async {
+            match signals {
+                Some(signals) => drop(signals.next().await),
+                None => std::future::pending().await,
+            }
+            *seen = seen.saturating_add(1);
+            None
+        };
+        smol::future::or(async { Some(future.await) }, signal).await
+    }
 }

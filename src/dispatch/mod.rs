@@ -95,6 +95,26 @@ pub enum Command {
     Actor(ActorCommand),
 }
 
+impl Command {
+    /// What traces call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Command::Call { .. } => "call",
+            Command::Now(_) | Command::Resolution(_) => "clock",
+            Command::Random { .. } => "random",
+            Command::IsTerminal(_) => "is-terminal",
+            Command::ReadStdin { .. } => "read-stdin",
+            Command::WriteStdio { .. } => "write-stdio",
+            Command::FlushStdio(_) => "flush-stdio",
+            Command::Poll { .. } => "poll",
+            Command::AwaitMail { .. } => "await-mail",
+            Command::Pause => "pause",
+            Command::File(_) => "file",
+            Command::Actor(command) => command.name(),
+        }
+    }
+}
+
 /// The clocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Clock {

@@ -11,6 +11,7 @@ use super::{
     post::Undelivered,
     program::{PATIENCE, Program},
     seat::Seat,
+    trace::Probe,
 };
 use crate::{
     dispatch::{
@@ -66,7 +67,12 @@ impl Answers for Reach {
 
 impl Immediate for Reach {
     fn now(&mut self, command: Command) -> Result<Reply, Command> {
-        self.try_answer(command)
+        let Some(trace) = self.actor.node.0.trace.get() else { return self.try_answer(command) };
+        // What is not answered here is asked again by the loop, which notes it.
+        let asked = command.clone();
+        let reply = self.try_answer(command)?;
+        Probe { trace, seat: &self.actor.seat }.command(&asked);
+        Ok(reply)
     }
 }
 
@@ -102,9 +108,15 @@ impl Actor {
                 done(send(node, Some(seat), &to, topic, payload))
             }
             ActorCommand::Monitor(pid) => done(self.room().map(|()| node.monitor(seat, &pid))),
-            ActorCommand::Unmonitor(pid) => done(Ok(node.unmonitor(seat, &pid))),
+            ActorCommand::Unmonitor(pid) => {
+                node.unmonitor(seat, &pid);
+                Reply::Done
+            }
             ActorCommand::Link(pid) => done(self.room().map(|()| node.link(seat, &pid))),
-            ActorCommand::Unlink(pid) => done(Ok(node.unlink(seat, &pid))),
+            ActorCommand::Unlink(pid) => {
+                node.unlink(seat, &pid);
+                Reply::Done
+            }
             ActorCommand::TrapLinks(traps) => {
                 seat.ties().traps = traps;
                 Reply::Done

@@ -24,7 +24,7 @@ pub struct Checked {
     pub project: Project,
     /// All problems, the registry's own among them.
     pub problems: Problems,
-    /// How many artifacts of processes were looked at.
+    /// How many processes were looked at.
     pub processes: usize,
 }
 
@@ -40,6 +40,11 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
             let mut checking = Checking { runtime, entry, process, problems: &mut problems };
             checking.artifact(&project);
             checking.fields();
+        }
+        #[cfg(feature = "lua")]
+        if let Kind::ProcessLua(_) | Kind::LibraryLua(_) = &entry.kind {
+            processes = processes.saturating_add(usize::from(entry.kind_name == "process.lua"));
+            problems.extend(crate::lua::Program::check(entry).err().map(|problem| *problem));
         }
     }
     // Without well-formed entries, a missing host may be one with an error.

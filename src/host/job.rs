@@ -38,6 +38,8 @@ impl Job {
         let world = self.given.to(&self.program_name, words, streams, &mut process);
         let world = world.map_err(|error| Fault::new(Kind::Invalid, error.to_string()))?;
         let answers = birth.answers(world);
+        let (pid, method, limits) = (&birth.identity.pid, self.function.full_name(), self.limits);
+        tracing::debug!(%pid, method, ?limits, ?self.max_execution, "initialized");
         if let Some(host) = process.host_state() {
             host.set(Some(birth.identity));
         }
@@ -73,7 +75,7 @@ impl Job {
         };
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
-        live(&mut process, Alone(world), &Post::new(1), &options, result.as_ref()).await
+        live(&mut process, Alone(world), &Post::new(1), &options, result.as_ref(), None).await
     }
 
     /// Terms as what the function takes.

@@ -21,6 +21,7 @@ use smol::Timer;
 use super::{
     post::{News, Post, State},
     release_zeros,
+    trace::Probe,
 };
 use crate::{
     dispatch::{
@@ -91,6 +92,7 @@ pub(super) async fn live(
     post: &Post,
     options: &RunOptions,
     result: Option<&Type>,
+    probe: Option<&Probe<'_>>,
 ) -> Ended {
     let start = Instant::now();
     let limit = options.max_execution.and_then(|limit| start.checked_add(limit));
@@ -114,12 +116,20 @@ pub(super) async fn live(
             break Err(Error::exited(UNREAD, "nobody reads the output any more"));
         }
         post.set_state(State::Running);
+        let began = probe.map(|probe| {
+            probe.mail(&life.events);
+            Instant::now()
+        });
         if !step(process, &mut life.events, options.slice, &mut out) {
             let why = "the engine failed in this process; please report it";
             break Err(Error::new(Kind::Internal, why));
         }
         post.taken(mem::take(&mut out.received));
         post.stepped(out.fuel_used, process.memory_used());
+        if let (Some(probe), Some(began)) = (probe, began) {
+            probe.step(began, out.fuel_used);
+            out.yields.iter().for_each(|asked| probe.command(&asked.command));
+        }
         for asked in out.yields.drain(..) {
             life.pending.submit(asked);
         }
@@ -138,6 +148,7 @@ pub(super) async fn live(
                     let why = "the process waits for something that nobody will send";
                     break Err(Error::new(Kind::Internal, why));
                 }
+                let began = probe.map(|_| Instant::now());
                 let idle = status == Status::Idle || life.pending.waits_for_mail_only();
                 post.set_state(if idle { State::Idle } else { State::Blocked });
                 outside.waits();
@@ -146,12 +157,18 @@ pub(super) async fn live(
                 while life.wait().await == Woken::ToTrim {
                     process.trim(&mut release_zeros);
                 }
+                if let (Some(probe), Some(began)) = (probe, began) {
+                    probe.wait(began, post.state());
+                }
             }
         }
     };
     process.close();
     let (fuel_used, steps) = (post.fuel.load(Relaxed), post.steps.load(Relaxed));
     let ending = ending(&outcome, exited, result);
+    if let Some(probe) = probe {
+        probe.ended(&ending);
+    }
     Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
 }
 

@@ -9,7 +9,8 @@
 //! A [`Runtime`] does everything up to the process and keeps what can be shared:
 //! a component is translated once, however many entries and processes use it.
 //! A [`Node`] is where
-//! processes live together; [`Job::run`] runs one alone. [`check`] does the first
+//! processes live together, and a [`Supervisor`] keeps some of them alive;
+//! [`Job::run`] runs one alone. [`check`] does the first
 //! part for every entry of a project and runs nothing.
 //!
 //! ```
@@ -37,13 +38,19 @@ mod error;
 mod given;
 mod job;
 mod life;
+#[cfg(feature = "lua")]
+mod lua;
 mod node;
 mod pages;
 mod post;
 mod program;
 mod project;
+mod restart;
 mod runtime;
 mod seat;
+mod service;
+mod states;
+mod trace;
 mod workers;
 
 pub use self::{
@@ -58,6 +65,9 @@ pub use self::{
     program::{Birth, Handle, HostOptions, Info, PATIENCE, Program, Programs, Started},
     project::ProjectPrograms,
     runtime::{Job, Loaded, Runtime},
+    service::Supervisor,
+    states::{ServiceState, ServiceStatus},
+    trace::Trace,
 };
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use std::{
     fmt, io,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -26,6 +26,7 @@ use super::{
     life::{Ended, RunOptions, live},
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
     seat::{Seat, Serial, Table, Ties, gone},
+    trace::{Probe, Trace},
     workers::Workers,
 };
 use crate::{
@@ -45,6 +46,7 @@ pub(super) struct Inner {
     pub table: Table,
     pub names: Mutex<HashMap<Arc<str>, Arc<Seat>>>,
     pub programs: Box<dyn Programs>,
+    pub trace: OnceLock<Arc<Trace>>,
     /// No more processes are started.
     closing: AtomicBool,
     /// Says that a process has ended, to whoever waits for the last.
@@ -55,12 +57,11 @@ pub(super) struct Inner {
 pub(super) struct HostInner {
     pub id: Arc<str>,
     pub options: HostOptions,
-    /// Asks the sweeper to look at the processes. Dropped before the workers: the
-    /// sweeper is woken by it, and has to find its queue open, since a task that
-    /// cannot be queued is dropped in the middle of being woken.
+    live: AtomicUsize,
+    /// Asks the sweeper to look at the processes. Dropped before the workers, who
+    /// run the sweeper's last turn.
     sweep: Sender<()>,
     pub workers: Workers,
-    live: AtomicUsize,
 }
 
 impl fmt::Debug for HostInner {
@@ -87,6 +88,7 @@ impl Node {
             table: Table::default(),
             names: Mutex::default(),
             programs: Box::new(programs),
+            trace: OnceLock::new(),
             closing: AtomicBool::new(false),
             ended: async_channel::bounded(1),
         }))
@@ -116,6 +118,13 @@ impl Node {
         host.workers.spawn(sweep_when_asked(Arc::downgrade(&self.0), Arc::downgrade(&host), asked));
         hosts.insert(id.to_owned(), host);
         Ok(())
+    }
+
+    /// Writes what all processes do to a trace, from now on. There is one at most;
+    /// the first stays.
+    pub fn set_trace(&self, trace: Arc<Trace>) {
+        // Who sets a second one has the first already.
+        let _ = self.0.trace.set(trace);
     }
 
     /// The ids of all hosts.
@@ -216,7 +225,7 @@ impl Node {
             link.ties().links.insert(serial);
         }
         self.0.table.insert(seat.clone());
-        tracing::info!(%pid, entry, "spawned");
+        tracing::info!(%pid, entry, "started");
         host.workers.spawn(run(self.clone(), seat.clone(), started, place));
         Ok(seat)
     }
@@ -444,7 +453,12 @@ impl Drop for Place {
 async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
     let Started { mut process, answers, result, max_execution } = started;
     let options = RunOptions { slice: seat.host.options.slice, max_execution };
-    let ended = live(&mut *process, answers, &seat.post, &options, result.as_ref()).await;
+    let probe = node.0.trace.get().map(|trace| Probe { trace, seat: &seat });
+    if let Some(probe) = &probe {
+        probe.trace.started(&seat);
+    }
+    let ended =
+        live(&mut *process, answers, &seat.post, &options, result.as_ref(), probe.as_ref()).await;
     drop(process);
     drop(place);
     let (pid, fuel, steps) = (&seat.pid, ended.fuel_used, ended.steps);

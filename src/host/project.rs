@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dispatch::{Fault, Kind},
-    registry::{Id, Project},
+    registry::{self, Id, Project},
 };
 
 /// A project and the runtime of its programs. A clone is the same.
@@ -56,12 +56,15 @@ impl Programs for ProjectPrograms {
             .parse()
             .map_err(|why| Fault::new(Kind::Invalid, format!("`{entry}` is no id: {why}")))?;
         let Inner { project, runtime, .. } = &*self.0;
-        if project.entry(&id).is_none() {
-            return Err(Fault::new(Kind::NotFound, format!("there is no entry {id}")));
-        }
-        let job = runtime.job(project, &id);
-        let job = job.map_err(|problem| Fault::new(Kind::Invalid, problem.to_string()))?;
-        let program: Arc<dyn Program> = Arc::new(job);
+        let program: Arc<dyn Program> = match project.entry(&id).map(|entry| &entry.kind) {
+            None => return Err(Fault::new(Kind::NotFound, format!("there is no entry {id}"))),
+            #[cfg(feature = "lua")]
+            Some(registry::Kind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
+            Some(_) => {
+                let job = runtime.job(project, &id);
+                Arc::new(job.map_err(|problem| Fault::new(Kind::Invalid, problem.to_string()))?)
+            }
+        };
         Ok(self.cache().entry(entry.to_owned()).or_insert(program).clone())
     }
 }

@@ -40,8 +40,11 @@ impl Workers {
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         let queue = self.queue.clone();
         let (runnable, task) = async_task::spawn(future, move |runnable| {
-            // Without a queue the task is dropped, and its future with it.
-            drop(queue.try_send(runnable));
+            // Without a queue the task is dropped, and its future with it. Not here:
+            // whoever wakes a task may hold a lock that the future wants to take.
+            if let Err(closed) = queue.try_send(runnable) {
+                smol::unblock(move || drop(closed)).detach();
+            }
         });
         runnable.schedule();
         task.detach();

@@ -62,7 +62,8 @@ impl Error {
         Error::because(Kind::Internal, Cause::Exit(code), why.into())
     }
 
-    pub(super) fn timeout(limit: u64) -> Error {
+    /// The end of a process that has run longer than so many milliseconds.
+    pub fn timeout(limit: u64) -> Error {
         let message = format!("the process ran longer than its limit of {limit} ms");
         Error::because(Kind::Timeout, Cause::Timeout, message)
     }

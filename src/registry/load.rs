@@ -11,8 +11,9 @@ use super::{
     Command, Entry, Environment, Id, Kind, OsLookup, Problem, Problems, Project, Severity,
     discover,
     fields::{Fields, Report},
-    kinds::{self, Reference, STORAGES, StorageEntry, Want},
+    kinds::{self, LUA_KINDS, Reference, STORAGES, StorageEntry, Want},
     placeholder::{self, Filler},
+    services,
     source::{self, RawEntry, Sources},
     suggest::nearest,
     yaml::{Data, Map, Node},
@@ -52,6 +53,7 @@ pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
     loader.round(other, &none);
     let broken = loader.check_references();
     loader.check_routers();
+    services::check_circles(&loader.entries, &problems);
     let mut commands = loader.commands();
     loader.entries.retain(|id, _| !broken.contains(id));
     commands.retain(|_, command| loader.entries.contains_key(&command.entry));
@@ -166,6 +168,21 @@ impl Loader<'_> {
                     |kind| kind == "env.variable",
                     "the id of an env.variable entry",
                     "kind: env.variable\n  variable: NAME\n  storage: environment",
+                ),
+                Want::Lua => (
+                    |kind| LUA_KINDS.contains(&kind),
+                    "the id of a library.lua entry",
+                    "kind: library.lua\n  source: file://NAME.lua",
+                ),
+                Want::Process => (
+                    kinds::is_process,
+                    "the id of a process entry, such as process.wasm",
+                    "kind: process.wasm",
+                ),
+                Want::Host => (
+                    |kind| kind == "process.host",
+                    "the id of a process.host entry",
+                    "kind: process.host",
                 ),
                 Want::Any => (|_| true, "the id of an entry", "kind: process.host"),
             };
@@ -312,7 +329,7 @@ fn command(report: &Report<'_>, entry: &RawEntry) -> Option<(Command, Option<u32
     let name = fields.required("name", "the name of the command", fix);
     let short = fields.text("short").map(|text| text.value.trim().to_owned());
     let main = fields.flag("main").unwrap_or(false);
-    if !entry.kind.value.starts_with("process.") || entry.kind.value == "process.host" {
+    if !kinds::is_process(&entry.kind.value) {
         let found = format!("a command on an entry of kind {}", entry.kind.value);
         let expected = "a process entry, such as process.wasm";
         report.push(
@@ -347,7 +364,8 @@ fn command(report: &Report<'_>, entry: &RawEntry) -> Option<(Command, Option<u32
     None
 }
 
-fn to_json(node: &Node) -> serde_json::Value {
+/// A node as JSON.
+pub(super) fn to_json(node: &Node) -> serde_json::Value {
     use serde_json::Value;
     match &node.data {
         Data::Null => Value::Null,

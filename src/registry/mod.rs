@@ -33,6 +33,7 @@ mod load;
 mod placeholder;
 mod problem;
 mod project;
+mod services;
 mod source;
 mod suggest;
 pub(crate) mod units;
@@ -43,11 +44,12 @@ pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},
     kinds::{
-        FsDirectory, Kind, Lifecycle, Limits, Mount, ProcessHost, ProcessWasm, Restart,
-        TerminalHost, Transport, Wasi, WasiEnv,
+        FsDirectory, Kind, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount, ProcessHost,
+        ProcessLua, ProcessService, ProcessWasm, Restart, TerminalHost, Transport, Wasi, WasiEnv,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},
+    services::Service,
 };
 
 #[cfg(test)]

@@ -140,7 +140,7 @@ impl Project {
 
     /// The `process.wasm` entry of an id, or what is wrong with the id.
     pub fn process_wasm(&self, id: &Id) -> Result<&ProcessWasm, Box<Problem>> {
-        let expected = "the id of a process.wasm entry";
+        let expected = "the id of a process entry, such as process.wasm";
         match self.entries.get(id) {
             Some(Entry { kind: Kind::ProcessWasm(process), .. }) => Ok(process),
             Some(entry) => {
@@ -153,7 +153,7 @@ impl Project {
             }
             None => {
                 let processes = self.entries.values().filter_map(|entry| match entry.kind {
-                    Kind::ProcessWasm(_) => Some(entry.id.to_string()),
+                    Kind::ProcessWasm(_) | Kind::ProcessLua(_) => Some(entry.id.to_string()),
                     _ => None,
                 });
                 let processes: Vec<String> = processes.take(1000).collect();

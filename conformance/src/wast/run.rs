@@ -84,7 +84,7 @@ struct Runner<'a> {
 
 enum Current<'a> {
     Named(&'a str),
-    Own(Instance),
+    Own(Box<Instance>),
 }
 
 struct Instance {
@@ -277,7 +277,7 @@ impl<'a> Runner<'a> {
                 self.instances.insert(name, instance);
                 Current::Named(name)
             }
-            None => Current::Own(instance),
+            None => Current::Own(Box::new(instance)),
         });
     }
 
@@ -285,7 +285,7 @@ impl<'a> Runner<'a> {
         let found = match (name, &mut self.current) {
             (Some(name), _) => self.instances.get_mut(name),
             (None, Some(Current::Named(name))) => self.instances.get_mut(*name),
-            (None, Some(Current::Own(instance))) => Some(instance),
+            (None, Some(Current::Own(instance))) => Some(instance.as_mut()),
             (None, None) => None,
         };
         found.ok_or_else(|| Failure::Script("there is no such instance".to_owned()))

@@ -364,7 +364,7 @@ fn mail_that_is_there_is_no_command() {
     assert_eq!(get("all"), r#"ok(some(cancel({reason: "over"})))"#);
     assert_eq!(guest.asked(), []);
     assert!(guest.state.get::<Inbox>().listens());
-    assert_eq!(guest.state.get::<Inbox>().take_received(), 2);
+    assert_eq!(guest.state.get::<Inbox>().take_received(), 5);
     assert!(guest.state.work > 0);
 }
 

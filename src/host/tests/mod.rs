@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod node;
+mod service;
 
 type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 

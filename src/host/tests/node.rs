@@ -18,7 +18,7 @@ use crate::{
 
 /// One action of a script.
 #[derive(Clone)]
-enum Do {
+pub(super) enum Do {
     /// Asks the node, and notes the reply.
     Ask(ActorCommand),
     /// The same, with the pid or name that was noted last in place of `$`.
@@ -32,7 +32,7 @@ enum Do {
     Fail(Kind),
 }
 
-type Log = Arc<Mutex<Vec<String>>>;
+pub(super) type Log = Arc<Mutex<Vec<String>>>;
 
 struct Script {
     name: &'static str,
@@ -140,9 +140,9 @@ impl Process for Script {
 }
 
 /// Entries by name; each is a script.
-struct Scripts {
-    log: Log,
-    scripts: Vec<(&'static str, Vec<Do>)>,
+pub(super) struct Scripts {
+    pub log: Log,
+    pub scripts: Vec<(&'static str, Vec<Do>)>,
 }
 
 struct ScriptProgram(&'static str, Vec<Do>, Log);
@@ -188,11 +188,10 @@ fn play(options: HostOptions, scripts: &[(&'static str, Vec<Do>)]) -> Vec<String
         node.shutdown("the test is over", Duration::from_millis(50)).await;
     });
     assert!(node.is_empty());
-    let log = log.lock().unwrap().clone();
-    log
+    std::mem::take(&mut *log.lock().unwrap())
 }
 
-fn one_worker() -> HostOptions {
+pub(super) fn one_worker() -> HostOptions {
     HostOptions { workers: Some(1), ..HostOptions::default() }
 }
 

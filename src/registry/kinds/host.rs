@@ -121,7 +121,7 @@ pub(super) fn terminal(reading: &mut Reading<'_>) -> Option<TerminalHost> {
 }
 
 /// The `lifecycle` field of a service.
-fn lifecycle(reading: &mut Reading<'_>) -> Lifecycle {
+pub(super) fn lifecycle(reading: &mut Reading<'_>) -> Lifecycle {
     let mut cycle = Lifecycle::default();
     let example = "lifecycle:\n  auto_start: true";
     let Some(fields) = reading.fields.fields("lifecycle", example) else { return cycle };

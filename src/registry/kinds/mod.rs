@@ -7,12 +7,19 @@
 mod env;
 mod fs;
 mod host;
+mod lua;
+mod service;
 mod wasm;
 
-pub(super) use self::env::{FileStorage, StorageEntry};
+pub(super) use self::{
+    env::{FileStorage, StorageEntry},
+    lua::LUA_KINDS,
+};
 pub use self::{
     fs::FsDirectory,
     host::{Lifecycle, ProcessHost, Restart, TerminalHost},
+    lua::{LUA_MODULES, LuaCode, LuaLimits, ProcessLua},
+    service::ProcessService,
     wasm::{Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
 };
 use super::{
@@ -37,8 +44,14 @@ pub enum Kind {
     ProcessHost(ProcessHost),
     /// `terminal.host`
     TerminalHost(TerminalHost),
+    /// `process.service`
+    ProcessService(Box<ProcessService>),
     /// `process.wasm`
     ProcessWasm(Box<ProcessWasm>),
+    /// `process.lua`
+    ProcessLua(Box<ProcessLua>),
+    /// `library.lua`
+    LibraryLua(Box<LuaCode>),
     /// A kind that this engine does not run.
     Other,
 }
@@ -52,11 +65,19 @@ pub(super) const STORAGES: [&str; 5] = [
 ];
 
 /// The kinds that this engine runs.
-const OWN: [&str; 5] =
-    ["fs.directory", "env.variable", "process.host", "terminal.host", "process.wasm"];
+const OWN: [&str; 8] = [
+    "fs.directory",
+    "env.variable",
+    "process.host",
+    "terminal.host",
+    "process.service",
+    "process.wasm",
+    "process.lua",
+    "library.lua",
+];
 
 /// Kinds of the family that this engine does not run.
-const LATER: [&str; 37] = [
+const LATER: [&str; 34] = [
     "cloudstorage.s3",
     "config.aws",
     "contract.binding",
@@ -75,14 +96,11 @@ const LATER: [&str; 37] = [
     "http.router",
     "http.service",
     "http.static",
-    "library.lua",
     "library.lua.bc",
     "ns.definition",
     "ns.dependency",
     "ns.requirement",
-    "process.lua",
     "process.lua.bc",
-    "process.service",
     "queue.consumer",
     "queue.driver.memory",
     "queue.queue",
@@ -106,12 +124,21 @@ pub(super) fn is_own(kind: &str) -> bool {
     OWN.contains(&kind) || STORAGES.contains(&kind)
 }
 
+/// Whether entries of a kind can be run as processes.
+pub(super) fn is_process(kind: &str) -> bool {
+    kind.starts_with("process.") && !matches!(kind, "process.host" | "process.service")
+}
+
 /// What a reference from one entry to another has to lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
     Directory,
     Storage,
     Variable,
+    Lua,
+    /// What can be run.
+    Process,
+    Host,
     Any,
 }
 
@@ -178,9 +205,14 @@ pub(super) fn read(
         "env.variable" => plain(env::variable(&mut reading).map(Kind::EnvVariable)),
         "process.host" => plain(host::process(&mut reading).map(Kind::ProcessHost)),
         "terminal.host" => plain(host::terminal(&mut reading).map(Kind::TerminalHost)),
+        "process.service" => {
+            plain(service::service(&mut reading).map(|s| Kind::ProcessService(Box::new(s))))
+        }
         "process.wasm" => {
             plain(wasm::process(&mut reading).map(|p| Kind::ProcessWasm(Box::new(p))))
         }
+        "process.lua" => plain(lua::process(&mut reading).map(|p| Kind::ProcessLua(Box::new(p)))),
+        "library.lua" => plain(lua::library(&mut reading).map(|l| Kind::LibraryLua(Box::new(l)))),
         kind if STORAGES.contains(&kind) => env::storage(kind, &mut reading)
             .map(|storage| Read { kind: Kind::EnvStorage, storage: Some(storage) }),
         kind => {

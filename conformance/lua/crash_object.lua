@@ -1,0 +1,3 @@
+return { main = function()
+  error(errors.new{ kind = errors.CONFLICT, message = "both at once", retryable = true })
+end }

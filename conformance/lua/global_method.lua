@@ -1,0 +1,1 @@
+function main(a, b) return { a, b, sum = a + b } end

@@ -1,0 +1,4 @@
+return { main = function()
+  process.inbox():receive()
+  print("not reached")
+end }

@@ -1,0 +1,28 @@
+-- What a value is on the other side.
+return { main = function()
+  local round = function(v)
+    process.send(process.pid(), "v", v)
+    return (process.inbox():receive():payload():data())
+  end
+  for _, v in ipairs{ 1, -1, math.maxinteger, math.mininteger, 1.0, 0.5, 1e300, "text", "", true, false } do
+    local back = round(v)
+    print(v, back == v, math.type(v) == math.type(back))
+  end
+  print(round("\xff\0") == "\xff\0", round(nil), #round({ 1, 2, 3 }), next(round({})))
+  local holes = round({ 1, nil, 3 })
+  print(holes[1], holes[2], holes[3])
+  local mixed = round({ "a", "b", x = 1, [10] = "ten", [true] = "yes", [1.5] = "f" })
+  print(mixed[1], mixed[2], mixed.x, mixed[10], mixed[true], mixed[1.5])
+  local backwards = {}
+  for i = 100, 1, -1 do backwards[i] = i end
+  print(#round(backwards), round(backwards)[100])
+  local deep = {}
+  for i = 1, 100 do deep = { deep } end
+  print(process.send(process.pid(), "v", deep))
+  local wide = { 1 }
+  for i = 1, 40 do wide = { wide, wide } end
+  print(process.send(process.pid(), "v", wide))
+  local e = round({ err = errors.new{ message = "m", kind = "INVALID" } })
+  print(e.err.kind, e.err.message, e.err.retryable)
+  return { 1, "two", { three = 3.0 } }
+end }

@@ -1,0 +1,58 @@
+//! Lua programs as programs of a node.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::program::{Birth, Program, Started};
+use crate::{
+    dispatch::{Fault, Kind, world::World},
+    lua,
+    registry::{self, Id, Project},
+    value::Term,
+};
+
+/// A `process.lua` entry, compiled.
+pub(super) struct LuaProgram {
+    program: lua::Program,
+    /// What `env.get` finds: the variables of the project, by their public names.
+    env: BTreeMap<String, String>,
+}
+
+impl LuaProgram {
+    /// The program of an entry.
+    pub fn load(project: &Project, id: &Id) -> Result<Arc<dyn Program>, Fault> {
+        let invalid = |why: String| Fault::new(Kind::Invalid, why);
+        let program =
+            lua::Program::compile(project, id).map_err(|problem| invalid(problem.to_string()))?;
+        let mut env = BTreeMap::new();
+        for entry in project.entries() {
+            let registry::Kind::EnvVariable(variable) = &entry.kind else { continue };
+            let Some(name) = &variable.variable else { continue };
+            // One that cannot be read has no value.
+            if let Ok(Some(value)) = project.environment().lookup(&entry.id) {
+                env.insert(name.clone(), value);
+            }
+        }
+        Ok(Arc::new(LuaProgram { program, env }))
+    }
+}
+
+impl Program for LuaProgram {
+    fn start(&self, args: Vec<Term>, mut birth: Birth) -> Result<Started, Fault> {
+        let world = World::new(std::mem::take(&mut birth.streams));
+        let answers = birth.answers(world);
+        let text = |term: &Term| match term {
+            Term::Text(text) => Some(text.to_string()),
+            _ => None,
+        };
+        let start = lua::Start {
+            identity: Some(birth.identity),
+            env: self.env.clone(),
+            argv: args.iter().filter_map(text).collect(),
+            immediate: Some(Box::new(answers.clone())),
+        };
+        let mut process = self.program.process();
+        process.start(self.program.method(), args, start).map_err(|error| error.fault())?;
+        let max_execution = self.program.max_execution();
+        Ok(Started { process: Box::new(process), answers, result: None, max_execution })
+    }
+}

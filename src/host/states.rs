@@ -1,0 +1,166 @@
+//! What is known of services: for those who ask, those who wait, and the log.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use async_channel::{Receiver, Sender};
+use tracing::field::display;
+
+use crate::{
+    dispatch::{Fault, Pid},
+    registry::Id,
+};
+
+/// The state of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServiceState {
+    /// It has not been started, or waits for others to run.
+    Unknown,
+    /// Its program is loaded, its process made.
+    Starting,
+    /// Its process lives.
+    Running,
+    /// Its process has been asked to end.
+    Stopping,
+    /// It has been stopped.
+    Stopped,
+    /// Its process has ended by itself, without an error.
+    Exited,
+    /// Its process has ended with an error, or could not be started.
+    Failed,
+}
+
+impl fmt::Display for ServiceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ServiceState::Unknown => "unknown",
+            ServiceState::Starting => "starting",
+            ServiceState::Running => "running",
+            ServiceState::Stopping => "stopping",
+            ServiceState::Stopped => "stopped",
+            ServiceState::Exited => "exited",
+            ServiceState::Failed => "failed",
+        })
+    }
+}
+
+/// What is known of a service.
+#[derive(Clone, Debug)]
+pub struct ServiceStatus {
+    /// The id of its entry.
+    pub id: Id,
+    /// What it does.
+    pub state: ServiceState,
+    /// Its process, or the last one.
+    pub pid: Option<Pid>,
+    /// Why it has last failed.
+    pub fault: Option<Fault>,
+    /// It has failed, and is started again after this wait.
+    pub retry: Option<Duration>,
+    /// How often it has been started again.
+    pub restarts: u64,
+}
+
+impl ServiceStatus {
+    fn new(id: Id) -> ServiceStatus {
+        let (pid, fault, retry) = (None, None, None);
+        ServiceStatus { id, state: ServiceState::Unknown, pid, fault, retry, restarts: 0 }
+    }
+
+    /// It has ended, and is not started again.
+    pub fn is_over(&self) -> bool {
+        match self.state {
+            ServiceState::Stopped | ServiceState::Exited => true,
+            ServiceState::Failed => self.retry.is_none(),
+            _ => false,
+        }
+    }
+
+    /// A line for the log. What is wrong is a warning, what stays so an error.
+    fn log(&self) {
+        let ServiceStatus { id, state, pid, fault, retry, restarts } = self;
+        let pid = pid.as_ref().map(display);
+        match (state, fault, retry) {
+            (ServiceState::Failed, Some(Fault { kind, message, .. }), Some(retry)) => {
+                tracing::warn!(
+                    service = %id, pid, restarts,
+                    "failed ({kind}), and is started again in {retry:.1?}: {message}"
+                );
+            }
+            (ServiceState::Failed, Some(Fault { kind, message, .. }), None) => {
+                tracing::error!(
+                    service = %id, pid, restarts,
+                    "failed ({kind}), and is not started again: {message}"
+                );
+            }
+            _ => tracing::info!(service = %id, pid, restarts, "{state}"),
+        }
+    }
+}
+
+/// The states of all services.
+#[derive(Debug, Default)]
+pub(super) struct Board(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    all: States,
+    watchers: Vec<Sender<ServiceStatus>>,
+}
+
+pub(super) type States = BTreeMap<Id, ServiceStatus>;
+
+/// Changes that an observer may be late.
+const LATE: usize = 1024;
+
+impl Board {
+    pub fn new(services: impl Iterator<Item = Id>) -> Board {
+        let all = services.map(|id| (id.clone(), ServiceStatus::new(id))).collect();
+        Board(Mutex::new(Inner { all, watchers: Vec::new() }))
+    }
+
+    /// Nothing panics while it holds the lock.
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what is known of a service, and tells it; each is changed by one
+    /// task only. Logged first: whoever is told may be waiting to end everything.
+    pub fn change(&self, id: &Id, state: ServiceState, change: impl FnOnce(&mut ServiceStatus)) {
+        let Some(mut status) = self.lock().all.get(id).cloned() else { return };
+        (status.state, status.retry) = (state, None);
+        change(&mut status);
+        status.log();
+        let mut inner = self.lock();
+        // Who does not look for long misses the oldest changes.
+        inner.watchers.retain(|watcher| watcher.force_send(status.clone()).is_ok());
+        inner.all.insert(id.clone(), status);
+    }
+
+    pub fn all(&self) -> Vec<ServiceStatus> {
+        self.lock().all.values().cloned().collect()
+    }
+
+    /// Every change from now on.
+    pub fn changes(&self) -> Receiver<ServiceStatus> {
+        let (watcher, changes) = async_channel::bounded(LATE);
+        self.lock().watchers.push(watcher);
+        changes
+    }
+
+    /// Waits until the states are such that `f` has something to say.
+    pub async fn until<T>(&self, mut f: impl FnMut(&States) -> Option<T>) -> T {
+        let changes = self.changes();
+        loop {
+            if let Some(found) = f(&self.lock().all) {
+                return found;
+            }
+            // The sender is dropped with the board, and this is a part of it.
+            let _ = changes.recv().await;
+        }
+    }
+}

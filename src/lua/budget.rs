@@ -1,0 +1,139 @@
+//! What a step may do: instructions are counted, and so is the work of functions
+//! that grows with their data.
+//!
+//! Lua calls a hook every [`QUANTUM`] instructions of a coroutine. Once the slice
+//! is used up, the hook makes the coroutine yield. That is impossible while a C
+//! function is in the middle of a call of a Lua function; so it is tried again
+//! after each further quantum, and after [`MAX_LATE`] slices the process ends.
+//!
+//! A single instruction can take long as well: a comparison of two long strings, a
+//! `next` in a large table that has been emptied. A slice that has taken much more
+//! time than its instructions should is over. Only time on the processor counts,
+//! so a busy machine cuts nobody's slices short.
+//!
+//! The parts of the prelude that keep several tables in step, such as channels,
+//! are not interrupted either. They are told by having no source: see
+//! [`super::sandbox::prelude`].
+
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
+    },
+    time::{Duration, Instant},
+};
+
+use mlua::{Error, Lua, Result, VmState, debug::Debug};
+
+/// Instructions between two looks. A prime, so that no loop is always met at the
+/// same place.
+pub(super) const QUANTUM: u32 = 997;
+/// The source of functions that have none.
+const NO_SOURCE: &str = "=?";
+/// What a turn of a coroutine costs beside its instructions: as much as can
+/// happen without a look, on average.
+const TURN: i64 = 200;
+/// The time of a slice, at least; and of one unit of a slice.
+const MIN_TIME: Duration = Duration::from_millis(50);
+const UNIT_TIME: u64 = 200;
+/// Slices that a C function may take with a Lua function that does not return.
+const MAX_LATE: i64 = 100;
+
+/// What is left of a slice.
+#[derive(Debug, Default)]
+pub(super) struct Budget {
+    left: AtomicI64,
+    slice: AtomicI64,
+    late: AtomicI64,
+    killed: AtomicBool,
+    /// When the slice has begun, by the clock and on the processor.
+    begun: Mutex<Option<(Instant, Duration)>>,
+}
+
+impl Budget {
+    /// Begins a slice, with the debt of the one before. The fuel that this gives.
+    pub fn begin(&self, fuel: u64) {
+        let fuel = i64::try_from(fuel).unwrap_or(i64::MAX >> 1);
+        let debt = self.left.load(Relaxed).min(0);
+        self.slice.store(fuel, Relaxed);
+        self.left.store(debt.saturating_add(fuel), Relaxed);
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Instant::now(), processor_time()));
+    }
+
+    /// Whether the slice has taken too much time.
+    fn is_slow(&self) -> bool {
+        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some((clock, processor)) = begun else { return false };
+        let units = u64::try_from(self.slice.load(Relaxed)).unwrap_or_default();
+        let limit = MIN_TIME.max(Duration::from_nanos(units.saturating_mul(UNIT_TIME)));
+        clock.elapsed() > limit && processor_time().saturating_sub(processor) > limit
+    }
+
+    /// What is left; below 0 if more has been used.
+    pub fn left(&self) -> i64 {
+        self.left.load(Relaxed)
+    }
+
+    pub fn is_spent(&self) -> bool {
+        self.left() <= 0
+    }
+
+    /// A coroutine is about to run.
+    pub fn turn(&self) {
+        self.late.store(0, Relaxed);
+        self.charge(TURN);
+    }
+
+    pub fn charge(&self, units: i64) {
+        self.left.store(self.left().saturating_sub(units), Relaxed);
+    }
+
+    /// Whether the program could not be interrupted for too long.
+    pub fn is_killed(&self) -> bool {
+        self.killed.load(Relaxed)
+    }
+
+    fn look(&self, debug: &Debug<'_>) -> Result<VmState> {
+        self.charge(i64::from(QUANTUM));
+        if !self.is_spent() {
+            if !self.is_slow() {
+                return Ok(VmState::Continue);
+            }
+            self.left.store(0, Relaxed);
+        }
+        let late = self.late.load(Relaxed).saturating_add(i64::from(QUANTUM));
+        self.late.store(late, Relaxed);
+        if late > self.slice.load(Relaxed).max(i64::from(QUANTUM)).saturating_mul(MAX_LATE) {
+            self.killed.store(true, Relaxed);
+        }
+        if self.is_killed() {
+            return Err(Error::RuntimeError("the process is ended".to_owned()));
+        }
+        match debug.source().source.as_deref() {
+            Some(NO_SOURCE) => Ok(VmState::Continue),
+            _ => Ok(VmState::Yield),
+        }
+    }
+
+    /// Has `lua` count, in all coroutines.
+    pub fn watch(self: &Arc<Budget>, lua: &Lua) -> Result<()> {
+        let budget = self.clone();
+        let triggers = mlua::HookTriggers::new().every_nth_instruction(QUANTUM);
+        lua.set_global_hook(triggers, move |_, debug| budget.look(debug))
+    }
+}
+
+/// How long this thread has been on the processor.
+#[cfg(unix)]
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+}
+
+/// Not known: a slice that seems to take long is left alone.
+#[cfg(not(unix))]
+fn processor_time() -> Duration {
+    Duration::ZERO
+}

@@ -1,0 +1,84 @@
+//! `json`: Lua values as JSON text. What JSON does not have is an error here, where
+//! the JSON form of terms has a way to write it.
+
+use mlua::{Lua, MultiValue, Result, Value};
+use serde_json::Value as Json;
+
+use super::{kernel::Kernel, reply, values::Giver};
+use crate::{
+    dispatch::{Fault, Kind},
+    value::{Term, term::from_json},
+};
+
+/// The longest text that is read.
+const MAX_TEXT: usize = 16 << 20;
+
+pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
+    let own = kernel.clone();
+    kernel.set(lua, "json_encode", move |lua, value: Value| match text(&own, &value) {
+        Ok(text) => {
+            Ok([Value::String(lua.create_string(text)?)].into_iter().collect::<MultiValue>())
+        }
+        Err(why) => reply::refused(lua, &own, &Fault::new(Kind::Invalid, why)),
+    })?;
+    let own = kernel.clone();
+    kernel.set(lua, "json_decode", move |lua, value: Value| {
+        let refuse = |why: String| reply::refused(lua, &own, &Fault::new(Kind::Invalid, why));
+        let Value::String(text) = &value else {
+            return refuse(format!("JSON text expected, got {}", value.type_name()));
+        };
+        let bytes = text.as_bytes();
+        if bytes.len() > MAX_TEXT {
+            return refuse(format!("more than {MAX_TEXT} bytes"));
+        }
+        own.budget.charge(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+        match serde_json::from_slice::<Json>(&bytes) {
+            Ok(json) => match from_json(&json) {
+                Ok(term) => reply::result(lua, &own, &term),
+                Err(error) => refuse(error.to_string()),
+            },
+            Err(error) => refuse(format!("no JSON: {error}")),
+        }
+    })
+}
+
+/// A Lua value as JSON.
+pub(super) fn text(kernel: &Kernel, value: &Value) -> std::result::Result<String, String> {
+    let mut giver = Giver::new(&kernel.errors);
+    let term = giver.term(value, "value")?;
+    let json = json(term)?;
+    let text = json.to_string();
+    let cost = giver.nodes.saturating_mul(4).saturating_add(text.len() / 16);
+    kernel.budget.charge(i64::try_from(cost).unwrap_or(i64::MAX));
+    Ok(text)
+}
+
+fn json(term: Term) -> std::result::Result<Json, String> {
+    Ok(match term {
+        Term::Nil => Json::Null,
+        Term::Bool(value) => value.into(),
+        Term::Int(value) => value.into(),
+        Term::Uint(value) => value.into(),
+        Term::Float(value) => {
+            let number = serde_json::Number::from_f64(value);
+            Json::Number(number.ok_or_else(|| format!("JSON has no number {value}"))?)
+        }
+        Term::Text(text) => Json::String(text.into()),
+        Term::Bytes(_) => return Err("JSON has no bytes that are not UTF-8".to_owned()),
+        Term::List(items) => {
+            Json::Array(items.into_iter().map(json).collect::<std::result::Result<_, _>>()?)
+        }
+        Term::Map(pairs) => {
+            let mut object = serde_json::Map::with_capacity(pairs.len());
+            for (key, value) in pairs {
+                let key = match key {
+                    Term::Text(text) => text.into(),
+                    Term::Int(value) => value.to_string(),
+                    _ => return Err("a key in JSON is a string".to_owned()),
+                };
+                object.insert(key, json(value)?);
+            }
+            Json::Object(object)
+        }
+    })
+}

@@ -1,0 +1,93 @@
+//! Mail, as channels take it.
+
+use mlua::{Lua, MultiValue, Result, Value};
+
+use super::{kernel::Kernel, values::from_term};
+use crate::dispatch::{Ending, Fault, Kind, Mail, Message, Pid};
+
+pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
+    let own = kernel.clone();
+    // `@inbox`, `@events` or a topic.
+    kernel.set(lua, "take", move |lua, source: String| {
+        let mut state = own.state();
+        let topics = std::mem::take(&mut state.topics);
+        let mail = state.inbox.take(|mail| match (mail, source.as_str()) {
+            (Mail::Message(message), "@inbox") => !topics.contains(&message.topic),
+            (Mail::Message(message), topic) => *message.topic == *topic,
+            (_, source) => source == "@events",
+        });
+        state.topics = topics;
+        drop(state);
+        match mail {
+            Some(mail) => values(lua, &own, mail),
+            None => Ok(MultiValue::new()),
+        }
+    })?;
+    let own = kernel.clone();
+    kernel.set(lua, "listen_events", move |_, ()| {
+        own.state().inbox.listen();
+        Ok(())
+    })?;
+    let own = kernel.clone();
+    kernel.set(lua, "listen", move |_, (topic, on): (String, bool)| {
+        let mut state = own.state();
+        if on {
+            state.topics.insert(topic.into());
+        } else {
+            state.topics.remove(topic.as_str());
+        }
+        Ok(())
+    })
+}
+
+/// What `prelude/process.lua` makes objects of.
+fn values(lua: &Lua, kernel: &Kernel, mail: Mail) -> Result<MultiValue> {
+    let text = |text: &str| Ok::<_, mlua::Error>(Value::String(lua.create_string(text)?));
+    let who = |pid: Option<&Pid>| pid.map_or(Ok(Value::Nil), |pid| text(pid.as_str()));
+    let mut values = match mail {
+        Mail::Message(Message { from, topic, payload }) => {
+            let mut values = vec![text("message")?, text(&topic)?, who(from.as_ref())?, Value::Nil];
+            let mut data = Vec::with_capacity(payload.len());
+            for term in &payload {
+                match from_term(lua, term) {
+                    Ok(value) => data.push(value),
+                    Err(why) => {
+                        let fault = Fault::new(Kind::Invalid, why);
+                        values.truncate(3);
+                        values.push(kernel.error(lua, &fault)?);
+                        data.clear();
+                        break;
+                    }
+                }
+            }
+            values.extend(data);
+            values
+        }
+        Mail::Exit { from, result } => ending(lua, kernel, text("exit")?, &from, result)?,
+        Mail::LinkDown { from, result } => ending(lua, kernel, text("link")?, &from, result)?,
+        Mail::Cancel { from, reason } => {
+            vec![text("cancel")?, who(from.as_ref())?, text(&reason)?]
+        }
+    };
+    values.shrink_to_fit();
+    Ok(values.into_iter().collect())
+}
+
+fn ending(
+    lua: &Lua,
+    kernel: &Kernel,
+    what: Value,
+    from: &Pid,
+    result: Ending,
+) -> Result<Vec<Value>> {
+    let mut values = vec![what, Value::String(lua.create_string(from.as_str())?)];
+    let result = match result {
+        Ok(term) => from_term(lua, &term).map_err(|why| Fault::new(Kind::Invalid, why)),
+        Err(fault) => Err(fault),
+    };
+    match result {
+        Ok(value) => values.push(value),
+        Err(fault) => values.extend([Value::Nil, kernel.error(lua, &fault)?]),
+    }
+    Ok(values)
+}

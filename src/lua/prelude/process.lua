@@ -1,0 +1,126 @@
+-- Other processes. Functions give a value, or nil and an error.
+local k = ...
+k.module("channel")
+local command, take, mailbox, setmetatable, type = k.command, k.take, k.mailbox, setmetatable, type
+local pack, unpack = table.pack, table.unpack
+
+local process = { event = { EXIT = "pid.exit", CANCEL = "pid.cancel", LINK_DOWN = "pid.link.down" } }
+local EVENTS = { exit = process.event.EXIT, cancel = process.event.CANCEL, link = process.event.LINK_DOWN }
+
+function process.id() return (k.identity()) end
+function process.pid()
+  local _, pid = k.identity()
+  return pid
+end
+
+function process.send(to, topic, ...) return command("send", to, topic, ...) end
+function process.spawn(id, host, ...) return command("spawn", id, host, false, false, ...) end
+function process.spawn_monitored(id, host, ...) return command("spawn", id, host, true, false, ...) end
+function process.spawn_linked(id, host, ...) return command("spawn", id, host, false, true, ...) end
+function process.spawn_linked_monitored(id, host, ...) return command("spawn", id, host, true, true, ...) end
+function process.exec(id, host, ...) return command("exec", id, host, false, false, ...) end
+function process.terminate(to) return command("terminate", to) end
+function process.cancel(to, reason, patience) return command("cancel", to, reason, patience) end
+function process.monitor(pid) return command("monitor", pid) end
+function process.unmonitor(pid) return command("unmonitor", pid) end
+function process.link(pid) return command("link", pid) end
+function process.unlink(pid) return command("unlink", pid) end
+
+process.registry = {}
+function process.registry.register(name) return command("register", name) end
+function process.registry.unregister(name) return command("unregister", name) end
+function process.registry.lookup(name) return command("lookup", name) end
+
+local options = { trap_links = false }
+function process.get_options() return { trap_links = options.trap_links } end
+function process.set_options(new)
+  if type(new) ~= "table" then error(k.bad(1, "set_options", "table", new), 2) end
+  for name in next, new do
+    if name ~= "trap_links" then error(("there is no option '%s'; only trap_links"):format(tostring(name)), 2) end
+  end
+  if new.trap_links == nil then return true end
+  local ok, err = command("trap_links", new.trap_links and true or false)
+  if ok then options.trap_links = new.trap_links and true or false end
+  return ok, err
+end
+
+-- Messages.
+local payload = {}
+payload.__index, payload.__name = payload, "payload"
+function payload:data()
+  if self.why then return nil, self.why end
+  return unpack(self, 1, self.n)
+end
+local message = {}
+message.__index, message.__name = message, "message"
+function message:topic() return self._topic end
+function message:from() return self._from end
+function message:payload() return self._payload end
+
+local function as_message(what, topic, from, why, ...)
+  if what == nil then return nil end
+  local data = setmetatable(pack(...), payload)
+  data.why = why
+  return setmetatable({ _topic = topic, _from = from, _payload = data }, message)
+end
+local function as_data(what, _, _, why, ...)
+  if what == nil then return nil end
+  if why then return why end
+  local value = ...
+  if value == nil then return false end
+  return value
+end
+local function as_event(what, from, value, err)
+  if what == nil then return nil end
+  local event = { kind = EVENTS[what], from = from }
+  if what == "cancel" then event.reason = value else event.result = { value = value, error = err } end
+  return event
+end
+
+local inbox, events
+local listening = {} -- channels by topic
+function process.inbox()
+  inbox = inbox or mailbox("@inbox", as_message)
+  return inbox
+end
+function process.events()
+  if not events then
+    events = mailbox("@events", as_event)
+    k.listen_events()
+  end
+  return events
+end
+function process.listen(topic, how)
+  if type(topic) ~= "string" then error(k.bad(1, "listen", "string", topic), 2) end
+  if topic == "" or topic:sub(1, 1) == "@" then
+    return nil, k.error("INVALID", ("a topic may not be empty or begin with @: '%s'"):format(topic), false)
+  end
+  if listening[topic] then
+    return nil, k.error("ALREADY_EXISTS", ("the topic '%s' is listened to already"):format(topic), false)
+  end
+  local messages = type(how) == "table" and how.message
+  local ch = mailbox(topic, messages and as_message or as_data)
+  listening[topic] = ch
+  k.listen(topic, true)
+  return ch
+end
+function k.forget(ch)
+  k.sources[ch] = nil
+  if ch == inbox then inbox = nil end
+  if ch == events then events = nil end
+  if listening[ch.source] == ch then
+    listening[ch.source] = nil
+    k.listen(ch.source, false)
+  end
+  ch.source = nil
+end
+function process.unlisten(ch)
+  if type(ch) == "string" then ch = listening[ch] end
+  if type(ch) ~= "table" or not k.sources[ch] then
+    return nil, k.error("NOT_FOUND", "this channel does not listen to a topic", false)
+  end
+  ch:close()
+  return true
+end
+
+return process

@@ -1,0 +1,311 @@
+//! The Lua process.
+
+use std::{collections::BTreeMap, fmt, mem};
+
+use mlua::{Lua, MultiValue, Value as Lv};
+
+use super::{
+    kernel::Kernel,
+    program::{Program, broken},
+    reply, sandbox,
+    schedule::{self, MAIN, Turn, Wake},
+    values::{Giver, from_term},
+};
+use crate::{
+    dispatch::{Completion, Fault, Identity, Immediate, Kind, Mail, Reply},
+    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    value::{Term, Value},
+};
+
+/// What a process is given of the world.
+#[derive(Default)]
+pub struct Start {
+    /// Who it is, if it lives on a host.
+    pub identity: Option<Identity>,
+    /// What `env.get` finds.
+    pub env: BTreeMap<String, String>,
+    /// What `io.args` gives.
+    pub argv: Vec<String>,
+    /// Answers commands inside its steps, where that takes no time.
+    pub immediate: Option<Box<dyn Immediate>>,
+}
+
+/// A process that runs a Lua program.
+pub struct LuaProcess {
+    program: Program,
+    state: State,
+    /// Mail has come that nobody has been given.
+    mail: bool,
+}
+
+enum State {
+    New,
+    Live(Box<Live>),
+    Dead,
+}
+
+struct Live {
+    kernel: Kernel,
+    // The last to be dropped: the kernel refers to it.
+    lua: Lua,
+}
+
+impl LuaProcess {
+    pub(super) fn new(program: &Program) -> LuaProcess {
+        LuaProcess { program: program.clone(), state: State::New, mail: false }
+    }
+
+    /// Starts a call of a function of the program. Nothing of it runs before the
+    /// first step.
+    ///
+    /// # Errors
+    ///
+    /// If an argument has no place in Lua, or the process has been started.
+    pub fn start(&mut self, method: &str, args: Vec<Term>, start: Start) -> Result<(), Error> {
+        match self.state {
+            State::New => {}
+            State::Live(_) => {
+                return Err(Error::new(Kind::Conflict, "the process has been started"));
+            }
+            State::Dead => return Err(Error::new(Kind::Unavailable, "the process has ended")),
+        }
+        let failed = |error: mlua::Error| Error::program(broken(&error));
+        let lua = sandbox::bare().map_err(failed)?;
+        let memory = usize::try_from(self.program.max_memory()).unwrap_or(usize::MAX);
+        lua.set_memory_limit(memory).map_err(failed)?;
+        let kernel = Kernel::install(&lua, &self.program).map_err(failed)?;
+        {
+            let mut state = kernel.state();
+            state.identity = start.identity;
+            state.env = start.env;
+            state.argv = start.argv;
+            state.immediate = start.immediate;
+        }
+        let chunk = self.program.load(&lua, self.program.main()).map_err(failed)?;
+        let mut values = MultiValue::new();
+        for (at, term) in (1..).zip(&args) {
+            let invalid =
+                |why| Error::new(Kind::Invalid, format!("argument {at} of `{method}`: {why}"));
+            values.push_back(from_term(&lua, term).map_err(invalid)?);
+        }
+        let name = lua.create_string(method).map_err(failed)?;
+        values.push_front(Lv::String(name));
+        values.push_front(Lv::Function(chunk));
+        kernel.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
+        kernel.budget.begin(0);
+        self.state = State::Live(Box::new(Live { kernel, lua }));
+        Ok(())
+    }
+
+    fn end(&mut self, out: &mut StepOutput, status: Status) {
+        self.state = State::Dead;
+        out.yields.clear();
+        out.status = status;
+    }
+}
+
+impl Live {
+    fn complete(&self, completion: Completion) -> Option<Status> {
+        let Completion { tag, reply } = completion;
+        if let Reply::Refused(why) = reply {
+            let fault = Fault::new(Kind::Internal, why);
+            return Some(Status::Done(Err(Error::program(fault))));
+        }
+        if !self.kernel.state().schedule.complete(tag, reply) {
+            tracing::debug!(tag = tag.0, "a completion that nothing waits for");
+        }
+        None
+    }
+
+    /// Runs tasks until the slice is used up or none can run.
+    fn run(&self) -> Result<Status, mlua::Error> {
+        while !self.kernel.budget.is_spent() {
+            let next = self.kernel.state().schedule.next();
+            let Some((task, stack, wake)) = next else { return self.rest() };
+            let values = match wake {
+                Wake::Values(values) => values,
+                Wake::Reply(reply) => reply::values(&self.lua, &self.kernel, &reply)?,
+            };
+            let rest = |stack, again| {
+                let mut state = self.kernel.state();
+                state.schedule.put_back(task, stack);
+                if let Some(values) = again {
+                    state.schedule.wake(task, Wake::Values(values));
+                }
+            };
+            match schedule::turn(&self.lua, &self.kernel.budget, task, stack, values, rest) {
+                Turn::Over => {}
+                Turn::Broken(error) => return Err(error),
+                Turn::Ended(task, values) => {
+                    if let Some(status) = self.ended(task, values) {
+                        return Ok(status);
+                    }
+                }
+            }
+        }
+        Ok(Status::Continue)
+    }
+
+    /// Nothing can run.
+    fn rest(&self) -> Result<Status, mlua::Error> {
+        if self.kernel.state().schedule.waits_for_commands() {
+            return Ok(Status::Blocked);
+        }
+        if let Some(expects) = self.kernel.optional("expects")
+            && expects.call::<bool>(())?
+        {
+            return Ok(Status::Idle);
+        }
+        let why = "deadlock: every coroutine waits for a channel that no other will use";
+        let why = Lv::String(self.lua.create_string(why)?);
+        let values = [why].into_iter().collect();
+        self.kernel.state().schedule.wake(MAIN, Wake::Values(values));
+        Ok(Status::Continue)
+    }
+
+    /// A task has ended: the process as well if it is the first, or has failed.
+    fn ended(&self, task: u64, values: MultiValue) -> Option<Status> {
+        let mut values = values.into_iter();
+        let well = values.next().and_then(|ok| ok.as_boolean()).unwrap_or_default();
+        let first = values.next().unwrap_or(Lv::Nil);
+        if !well {
+            let mut fault = reply::fault(&self.kernel, &first, Kind::Internal);
+            fault.message.push_str(&reply::frames(&mem::take(&mut self.kernel.state().trace)));
+            return Some(Status::Done(Err(Error::program(fault))));
+        }
+        if task != MAIN {
+            return None;
+        }
+        let failed = |fault| Some(Status::Done(Err(Error::program(fault))));
+        match values.next() {
+            Some(error) if !error.is_nil() => {
+                return failed(reply::fault(&self.kernel, &error, Kind::Unknown));
+            }
+            _ => {}
+        }
+        match Giver::new(&self.kernel.errors).term(&first, "the result") {
+            Ok(term) => Some(Status::Exited(term)),
+            Err(why) => failed(Fault::new(Kind::Invalid, why)),
+        }
+    }
+
+    /// Lua itself has failed.
+    fn broken(&self, error: &mlua::Error) -> Error {
+        let message = match self.kernel.budget.is_killed() {
+            true => "a function that cannot be interrupted, called from C or as a finalizer, does not return".to_owned(),
+            false => reply::root(error),
+        };
+        Error::program(Fault::new(Kind::Internal, message))
+    }
+}
+
+impl Process for LuaProcess {
+    /// Values that need no type become arguments. For others see
+    /// [`LuaProcess::start`].
+    fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error> {
+        let term = |value: Value| match value {
+            Value::Bool(value) => Some(Term::Bool(value)),
+            Value::S8(value) => Some(Term::Int(value.into())),
+            Value::S16(value) => Some(Term::Int(value.into())),
+            Value::S32(value) => Some(Term::Int(value.into())),
+            Value::S64(value) => Some(Term::Int(value)),
+            Value::U8(value) => Some(Term::Int(value.into())),
+            Value::U16(value) => Some(Term::Int(value.into())),
+            Value::U32(value) => Some(Term::Int(value.into())),
+            Value::U64(value) => Some(Term::uint(value)),
+            Value::F32(value) => Some(Term::Float(value.into())),
+            Value::F64(value) => Some(Term::Float(value)),
+            Value::String(text) => Some(Term::from(&*text)),
+            _ => None,
+        };
+        let terms: Option<Vec<Term>> = input.into_iter().map(term).collect();
+        let Some(args) = terms else {
+            return Err(Error::new(Kind::Invalid, "an argument that needs its type"));
+        };
+        self.start(method, args, Start::default())
+    }
+
+    fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
+        out.yields.clear();
+        (out.fuel_used, out.received) = (0, 0);
+        let State::Live(live) = &self.state else {
+            events.clear();
+            let error = Error::new(Kind::Unavailable, "the process is not running");
+            return self.end(out, Status::Done(Err(error)));
+        };
+        let mut end = None;
+        for event in events.drain(..) {
+            let status = match event {
+                Event::Completion(completion) => live.complete(completion),
+                Event::Mail(mail) => {
+                    let mut state = live.kernel.state();
+                    match mail {
+                        Mail::Cancel { reason, .. } if !state.inbox.listens() => {
+                            Some(Status::Done(Err(Error::cancelled(&reason))))
+                        }
+                        mail => {
+                            state.inbox.push(mail);
+                            self.mail = true;
+                            None
+                        }
+                    }
+                }
+                Event::Cancel { reason } => Some(Status::Done(Err(Error::cancelled(&reason)))),
+                Event::Timeout { limit } => Some(Status::Done(Err(Error::timeout(limit)))),
+            };
+            end = end.or(status);
+        }
+        if let Some(status) = end {
+            return self.end(out, status);
+        }
+        let budget = &live.kernel.budget;
+        budget.begin(fuel.0);
+        let before = budget.left();
+        if before <= 0 {
+            // A debt is paid with whole slices in which nothing runs.
+            out.status = Status::Continue;
+            return;
+        }
+        let delivered = match live.kernel.optional("deliver") {
+            Some(deliver) if mem::take(&mut self.mail) => deliver.call::<()>(()),
+            _ => Ok(()),
+        };
+        let result = delivered.and_then(|()| live.run());
+        out.fuel_used = u64::try_from(before.saturating_sub(budget.left())).unwrap_or_default();
+        let mut state = live.kernel.state();
+        mem::swap(&mut out.yields, &mut state.yields);
+        out.received = state.inbox.take_received();
+        drop(state);
+        let status = result.unwrap_or_else(|error| Status::Done(Err(live.broken(&error))));
+        match status {
+            Status::Done(_) | Status::Exited(_) => self.end(out, status),
+            status => out.status = status,
+        }
+    }
+
+    /// Collects garbage.
+    fn trim(&mut self, _: &mut dyn FnMut(&mut [u8])) {
+        if let State::Live(live) = &self.state
+            && let Err(error) = live.lua.gc_collect()
+        {
+            tracing::debug!(%error, "garbage that cannot be collected");
+        }
+    }
+
+    fn memory_used(&self) -> u64 {
+        match &self.state {
+            State::Live(live) => u64::try_from(live.lua.used_memory()).unwrap_or(u64::MAX),
+            _ => 0,
+        }
+    }
+
+    fn close(&mut self) {
+        self.state = State::Dead;
+    }
+}
+
+impl fmt::Debug for LuaProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LuaProcess").field("program", &self.program).finish_non_exhaustive()
+    }
+}

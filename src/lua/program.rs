@@ -1,0 +1,289 @@
+//! Entries to programs: source compiled once, loaded by each process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
+
+use mlua::{Function, Lua, chunk::ChunkMode};
+
+use super::{process::LuaProcess, sandbox};
+use crate::{
+    dispatch::{Fault, Kind as FaultKind},
+    registry::{Entry, Id, Kind, LUA_MODULES, LuaCode, Problem, Project, nearest},
+};
+
+/// Modules that need not be named in an entry's `modules`.
+const ALWAYS: [&str; 3] = ["process", "channel", "errors"];
+
+/// The most entries that one imports, directly and through others.
+const MAX_UNITS: usize = 1000;
+
+/// The memory of a process unless its entry says otherwise.
+const DEFAULT_MEMORY: u64 = 64 << 20;
+
+/// A compiled `process.lua` entry with all that it imports: all that it takes to
+/// make processes of it.
+#[derive(Clone)]
+pub struct Program(Arc<Inner>);
+
+struct Inner {
+    main: String,
+    method: String,
+    max_memory: u64,
+    max_execution: Option<Duration>,
+    units: BTreeMap<String, Unit>,
+}
+
+/// One source.
+struct Unit {
+    /// Compiled by this very library; nobody else's bytecode is ever loaded.
+    bytecode: Vec<u8>,
+    modules: BTreeSet<String>,
+    imports: BTreeMap<String, String>,
+}
+
+/// What a program without an entry needs.
+#[derive(Clone, Debug, Default)]
+pub struct LuaConfig {
+    /// What messages call it.
+    pub name: String,
+    /// The text.
+    pub source: String,
+    /// The function to call.
+    pub method: String,
+    /// Modules that it may `require`.
+    pub modules: Vec<String>,
+    /// Texts that it may `require`, by name. They may do the same.
+    pub libraries: BTreeMap<String, String>,
+    /// Bytes of memory; the default if there are none.
+    pub max_memory: Option<u64>,
+}
+
+/// A text that is no Lua.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SyntaxError {
+    /// The line.
+    pub line: Option<u32>,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for SyntaxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "line {line}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for SyntaxError {}
+
+impl Program {
+    /// The program of a `process.lua` entry.
+    ///
+    /// # Errors
+    ///
+    /// A problem with the entry's file and field, or with the line of its source.
+    pub fn compile(project: &Project, id: &Id) -> Result<Program, Box<Problem>> {
+        let expected = "the id of a process.lua entry";
+        let Some(entry) = project.entry(id) else {
+            let found = format!("{id}, which is no entry of this project");
+            return Err(Box::new(Problem::error("command line", found, expected, "")));
+        };
+        let Kind::ProcessLua(process) = &entry.kind else {
+            let found = format!("an entry of kind {}", entry.kind_name);
+            return Err(Box::new(entry.problem("kind", found, expected, "name another entry")));
+        };
+        let mut units = BTreeMap::new();
+        let mut todo = vec![(entry, &process.code)];
+        while let Some((entry, code)) = todo.pop() {
+            let name = entry.id.to_string();
+            if units.contains_key(&name) {
+                continue;
+            }
+            if units.len() >= MAX_UNITS {
+                let found = format!("more than {MAX_UNITS} entries, directly and through others");
+                return Err(Box::new(entry.problem("imports", found, "fewer imports", "")));
+            }
+            let bytecode = compile(&name, &code.source).map_err(|e| problem(entry, code, &e))?;
+            let mut imports = BTreeMap::new();
+            for (alias, target) in &code.imports {
+                imports.insert(alias.clone(), target.to_string());
+                // A reference that leads elsewhere is an error of the registry.
+                let Some(imported) = project.entry(target) else { continue };
+                match &imported.kind {
+                    Kind::LibraryLua(code) => todo.push((imported, code)),
+                    Kind::ProcessLua(process) => todo.push((imported, &process.code)),
+                    _ => {}
+                }
+            }
+            let modules = code.modules.iter().cloned().collect();
+            units.insert(name, Unit { bytecode, modules, imports });
+        }
+        Ok(Program(Arc::new(Inner {
+            main: id.to_string(),
+            method: process.method.clone(),
+            max_memory: process.limits.max_memory.unwrap_or(DEFAULT_MEMORY),
+            max_execution: process.limits.max_execution,
+            units,
+        })))
+    }
+
+    /// A program without an entry.
+    ///
+    /// # Errors
+    ///
+    /// If a text is no Lua.
+    pub fn new(config: &LuaConfig) -> Result<Program, SyntaxError> {
+        let modules: BTreeSet<String> = config.modules.iter().cloned().collect();
+        let imports: BTreeMap<String, String> =
+            config.libraries.keys().map(|name| (name.clone(), name.clone())).collect();
+        let mut units = BTreeMap::new();
+        let main = [(&config.name, &config.source)];
+        for (name, source) in main.into_iter().chain(&config.libraries) {
+            let bytecode = compile(name, source)?;
+            let (modules, imports) = (modules.clone(), imports.clone());
+            units.insert(name.clone(), Unit { bytecode, modules, imports });
+        }
+        Ok(Program(Arc::new(Inner {
+            main: config.name.clone(),
+            method: config.method.clone(),
+            max_memory: config.max_memory.unwrap_or(DEFAULT_MEMORY),
+            max_execution: None,
+            units,
+        })))
+    }
+
+    /// Looks at the source of a `process.lua` or `library.lua` entry.
+    ///
+    /// # Errors
+    ///
+    /// A problem with the line of the source.
+    pub fn check(entry: &Entry) -> Result<(), Box<Problem>> {
+        let code = match &entry.kind {
+            Kind::ProcessLua(process) => &process.code,
+            Kind::LibraryLua(code) => &**code,
+            _ => return Ok(()),
+        };
+        let compiled = compile(&entry.id.to_string(), &code.source);
+        compiled.map(|_| ()).map_err(|error| problem(entry, code, &error))
+    }
+
+    /// A process of this program, not yet started.
+    pub fn process(&self) -> LuaProcess {
+        LuaProcess::new(self)
+    }
+
+    /// The function that the entry names.
+    pub fn method(&self) -> &str {
+        &self.0.method
+    }
+
+    /// How long a process may run.
+    pub fn max_execution(&self) -> Option<Duration> {
+        self.0.max_execution
+    }
+
+    /// Bytes of memory that a process may have.
+    pub fn max_memory(&self) -> u64 {
+        self.0.max_memory
+    }
+
+    pub(super) fn main(&self) -> &str {
+        &self.0.main
+    }
+
+    /// The chunk of a unit, in a state.
+    pub(super) fn load(&self, lua: &Lua, unit: &str) -> mlua::Result<Function> {
+        let bytecode = self.0.units.get(unit).map(|unit| unit.bytecode.as_slice());
+        let chunk = lua.load(bytecode.unwrap_or_default()).set_mode(ChunkMode::Binary);
+        chunk.set_name(format!("={unit}")).into_function()
+    }
+
+    /// What a `require` in a unit means.
+    pub(super) fn resolve(&self, unit: &str, name: &str) -> Result<Required<'_>, String> {
+        let Some(own) = self.0.units.get(unit) else { return Err(format!("{unit} is not loaded")) };
+        if let Some(import) = own.imports.get(name) {
+            return Ok(Required::Import(import));
+        }
+        if ALWAYS.contains(&name) {
+            return Ok(Required::Module);
+        }
+        if !LUA_MODULES.contains(&name) {
+            let known = LUA_MODULES.iter().copied().chain(own.imports.keys().map(String::as_str));
+            let meant = match nearest(name, known) {
+                Some(meant) => format!("; did you mean '{meant}'?"),
+                None => ".".to_owned(),
+            };
+            let all = LUA_MODULES.join(", ");
+            return Err(format!("there is no module '{name}'{meant} There are: {all}"));
+        }
+        if own.modules.contains(name) {
+            return Ok(Required::Module);
+        }
+        let mut all: Vec<&str> = own.modules.iter().map(String::as_str).collect();
+        all.push(name);
+        let all = all.join(", ");
+        Err(format!(
+            "'{name}' is not among the modules of {unit}; add this line to the entry: modules: [{all}]"
+        ))
+    }
+}
+
+/// What a name in `require` stands for.
+pub(super) enum Required<'a> {
+    Module,
+    Import(&'a str),
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Program").field("main", &self.0.main).finish_non_exhaustive()
+    }
+}
+
+/// Text to bytecode.
+fn compile(name: &str, source: &str) -> Result<Vec<u8>, SyntaxError> {
+    let plain = |message: String| SyntaxError { line: None, message };
+    let lua = sandbox::bare().map_err(|error| plain(error.to_string()))?;
+    // A first line `#!…` is for a shell.
+    let source = match source.strip_prefix('#') {
+        Some(rest) => rest.find('\n').map_or("", |end| rest.get(end..).unwrap_or_default()),
+        None => source,
+    };
+    let chunk = lua.load(source).set_mode(ChunkMode::Text).set_name(format!("={name}"));
+    match chunk.into_function() {
+        Ok(function) => Ok(function.dump(false)),
+        Err(mlua::Error::SyntaxError { message, .. }) => Err(syntax(name, &message)),
+        Err(error) => Err(plain(error.to_string())),
+    }
+}
+
+/// `app:worker:3: unexpected symbol`, taken apart.
+fn syntax(name: &str, message: &str) -> SyntaxError {
+    let parts =
+        message.strip_prefix(name).and_then(|rest| rest.strip_prefix(':')?.split_once(": "));
+    match parts.and_then(|(line, why)| Some((line.parse().ok()?, why))) {
+        Some((line, why)) => SyntaxError { line: Some(line), message: why.to_owned() },
+        None => SyntaxError { line: None, message: message.to_owned() },
+    }
+}
+
+/// A syntax error as a problem of the file that it is in.
+fn problem(entry: &Entry, code: &LuaCode, error: &SyntaxError) -> Box<Problem> {
+    let (expected, fix) = ("Lua 5.4", "correct the source");
+    let Some(file) = &code.file else {
+        return Box::new(entry.problem("source", error.to_string(), expected, fix));
+    };
+    let problem = Problem::error(file.as_str(), error.message.clone(), expected, fix);
+    Box::new(problem.at_line(error.line).in_entry(Some(entry.id.clone())))
+}
+
+/// The failure to make a state.
+pub(super) fn broken(error: &mlua::Error) -> Fault {
+    Fault::new(FaultKind::Internal, format!("the process cannot be started: {error}"))
+}

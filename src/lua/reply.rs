@@ -1,0 +1,130 @@
+//! Answers and errors, as programs see them.
+
+use mlua::{Error, Lua, MultiValue, Result, Value};
+
+use super::{
+    kernel::Kernel,
+    sandbox::OPEN_NAME,
+    values::{Giver, from_term},
+};
+use crate::{
+    dispatch::{Errno, Fault, Kind, Reply},
+    value::Term,
+};
+
+/// The values of an answer: one, or nil and an error.
+pub(super) fn values(lua: &Lua, kernel: &Kernel, reply: &Reply) -> Result<MultiValue> {
+    let value = match reply {
+        Reply::Time(time) => Value::Integer(i64::try_from(*time).unwrap_or(i64::MAX)),
+        Reply::Bytes(bytes) => Value::String(lua.create_string(bytes)?),
+        Reply::Count(count) => Value::Integer(i64::try_from(*count).unwrap_or(i64::MAX)),
+        Reply::Bool(value) => Value::Boolean(*value),
+        Reply::Text(text) => Value::String(lua.create_string(text)?),
+        Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
+        Reply::Ended(Ok(term)) => return result(lua, kernel, term),
+        Reply::Ended(Err(fault)) | Reply::Fault(fault) => return refused(lua, kernel, fault),
+        Reply::Failed(errno) => {
+            return refused(lua, kernel, &Fault::new(kind(*errno), format!("{errno:?}")));
+        }
+        _ => Value::Boolean(true),
+    };
+    Ok([value].into_iter().collect())
+}
+
+fn kind(errno: Errno) -> Kind {
+    match errno {
+        Errno::Access | Errno::NotPermitted => Kind::PermissionDenied,
+        Errno::NoEntry => Kind::NotFound,
+        _ => Kind::Internal,
+    }
+}
+
+/// A term as one value, or nil and the reason why it cannot be one.
+pub(super) fn result(lua: &Lua, kernel: &Kernel, term: &Term) -> Result<MultiValue> {
+    match from_term(lua, term) {
+        Ok(value) => Ok([value].into_iter().collect()),
+        Err(why) => refused(lua, kernel, &Fault::new(Kind::Invalid, why)),
+    }
+}
+
+/// Nil and an error.
+pub(super) fn refused(lua: &Lua, kernel: &Kernel, fault: &Fault) -> Result<MultiValue> {
+    Ok([Value::Nil, kernel.error(lua, fault)?].into_iter().collect())
+}
+
+/// What a program may see of an error: a value of its own, or a text.
+pub(super) fn plain(lua: &Lua, error: Value) -> Result<Value> {
+    Ok(match error {
+        Value::Error(error) => Value::String(lua.create_string(root(&error))?),
+        Value::String(text) => {
+            // Where in the prelude is nobody's concern.
+            let bytes = text.as_bytes();
+            let rest = match bytes.strip_prefix(OPEN_NAME.as_bytes()) {
+                Some(rest) => memchr::memmem::find(rest, b": ").and_then(|at| rest.get(at..)),
+                None => bytes.strip_prefix(b"?:-1"),
+            };
+            match rest.and_then(|rest| rest.strip_prefix(b": ")) {
+                Some(rest) => Value::String(lua.create_string(rest)?),
+                None => Value::String(text.clone()),
+            }
+        }
+        other => other,
+    })
+}
+
+/// The message at the bottom of an error of the library.
+pub(super) fn root(error: &Error) -> String {
+    match error {
+        Error::CallbackError { cause, .. } | Error::BadArgument { cause, .. } => root(cause),
+        Error::RuntimeError(message) | Error::MemoryError(message) => message.clone(),
+        Error::FromLuaConversionError { from, to, .. } => format!("{to} expected, got {from}"),
+        other => other.to_string(),
+    }
+}
+
+/// An error value of a program as a fault.
+pub(super) fn fault(kernel: &Kernel, error: &Value, kind: Kind) -> Fault {
+    let table = match error {
+        Value::Table(table) => table,
+        Value::String(text) => return Fault::new(kind, text.to_string_lossy()),
+        Value::Nil => return Fault::new(kind, "nil"),
+        other => {
+            let text = other.to_string().unwrap_or_else(|_| other.type_name().to_owned());
+            return Fault::new(kind, text);
+        }
+    };
+    let mut giver = Giver::new(&kernel.errors);
+    if !table.metatable().is_some_and(|meta| meta == kernel.errors) {
+        let message = table.raw_get::<Option<String>>("message").ok().flatten();
+        let message = message.unwrap_or_else(|| "the error is a table".to_owned());
+        return Fault {
+            details: giver.term(error, "").unwrap_or(Term::Nil),
+            ..Fault::new(kind, message)
+        };
+    }
+    let text = |at: i64| table.raw_get::<Option<String>>(at).ok().flatten().unwrap_or_default();
+    let details: Value = table.raw_get(4).unwrap_or(Value::Nil);
+    Fault {
+        kind: Kind::of_name(&text(1)).unwrap_or(kind),
+        message: text(2),
+        retryable: table.raw_get(3).unwrap_or_default(),
+        details: giver.term(&details, "details").unwrap_or(Term::Nil),
+    }
+}
+
+/// A Lua traceback as the lines below an error's message.
+pub(super) fn frames(trace: &str) -> String {
+    let mut frames = String::new();
+    for line in trace.lines().skip(1).map(str::trim) {
+        // Functions in C and in the prelude are nobody's concern.
+        let places = ["[C]", "?:", OPEN_NAME, "(...tail calls...)"];
+        if places.iter().any(|place| line.starts_with(place)) {
+            continue;
+        }
+        match line.rsplit_once(": in ") {
+            Some((place, what)) => frames.push_str(&format!("\n    in {what} at {place}")),
+            None => frames.push_str(&format!("\n    {line}")),
+        }
+    }
+    frames
+}

@@ -1,0 +1,172 @@
+//! Calls of the prelude to commands.
+
+use mlua::{Lua, MultiValue, Result, Value};
+
+use super::{kernel::Kernel, reply, values::Giver};
+use crate::{
+    dispatch::{ActorCommand, Clock, Command, Fault, Kind, Pid, Spawn, Stdio, Yield},
+    value::Term,
+};
+
+/// The most bytes in one command.
+const MAX_BYTES: usize = 16 << 20;
+
+pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
+    let own = kernel.clone();
+    kernel.set(lua, "command", move |lua, (name, args): (String, MultiValue)| {
+        let mut request = Request { kernel: &own, args: args.into_iter(), at: 0, name: &name };
+        let command = match request.command() {
+            Ok(command) => command,
+            Err(why) => {
+                let fault = Fault::new(Kind::Invalid, format!("{name}: {why}"));
+                return with(true, reply::refused(lua, &own, &fault)?);
+            }
+        };
+        let mut state = own.state();
+        let command = match state.immediate.as_mut() {
+            Some(immediate) => match immediate.now(command) {
+                Ok(answer) => {
+                    drop(state);
+                    return with(true, reply::values(lua, &own, &answer)?);
+                }
+                Err(command) => command,
+            },
+            None => command,
+        };
+        let tag = state.schedule.wait();
+        state.yields.push(Yield { tag, command });
+        with(false, MultiValue::new())
+    })
+}
+
+/// Whether the answer is there, and the answer.
+fn with(done: bool, mut values: MultiValue) -> Result<MultiValue> {
+    values.push_front(Value::Boolean(done));
+    Ok(values)
+}
+
+struct Request<'a, I> {
+    kernel: &'a Kernel,
+    args: I,
+    at: usize,
+    name: &'a str,
+}
+
+impl<I: Iterator<Item = Value>> Request<'_, I> {
+    fn next(&mut self) -> Value {
+        self.at = self.at.saturating_add(1);
+        self.args.next().unwrap_or(Value::Nil)
+    }
+
+    fn text(&mut self, what: &str) -> std::result::Result<String, String> {
+        let value = self.next();
+        let text = value.as_string().and_then(|text| Some(text.to_str().ok()?.to_owned()));
+        text.filter(|text| !text.is_empty())
+            .ok_or_else(|| format!("argument {} is {what}, not a {}", self.at, value.type_name()))
+    }
+
+    fn optional(&mut self, what: &str) -> std::result::Result<Option<String>, String> {
+        let value = self.next();
+        match &value {
+            Value::Nil => Ok(None),
+            Value::String(text) => Ok(Some(text.to_string_lossy())),
+            other => Err(format!("argument {} is {what}, not a {}", self.at, other.type_name())),
+        }
+    }
+
+    fn flag(&mut self) -> bool {
+        self.next().as_boolean().unwrap_or_default()
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next().as_integer().and_then(|n| u64::try_from(n).ok()).unwrap_or_default()
+    }
+
+    fn pid(&mut self) -> std::result::Result<Pid, String> {
+        Ok(Pid::new(self.text("a pid")?))
+    }
+
+    /// The rest of the arguments, for another process.
+    fn rest(&mut self) -> std::result::Result<Vec<Term>, String> {
+        let mut giver = Giver::new(&self.kernel.errors);
+        let mut terms = Vec::new();
+        for (at, value) in (1..).zip(self.args.by_ref()) {
+            terms.push(giver.term(&value, &format!("value {at}"))?);
+            if giver.bytes > MAX_BYTES {
+                return Err(format!("more than {MAX_BYTES} bytes"));
+            }
+        }
+        let cost = giver.nodes.saturating_mul(4).saturating_add(giver.bytes / 64);
+        self.kernel.budget.charge(i64::try_from(cost).unwrap_or(i64::MAX));
+        Ok(terms)
+    }
+
+    fn spawn(&mut self) -> std::result::Result<Spawn, String> {
+        let entry = self.text("the id of an entry")?;
+        let host = self.optional("the id of a host")?;
+        let (monitor, link) = (self.flag(), self.flag());
+        Ok(Spawn { entry, host, args: self.rest()?, monitor, link })
+    }
+
+    fn command(&mut self) -> std::result::Result<Command, String> {
+        const DEST: &str = "a pid or a name";
+        let actor = match self.name {
+            "now" => return Ok(Command::Now(Clock::Wall)),
+            "clock" => return Ok(Command::Now(Clock::Monotonic)),
+            "sleep" => return Ok(Command::Poll { stdin: false, until: Some(self.number()) }),
+            "random" => {
+                let len = u32::try_from(self.number()).unwrap_or_default();
+                return Ok(Command::Random { len, insecure: true });
+            }
+            "read" => {
+                let len = u32::try_from(self.number()).unwrap_or_default().max(1);
+                return Ok(Command::ReadStdin { len });
+            }
+            "write" => {
+                let to = if self.number() == 2 { Stdio::Stderr } else { Stdio::Stdout };
+                let value = self.next();
+                let bytes = value.as_string().map(|text| text.as_bytes().to_vec());
+                let bytes = bytes.unwrap_or_default();
+                self.kernel.budget.charge(i64::try_from(bytes.len() / 64).unwrap_or(i64::MAX));
+                return Ok(Command::WriteStdio { to, bytes });
+            }
+            "spawn" => ActorCommand::Spawn(self.spawn()?),
+            "exec" => ActorCommand::Exec(self.spawn()?),
+            "send" => {
+                let to = self.text(DEST)?.into();
+                let topic = self.text("a topic")?;
+                if topic.starts_with('@') {
+                    return Err(format!("topics that begin with @ are reserved: {topic}"));
+                }
+                ActorCommand::Send { to, topic: topic.into(), payload: self.rest()? }
+            }
+            "terminate" => ActorCommand::Terminate { to: self.text(DEST)?.into() },
+            "cancel" => ActorCommand::Cancel {
+                to: self.text(DEST)?.into(),
+                reason: self.optional("a reason")?.unwrap_or_default(),
+                patience: self.patience()?,
+            },
+            "monitor" => ActorCommand::Monitor(self.pid()?),
+            "unmonitor" => ActorCommand::Unmonitor(self.pid()?),
+            "link" => ActorCommand::Link(self.pid()?),
+            "unlink" => ActorCommand::Unlink(self.pid()?),
+            "trap_links" => ActorCommand::TrapLinks(self.flag()),
+            "register" => ActorCommand::Register(self.text("a name")?),
+            "unregister" => ActorCommand::Unregister(self.text("a name")?),
+            "lookup" => ActorCommand::Lookup(self.text("a name")?),
+            other => return Err(format!("there is no command {other}")),
+        };
+        Ok(Command::Actor(actor))
+    }
+
+    /// A duration, in milliseconds.
+    fn patience(&mut self) -> std::result::Result<Option<u64>, String> {
+        let value = self.next();
+        if value.is_nil() {
+            return Ok(None);
+        }
+        let duration = self.kernel.function("duration").and_then(|f| f.call::<Option<u64>>(value));
+        let ns = duration.ok().flatten().ok_or("argument 3 is a duration like \"5s\"")?;
+        Ok(Some(ns / 1_000_000))
+    }
+}

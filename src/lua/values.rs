@@ -1,0 +1,229 @@
+//! Lua values to terms and back.
+//!
+//! | Lua | term |
+//! | --- | --- |
+//! | nil | `Nil` |
+//! | boolean | `Bool` |
+//! | integer | `Int`; a `Uint` beyond the largest integer is an error |
+//! | float | `Float` |
+//! | string | `Text` if it is UTF-8, else `Bytes` |
+//! | table with the keys 1 … n, or none | `List` |
+//! | other table | `Map`, sorted by keys |
+//! | error | `Map` with `kind`, `message`, `retryable`, `details` |
+//! | function, coroutine | an error that names its place |
+
+use std::ffi::c_void;
+
+use mlua::{Lua, Table, Value};
+
+use crate::value::Term;
+
+/// The deepest nesting.
+const MAX_DEPTH: usize = 64;
+/// The most values in one.
+const MAX_NODES: usize = 1 << 18;
+
+/// Turns the values of one message into terms.
+pub(super) struct Giver<'a> {
+    /// The metatable of errors.
+    pub errors: &'a Table,
+    /// Values and bytes that have been looked at.
+    pub nodes: usize,
+    pub bytes: usize,
+    above: Vec<*const c_void>,
+}
+
+/// What cannot be turned, and where it stands, the innermost part first.
+struct Misfit {
+    why: String,
+    place: Vec<String>,
+}
+
+impl Misfit {
+    fn new(why: impl Into<String>) -> Misfit {
+        Misfit { why: why.into(), place: Vec::new() }
+    }
+
+    fn within(mut self, part: impl Into<String>) -> Misfit {
+        self.place.push(part.into());
+        self
+    }
+}
+
+impl<'a> Giver<'a> {
+    pub fn new(errors: &'a Table) -> Giver<'a> {
+        Giver { errors, nodes: 0, bytes: 0, above: Vec::new() }
+    }
+
+    /// The term of a value; `name` is what the error calls it.
+    pub fn term(&mut self, value: &Value, name: &str) -> Result<Term, String> {
+        self.value(value).map_err(|misfit| {
+            let mut place: String = misfit.place.iter().rev().take(8).map(String::as_str).collect();
+            if misfit.place.len() > 8 {
+                place.push('…');
+            }
+            format!("{name}{place}: {}", misfit.why)
+        })
+    }
+
+    fn value(&mut self, value: &Value) -> Result<Term, Misfit> {
+        self.nodes = self.nodes.saturating_add(1);
+        if self.nodes > MAX_NODES {
+            return Err(Misfit::new(format!("more than {MAX_NODES} values")));
+        }
+        Ok(match value {
+            Value::Nil => Term::Nil,
+            Value::Boolean(value) => Term::Bool(*value),
+            Value::Integer(value) => Term::Int(*value),
+            Value::Number(value) => Term::Float(*value),
+            Value::String(text) => {
+                let bytes = text.as_bytes();
+                self.bytes = self.bytes.saturating_add(bytes.len());
+                match std::str::from_utf8(&bytes) {
+                    Ok(text) => text.into(),
+                    Err(_) => Term::Bytes(Box::from(&*bytes)),
+                }
+            }
+            Value::Table(table) => self.table(table)?,
+            other => {
+                let kind = other.type_name();
+                return Err(Misfit::new(format!("a {kind} cannot leave its process")));
+            }
+        })
+    }
+
+    fn table(&mut self, table: &Table) -> Result<Term, Misfit> {
+        let itself = table.to_pointer();
+        if self.above.contains(&itself) {
+            return Err(Misfit::new("a table that contains itself"));
+        }
+        if self.above.len() >= MAX_DEPTH {
+            return Err(Misfit::new(format!("tables nested more than {MAX_DEPTH} deep")));
+        }
+        self.above.push(itself);
+        let term = match table.metatable().is_some_and(|meta| &meta == self.errors) {
+            true => self.error(table),
+            false => self.entries(table),
+        };
+        self.above.pop();
+        term
+    }
+
+    fn error(&mut self, table: &Table) -> Result<Term, Misfit> {
+        let mut fields = Vec::with_capacity(4);
+        for (at, name) in (1..).zip(["kind", "message", "retryable", "details"]) {
+            let value: Value = table.raw_get(at).unwrap_or(Value::Nil);
+            fields.push((name, self.value(&value).map_err(|e| e.within(format!(".{name}")))?));
+        }
+        Ok(Term::record(fields))
+    }
+
+    fn entries(&mut self, table: &Table) -> Result<Term, Misfit> {
+        let length = table.raw_len();
+        let mut list = Vec::new();
+        let mut pairs = Vec::new();
+        // Positions that lie within the list come first, in most tables in order.
+        for pair in table.pairs::<Value, Value>() {
+            let (key, value) = pair.map_err(|error| Misfit::new(error.to_string()))?;
+            let place = |misfit: Misfit| misfit.within(place(&key));
+            let next = i64::try_from(list.len()).ok().and_then(|len| len.checked_add(1));
+            if pairs.is_empty() && key.as_integer() == next && list.len() < length {
+                list.push(self.value(&value).map_err(place)?);
+                continue;
+            }
+            let key_term = match &key {
+                Value::Boolean(_) | Value::Integer(_) | Value::Number(_) | Value::String(_) => {
+                    self.value(&key).map_err(place)?
+                }
+                other => {
+                    let kind = other.type_name();
+                    return Err(Misfit::new(format!("a {kind} as a key cannot leave its process")));
+                }
+            };
+            pairs.push((key_term, self.value(&value).map_err(place)?));
+        }
+        if pairs.is_empty() {
+            return Ok(Term::List(list));
+        }
+        pairs.extend((1_i64..).zip(list).map(|(at, value)| (Term::Int(at), value)));
+        pairs.sort_by(|(a, _), (b, _)| order(a, b));
+        let is_list = (1_i64..).zip(&pairs).all(|(at, (key, _))| *key == Term::Int(at));
+        if is_list {
+            return Ok(Term::List(pairs.into_iter().map(|(_, value)| value).collect()));
+        }
+        Ok(Term::Map(pairs))
+    }
+}
+
+fn place(key: &Value) -> String {
+    match key {
+        Value::Integer(at) => format!("[{at}]"),
+        Value::String(name) => format!(".{}", name.to_string_lossy()),
+        other => format!("[{}]", other.to_string().unwrap_or_default()),
+    }
+}
+
+/// The order of keys: the same on every run, as that of Lua is not.
+fn order(a: &Term, b: &Term) -> std::cmp::Ordering {
+    let rank = |term: &Term| match term {
+        Term::Bool(_) => 0,
+        Term::Int(_) => 1,
+        Term::Float(_) => 2,
+        Term::Text(_) => 3,
+        _ => 4,
+    };
+    match (a, b) {
+        (Term::Bool(a), Term::Bool(b)) => a.cmp(b),
+        (Term::Int(a), Term::Int(b)) => a.cmp(b),
+        (Term::Float(a), Term::Float(b)) => a.total_cmp(b),
+        (Term::Text(a), Term::Text(b)) => a.cmp(b),
+        (Term::Bytes(a), Term::Bytes(b)) => a.cmp(b),
+        _ => rank(a).cmp(&rank(b)),
+    }
+}
+
+/// The Lua value of a term.
+///
+/// # Errors
+///
+/// If Lua has no such value, or no memory for it.
+pub(super) fn from_term(lua: &Lua, term: &Term) -> Result<Value, String> {
+    value(lua, term, 0)
+}
+
+fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
+    let memory = |error: mlua::Error| error.to_string();
+    if depth > MAX_DEPTH {
+        return Err(format!("a value nested more than {MAX_DEPTH} deep"));
+    }
+    let depth = depth.saturating_add(1);
+    Ok(match term {
+        Term::Nil => Value::Nil,
+        Term::Bool(value) => Value::Boolean(*value),
+        Term::Int(value) => Value::Integer(*value),
+        Term::Uint(value) => {
+            return Err(format!("{value} is larger than the largest integer of Lua"));
+        }
+        Term::Float(value) => Value::Number(*value),
+        Term::Text(text) => Value::String(lua.create_string(&**text).map_err(memory)?),
+        Term::Bytes(bytes) => Value::String(lua.create_string(bytes).map_err(memory)?),
+        Term::List(items) => {
+            let table = lua.create_table_with_capacity(items.len(), 0).map_err(memory)?;
+            for (at, item) in (1_i64..).zip(items) {
+                table.raw_set(at, value(lua, item, depth)?).map_err(memory)?;
+            }
+            Value::Table(table)
+        }
+        Term::Map(pairs) => {
+            let table = lua.create_table_with_capacity(0, pairs.len()).map_err(memory)?;
+            for (key, item) in pairs {
+                let key = value(lua, key, depth)?;
+                if key.is_nil() || key.as_number().is_some_and(f64::is_nan) {
+                    return Err("a map with a key that a table cannot have".to_owned());
+                }
+                table.raw_set(key, value(lua, item, depth)?).map_err(memory)?;
+            }
+            Value::Table(table)
+        }
+    })
+}
