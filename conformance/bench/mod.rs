@@ -9,6 +9,12 @@
 //! | `start` | the command from nothing, and a large component |
 //! | `io` | files and output |
 //! | `sleepers` | many processes that wait, and one that does not |
+//! | `messages` | messages and round trips between processes of a node |
+//! | `lives` | processes that are spawned, end, and are told of |
+//! | `many` | the memory of 100 000 processes that wait for mail |
+//! | `latency` | the time until a process gets its mail while others spin |
+//! | `actors` | the node and the guest of these four |
+//! | `lunatic` | their peer |
 //! | `bare` | wasmi without components, the floor under all of them |
 //! | `peer`, `peer_wasi` | wasmtime, with the feature `peers` |
 //! | `measure` | clocks, memory, rounds, child processes |
@@ -20,13 +26,19 @@
 //! time of this thread where a single thread works, and wall time where a user
 //! waits.
 
+mod actors;
 mod bare;
 mod guest;
 mod idle;
 mod io;
 mod kernels;
+mod latency;
 mod life;
+mod lives;
+mod lunatic;
+mod many;
 mod measure;
+mod messages;
 #[cfg(feature = "peers")]
 mod peer;
 #[cfg(feature = "peers")]
@@ -72,6 +84,10 @@ enum Name {
     Start,
     Io,
     Sleepers,
+    Messages,
+    Lives,
+    IdleMany,
+    Latency,
 }
 
 /// Runs the subcommand.
@@ -106,6 +122,10 @@ fn measure_all(args: &Args) -> Result<()> {
             Name::Start => start::measure(args.rounds, &args.wippy, &mut report),
             Name::Io => io::measure(args.rounds, &args.wippy, &mut report),
             Name::Sleepers => sleepers::measure(&mut report),
+            Name::Messages => messages::measure(args.rounds, &mut report),
+            Name::Lives => lives::measure(args.rounds, &mut report),
+            Name::IdleMany => many::measure(&mut report),
+            Name::Latency => latency::measure(&mut report),
         };
         // What has been measured is worth being shown all the same.
         if let Err(why) = done {
@@ -123,6 +143,7 @@ fn measure_all(args: &Args) -> Result<()> {
 fn child(task: &str, args: &[String]) -> Result<()> {
     match task {
         "idle" => idle::child(args),
+        "idle-many" => many::child(args),
         "load" => start::child(args),
         #[cfg(feature = "peers")]
         "wasi" => peer_wasi::child(args),

@@ -27,6 +27,7 @@ struct Row {
 pub enum Figure {
     Seconds(f64),
     Bytes(f64),
+    PerSecond(f64),
     /// Could not be measured; the note says why.
     None,
 }
@@ -97,6 +98,25 @@ impl Report {
         }
     }
 
+    /// The same as how often a second something is done; `target` is ours.
+    pub fn rates(
+        &mut self,
+        group: &'static str,
+        what: &str,
+        times: &[Times],
+        target: Option<Target>,
+    ) {
+        let rate = |times: &Times| 1.0 / times.median();
+        let Some((ours, others)) = times.split_first() else { return };
+        let note = target.map(|target| target.note(rate(ours), Figure::PerSecond));
+        let figure = Figure::PerSecond(rate(ours));
+        self.figure(group, what, &ours.name, figure, None, &note.unwrap_or_default());
+        for theirs in others {
+            let ratio = Some(Ratio { of: theirs.ratio(ours), kind: OURS, target: None });
+            self.figure(group, what, &theirs.name, Figure::PerSecond(rate(theirs)), ratio, "");
+        }
+    }
+
     pub fn figure(
         &mut self,
         group: &'static str,
@@ -120,6 +140,7 @@ impl Report {
             let (unit, figure) = match row.figure {
                 Figure::Seconds(figure) => ("s", Some(figure)),
                 Figure::Bytes(figure) => ("B", Some(figure)),
+                Figure::PerSecond(figure) => ("1/s", Some(figure)),
                 Figure::None => ("", None),
             };
             let ratio = row.ratio.map(|ratio| {
@@ -196,6 +217,8 @@ impl fmt::Display for Figure {
             Figure::Seconds(s) => write!(f, "{:.2} µs", s * 1e6),
             Figure::Bytes(b) if b.abs() >= 1024.0 * 1024.0 => write!(f, "{:.1} MiB", b / 1048576.0),
             Figure::Bytes(b) => write!(f, "{:.1} KiB", b / 1024.0),
+            Figure::PerSecond(n) if n >= 1e6 => write!(f, "{:.2} M/s", n / 1e6),
+            Figure::PerSecond(n) => write!(f, "{n:.0} /s"),
             Figure::None => Ok(()),
         }
     }

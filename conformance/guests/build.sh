@@ -32,7 +32,7 @@ apps=$here/../apps
 built=$here/built
 
 all=(greet compute stats text types traps panics kernels records compose empty
-    rust-std file-processor calls failures worker actor counter c-stdio bench-io raw js)
+    rust-std file-processor calls failures worker actor lunatic counter c-stdio bench-io raw js)
 
 case ${1-} in
 -h | --help)
@@ -224,6 +224,10 @@ build() {
     rust-std)
         rust rust-std "$core" command
         both "$core" rust-std
+        ;;
+    lunatic)
+        rust lunatic-bench "$core" command
+        finish "$core" "$built/lunatic.wasm"
         ;;
     file-processor)
         rust file-processor "$core" reactor

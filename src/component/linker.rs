@@ -9,7 +9,7 @@
 //! traps when it is called.
 
 use std::{
-    any::{Any, TypeId as RustType},
+    any::Any,
     collections::{BTreeMap, HashMap},
     fmt,
     sync::Arc,
@@ -176,7 +176,8 @@ impl GuestMemory<'_> {
 /// What host functions keep per process, one slot per Rust type.
 #[derive(Default)]
 pub struct HostState {
-    slots: HashMap<RustType, Box<dyn Any + Send>>,
+    /// A few, so that looking through them is quicker than hashing.
+    slots: Vec<Box<dyn Any + Send>>,
     /// Commands whose replies nobody waits for.
     pub(crate) outbox: Vec<Command>,
     /// Bytes of work that have not been charged for.
@@ -194,21 +195,27 @@ impl fmt::Debug for HostState {
 impl HostState {
     /// The slot of type `T`, made with its default when first used.
     pub fn get<T: Any + Send + Default>(&mut self) -> &mut T {
-        let slot = self.slots.entry(RustType::of::<T>()).or_insert_with(|| Box::<T>::default());
-        match slot.downcast_mut::<T>() {
+        let at = self.slots.iter().position(|slot| slot.is::<T>()).unwrap_or_else(|| {
+            self.slots.push(Box::<T>::default());
+            self.slots.len().saturating_sub(1)
+        });
+        match self.slots.get_mut(at).and_then(|slot| slot.downcast_mut::<T>()) {
             Some(slot) => slot,
-            None => unreachable!("the slot's key is its type"),
+            None => unreachable!("this is where it is"),
         }
     }
 
     /// The slot of type `T`, if it has been used.
     pub fn find<T: Any + Send>(&mut self) -> Option<&mut T> {
-        self.slots.get_mut(&RustType::of::<T>()).and_then(|slot| slot.downcast_mut::<T>())
+        self.slots.iter_mut().find_map(|slot| slot.downcast_mut::<T>())
     }
 
     /// Sets the slot of type `T`.
     pub fn set<T: Any + Send>(&mut self, value: T) {
-        self.slots.insert(RustType::of::<T>(), Box::new(value));
+        match self.find::<T>() {
+            Some(slot) => *slot = value,
+            None => self.slots.push(Box::new(value)),
+        }
     }
 }
 

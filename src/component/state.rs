@@ -14,10 +14,15 @@ use super::{
 };
 use crate::value::ResourceId;
 
+/// The plan, which all processes of a program share, behind a counter of the
+/// process's own: it is cloned at every call, and threads that count on the same
+/// place wait for each other.
+pub(crate) type OwnPlan = Arc<Arc<Plan>>;
+
 /// The data of a process's wasmi store.
 #[derive(Debug)]
 pub(crate) struct State {
-    pub plan: Arc<Plan>,
+    pub plan: OwnPlan,
     pub instances: Vec<Instance>,
     /// Places in all handle tables.
     handle_places: usize,
@@ -85,7 +90,7 @@ pub(crate) enum Request {
 pub(crate) type Lends = Vec<(u32, u32)>;
 
 impl State {
-    pub fn new(plan: Arc<Plan>, limiter: Limiter) -> State {
+    pub fn new(plan: OwnPlan, limiter: Limiter) -> State {
         let instance = |_| Instance {
             may_enter: true,
             may_leave: true,

@@ -23,7 +23,7 @@ use super::{
     },
     state::{Lends, Request, State},
 };
-use crate::value::ResourceId;
+use crate::value::{ResourceId, Value};
 
 /// Why a host function does not return.
 #[derive(Debug)]
@@ -210,6 +210,12 @@ struct HostCall<'a> {
 }
 
 impl HostCall<'_> {
+    /// A function that may fail with a message returns none of it as long as all
+    /// is well, so it is the value that counts, and not only its type.
+    fn needs_memory(&self, value: Option<&Value>) -> bool {
+        self.signature.result_has_pointers && value.is_some_and(points_out)
+    }
+
     fn call(
         &self,
         caller: &mut Caller<'_, State>,
@@ -230,7 +236,7 @@ impl HostCall<'_> {
             false => None,
         };
         match call_host(caller, host, values, memory)? {
-            Answer::Now(value) if !self.signature.result_has_pointers => {
+            Answer::Now(value) if !self.needs_memory(value.as_ref()) => {
                 caller.data_mut().recording.note(&value);
                 let to = Destination { address, source: Encoding::Utf8 };
                 let mut lower = side.lower_result(caller, signature, value, to, &mut lends)?;
@@ -251,6 +257,17 @@ impl HostCall<'_> {
                 Ok(false)
             }
         }
+    }
+}
+
+/// Whether there is anything in a value that lies outside of it in memory, for
+/// which the guest's `realloc` would have to run.
+fn points_out(value: &Value) -> bool {
+    match value {
+        Value::String(_) | Value::List(_) | Value::Map(_) => true,
+        Value::Record(fields) => fields.iter().any(points_out),
+        Value::Variant { payload, .. } => payload.as_deref().is_some_and(points_out),
+        _ => false,
     }
 }
 

@@ -152,6 +152,8 @@ pub(super) async fn live(
                 let idle = status == Status::Idle || life.pending.waits_for_mail_only();
                 post.set_state(if idle { State::Idle } else { State::Blocked });
                 outside.waits();
+                // Who waits keeps no room for what may come. Both are empty.
+                (out.yields, life.events) = (Vec::new(), Vec::new());
                 while life.wait().await == Woken::ToTrim {
                     process.trim(&mut release_zeros);
                 }

@@ -294,7 +294,7 @@ impl Process for WasmProcess {
         let pause = machine.run();
         let (left, host_work) = machine.take_fuel();
         let used = (grant - left.min(grant)).saturating_add(host_work);
-        mem::swap(&mut out.yields, &mut machine.yields);
+        out.yields = mem::take(&mut machine.yields);
         self.used = self.used.saturating_add(used);
         self.debt = used.saturating_sub(budget);
         self.required = 0;

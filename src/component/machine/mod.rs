@@ -32,7 +32,7 @@ use super::{
     limits::Limiter,
     linker::HostState,
     plan::{HOST, Plan, Target, TrampolineKind},
-    state::{Lends, Request, State},
+    state::{Lends, OwnPlan, Request, State},
     trampoline::{Halt, bits, core_value, options, split_address, trampoline},
 };
 use crate::{dispatch::Yield, value::Value};
@@ -57,7 +57,7 @@ pub(crate) enum Pause {
 #[derive(Debug)]
 pub(crate) struct Machine {
     store: wasmi::Store<State>,
-    plan: Arc<Plan>,
+    plan: OwnPlan,
     stack: Vec<Activity>,
     /// Commands that have been asked for and not yet been handed out.
     pub yields: Vec<Yield>,
@@ -120,6 +120,7 @@ enum Caller {
 impl Machine {
     /// A machine that will first instantiate the component.
     pub fn new(plan: Arc<Plan>, max_memory: u64) -> Machine {
+        let plan = Arc::new(plan);
         let state = State::new(plan.clone(), Limiter::new(max_memory));
         let mut store = wasmi::Store::new(&plan.core, state);
         store.limiter(|state| &mut state.limiter);

@@ -415,3 +415,12 @@ fn a_spinning_process_delays_others_by_its_slices() {
     let log = play(one_worker(), &[("main", main), ("spin", vec![Do::Spin]), ("child", vec![])]);
     assert_eq!(log.len(), 51);
 }
+
+#[test]
+fn a_node_that_rests_can_be_dropped() {
+    let node = Node::new(());
+    node.add_host("host", one_worker()).unwrap();
+    // By then everything that lives on the host waits.
+    std::thread::sleep(Duration::from_millis(50));
+    drop(node);
+}

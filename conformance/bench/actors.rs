@@ -1,0 +1,159 @@
+//! Processes that live together on a node of two threads, for all measurements
+//! of messages and lives. What they run is `actors.wat`.
+
+use std::{sync::Arc, time::Duration};
+
+use wippy::{
+    actor,
+    artifact::Artifact,
+    component::{DEFAULT_STACK, Engine, Linker},
+    dispatch::{Fault, Kind, world::Streams},
+    host::{Birth, Handle, HostOptions, Job, Node, Program, Programs, Runtime, Started},
+    process::{Error, Event, Fuel, Grants, Process, StepOutput},
+    value::Value,
+    wasi,
+};
+
+use super::Result;
+
+pub const WORKERS: usize = 2;
+
+const HOST: &str = "bench";
+
+/// The functions of the guest, each as an entry.
+#[derive(Clone)]
+pub struct Entries {
+    jobs: Arc<[Arc<Job>]>,
+}
+
+impl Entries {
+    pub fn new() -> Result<Entries> {
+        let mut linker = Linker::default();
+        wasi::add_to_linker(&mut linker)?;
+        actor::add_to_linker(&mut linker)?;
+        let runtime = Runtime::new(Engine::default(), linker);
+        let artifact = Artifact::from_bytes(include_bytes!("actors.wat").to_vec())?;
+        let loaded = runtime.load(&artifact, Some(include_str!("actors.wit")), DEFAULT_STACK)?;
+        let program = runtime.link(&loaded.component, &Grants::all())?;
+        let names = ["idle", "nothing", "spin", "flood", "sink", "echo", "ping", "lives"];
+        let job = |name: &&str| Ok(Arc::new(Job::new(name, &loaded, program.clone(), name)?));
+        Ok(Entries { jobs: names.iter().map(job).collect::<Result<_>>()? })
+    }
+
+    fn job(&self, name: &str) -> Option<&Arc<Job>> {
+        self.jobs.iter().find(|job| job.name == name)
+    }
+}
+
+impl Programs for Entries {
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
+        Some(self.job(entry)?.clone())
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+        Err(Fault::new(Kind::NotFound, format!("there is no entry {entry}")))
+    }
+}
+
+/// A node with one host.
+pub struct Bench {
+    pub node: Node,
+    entries: Entries,
+}
+
+impl Bench {
+    pub fn new() -> Result<Bench> {
+        let entries = Entries::new()?;
+        let node = Node::new(entries.clone());
+        node.add_host(HOST, HostOptions { workers: Some(WORKERS), ..HostOptions::default() })?;
+        Ok(Bench { node, entries })
+    }
+
+    pub fn start(&self, name: &str, args: Vec<Value>) -> Result<Handle> {
+        let job = self.entries.job(name).ok_or("no such function")?;
+        self.launch(name, |birth| job.start(args, birth))
+    }
+
+    /// The same, for a process that is watched.
+    pub fn start_watched(
+        &self,
+        name: &str,
+        args: Vec<Value>,
+        watch: impl Watch + 'static,
+    ) -> Result<Handle> {
+        let job = self.entries.job(name).ok_or("no such function")?;
+        self.launch(name, |birth| {
+            let started = job.start(args, birth)?;
+            let process = Box::new(Watched { process: started.process, watch });
+            Ok(Started { process, ..started })
+        })
+    }
+
+    /// Starts something that is not a guest.
+    pub fn launch(
+        &self,
+        name: &str,
+        start: impl FnOnce(Birth) -> Result<Started, Fault>,
+    ) -> Result<Handle> {
+        Ok(self.node.launch(HOST, name, Some(Streams::default()), start)?)
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        smol::block_on(self.node.shutdown("the measurement is over", Duration::ZERO));
+    }
+}
+
+/// Waits for the good ends of all of them.
+pub fn all_end(handles: Vec<Handle>) -> Result<()> {
+    for handle in handles {
+        let ended = smol::block_on(handle.ended()).ok_or("a process was lost")?;
+        ended.outcome.clone()?;
+    }
+    Ok(())
+}
+
+pub fn pid(handle: &Handle) -> Value {
+    handle.pid().as_str().into()
+}
+
+/// Is told what happens to a process.
+pub trait Watch: Send {
+    fn step_begins(&mut self, _: &[Event]) {}
+    fn step_ends(&mut self) {}
+    fn trimmed(&mut self, _: &[u8]) {}
+}
+
+struct Watched<W> {
+    process: Box<dyn Process>,
+    watch: W,
+}
+
+impl<W: Watch> Process for Watched<W> {
+    fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error> {
+        self.process.init(method, input)
+    }
+
+    fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
+        self.watch.step_begins(events);
+        self.process.step(events, fuel, out);
+        self.watch.step_ends();
+    }
+
+    fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
+        let watch = &mut self.watch;
+        self.process.trim(&mut |memory| {
+            release(memory);
+            watch.trimmed(memory);
+        });
+    }
+
+    fn memory_used(&self) -> u64 {
+        self.process.memory_used()
+    }
+
+    fn close(&mut self) {
+        self.process.close();
+    }
+}

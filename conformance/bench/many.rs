@@ -1,0 +1,95 @@
+//! The memory of 100 000 processes that live on a node and wait for mail.
+//!
+//! A child of this program starts them and waits until the host has trimmed all
+//! of them. What is the guest's own is found then, in the kernel's page map.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    Result,
+    actors::{Bench, Watch},
+    lunatic, measure,
+    report::{Figure, Report, Target},
+};
+
+const PROCESSES: u32 = 100_000;
+
+/// What a process may take beyond the pages that its guest has touched.
+const LIMIT: f64 = 12.0 * 1024.0;
+
+/// How long it may take until all of them are trimmed.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub fn measure(report: &mut Report) -> Result<()> {
+    let usage = measure::child(&["idle-many"])?;
+    let figures =
+        usage.stdout.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+    let [all, pages] = figures[..] else { return Err("two figures expected".into()) };
+    let what = format!("{PROCESSES} processes");
+    let mut row = |who: &str, bytes: f64, note: &str| {
+        report.figure("idle-many", &what, who, Figure::Bytes(bytes), None, note);
+    };
+    row("process, all", all, "");
+    row("guest's pages", pages, "");
+    let beyond = all - pages;
+    row("process, beyond", beyond, &Target::AtMost(LIMIT).note(beyond, Figure::Bytes));
+    if let Some(bytes) = lunatic::idle(PROCESSES)? {
+        report.figure("idle-many", &what, "lunatic, all", Figure::Bytes(bytes), None, "");
+    }
+    lunatic::note("idle-many", report);
+    Ok(())
+}
+
+/// Prints the bytes per process, and how many of them are the guest's.
+pub fn child(_: &[String]) -> Result<()> {
+    let bench = Bench::new()?;
+    let seen = Arc::new(Seen::default());
+    let start = || bench.start_watched("idle", Vec::new(), Look(seen.clone()));
+    let settled = |processes: u64| {
+        let begin = Instant::now();
+        while seen.trimmed.load(Relaxed) < processes {
+            if begin.elapsed() > PATIENCE {
+                return Err("the processes were not trimmed".into());
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        measure::resident()
+    };
+    let first = start()?;
+    let before = settled(1)?;
+    seen.pages.store(0, Relaxed);
+    let mut handles = Vec::with_capacity(PROCESSES as usize);
+    for _ in 0..PROCESSES {
+        handles.push(start()?);
+    }
+    let after = settled(u64::from(PROCESSES) + 1)?;
+    let each = |bytes: u64| bytes as f64 / f64::from(PROCESSES);
+    println!("{} {}", each(after.saturating_sub(before)), each(seen.pages.load(Relaxed)));
+    drop(first);
+    // It would only take time to end them.
+    std::process::exit(0);
+}
+
+#[derive(Default)]
+struct Seen {
+    trimmed: AtomicU64,
+    /// Bytes of memory that guests have written, after it was trimmed.
+    pages: AtomicU64,
+}
+
+/// Looks at a process's memory when it has been trimmed.
+struct Look(Arc<Seen>);
+
+impl Watch for Look {
+    fn trimmed(&mut self, memory: &[u8]) {
+        self.0.pages.fetch_add(measure::pages_written(memory).unwrap_or(0), Relaxed);
+        self.0.trimmed.fetch_add(1, Relaxed);
+    }
+}
