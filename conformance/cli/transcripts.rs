@@ -246,3 +246,62 @@ fn an_interrupt_ends_a_loop_without_end() -> Result {
     );
     Ok(())
 }
+
+#[test]
+fn a_trace_has_a_track_for_each_process() -> Result {
+    let file = std::env::temp_dir().join(format!("wippy-trace-{}.json", std::process::id()));
+    let output = wippy()
+        .args(["-C", "conformance/apps/processes", "run", "--trace"])
+        .arg(&file)
+        .arg("supervise")
+        .output()?;
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "6 and 7 make 42\n");
+    let trace: Vec<serde_json::Value> = serde_json::from_slice(&std::fs::read(&file)?)?;
+    std::fs::remove_file(&file)?;
+    let named = |name: &'static str| trace.iter().filter(move |event| event["name"] == name);
+    let track = |entry: &str| {
+        let of_entry = |event: &&serde_json::Value| {
+            event["args"]["name"].as_str().is_some_and(|name| name.starts_with(entry))
+        };
+        named("thread_name").find(of_entry).map(|event| event["tid"].clone())
+    };
+    let (lua, wasm) = (track("myns:supervise"), track("myns:compute_worker"));
+    assert!(lua.is_some() && wasm.is_some());
+    let has = |name: &'static str, track: &Option<serde_json::Value>| {
+        named(name).any(|event| Some(&event["tid"]) == track.as_ref())
+    };
+    assert!(has("spawn", &lua) && has("exit", &lua) && has("step", &wasm) && has("ended", &wasm));
+    Ok(())
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_prints_the_processes() -> Result {
+    use std::io::Read;
+    let mut child = wippy()
+        .args([
+            "run",
+            "--timeout",
+            "30s",
+            "--invoke",
+            "spin",
+            "conformance/guests/built/traps.wasm",
+        ])
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let id = child.id().to_string();
+    let mut stderr = child.stderr.take().ok_or("no stderr")?;
+    // Nothing says when the handlers are in place.
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    assert!(Command::new("kill").args(["-USR1", &id]).status()?.success());
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("traps.wasm") {
+        let mut byte = [0];
+        stderr.read_exact(&mut byte)?;
+        seen.extend(byte);
+    }
+    assert!(String::from_utf8_lossy(&seen).starts_with("pid "));
+    assert!(Command::new("kill").args(["-INT", &id]).status()?.success());
+    assert_eq!(child.wait()?.code(), Some(130));
+    Ok(())
+}

@@ -47,7 +47,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run the services of the project, a command, an entry, or a file
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Check the whole project and everything that it names
     #[command(after_help = CHECK_HELP)]
     Check,

@@ -216,12 +216,11 @@ impl<'a> Interrupts<'a> {
         let Interrupts { node, signals, seen } = self;
         let signal = async {
             let Some(signals) = signals else { return std::future::pending().await };
-            loop {
-                match signals.next().await {
-                    #[cfg(unix)]
-                    Some(Ok(Signal::Usr1)) => table::print(node),
-                    _ => break,
+            while let Some(Ok(signal)) = signals.next().await {
+                if matches!(signal, Signal::Int | Signal::Term) {
+                    break;
                 }
+                table::print(node);
             }
             *seen = seen.saturating_add(1);
             None
