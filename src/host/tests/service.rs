@@ -156,13 +156,14 @@ fn what_is_needed_starts_first_and_stops_last() {
 
 #[test]
 fn who_needs_what_has_failed_fails() {
-    let services = [service("a", "wait", "requires: [b]"), service("b", "invalid", "")].concat();
+    // One that has no program never runs, not even for a moment.
+    let services = [service("a", "wait", "requires: [b]"), service("b", "slow", "")].concat();
     let (_node, supervisor) = supervise(&services);
     supervisor.start();
     let failed = smol::block_on(supervisor.ended());
     let told: Vec<_> = failed.iter().map(ending).collect();
     let failed = |kind| (ServiceState::Failed, Some(kind), 0);
-    assert_eq!(told, [failed(Kind::Invalid), failed(Kind::Unavailable)]);
+    assert_eq!(told, [failed(Kind::NotFound), failed(Kind::Unavailable)]);
 }
 
 #[test]
