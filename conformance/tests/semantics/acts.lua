@@ -176,7 +176,7 @@ function acts.grow()
   while true do all[#all + 1] = ("x"):rep(65536) .. #all end
 end
 function acts.spin() while true do end end
-function acts.deaf() time.sleep(1 << 60) end
+function acts.deaf() time.sleep(math.maxinteger) end
 function acts.idle()
   local inbox, events = inbox(), process.events()
   while true do channel.select { inbox:case_receive(), events:case_receive() } end
