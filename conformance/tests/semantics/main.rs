@@ -1,9 +1,8 @@
 //! What happens between processes, whatever language they are in.
 //!
-//! `cases.txt` is a table of plays: acts of processes, and what these see. Each is
-//! played on a node of its own by every pair of wasm, Lua and Rust; the first
-//! language is that of `a`, the second that of all others. What is seen must be the
-//! same, but for the lines that say why they are not.
+//! `cases/*.txt` are plays: acts of processes, and what these see. Each is played
+//! on a node of its own by every pair of wasm, Lua and Rust. What is seen must be
+//! the same, but for the lines that say why they are not. `README.md` says more.
 
 mod native;
 mod values;
@@ -27,6 +26,13 @@ use wippy::{
 };
 
 const LANGUAGES: [&str; 3] = ["wasm", "lua", "rust"];
+
+const CASES: [&str; 4] = [
+    include_str!("cases/ends.txt"),
+    include_str!("cases/ties.txt"),
+    include_str!("cases/mail.txt"),
+    include_str!("cases/others.txt"),
+];
 
 /// The entries of the project, and those in Rust.
 #[derive(Clone)]
@@ -234,7 +240,7 @@ fn by_part(mut lines: Vec<String>) -> String {
 
 #[test]
 fn cases() {
-    let cases = Case::parse(include_str!("cases.txt"));
+    let cases: Vec<Case> = CASES.iter().flat_map(|text| Case::parse(text)).collect();
     let stage = Stage::build("semantics");
     let only = std::env::var("ONLY").unwrap_or_default();
     let pairs = LANGUAGES.iter().flat_map(|a| LANGUAGES.iter().map(move |b| (*a, *b)));

@@ -1,5 +1,5 @@
 //! A process that acts a part in a play: one of the three that play the cases of
-//! `tests/semantics`, beside `acts.lua` and a process in Rust. `cases.txt` there
+//! `tests/semantics`, beside `acts.lua` and a process in Rust. `README.md` there
 //! says what each act does.
 //!
 //! What it sees it tells to whoever has the name `log`, with the name of its part
