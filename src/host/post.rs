@@ -76,6 +76,8 @@ struct Mailbox {
     end: Option<Error>,
     /// The process has been asked to end, and has until then.
     deadline: Option<(Instant, String)>,
+    /// The time of that has come closer.
+    sooner: bool,
     closed: bool,
 }
 
@@ -161,7 +163,11 @@ impl Post {
             return;
         }
         match &mut mailbox.deadline {
-            Some((deadline, _)) => *deadline = until.min(*deadline),
+            Some((deadline, _)) => {
+                let sooner = until < *deadline;
+                *deadline = until.min(*deadline);
+                mailbox.sooner |= sooner;
+            }
             None => {
                 mailbox.deadline = Some((until, reason.to_owned()));
                 mailbox.push(mail);
@@ -211,6 +217,7 @@ impl Post {
         if mailbox.queue.capacity() > 64 {
             mailbox.queue = VecDeque::new();
         }
+        mailbox.sooner = false;
         let end = mailbox.end.take();
         let deadline = mailbox.deadline.as_ref().map(|(deadline, _)| *deadline);
         News { mail, end, deadline }
@@ -232,7 +239,7 @@ impl Post {
         // In this order, so that nothing arrives in between.
         self.waker.register(waker);
         let mailbox = self.mailbox();
-        !mailbox.queue.is_empty() || mailbox.end.is_some()
+        !mailbox.queue.is_empty() || mailbox.end.is_some() || mailbox.sooner
     }
 
     pub fn set_state(&self, state: State) {

@@ -83,10 +83,11 @@ impl Error {
         Error { retryable, details, ..Error::because(kind, Cause::Program, message) }
     }
 
-    /// The end of a process by the end of another.
+    /// The end of a process by the end of another, as retryable as that.
     pub fn linked(other: &Pid, fault: &Fault) -> Error {
         let message = format!("the linked process {other} ended: {}", fault.message);
-        Error::because(fault.kind, Cause::Link, message)
+        let retryable = fault.retryable;
+        Error { retryable, ..Error::because(fault.kind, Cause::Link, message) }
     }
 
     /// The end of a process that somebody has terminated.

@@ -18,6 +18,11 @@ local function duration(d, level)
   return ns
 end
 
+-- That much after now; the end of time is never reached.
+local function after(now, ns)
+  if ns > math.maxinteger - now then return math.maxinteger end
+  return now + ns
+end
 local function sleep(until_) return command("sleep", until_) end
 local function clock()
   local now, why = command("clock")
@@ -33,7 +38,7 @@ end
 
 function time.sleep(d)
   local ns = duration(d, 2)
-  local _, why = sleep(clock() + ns)
+  local _, why = sleep(after(clock(), ns))
   if why then return nil, why end
   return true
 end
@@ -85,7 +90,7 @@ local function start(ns, every)
   local timer = { ch = ch, turn = 0 }
   function timer.run(wait)
     timer.turn = timer.turn + 1
-    local turn, next_ = timer.turn, clock() + wait
+    local turn, next_ = timer.turn, after(clock(), wait)
     timer.active = true
     spawn(function()
       while true do
@@ -96,7 +101,7 @@ local function start(ns, every)
           timer.active = false
           return
         end
-        next_ = next_ + every
+        next_ = after(next_, every)
         local now = clock()
         if next_ < now then next_ = now end
       end
