@@ -73,12 +73,19 @@ fn run_entry(
 ) -> Result<Exit, Failure> {
     match programs.project().entry(id).map(|entry| &entry.kind) {
         Some(Kind::ProcessLua(_)) => {
+            let limits = [("--fuel", args.fuel), ("--max-memory", args.max_memory)];
+            if let Some((option, _)) = limits.iter().find(|(_, limit)| limit.is_some()) {
+                let why = format!("{option} is for wasm, and {id} is Lua: see its `limits`");
+                return Err(Failure::usage(why));
+            }
             let name = id.to_string();
             let terms = texts(words)?.into_iter().map(Term::from).collect();
             let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
             let front = front(programs, host, logs)?;
             let ended = terminal::run(&front, args.trace.as_deref(), &name, |birth| {
-                program.start(terms, birth)
+                let mut started = program.start(terms, birth)?;
+                started.max_execution = args.timeout.or(started.max_execution);
+                Ok(started)
             })?;
             finish(args, &name, &ended)
         }
