@@ -209,6 +209,18 @@ fn a_closed_pipe_is_quiet() -> Result {
     Ok(())
 }
 
+/// Reads until this has been read.
+#[cfg(unix)]
+fn read_until(from: &mut impl std::io::Read, text: &str) -> Result<String> {
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains(text) {
+        let mut byte = [0];
+        from.read_exact(&mut byte)?;
+        seen.extend(byte);
+    }
+    Ok(String::from_utf8_lossy(&seen).into_owned())
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_a_loop_without_end() -> Result {
@@ -226,13 +238,8 @@ fn an_interrupt_ends_a_loop_without_end() -> Result {
         .stderr(Stdio::piped())
         .spawn()?;
     let mut stderr = child.stderr.take().ok_or("no stderr")?;
-    let mut seen = Vec::new();
     // Once the process is started, the handler is in place.
-    while !String::from_utf8_lossy(&seen).contains("started") {
-        let mut byte = [0];
-        stderr.read_exact(&mut byte)?;
-        seen.extend(byte);
-    }
+    read_until(&mut stderr, "started")?;
     let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status()?;
     assert!(killed.success());
     let mut rest = String::new();
@@ -277,7 +284,6 @@ fn a_trace_has_a_track_for_each_process() -> Result {
 #[cfg(unix)]
 #[test]
 fn a_signal_prints_the_processes() -> Result {
-    use std::io::Read;
     let mut child = wippy()
         .args([
             "run",
@@ -294,13 +300,7 @@ fn a_signal_prints_the_processes() -> Result {
     // Nothing says when the handlers are in place.
     std::thread::sleep(std::time::Duration::from_secs(1));
     assert!(Command::new("kill").args(["-USR1", &id]).status()?.success());
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains("traps.wasm") {
-        let mut byte = [0];
-        stderr.read_exact(&mut byte)?;
-        seen.extend(byte);
-    }
-    assert!(String::from_utf8_lossy(&seen).starts_with("pid "));
+    assert!(read_until(&mut stderr, "traps.wasm")?.starts_with("pid "));
     assert!(Command::new("kill").args(["-INT", &id]).status()?.success());
     assert_eq!(child.wait()?.code(), Some(130));
     Ok(())

@@ -65,12 +65,12 @@ impl Job {
         options.max_execution = self.max_execution.or(options.max_execution);
         let mut process = match self.initialized(input) {
             Ok(process) => process,
-            Err(error) => return Ended::not_started(error),
+            Err(error) => return Ended::without_life(error),
         };
         let world = match self.given.to(&self.program_name, Vec::new(), streams, &mut process) {
             Ok(world) => world,
             Err(error) => {
-                return Ended::not_started(Error::new(Kind::Invalid, error.to_string()));
+                return Ended::without_life(Error::new(Kind::Invalid, error.to_string()));
             }
         };
         process.set_immediate(Box::new(world.clone()));

@@ -9,13 +9,14 @@
 use std::{
     future::{Future, poll_fn},
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::atomic::Ordering::Relaxed,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
 
+use futures_util::FutureExt;
 use smol::Timer;
 
 use super::{
@@ -67,8 +68,8 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// A process that could not be started.
-    pub(super) fn not_started(error: Error) -> Ended {
+    /// A process that could not be started, or of which nothing more is known.
+    pub(super) fn without_life(error: Error) -> Ended {
         let ending = Err(error.fault());
         let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
         Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
@@ -85,8 +86,25 @@ pub(super) trait Outside: Answers {
     fn waits(&self);
 }
 
-/// Steps a process that has been initialized until it is done, and closes it.
+/// Steps a process that has been initialized until it is done, and closes it. A
+/// panic is an error of the engine, and the end of this process only.
 pub(super) async fn live(
+    process: &mut dyn Process,
+    outside: impl Outside,
+    post: &Post,
+    options: &RunOptions,
+    result: Option<&Type>,
+    probe: Option<&Probe<'_>>,
+) -> Ended {
+    // Nothing of the process is used again after a panic.
+    let life = AssertUnwindSafe(steps(process, outside, post, options, result, probe));
+    life.catch_unwind().await.unwrap_or_else(|_| {
+        let why = "the engine failed in this process; please report it";
+        Ended::without_life(Error::new(Kind::Internal, why))
+    })
+}
+
+async fn steps(
     process: &mut dyn Process,
     outside: impl Outside,
     post: &Post,
@@ -120,10 +138,7 @@ pub(super) async fn live(
             probe.mail(&life.events);
             Instant::now()
         });
-        if !step(process, &mut life.events, options.slice, &mut out) {
-            let why = "the engine failed in this process; please report it";
-            break Err(Error::new(Kind::Internal, why));
-        }
+        process.step(&mut life.events, options.slice, &mut out);
         post.taken(mem::take(&mut out.received));
         post.stepped(out.fuel_used, process.memory_used());
         if let (Some(probe), Some(began)) = (probe, began) {
@@ -183,18 +198,6 @@ fn ending(outcome: &Outcome, exited: Option<Term>, result: Option<&Type>) -> End
         }),
         (Ok(_), None, _) => Ok(Term::Nil),
     }
-}
-
-/// One step; false if it panicked, which is an error of the engine that must not
-/// be the end of all other processes.
-fn step(
-    process: &mut dyn Process,
-    events: &mut Vec<Event>,
-    slice: Fuel,
-    out: &mut StepOutput,
-) -> bool {
-    // The process is not used again after a panic.
-    catch_unwind(AssertUnwindSafe(|| process.step(events, slice, out))).is_ok()
 }
 
 struct Life<'a, A> {

@@ -138,8 +138,9 @@ impl Post {
         Ok(())
     }
 
-    /// Delivers what the process has asked for. There is always room: it was
-    /// made when the process asked, see [`Post::has_room`].
+    /// Delivers what the process has asked for. There are no more of these than
+    /// there are processes: each is told of once, and who has a full mailbox cannot
+    /// ask for more, see [`Post::has_room`].
     pub fn notice(&self, mail: Mail) {
         let mut mailbox = self.mailbox();
         if mailbox.closed {

@@ -54,16 +54,8 @@ pub struct Args {
 
 /// Runs the `wast` command.
 pub fn main(args: &Args) -> ExitCode {
-    match report(args) {
-        Ok(report) => {
-            print!("{}", report.render(args.verbose));
-            if report.unexpected() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-        }
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(2)
-        }
-    }
+    let rendered = |report: Report| (report.render(args.verbose), report.unexpected());
+    crate::end(report(args).map(rendered))
 }
 
 /// Runs all scripts and gives the results.

@@ -77,12 +77,10 @@ fn read_stdin(cx: &mut HostCx<'_>, parts: PartList, count: u32) -> Result<Answer
         return give_u32(cx, count, 0);
     }
     let len = parts.len;
-    ask(Command::ReadStdin { len }, move |cx, reply| match reply {
-        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => {
-            parts.scatter(cx, &bytes)?;
-            give_u32(cx, count, bytes.len() as u32)
-        }
-        other => Err(unexpected_reply(&other).into()),
+    ask(Command::ReadStdin { len }, move |cx, reply| {
+        let bytes = bytes_of(reply, len)?;
+        parts.scatter(cx, &bytes)?;
+        give_u32(cx, count, bytes.len() as u32)
     })
 }
 
@@ -103,16 +101,22 @@ fn read_file(
         return give_u32(cx, count, 0);
     }
     let len = parts.len;
-    ask_file(FileCommand::Read { file: id, offset, len }, move |cx, reply| match reply {
-        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => {
-            if advance {
-                file(cx, fd)?.position = offset.saturating_add(bytes.len() as u64);
-            }
-            parts.scatter(cx, &bytes)?;
-            give_u32(cx, count, bytes.len() as u32)
+    ask_file(FileCommand::Read { file: id, offset, len }, move |cx, reply| {
+        let bytes = bytes_of(reply, len)?;
+        if advance {
+            file(cx, fd)?.position = offset.saturating_add(bytes.len() as u64);
         }
-        other => Err(unexpected_reply(&other).into()),
+        parts.scatter(cx, &bytes)?;
+        give_u32(cx, count, bytes.len() as u32)
     })
+}
+
+/// What has been read, `len` bytes at most.
+fn bytes_of(reply: Reply, len: u32) -> Result<Vec<u8>, Stop> {
+    match reply {
+        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => Ok(bytes),
+        other => Err(unexpected_reply(&other).into()),
+    }
 }
 
 fn write_stdio(
