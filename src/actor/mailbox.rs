@@ -4,8 +4,6 @@
 //! meant: when it is answered with mail that somebody else may want, the rest of
 //! the same time is waited.
 
-use std::sync::Arc;
-
 use super::{alone, answer, convert, request_done};
 use crate::{
     component::{Answer, DeclareError, HostCx, Linker, Trap},
@@ -25,7 +23,7 @@ pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
 
 const MAILBOX: &[(&str, Body)] = &[
     ("send", |cx, args| {
-        let (to, topic) = (Arc::from(args.string()?), Arc::from(args.string()?));
+        let (to, topic) = (args.string()?, args.string()?);
         let payload = convert::terms(cx, args);
         let command = payload.map(|payload| ActorCommand::Send { to, topic, payload });
         request_done(cx, command)

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    abi::Handles,
+    abi::{Handles, lower::Lower},
     engine::BYTES_PER_FUEL,
     error::Trap,
     handles::{Handle, HandleTable},
     limits::Limiter,
     linker::{Answer, HostState},
     plan::{CanonOptions, HOST, Plan, ResourceDef},
+    realloc::Suspended,
     trace::{Recorded, Recording},
 };
 use crate::value::ResourceId;
@@ -74,7 +75,7 @@ pub(crate) struct Instance {
 pub(crate) enum Request {
     /// Call a function of another component.
     Guest { trampoline: u32, args: Vec<u64> },
-    /// Finish a call of a host function: wait, or lower a result that needs memory.
+    /// Wait for the answer of a host function.
     Host {
         trampoline: u32,
         address: Option<u64>,
@@ -82,6 +83,9 @@ pub(crate) enum Request {
         memory: Option<wasmi::Memory>,
         answer: Answer,
     },
+    /// Finish a `realloc`, and then the call of a host function whose result is
+    /// lowered.
+    Realloc { trampoline: u32, lends: Lends, lower: Lower, suspended: Suspended },
     /// Run a destructor.
     Drop { func: u32, instance: u32, caller: u32, rep: u32 },
 }

@@ -5,7 +5,7 @@ use wasmi::Val;
 use super::{Activity, Caller, Machine, value};
 use crate::{
     component::{
-        abi::lower::{Lower, Realloc, Spill},
+        abi::lower::{Lower, Spill},
         boundary::{Destination, Side},
         error::{Trap, TrapKind},
         plan::{CanonOptions, Encoding, Lifted, Plan, Signature, TrampolineKind},
@@ -111,7 +111,7 @@ impl Machine {
         let host = matches!(caller, Caller::Host);
         let side = Side { plan: &plan, options: option, host };
         let lower = side.with(&mut self.store, &mut lends, |target| {
-            Lower::new(args, &signature.params, spill, source, target)
+            Lower::new(args.into_iter(), &signature.params, spill, source, target)
         })?;
         Ok(Activity::Call(Box::new(Call {
             lifted: index,
@@ -144,10 +144,10 @@ impl Machine {
             Phase::Lower(lower) => {
                 let option = options(&plan, option)?;
                 let side = Side { plan: &plan, options: option, host: from_host };
-                let more = side.run(&mut self.store, lower, &mut call.lends)?;
-                if let Some(realloc) = more {
+                let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
+                if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    return self.realloc(option, realloc);
+                    return self.push_realloc(suspended);
                 }
                 let flat = std::mem::take(&mut lower.flat);
                 let func = self.core_func(callee)?;
@@ -165,29 +165,16 @@ impl Machine {
                 };
                 let option = guest_side(&plan, index)?.1;
                 let side = Side { plan: &plan, options: option, host: false };
-                let more = side.run(&mut self.store, lower, &mut call.lends)?;
-                if let Some(realloc) = more {
+                let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
+                if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    return self.realloc(option, realloc);
+                    return self.push_realloc(suspended);
                 }
                 let flat = std::mem::take(&mut lower.flat);
                 self.post_return(call, flat)
             }
             Phase::Run | Phase::PostReturn(_) => Err(Trap::internal("a call does not wait")),
         }
-    }
-
-    /// Calls the `realloc` of some options for the activity at the top.
-    pub(super) fn realloc(&mut self, option: &CanonOptions, realloc: Realloc) -> Result<(), Trap> {
-        let index = option.realloc.ok_or_else(|| Trap::internal("no realloc"))?;
-        let func = self.core_func(index)?;
-        self.store.data_mut().instance(option.instance)?.may_leave = false;
-        let value = |v: u64| if option.wide { Val::I64(v as i64) } else { Val::I32(v as i32) };
-        let args = [realloc.old, realloc.old_size, u64::from(realloc.align), realloc.new_size];
-        self.push_core(func, args.map(value).to_vec(), 1)?;
-        // `realloc` runs in a thread of its own.
-        self.outer_context = Some(std::mem::take(&mut self.store.data_mut().context));
-        Ok(())
     }
 
     /// The core function of a call has returned.

@@ -97,10 +97,10 @@ impl Machine {
                 };
                 let option = guest_side(&plan, index)?.1;
                 let side = Side { plan: &plan, options: option, host: true };
-                let more = side.run(&mut self.store, &mut lower, &mut call.lends)?;
-                if let Some(realloc) = more {
+                let rest = side.finish(&mut self.store, &mut lower, &mut call.lends)?;
+                if let Some(suspended) = rest {
                     call.phase = HostPhase::Return(lower);
-                    self.realloc(option, realloc)?;
+                    self.push_realloc(suspended)?;
                     return Ok(None);
                 }
                 let lends = std::mem::take(&mut call.lends);

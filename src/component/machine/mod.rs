@@ -7,8 +7,8 @@
 //! between any two instructions of the guest and between any two steps of the
 //! canonical ABI, and several guest calls may be suspended over one store.
 //!
-//! Invariant: guest code is entered in one place, [`Machine::run_core`], with
-//! the fuel that the store has at that time.
+//! Invariant: guest code is entered in two places, [`Machine::run_core`] and, for
+//! `realloc`, [`Side::finish`], with the fuel that the store has at that time.
 
 mod call;
 mod host;
@@ -32,6 +32,7 @@ use super::{
     limits::Limiter,
     linker::HostState,
     plan::{HOST, Plan, Target, TrampolineKind},
+    realloc::Suspended,
     state::{Lends, OwnPlan, Request, State},
     trampoline::{Halt, bits, core_value, options, split_address, trampoline},
 };
@@ -62,8 +63,8 @@ pub(crate) struct Machine {
     /// Commands that have been asked for and not yet been handed out.
     pub yields: Vec<Yield>,
     next_tag: u64,
-    /// While `realloc` runs: what `context.get` gives after it. It cannot be
-    /// nested, because `realloc` cannot call out.
+    /// While a suspended `realloc` is on the stack: what `context.get` gives after
+    /// it. It cannot be nested, because `realloc` cannot call out.
     outer_context: Option<[u64; 2]>,
     /// The call to begin once the component is instantiated.
     first: Option<(usize, Vec<Value>)>,
@@ -244,16 +245,26 @@ impl Machine {
     }
 
     fn push_core(&mut self, func: Func, args: Vec<Val>, results: usize) -> Result<(), Trap> {
+        let trace = self.store.data().trace.as_ref();
+        let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
+        self.push(Core { state: CoreState::Ready(func, args), results, top })
+    }
+
+    /// Goes on with a `realloc` for the activity at the top.
+    fn push_realloc(&mut self, suspended: Suspended) -> Result<(), Trap> {
+        let Suspended { call, context, top } = suspended;
+        self.outer_context = Some(context);
+        self.push(Core { state: CoreState::OutOfFuel(call), results: 1, top })
+    }
+
+    fn push(&mut self, core: Core) -> Result<(), Trap> {
         if self.stack.len() >= MAX_ACTIVITIES {
             return Err(Trap::new(
                 TrapKind::Limit,
                 "call stack exhausted: too many calls between components",
             ));
         }
-        let trace = self.store.data().trace.as_ref();
-        let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
-        let state = CoreState::Ready(func, args);
-        self.stack.push(Activity::Core(Core { state, results, top }));
+        self.stack.push(Activity::Core(core));
         Ok(())
     }
 
@@ -348,6 +359,13 @@ impl Machine {
                 let phase = HostPhase::Answer(answer);
                 Activity::Host(Box::new(HostCall { caller, lends, memory, phase }))
             }
+            Request::Realloc { trampoline, lends, lower, suspended } => {
+                let caller = Caller::Guest { trampoline, address: None };
+                let phase = HostPhase::Return(lower);
+                let call = HostCall { caller, lends, memory: None, phase };
+                self.stack.push(Activity::Host(Box::new(call)));
+                return self.push_realloc(suspended);
+            }
             Request::Drop { func, instance, caller, rep } => {
                 let entered = self.enter(caller, instance)?;
                 let state = self.store.data_mut();
@@ -407,7 +425,7 @@ impl Machine {
                 let address = results.first().map_or(0, bits);
                 self.store.data_mut().instance(option.instance)?.may_leave = true;
                 let side = Side { plan: &plan, options: option, host: true };
-                side.with(&mut self.store, &mut call.lends, |target| lower.provide(address, target))
+                side.provide(&mut self.store, lower, address, &mut call.lends)
             }
             Some(Activity::Call(call)) => {
                 let lifted = plan.lifted.get(call.lifted as usize);
@@ -441,7 +459,7 @@ impl Machine {
                 let address = results.first().map_or(0, bits);
                 self.store.data_mut().instance(option.instance)?.may_leave = true;
                 let side = Side { plan: &plan, options: option, host };
-                side.with(&mut self.store, &mut call.lends, |target| lower.provide(address, target))
+                side.provide(&mut self.store, lower, address, &mut call.lends)
             }
             Some(Activity::Core(_)) | None => Err(Trap::internal("a result for nobody")),
         }
