@@ -10,7 +10,7 @@ use super::{
     limits::Limiter,
     linker::{Answer, HostState},
     plan::{CanonOptions, HOST, Plan, ResourceDef},
-    realloc::Suspended,
+    realloc::{Narrow, Suspended},
     trace::{Recorded, Recording},
 };
 use crate::value::ResourceId;
@@ -32,6 +32,8 @@ pub(crate) struct State {
     pub cores: Vec<wasmi::Instance>,
     pub memories: Vec<wasmi::Memory>,
     pub funcs: Vec<wasmi::Func>,
+    /// Those of them that have been called as a `realloc`, by their index.
+    pub reallocs: Vec<(u32, Narrow)>,
     /// Handles that were lowered into calls that have not returned: one number
     /// for each call on the stack.
     pub scopes: Vec<u32>,
@@ -109,6 +111,7 @@ impl State {
             cores: Vec::new(),
             memories: Vec::new(),
             funcs: Vec::new(),
+            reallocs: Vec::new(),
             scopes: Vec::new(),
             request: None,
             host: HostState::default(),

@@ -53,6 +53,29 @@ impl std::fmt::Debug for Phase {
     }
 }
 
+/// A lowering, the handles that it lends, the options of the guest, and whether the
+/// value comes from the host.
+pub(super) type Lowering<'a> = (&'a mut Lower, &'a mut Lends, &'a CanonOptions, bool);
+
+impl Call {
+    /// What `realloc` is called for.
+    pub(super) fn lowering<'a>(&'a mut self, plan: &'a Plan) -> Result<Lowering<'a>, Trap> {
+        let lends = &mut self.lends;
+        match (&mut self.phase, &self.caller) {
+            (Phase::Lower(lower), caller) => {
+                let lifted = plan.lifted.get(self.lifted as usize);
+                let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
+                let host = matches!(caller, Caller::Host);
+                Ok((lower, lends, options(plan, lifted.options)?, host))
+            }
+            (Phase::Return(lower), Caller::Guest { trampoline, .. }) => {
+                Ok((lower, lends, guest_side(plan, *trampoline)?.1, false))
+            }
+            _ => Err(Trap::internal("memory for nothing")),
+        }
+    }
+}
+
 impl Machine {
     pub(super) fn check_enter(&mut self, lifted: u32, caller: u32) -> Result<(), Trap> {
         let plan = self.plan.clone();
@@ -147,7 +170,8 @@ impl Machine {
                 let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
                 if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    return self.push_realloc(suspended);
+                    self.stack.push(Activity::Realloc(Box::new(suspended)));
+                    return Ok(());
                 }
                 let flat = std::mem::take(&mut lower.flat);
                 let func = self.core_func(callee)?;
@@ -168,7 +192,8 @@ impl Machine {
                 let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
                 if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    return self.push_realloc(suspended);
+                    self.stack.push(Activity::Realloc(Box::new(suspended)));
+                    return Ok(());
                 }
                 let flat = std::mem::take(&mut lower.flat);
                 self.post_return(call, flat)
