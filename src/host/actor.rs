@@ -9,13 +9,14 @@ use super::{
     life::{Ended, Outside},
     node::{Node, Tied},
     post::Undelivered,
-    program::{PATIENCE, Program},
+    program::{HostOptions, PATIENCE, Program},
     seat::Seat,
     trace::Probe,
 };
 use crate::{
     dispatch::{
-        ActorCommand, Command, Ending, Fault, Immediate, Kind, Mail, Message, Reply, Spawn,
+        ActorCommand, Command, Ending, Fault, Immediate, Kind, Mail, Message, Received, Reply,
+        Spawn,
         world::{Answers, World},
     },
     process::Error,
@@ -274,13 +275,25 @@ pub(super) fn send(
     }
     let seat = node.find(to).ok_or_else(|| nobody(to))?;
     let from = from.map(|seat| seat.pid.clone());
-    seat.post.message(Message { from, topic, payload }).map_err(|why| match why {
-        Undelivered::Gone => nobody(to),
-        Undelivered::Full(unread) => Fault::new(
-            Kind::Unavailable,
-            format!("the mailbox of {to} is full, with {unread} mails that it has not taken"),
+    let message = Message::new(from, topic, payload);
+    seat.post.message(message).map_err(|why| undelivered(to, &seat.host.options, why))
+}
+
+/// Why a message has not been delivered: which bound is reached, and how much is
+/// unread.
+fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> Fault {
+    let HostOptions { queue_size, queue_bytes, .. } = options;
+    let why = match why {
+        Undelivered::Gone => return nobody(to),
+        Undelivered::Many(Received { mails, .. }) => {
+            format!("it has not taken {mails} mails, of at most {queue_size}")
+        }
+        Undelivered::Large(Received { mails, bytes }, more) => format!(
+            "it has not taken {mails} mails of {bytes} bytes; this one has {more}, and all may \
+             have {queue_bytes}"
         ),
-    })
+    };
+    Fault::new(Kind::Unavailable, format!("the mailbox of {to} is full: {why}"))
 }
 
 pub(super) fn cancel(

@@ -3,7 +3,7 @@
 use super::{
     Job,
     life::{Ended, Outside, RunOptions, live},
-    post::Post,
+    post::{Capacity, Post},
     program::{Birth, Program, Started},
 };
 use crate::{
@@ -75,7 +75,8 @@ impl Job {
         };
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
-        live(&mut process, Alone(world), &Post::new(1), &options, result.as_ref(), None).await
+        let post = Post::new(Capacity { mails: 1, bytes: 0 });
+        live(&mut process, Alone(world), &post, &options, result.as_ref(), None).await
     }
 
     /// Terms as what the function takes.

@@ -169,7 +169,7 @@ impl Agent {
     }
 
     fn message(&mut self, message: Message) {
-        let Message { from: Some(from), topic, payload } = message else {
+        let Message { from: Some(from), topic, payload, .. } = message else {
             return self.ledger.wrong("a message from nobody");
         };
         match &*topic {

@@ -261,10 +261,9 @@ impl Host {
             }
             ActorCommand::Send { to: name, topic, payload } => {
                 match self.living.get_mut(&to(self, &name)) {
-                    Some(live) => deliver(
-                        live,
-                        Mail::Message(Message { from: Some(me.clone()), topic, payload }),
-                    ),
+                    Some(live) => {
+                        deliver(live, Mail::Message(Message::new(Some(me.clone()), topic, payload)))
+                    }
                     None => return not_found(),
                 }
             }
@@ -415,8 +414,7 @@ fn mail_is_selected_and_waited_for() {
     let select = host
         .start("actor:select", &[Term::List(vec!["b".into(), "a".into()]), Term::Int(10)])
         .unwrap();
-    let message =
-        |topic: &str, payload| Mail::Message(Message { from: None, topic: topic.into(), payload });
+    let message = |topic: &str, payload| Mail::Message(Message::new(None, topic, payload));
     let payload = vec![Term::Uint(u64::MAX), Term::record([("x", Term::Bytes([7].into()))])];
     let mail = [message("c", vec![]), message("a", payload), message("b", vec![Term::Float(0.5)])];
     for mail in mail {

@@ -126,7 +126,7 @@ fn pid(text: &str) -> Pid {
 }
 
 fn message(topic: &str, payload: Vec<Term>) -> Mail {
-    Mail::Message(Message { from: Some(pid("other")), topic: topic.into(), payload })
+    Mail::Message(Message::new(Some(pid("other")), topic, payload))
 }
 
 fn exit(from: &str) -> Mail {
@@ -364,7 +364,7 @@ fn mail_that_is_there_is_no_command() {
     assert_eq!(get("all"), r#"ok(some(cancel({reason: "over"})))"#);
     assert_eq!(guest.asked(), []);
     assert!(guest.state.get::<Inbox>().listens());
-    assert_eq!(guest.state.get::<Inbox>().take_received(), 5);
+    assert_eq!(guest.state.get::<Inbox>().take_received().mails, 5);
     assert!(guest.state.work > 0);
 }
 

@@ -10,7 +10,8 @@ use std::{
 use super::super::*;
 use crate::{
     dispatch::{
-        ActorCommand, Command, Fault, Kind, Mail, Pid, Reply, Spawn, Tag, Yield, world::World,
+        ActorCommand, Command, Fault, Kind, Mail, Pid, Received, Reply, Spawn, Tag, Yield,
+        world::World,
     },
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
@@ -70,7 +71,7 @@ impl Process for Script {
     }
 
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
-        (out.fuel_used, out.received) = (1, 0);
+        (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {
             match event {
                 Event::Completion(done) => {
@@ -111,7 +112,7 @@ impl Process for Script {
                         return;
                     };
                     self.todo.push_front(Do::Receive(n - 1));
-                    out.received += 1;
+                    out.received.add(&mail);
                     self.note(match mail {
                         Mail::Message(m) => format!("{} {:?}", m.topic, m.payload),
                         Mail::Exit { result, .. } => format!("exit {}", told(&result)),
@@ -350,6 +351,22 @@ fn full_mailboxes_and_full_hosts_push_back() {
             "main: a [Int(1)]",
             "main: b [Int(1)]",
             "main: d [Int(1)]",
+            "main ended Nil"
+        ]
+    );
+    // One mail may have more than all may have together, but only alone.
+    let register = Do::Ask(ActorCommand::Register("friend".into()));
+    let monitor = || Do::Ask(ActorCommand::Monitor(Pid::new("nobody|x.0")));
+    let (one, two) = (vec![send("a"), send("b"), monitor()], vec![send("c"), Do::Receive(1)]);
+    let main = [vec![register], one, vec![Do::Receive(1)], two].concat();
+    let log = play(HostOptions { queue_bytes: 1, ..one_worker() }, &[("main", main)]);
+    assert_eq!(
+        log,
+        [
+            "main: UNAVAILABLE",
+            "main: UNAVAILABLE",
+            "main: a [Int(1)]",
+            "main: c [Int(1)]",
             "main ended Nil"
         ]
     );

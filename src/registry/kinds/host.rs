@@ -11,6 +11,9 @@ pub struct ProcessHost {
     pub workers: Option<u64>,
     /// Messages and starts that wait for the host, at most.
     pub queue_size: u64,
+    /// Bytes of the messages that wait for one process, at most; the host chooses
+    /// if none are given.
+    pub queue_bytes: Option<u64>,
     /// Those that wait for one worker, at most.
     pub local_queue_size: u64,
     /// Processes alive, at most; no limit if none is given.
@@ -90,6 +93,7 @@ impl Default for ProcessHost {
         ProcessHost {
             workers: None,
             queue_size: 1024,
+            queue_bytes: None,
             local_queue_size: 256,
             max_processes: None,
             lifecycle: Lifecycle::default(),
@@ -107,6 +111,7 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessHost> {
         };
         host.workers = fields.count("workers", 1024, "4").filter(|n| *n > 0);
         host.queue_size = size("queue_size", host.queue_size);
+        host.queue_bytes = fields.size("queue_bytes").filter(|n| *n > 0);
         host.local_queue_size = size("local_queue_size", host.local_queue_size);
         host.max_processes = fields.count("max_processes", u64::MAX, "10000").filter(|n| *n > 0);
         fields.finish();
