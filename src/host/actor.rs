@@ -29,6 +29,10 @@ const MAX_NAMES: usize = 1024;
 /// The longest name, in bytes.
 const MAX_NAME: usize = 255;
 
+/// The longest topic, and the longest reason to cancel, in bytes. What is long
+/// belongs into a payload.
+const MAX_WORDS: usize = 64 << 10;
+
 /// A process on its node.
 #[derive(Clone, Debug)]
 pub(super) struct Actor {
@@ -261,6 +265,16 @@ fn nobody(to: &str) -> Fault {
     Fault::new(Kind::NotFound, format!("{what} {to}"))
 }
 
+fn short(what: &str, text: &str) -> Result<(), Fault> {
+    match text.len() {
+        0..=MAX_WORDS => Ok(()),
+        len => {
+            let why = format!("a {what} of {len} bytes; it may have {MAX_WORDS}");
+            Err(Fault::new(Kind::Invalid, why))
+        }
+    }
+}
+
 /// Sends a message to a pid or a name.
 pub(super) fn send(
     node: &Node,
@@ -273,6 +287,7 @@ pub(super) fn send(
         let why = format!("the topic {topic:?} is reserved, as are all that begin with @");
         return Err(Fault::new(Kind::Invalid, why));
     }
+    short("topic", &topic)?;
     let seat = node.find(to).ok_or_else(|| nobody(to))?;
     let from = from.map(|seat| seat.pid.clone());
     let message = Message::new(from, topic, payload);
@@ -303,6 +318,7 @@ pub(super) fn cancel(
     reason: &str,
     patience: Duration,
 ) -> Result<(), Fault> {
+    short("reason", reason)?;
     let seat = node.find(to).ok_or_else(|| nobody(to))?;
     let mail = Mail::Cancel { from: from.map(|seat| seat.pid.clone()), reason: reason.to_owned() };
     let now = std::time::Instant::now();

@@ -471,7 +471,7 @@ fn core_modules_name_it_in_their_wit() {
             (func (export "run") (result i32)
                 (call $yield)
                 (call $subscribe (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16))
-                (i32.add (i32.const 7) (call $ready (i32.load (i32.const 20))))))"#,
+                (i32.add (i32.const 7) (call $ready (i32.load (i32.const 24))))))"#,
     );
     let wit = "package test:core;
         world core {
