@@ -297,6 +297,17 @@ impl<'n, 'p> Fields<'n, 'p> {
         value
     }
 
+    /// A duration that is not 0.
+    pub fn some_duration(&self, name: &'static str) -> Option<Duration> {
+        let value = self.duration(name)?;
+        if !value.is_zero() {
+            return Some(value);
+        }
+        let node = self.ask(name)?;
+        self.wrong(name, node, "a duration longer than 0, with a unit: ms, s, m, h", "10s");
+        None
+    }
+
     /// Octal permissions: `"0755"`.
     pub fn mode(&self, name: &'static str, example: &str) -> Option<u32> {
         let node = self.ask(name)?;

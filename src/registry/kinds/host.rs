@@ -131,7 +131,7 @@ pub(super) fn lifecycle(reading: &mut Reading<'_>) -> Lifecycle {
     let example = "lifecycle:\n  auto_start: true";
     let Some(fields) = reading.fields.fields("lifecycle", example) else { return cycle };
     cycle.auto_start = fields.flag("auto_start").unwrap_or(cycle.auto_start);
-    cycle.start_timeout = fields.duration("start_timeout").unwrap_or(cycle.start_timeout);
+    cycle.start_timeout = fields.some_duration("start_timeout").unwrap_or(cycle.start_timeout);
     cycle.stop_timeout = fields.duration("stop_timeout").unwrap_or(cycle.stop_timeout);
     cycle.stable_threshold = fields.duration("stable_threshold").unwrap_or(cycle.stable_threshold);
     for item in fields.texts("requires", "requires:\n  - app:processes") {
