@@ -83,7 +83,9 @@ impl ServiceStatus {
     /// A line for the log. What is wrong is a warning, what stays so an error.
     fn log(&self) {
         let ServiceStatus { id, state, pid, fault, retry, restarts } = self;
-        let pid = pid.as_ref().map(display);
+        // The last process has nothing to do with a new start.
+        let starts = matches!(state, ServiceState::Unknown | ServiceState::Starting);
+        let pid = pid.as_ref().filter(|_| !starts).map(display);
         match (state, fault, retry) {
             (ServiceState::Failed, Some(Fault { kind, message, .. }), Some(retry)) => {
                 tracing::warn!(

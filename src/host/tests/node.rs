@@ -441,3 +441,36 @@ fn a_node_that_rests_can_be_dropped() {
     std::thread::sleep(Duration::from_millis(50));
     drop(node);
 }
+
+/// What a trace has written, to be looked at afterwards.
+#[derive(Clone, Default)]
+struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_trace_that_is_finished_stays_as_it_is() {
+    let scripts = vec![("main", vec![Do::End(Term::Nil)])];
+    let node = Node::new(Scripts { log: Log::default(), scripts });
+    node.add_host("h", one_worker()).unwrap();
+    let written = Written::default();
+    let trace = std::sync::Arc::new(Trace::new(written.clone()).unwrap());
+    node.set_trace(trace.clone());
+    for _ in 0..2 {
+        let handle = smol::block_on(node.spawn("h", "main", vec![])).unwrap();
+        smol::block_on(handle.ended()).unwrap();
+        trace.finish().unwrap();
+    }
+    let events: Vec<serde_json::Value> =
+        serde_json::from_slice(&written.0.lock().unwrap()).unwrap();
+    assert_eq!(events.iter().filter(|event| event["name"] == "ended").count(), 1);
+}
