@@ -154,6 +154,9 @@ impl<'n, 'p> Fields<'n, 'p> {
     }
 
     fn wrong(&self, name: &str, node: &Node, expected: &str, example: &str) {
+        if matches!(&node.data, Data::Text(text) if text.unfilled) {
+            return;
+        }
         let fix = format!("write it like this: {name}: {example}");
         self.report.error(self.line_of(name), &self.path(name), describe(node), expected, fix);
     }

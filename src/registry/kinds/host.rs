@@ -1,7 +1,7 @@
 //! `process.host` and `terminal.host`: where processes run; and `lifecycle`.
 
 use super::{Reading, Want};
-use crate::registry::{Id, fields::read_id};
+use crate::registry::{Id, Severity, fields::read_id};
 use std::time::Duration;
 
 /// Runs processes.
@@ -146,6 +146,16 @@ pub(super) fn lifecycle(reading: &mut Reading<'_>) -> Lifecycle {
             restart.number("backoff_factor", 1.0, 1000.0, "2.0").unwrap_or(to.backoff_factor);
         to.jitter = restart.number("jitter", 0.0, 1.0, "0.1").unwrap_or(to.jitter);
         to.max_attempts = restart.count("max_attempts", u64::MAX, "5").unwrap_or(to.max_attempts);
+        if to.initial_delay > to.max_delay {
+            restart.report().push(
+                Severity::Warning,
+                restart.line_of("initial_delay"),
+                &restart.path("initial_delay"),
+                format!("{:?}, longer than max_delay, {:?}", to.initial_delay, to.max_delay),
+                "a duration that is not longer than max_delay, which each wait is then",
+                format!("write it like this: max_delay: {:?}", to.initial_delay),
+            );
+        }
         restart.finish();
     }
     fields.finish();
