@@ -4,7 +4,7 @@
 ;;
 ;;     16  the topic
 ;;     64  a `value`: an integer
-;;    128  what `send` and `spawn` return
+;;    128  what `send` and `spawn` return: at 136 the kind of an error
 ;;    192  what `receive` returns: at 208 the case of the mail, at 216 its payload
 ;;   1024  what the canonical ABI puts here; $base after the arguments
 (module
@@ -41,7 +41,7 @@
       (if (i32.load8_u (i32.const 128))
         (then
           ;; Anything but `unavailable`.
-          (if (i32.ne (i32.load8_u (i32.const 132)) (i32.const 4)) (then (unreachable)))
+          (if (i32.ne (i32.load8_u (i32.const 136)) (i32.const 4)) (then (unreachable)))
           (global.set $heap (local.get $mark))
           (call $yield)
           (br $again)))))

@@ -90,7 +90,7 @@ impl World {
                     return missing(&to);
                 }
                 let from = Some(Pid::new(PID));
-                self.events.push(Event::Mail(Mail::Message(Message { from, topic, payload })));
+                self.events.push(Event::Mail(Mail::Message(Message::new(from, topic, payload))));
                 Reply::Done
             }
             ActorCommand::Cancel { reason, .. } => {

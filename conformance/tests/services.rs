@@ -218,10 +218,49 @@ fn a_second_signal_waits_for_nobody() {
     let dir = Dir::new(false, &service("stubborn", "child", "stubborn", "stop_timeout: 1h"));
     let mut wippy = dir.start(&["-v", "run"]);
     wippy.until(1, "running").signal("-INT").until(1, "stopping;");
+    // One that came at once would count as the same.
+    std::thread::sleep(Duration::from_millis(100));
     let begin = Instant::now();
     let (code, _, stderr) = wippy.signal("-INT").end();
     assert_eq!(code, Some(130), "{stderr}");
     assert!(begin.elapsed() < Duration::from_secs(5), "{stderr}");
+}
+
+#[test]
+fn one_signal_may_arrive_twice() {
+    let dir = Dir::new(false, &service("stubborn", "child", "stubborn", "stop_timeout: 200ms"));
+    let mut wippy = dir.start(&["-v", "run"]);
+    let id = wippy.until(1, "running").child.id();
+    let twice = format!("kill -TERM {id}; kill -TERM {id}");
+    assert!(Command::new("sh").args(["-c", &twice]).status().unwrap().success());
+    let (code, _, stderr) = wippy.end();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("did not end within 200ms, and was terminated"), "{stderr}");
+}
+
+#[test]
+fn services_go_on_when_nobody_reads_what_they_say() {
+    for verbose in [&["run"][..], &["-v", "run"]] {
+        let dir = Dir::new(false, &service("waits", "child", "wait", ""));
+        let mut wippy = dir.start(verbose);
+        wippy.until(1, "starting 1 service");
+        let Running { mut child, stderr, .. } = wippy;
+        drop(stderr);
+        // Whatever it says from now on fails.
+        std::thread::sleep(Duration::from_millis(100));
+        for signal in ["-USR1", "-INT"] {
+            let id = child.id().to_string();
+            assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+        }
+        let begin = Instant::now();
+        while child.try_wait().unwrap().is_none() {
+            if begin.elapsed() > Duration::from_secs(5) {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{verbose:?}");
+    }
 }
 
 #[test]

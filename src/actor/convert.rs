@@ -106,7 +106,10 @@ pub(super) fn ending(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Ending, Fai
     let (kind, _) = fields.case()?;
     let kind = Kind::ALL.get(kind as usize).copied().ok_or_else(unexpected_argument)?;
     let (message, retryable) = (fields.string()?, fields.bool()?);
-    Ok(Err(Fault { retryable, ..Fault::new(kind, message) }))
+    let mut room = Room::ALL;
+    room.values(message.len())?;
+    let details = term(cx, &mut fields, &mut room)?;
+    Ok(Err(Fault { kind, message, retryable, details }))
 }
 
 /// A term as a `value`.
@@ -130,11 +133,14 @@ pub(super) fn value(cx: &mut HostCx<'_>, term: Term) -> Result<Value, Failure> {
     Ok(Value::Variant { case, payload: Some(Box::new(payload)) })
 }
 
-/// A fault as an `error`.
-pub(super) fn error(fault: &Fault) -> Value {
-    let kind = (0u32..).zip(Kind::ALL).find(|(_, kind)| *kind == fault.kind);
+/// A fault as an `error`. Details that are nested too deep for JSON are left out:
+/// what has gone wrong is more important.
+pub(super) fn error(cx: &mut HostCx<'_>, fault: Fault) -> Value {
+    let Fault { kind, message, retryable, details } = fault;
+    let kind = (0u32..).zip(Kind::ALL).find(|(_, known)| *known == kind);
     let kind = Value::case(kind.map_or(0, |(case, _)| case));
-    Value::Record(vec![kind, fault.message.as_str().into(), fault.retryable.into()])
+    let details = value(cx, details).unwrap_or(Value::case(0));
+    Value::Record(vec![kind, message.into(), retryable.into(), details])
 }
 
 /// A `mail`.
@@ -159,7 +165,7 @@ pub(super) fn mail(cx: &mut HostCx<'_>, mail: Mail) -> Result<Value, Failure> {
 fn outcome(cx: &mut HostCx<'_>, result: Ending) -> Result<Value, Failure> {
     Ok(match result {
         Ok(term) => Value::ok(Some(value(cx, term)?)),
-        Err(fault) => Value::err(Some(error(&fault))),
+        Err(fault) => Value::err(Some(error(cx, fault))),
     })
 }
 

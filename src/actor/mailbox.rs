@@ -35,7 +35,7 @@ const MAILBOX: &[(&str, Body)] = &[
             None => None,
         };
         if let Some(fault) = alone(cx) {
-            return answer(Err(fault.into()));
+            return answer(cx, Err(fault.into()));
         }
         cx.state::<Inbox>().listen();
         if let Some(mail) = take_mail(cx, &filter) {
@@ -53,11 +53,11 @@ const MAILBOX: &[(&str, Body)] = &[
     ("subscribe", |cx, args| {
         let filter = filter(args)?;
         if let Some(fault) = alone(cx) {
-            return answer(Err(fault.into()));
+            return answer(cx, Err(fault.into()));
         }
         cx.state::<Inbox>().listen();
         let pollable = poll::add(cx, Pollable::Mail(filter))?;
-        answer(Ok(Some(pollable)))
+        answer(cx, Ok(Some(pollable)))
     }),
 ];
 
@@ -90,5 +90,5 @@ fn receive(cx: &mut HostCx<'_>, filter: Filter, until: Option<u64>) -> Result<An
 
 fn received(cx: &mut HostCx<'_>, mail: Option<Mail>) -> Result<Answer, Trap> {
     let mail = mail.map(|mail| convert::mail(cx, mail)).transpose();
-    answer(mail.map(|mail| Some(Value::from(mail))))
+    answer(cx, mail.map(|mail| Some(Value::from(mail))))
 }

@@ -106,10 +106,10 @@ impl From<Trap> for Failure {
 }
 
 /// Answers with a `result` of the WIT.
-fn answer(result: Result<Option<Value>, Failure>) -> Result<Answer, Trap> {
+fn answer(cx: &mut HostCx<'_>, result: Result<Option<Value>, Failure>) -> Result<Answer, Trap> {
     match result {
         Ok(value) => now(Value::ok(value)),
-        Err(Failure::Fault(fault)) => now(Value::err(Some(convert::error(&fault)))),
+        Err(Failure::Fault(fault)) => now(Value::err(Some(convert::error(cx, fault)))),
         Err(Failure::Trap(trap)) => Err(trap),
     }
 }
@@ -122,15 +122,16 @@ fn request(
     then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Option<Value>, Failure> + Send + 'static,
 ) -> Result<Answer, Trap> {
     let command = match (alone(cx), command) {
-        (Some(fault), _) => return answer(Err(fault.into())),
+        (Some(fault), _) => return answer(cx, Err(fault.into())),
         (None, Ok(command)) => command,
-        (None, Err(failure)) => return answer(Err(failure)),
+        (None, Err(failure)) => return answer(cx, Err(failure)),
     };
     ask(Command::Actor(command), |cx, reply| {
-        answer(match reply {
+        let result = match reply {
             Reply::Fault(fault) => Err(fault.into()),
             reply => then(cx, reply),
-        })
+        };
+        answer(cx, result)
     })
 }
 

@@ -16,6 +16,8 @@ pub enum ArtifactError {
         path: PathBuf,
         /// What the operating system says.
         why: String,
+        /// See [`ArtifactError::may_pass`].
+        passing: bool,
     },
     /// The path leads out of the directory.
     Escapes(String),
@@ -34,6 +36,8 @@ pub enum ArtifactError {
         path: String,
         /// What the operating system says.
         why: String,
+        /// See [`ArtifactError::may_pass`].
+        passing: bool,
     },
     /// The file is larger than allowed.
     TooLarge {
@@ -61,6 +65,16 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
+    /// Whether it is for the machine, which has too many open files for instance,
+    /// and not for the project or its files: the same may succeed later.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            ArtifactError::Directory { passing: true, .. }
+                | ArtifactError::Unreadable { passing: true, .. }
+        )
+    }
+
     /// The field of a process entry that the error is about.
     pub fn field(&self) -> &'static str {
         match self {
@@ -74,7 +88,7 @@ impl ArtifactError {
     pub fn found(&self) -> String {
         match self {
             ArtifactError::NoDirectory(id) => format!("{id}, an entry that has errors itself"),
-            ArtifactError::Directory { path, why } => {
+            ArtifactError::Directory { path, why, .. } => {
                 format!("the directory {}: {why}", quoted(&path.to_string_lossy()))
             }
             ArtifactError::Escapes(path) => {
@@ -84,7 +98,7 @@ impl ArtifactError {
                 format!("{}, which does not exist", quoted(path))
             }
             ArtifactError::NotAFile(path) => format!("{}, which is not a file", quoted(path)),
-            ArtifactError::Unreadable { path, why } => format!("{}: {why}", quoted(path)),
+            ArtifactError::Unreadable { path, why, .. } => format!("{}: {why}", quoted(path)),
             ArtifactError::TooLarge { path, max } => {
                 format!("{}, a file larger than {max} bytes", quoted(path))
             }
@@ -119,6 +133,7 @@ impl ArtifactError {
     /// What to do.
     pub fn fix(&self) -> String {
         match self {
+            error if error.may_pass() => "look at the machine, and try again".to_owned(),
             ArtifactError::NoDirectory(_) => "mend that entry".to_owned(),
             ArtifactError::Directory { .. } => {
                 "create the directory, or add to its fs.directory entry: auto_init: true".to_owned()

@@ -48,10 +48,11 @@ impl Artifact {
         let process = project.process_wasm(id)?;
         let complain = |error: ArtifactError| {
             let (found, expected, fix) = (error.found(), error.expected(), error.fix());
-            Box::new(match project.entry(id) {
+            let problem = match project.entry(id) {
                 Some(entry) => entry.problem(error.field(), found, expected, fix),
                 None => Problem::error("command line", found, expected, fix),
-            })
+            };
+            Box::new(problem.that_may_pass(error.may_pass()))
         };
         let Some(Kind::FsDirectory(directory)) = project.entry(&process.fs).map(|e| &e.kind) else {
             // The reference is right, or the project would have said so: the

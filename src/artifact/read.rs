@@ -18,6 +18,7 @@ pub fn open_directory(directory: &FsDirectory) -> Result<Dir, ArtifactError> {
     let fail = |error: io::Error| ArtifactError::Directory {
         path: directory.path.clone(),
         why: describe_io(&error),
+        passing: passing(&error),
     };
     match Dir::open_ambient_dir(&directory.path, ambient_authority()) {
         Err(error) if error.kind() == io::ErrorKind::NotFound && directory.auto_init => {
@@ -26,6 +27,24 @@ pub fn open_directory(directory: &FsDirectory) -> Result<Dir, ArtifactError> {
         }
         opened => opened.map_err(fail),
     }
+}
+
+fn unreadable(path: &str, error: &io::Error) -> ArtifactError {
+    let (path, why) = (path.to_owned(), describe_io(error));
+    ArtifactError::Unreadable { path, why, passing: passing(error) }
+}
+
+/// Whether it is not for the name or the file.
+pub(super) fn passing(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    !matches!(
+        error.kind(),
+        Kind::NotFound
+            | Kind::PermissionDenied
+            | Kind::NotADirectory
+            | Kind::IsADirectory
+            | Kind::InvalidInput
+    )
 }
 
 fn create(directory: &FsDirectory) -> io::Result<()> {
@@ -54,7 +73,7 @@ pub(super) fn file_in(
             let meant = similar(directory, &clean);
             ArtifactError::NotFound { path: path.to_owned(), meant }
         }
-        _ => ArtifactError::Unreadable { path: path.to_owned(), why: describe_io(&error) },
+        _ => unreadable(path, &error),
     };
     // Opening a pipe would wait for a writer, so look before.
     if !directory.metadata(&clean).map_err(fail)?.is_file() {
@@ -73,7 +92,7 @@ pub(super) fn file_at(path: &Path, max_size: u64) -> Result<Arc<[u8]>, ArtifactE
     let shown = path.to_string_lossy();
     let fail = |error: io::Error| match error.kind() {
         io::ErrorKind::NotFound => ArtifactError::NotFound { path: shown.to_string(), meant: None },
-        _ => ArtifactError::Unreadable { path: shown.to_string(), why: describe_io(&error) },
+        _ => unreadable(&shown, &error),
     };
     if !std::fs::metadata(path).map_err(fail)?.is_file() {
         return Err(ArtifactError::NotAFile(shown.to_string()));
@@ -90,9 +109,8 @@ fn all(file: impl Read, size: u64, path: &str, max: u64) -> Result<Arc<[u8]>, Ar
         return Err(too_large());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0));
-    file.take(max.saturating_add(1)).read_to_end(&mut bytes).map_err(|error| {
-        ArtifactError::Unreadable { path: path.to_owned(), why: describe_io(&error) }
-    })?;
+    let read = file.take(max.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(|error| unreadable(path, &error))?;
     if u64::try_from(bytes.len()).map_or(true, |len| len > max) {
         return Err(too_large());
     }

@@ -128,3 +128,20 @@ fn a_directory_is_created_only_if_its_entry_says_so() {
     open_directory(&directory).unwrap();
     assert!(directory.path.is_dir());
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_for_the_machine_may_pass() {
+    use super::read::passing;
+    // EIO, ENOMEM, ENFILE, EMFILE; ENOENT, EACCES, ENOTDIR, EISDIR.
+    for (codes, expected) in [([5, 12, 23, 24], true), ([2, 13, 20, 21], false)] {
+        for code in codes {
+            assert_eq!(passing(&std::io::Error::from_raw_os_error(code)), expected, "{code}");
+        }
+    }
+    let (path, why) = ("/x.wasm".to_owned(), "too many open files".to_owned());
+    let error = ArtifactError::Unreadable { path, why, passing: true };
+    assert!(error.may_pass());
+    assert_eq!(error.fix(), "look at the machine, and try again");
+    assert!(!ArtifactError::NotAFile("/x".to_owned()).may_pass());
+}

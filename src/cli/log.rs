@@ -44,6 +44,8 @@ impl Logs {
             .with_timer(uptime())
             .with_target(false)
             .with_ansi(coloured())
+            // Would panic, as the macros do, when nobody reads stderr any more.
+            .log_internal_errors(false)
             .finish();
         set(subscriber);
     }

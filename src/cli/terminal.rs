@@ -1,6 +1,13 @@
 //! A node behind the terminal: its hosts, the process in front, and signals.
 
-use std::{fs::File, io, path::Path, pin::pin, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    io,
+    path::Path,
+    pin::pin,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_signal::{Signal, Signals};
 use futures_util::StreamExt;
@@ -66,6 +73,7 @@ fn options(host: &ProcessHost) -> HostOptions {
     HostOptions {
         workers: host.workers.map(size),
         queue_size: size(host.queue_size),
+        queue_bytes: host.queue_bytes.map_or(default.queue_bytes, size),
         max_processes: host.max_processes.map_or(default.max_processes, size),
         ..default
     }
@@ -197,7 +205,13 @@ struct Interrupts<'a> {
     signals: Option<Signals>,
     /// How many there were.
     seen: usize,
+    /// When the last was counted.
+    last: Option<Instant>,
 }
+
+/// What comes so soon after a signal is the same one: shells, `timeout` and package
+/// runners send it to a process and to its group.
+const ECHO: Duration = Duration::from_millis(50);
 
 impl<'a> Interrupts<'a> {
     fn new(node: &'a Node) -> Interrupts<'a> {
@@ -207,22 +221,23 @@ impl<'a> Interrupts<'a> {
             #[cfg(unix)]
             Signal::Usr1,
         ];
-        Interrupts { node, signals: Signals::new(wanted).ok(), seen: 0 }
+        Interrupts { node, signals: Signals::new(wanted).ok(), seen: 0, last: None }
     }
 
     /// What the future gives, or nothing if there was a signal before. SIGUSR1 is
     /// none that ends anything: it prints the processes.
     async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
-        let Interrupts { node, signals, seen } = self;
+        let Interrupts { node, signals, seen, last } = self;
         let signal = async {
             let Some(signals) = signals else { return std::future::pending().await };
             while let Some(Ok(signal)) = signals.next().await {
-                if matches!(signal, Signal::Int | Signal::Term) {
+                if !matches!(signal, Signal::Int | Signal::Term) {
+                    table::print(node);
+                } else if last.is_none_or(|last| last.elapsed() >= ECHO) {
                     break;
                 }
-                table::print(node);
             }
-            *seen = seen.saturating_add(1);
+            (*seen, *last) = (seen.saturating_add(1), Some(Instant::now()));
             None
         };
         smol::future::or(async { Some(future.await) }, signal).await

@@ -46,6 +46,17 @@ pub struct Message {
     pub topic: String,
     /// What it says.
     pub payload: Vec<Term>,
+    /// See [`Mail::size`].
+    size: usize,
+}
+
+impl Message {
+    /// A message. It is measured here, once: who sends it pays for that.
+    pub fn new(from: Option<Pid>, topic: impl Into<Arc<str>>, payload: Vec<Term>) -> Message {
+        let topic = topic.into();
+        let size = Term::size_of_all(&payload).saturating_add(topic.len());
+        Message { from, topic, payload, size }
+    }
 }
 
 /// Something that arrives at a process.
@@ -75,6 +86,24 @@ pub enum Mail {
         /// Why.
         reason: String,
     },
+}
+
+impl Mail {
+    /// Bytes that it takes in a mailbox: the same when it is put there and when it
+    /// is taken.
+    pub fn size(&self) -> usize {
+        let more = match self {
+            Mail::Message(message) => message.size,
+            Mail::Exit { result: Ok(term), .. } | Mail::LinkDown { result: Ok(term), .. } => {
+                term.size()
+            }
+            Mail::Exit { result: Err(fault), .. } | Mail::LinkDown { result: Err(fault), .. } => {
+                fault.message.len().saturating_add(fault.details.size())
+            }
+            Mail::Cancel { reason, .. } => reason.len(),
+        };
+        more.saturating_add(size_of::<Mail>())
+    }
 }
 
 /// What is to be spawned.

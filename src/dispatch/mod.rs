@@ -21,7 +21,7 @@ pub use self::{
     actor::{ActorCommand, Ending, Mail, Message, Pid, Spawn},
     fault::{Fault, Kind},
     file::{Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat},
-    own::{Farewell, Identity, Inbox},
+    own::{Farewell, Identity, Inbox, Received},
 };
 use crate::value::Value;
 

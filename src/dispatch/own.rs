@@ -10,11 +10,11 @@ use crate::value::Term;
 ///
 /// It does not grow without bound: its host counts what it has handed in and
 /// what [`Inbox::take_received`] has said was taken, and takes no more messages
-/// for the process when there are too many in between.
+/// for the process when there is too much in between.
 #[derive(Debug, Default)]
 pub struct Inbox {
     mail: VecDeque<Mail>,
-    received: usize,
+    received: Received,
     listens: bool,
 }
 
@@ -28,7 +28,7 @@ impl Inbox {
     pub fn take(&mut self, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
         let at = self.mail.iter().position(fits)?;
         let mail = self.mail.remove(at)?;
-        self.received = self.received.saturating_add(1);
+        self.received.add(&mail);
         Some(mail)
     }
 
@@ -48,9 +48,32 @@ impl Inbox {
         self.listens
     }
 
-    /// How many mails the program has taken since this was asked last.
-    pub fn take_received(&mut self) -> usize {
+    /// What the program has taken since this was asked last.
+    pub fn take_received(&mut self) -> Received {
         std::mem::take(&mut self.received)
+    }
+}
+
+/// How much mail there is, or has been taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Received {
+    /// How many.
+    pub mails: usize,
+    /// Their bytes, see [`Mail::size`].
+    pub bytes: usize,
+}
+
+impl Received {
+    /// Counts one more.
+    pub fn add(&mut self, mail: &Mail) {
+        self.mails = self.mails.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(mail.size());
+    }
+
+    /// Takes away what is counted there.
+    pub fn subtract(&mut self, other: Received) {
+        self.mails = self.mails.saturating_sub(other.mails);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
     }
 }
 

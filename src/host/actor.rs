@@ -9,13 +9,14 @@ use super::{
     life::{Ended, Outside},
     node::{Node, Tied},
     post::Undelivered,
-    program::{PATIENCE, Program},
+    program::{HostOptions, PATIENCE, Program},
     seat::Seat,
     trace::Probe,
 };
 use crate::{
     dispatch::{
-        ActorCommand, Command, Ending, Fault, Immediate, Kind, Mail, Message, Reply, Spawn,
+        ActorCommand, Command, Ending, Fault, Immediate, Kind, Mail, Message, Received, Reply,
+        Spawn,
         world::{Answers, World},
     },
     process::Error,
@@ -27,6 +28,10 @@ const MAX_NAMES: usize = 1024;
 
 /// The longest name, in bytes.
 const MAX_NAME: usize = 255;
+
+/// The longest topic, and the longest reason to cancel, in bytes. What is long
+/// belongs into a payload.
+const MAX_WORDS: usize = 64 << 10;
 
 /// A process on its node.
 #[derive(Clone, Debug)]
@@ -260,6 +265,16 @@ fn nobody(to: &str) -> Fault {
     Fault::new(Kind::NotFound, format!("{what} {to}"))
 }
 
+fn short(what: &str, text: &str) -> Result<(), Fault> {
+    match text.len() {
+        0..=MAX_WORDS => Ok(()),
+        len => {
+            let why = format!("a {what} of {len} bytes; it may have {MAX_WORDS}");
+            Err(Fault::new(Kind::Invalid, why))
+        }
+    }
+}
+
 /// Sends a message to a pid or a name.
 pub(super) fn send(
     node: &Node,
@@ -272,15 +287,28 @@ pub(super) fn send(
         let why = format!("the topic {topic:?} is reserved, as are all that begin with @");
         return Err(Fault::new(Kind::Invalid, why));
     }
+    short("topic", &topic)?;
     let seat = node.find(to).ok_or_else(|| nobody(to))?;
     let from = from.map(|seat| seat.pid.clone());
-    seat.post.message(Message { from, topic, payload }).map_err(|why| match why {
-        Undelivered::Gone => nobody(to),
-        Undelivered::Full(unread) => Fault::new(
-            Kind::Unavailable,
-            format!("the mailbox of {to} is full, with {unread} mails that it has not taken"),
+    let message = Message::new(from, topic, payload);
+    seat.post.message(message).map_err(|why| undelivered(to, &seat.host.options, why))
+}
+
+/// Why a message has not been delivered: which bound is reached, and how much is
+/// unread.
+fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> Fault {
+    let HostOptions { queue_size, queue_bytes, .. } = options;
+    let why = match why {
+        Undelivered::Gone => return nobody(to),
+        Undelivered::Many(Received { mails, .. }) => {
+            format!("it has not taken {mails} mails, of at most {queue_size}")
+        }
+        Undelivered::Large(Received { mails, bytes }, more) => format!(
+            "it has not taken {mails} mails of {bytes} bytes; this one has {more}, and all may \
+             have {queue_bytes}"
         ),
-    })
+    };
+    Fault::new(Kind::Unavailable, format!("the mailbox of {to} is full: {why}"))
 }
 
 pub(super) fn cancel(
@@ -290,6 +318,7 @@ pub(super) fn cancel(
     reason: &str,
     patience: Duration,
 ) -> Result<(), Fault> {
+    short("reason", reason)?;
     let seat = node.find(to).ok_or_else(|| nobody(to))?;
     let mail = Mail::Cancel { from: from.map(|seat| seat.pid.clone()), reason: reason.to_owned() };
     let now = std::time::Instant::now();

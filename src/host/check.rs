@@ -2,19 +2,24 @@
 //!
 //! The registry has read the files; this looks at what they name: the artifact
 //! is read and hashed, translated with every function body validated, its
-//! imports compared with the entry's `imports`, and its method resolved.
+//! imports compared with the entry's `imports`, its method resolved, and the
+//! `input` of services compared with the method's parameters.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     error::PrepareError,
+    input::Unfit,
     runtime::{Job, Loaded, Runtime, problem, stack_bytes, unsupported_transport},
 };
 use crate::{
     artifact::Artifact,
     component::{MAX_STACK, MIN_STACK},
     process::{Grants, group_of},
-    registry::{self, Entry, Kind, Problem, Problems, ProcessWasm, Project, Severity, Transport},
+    registry::{
+        self, Entry, Kind, Problem, Problems, ProcessService, ProcessWasm, Project, Severity,
+        Transport,
+    },
 };
 
 /// The result of checking a project.
@@ -34,17 +39,25 @@ pub struct Checked {
 pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     let registry::Loaded { project, mut problems } = loaded;
     let mut processes = 0_usize;
+    let mut jobs = BTreeMap::new();
     for entry in project.entries() {
         if let Kind::ProcessWasm(process) = &entry.kind {
             processes = processes.saturating_add(1);
             let mut checking = Checking { runtime, entry, process, problems: &mut problems };
-            checking.artifact(&project);
+            jobs.extend(checking.artifact(&project).map(|job| (&entry.id, job)));
             checking.fields();
         }
         #[cfg(feature = "lua")]
         if let Kind::ProcessLua(_) | Kind::LibraryLua(_) = &entry.kind {
             processes = processes.saturating_add(usize::from(entry.kind_name == "process.lua"));
             problems.extend(crate::lua::Program::check(entry).err().map(|problem| *problem));
+        }
+    }
+    for entry in project.entries() {
+        if let Kind::ProcessService(service) = &entry.kind
+            && let Some(job) = jobs.get(&service.process)
+        {
+            problems.extend(check_input(entry, service, job));
         }
     }
     // Without well-formed entries, a missing host may be one with an error.
@@ -58,6 +71,17 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     Checked { project, problems, processes }
 }
 
+/// What a service gives its process, against what the method takes.
+fn check_input(entry: &Entry, service: &ProcessService, job: &Job) -> Vec<Problem> {
+    let unfit = job.check_input(&service.input).into_iter();
+    let problem = |unfit: Unfit| {
+        let field = unfit.at.map_or("input".to_owned(), |at| format!("input[{at}]"));
+        let fix = format!("give {} the arguments of its method, in their order", service.process);
+        entry.problem(&field, unfit.found, unfit.expected, fix)
+    };
+    unfit.map(problem).collect()
+}
+
 struct Checking<'a> {
     runtime: &'a Runtime,
     entry: &'a Entry,
@@ -66,10 +90,14 @@ struct Checking<'a> {
 }
 
 impl Checking<'_> {
-    fn artifact(&mut self, project: &Project) {
+    /// What the entry runs, if it can.
+    fn artifact(&mut self, project: &Project) -> Option<Job> {
         let artifact = match Artifact::of_process(project, &self.entry.id) {
             Ok(artifact) => artifact,
-            Err(problem) => return self.problems.push(*problem),
+            Err(problem) => {
+                self.problems.push(*problem);
+                return None;
+            }
         };
         let stack = stack_bytes(self.process.limits.max_stack);
         let loaded = match self.runtime.load(&artifact, self.process.wit.as_deref(), stack) {
@@ -87,16 +115,17 @@ impl Checking<'_> {
                 "remove the field",
             );
         }
-        match self.runtime.link(&loaded.component, &grants) {
-            Ok(program) => {
-                let (name, method) = (self.entry.id.to_string(), &self.process.method);
-                match Job::new(&name, &loaded, program, method) {
-                    Ok(job) => self.function(&job),
-                    Err(error) => self.fail(&error),
-                }
-            }
-            Err(error) => self.fail(&error),
-        }
+        let program = match self.runtime.link(&loaded.component, &grants) {
+            Ok(program) => program,
+            Err(error) => return self.fail(&error),
+        };
+        let (name, method) = (self.entry.id.to_string(), &self.process.method);
+        let job = match Job::new(&name, &loaded, program, method) {
+            Ok(job) => job,
+            Err(error) => return self.fail(&error),
+        };
+        self.function(&job);
+        Some(job)
     }
 
     fn function(&mut self, job: &Job) {
@@ -179,8 +208,9 @@ impl Checking<'_> {
         }
     }
 
-    fn fail(&mut self, error: &PrepareError) {
+    fn fail<T>(&mut self, error: &PrepareError) -> Option<T> {
         self.problems.push(problem(self.entry, error));
+        None
     }
 
     fn warn(

@@ -124,7 +124,8 @@ impl Given {
 fn open(entry: &Entry, mount: usize, directory: &FsDirectory) -> Result<Arc<Dir>, Box<Problem>> {
     open_directory(directory).map(Arc::new).map_err(|error| {
         let field = format!("wasi.mounts[{mount}].fs");
-        Box::new(entry.problem(&field, error.found(), error.expected(), error.fix()))
+        let problem = entry.problem(&field, error.found(), error.expected(), error.fix());
+        Box::new(problem.that_may_pass(error.may_pass()))
     })
 }
 

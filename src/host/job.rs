@@ -2,8 +2,9 @@
 
 use super::{
     Job,
+    input::Unfit,
     life::{Ended, Outside, RunOptions, live},
-    post::Post,
+    post::{Capacity, Post},
     program::{Birth, Program, Started},
 };
 use crate::{
@@ -12,7 +13,7 @@ use crate::{
         world::{Answers, Streams, World},
     },
     process::{Error, Process, WasmProcess},
-    value::{Term, Type, Value, term},
+    value::{Term, Value},
 };
 
 impl Job {
@@ -75,51 +76,19 @@ impl Job {
         };
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
-        live(&mut process, Alone(world), &Post::new(1), &options, result.as_ref(), None).await
-    }
-
-    /// Terms as what the function takes.
-    fn input(&self, args: Vec<Term>) -> Result<Vec<Value>, Fault> {
-        let invalid = |why: String| Fault::new(Kind::Invalid, format!("{}: {why}", self.name));
-        let params = &self.function.ty().params;
-        // Options at the end may be left out.
-        if args.len() > params.len() {
-            let name = self.function.full_name();
-            let (takes, given) = (params.len(), args.len());
-            return Err(invalid(format!("`{name}` takes {takes} arguments, not {given}")));
-        }
-        let mut args = args.into_iter();
-        let mut input = Vec::with_capacity(params.len());
-        for param in params {
-            let ty = Type::new(self.function.types().clone(), param.ty);
-            let arg = args.next().unwrap_or(Term::Nil);
-            let value = term::to_value(&ty, &arg);
-            input.push(
-                value.map_err(|error| invalid(format!("argument `{}`: {error}", param.name)))?,
-            );
-        }
-        Ok(input)
+        let post = Post::new(Capacity { mails: 1, bytes: 0 });
+        live(&mut process, Alone(world), &post, &options, result.as_ref(), None).await
     }
 }
 
 impl Program for Job {
     fn start(&self, args: Vec<Term>, birth: Birth) -> Result<Started, Fault> {
-        if !self.raw_arguments {
-            return self.start_with(self.input(args)?, Vec::new(), birth);
+        let invalid =
+            |unfit: Unfit| Fault::new(Kind::Invalid, format!("{}: {}", self.name, unfit.why));
+        match self.raw_arguments {
+            true => self.start_with(Vec::new(), Job::words(&args).map_err(invalid)?, birth),
+            false => self.start_with(self.input(&args).map_err(invalid)?, Vec::new(), birth),
         }
-        let word = |(i, arg): (usize, Term)| match arg {
-            Term::Text(text) => Ok(text.into_string()),
-            Term::Int(number) => Ok(number.to_string()),
-            Term::Uint(number) => Ok(number.to_string()),
-            Term::Float(number) => Ok(number.to_string()),
-            Term::Bool(value) => Ok(value.to_string()),
-            _ => Err(Fault::new(
-                Kind::Invalid,
-                format!("{}: argument {} of a program is a text", self.name, i.saturating_add(1)),
-            )),
-        };
-        let words = args.into_iter().enumerate().map(word).collect::<Result<_, Fault>>()?;
-        self.start_with(Vec::new(), words, birth)
     }
 }
 

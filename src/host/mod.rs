@@ -36,6 +36,7 @@ mod actor;
 mod check;
 mod error;
 mod given;
+mod input;
 mod job;
 mod life;
 #[cfg(feature = "lua")]

@@ -437,7 +437,7 @@ impl Place {
             true => Ok(place),
             false => Err(Fault::new(
                 Kind::Unavailable,
-                format!("{} has {max} processes and takes no more", host.id),
+                format!("{} takes no more than {max} processes at a time", host.id),
             )),
         }
     }

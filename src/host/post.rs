@@ -1,8 +1,9 @@
 //! What reaches a process from outside while it lives: mail, and its end.
 //!
 //! Anybody may write to a [`Post`]; the loop that runs the process collects what
-//! is there before each step. It holds a bounded number of mails: those that wait
-//! here and those that the program has been given and has not taken.
+//! is there before each step. It holds a bounded number of mails, and of their
+//! bytes: those that wait here and those that the program has been given and has
+//! not taken.
 
 use std::{
     collections::VecDeque,
@@ -17,7 +18,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 use crate::{
-    dispatch::{Mail, Message},
+    dispatch::{Mail, Message, Received},
     process::{Error, Event},
 };
 
@@ -53,7 +54,7 @@ impl State {
 pub(super) struct Post {
     mailbox: Mutex<Mailbox>,
     waker: AtomicWaker,
-    capacity: usize,
+    capacity: Capacity,
     state: AtomicU8,
     /// Fuel of all steps.
     pub fuel: AtomicU64,
@@ -72,7 +73,7 @@ pub(super) struct Post {
 struct Mailbox {
     queue: VecDeque<Mail>,
     /// Mail that is in the queue, or with the program and not taken.
-    unread: usize,
+    unread: Received,
     /// The process is to end, with this.
     end: Option<Error>,
     /// The process has been asked to end, and has until then.
@@ -82,11 +83,22 @@ struct Mailbox {
     closed: bool,
 }
 
+/// What may be unread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Capacity {
+    /// So many mails; at least one.
+    pub mails: usize,
+    /// Bytes of all of them, unless there is only one.
+    pub bytes: usize,
+}
+
 /// Why a message cannot be delivered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Undelivered {
-    /// There are so many that have not been taken.
-    Full(usize),
+    /// There are too many that have not been taken.
+    Many(Received),
+    /// Those have too many bytes for one of so many more.
+    Large(Received, usize),
     /// The process has ended.
     Gone,
 }
@@ -103,12 +115,12 @@ pub(super) struct News {
 }
 
 impl Post {
-    /// A post for so many mails.
-    pub fn new(capacity: usize) -> Post {
+    /// A post for so much mail.
+    pub fn new(capacity: Capacity) -> Post {
         Post {
             mailbox: Mutex::default(),
             waker: AtomicWaker::new(),
-            capacity: capacity.max(1),
+            capacity,
             state: AtomicU8::new(0),
             fuel: AtomicU64::new(0),
             steps: AtomicU64::new(0),
@@ -130,10 +142,18 @@ impl Post {
         if mailbox.closed {
             return Err(Undelivered::Gone);
         }
-        if mailbox.unread >= self.capacity {
-            return Err(Undelivered::Full(mailbox.unread));
+        let (unread, mail) = (mailbox.unread, Mail::Message(message));
+        // One alone is welcome, whatever it has.
+        if unread.mails > 0 {
+            if unread.mails >= self.capacity.mails {
+                return Err(Undelivered::Many(unread));
+            }
+            let size = mail.size();
+            if unread.bytes.saturating_add(size) > self.capacity.bytes {
+                return Err(Undelivered::Large(unread, size));
+            }
         }
-        mailbox.push(Mail::Message(message));
+        mailbox.push(mail);
         drop(mailbox);
         self.waker.wake();
         Ok(())
@@ -154,7 +174,9 @@ impl Post {
 
     /// Whether the process may ask for more notices.
     pub fn has_room(&self) -> bool {
-        self.mailbox().unread < self.capacity
+        let unread = self.mailbox().unread;
+        unread.mails == 0
+            || unread.mails < self.capacity.mails && unread.bytes < self.capacity.bytes
     }
 
     /// Asks the process to end in time. It is told once, however often it is
@@ -199,11 +221,10 @@ impl Post {
         self.set_state(State::Ended);
     }
 
-    /// The program has taken so many mails.
-    pub fn taken(&self, received: usize) {
-        if received > 0 {
-            let mut mailbox = self.mailbox();
-            mailbox.unread = mailbox.unread.saturating_sub(received);
+    /// The program has taken so much mail.
+    pub fn taken(&self, received: Received) {
+        if received.mails > 0 {
+            self.mailbox().unread.subtract(received);
         }
     }
 
@@ -236,7 +257,7 @@ impl Post {
 
     /// How many mails the program has not taken.
     pub fn unread(&self) -> usize {
-        self.mailbox().unread
+        self.mailbox().unread.mails
     }
 
     /// Waits, in a future's `poll`: whether there is something for the loop to
@@ -291,7 +312,74 @@ impl Post {
 
 impl Mailbox {
     fn push(&mut self, mail: Mail) {
+        self.unread.add(&mail);
         self.queue.push_back(mail);
-        self.unread = self.unread.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        dispatch::{Fault, Kind, Pid},
+        value::Term,
+    };
+
+    fn text(len: usize) -> Message {
+        Message::new(None, "t", vec!["x".repeat(len).into()])
+    }
+
+    /// A program that takes so many of the mails that it has been given.
+    fn take(post: &Post, inbox: &mut Vec<Event>, count: usize) {
+        post.collect(inbox);
+        let mut received = Received::default();
+        for event in inbox.drain(..count) {
+            let Event::Mail(mail) = event else { continue };
+            received.add(&mail);
+        }
+        post.taken(received);
+    }
+
+    #[test]
+    fn what_is_unread_is_bounded_by_number_and_bytes() {
+        let each = Mail::Message(text(300)).size();
+        let post = Post::new(Capacity { mails: 4, bytes: 3 * each - 1 });
+        let mut inbox = Vec::new();
+        assert_eq!(post.message(text(300)), Ok(()));
+        assert_eq!(post.message(text(300)), Ok(()));
+        let unread = Received { mails: 2, bytes: 2 * each };
+        assert_eq!(post.message(text(300)), Err(Undelivered::Large(unread, each)));
+        assert!(post.has_room());
+        assert_eq!(post.message(text(0)), Ok(()));
+        assert_eq!(post.message(text(0)), Ok(()));
+        let small = Mail::Message(text(0)).size();
+        let unread = Received { mails: 4, bytes: 2 * (each + small) };
+        assert_eq!(post.message(text(0)), Err(Undelivered::Many(unread)));
+        assert!(!post.has_room());
+        // Given to the program is not taken.
+        take(&post, &mut inbox, 0);
+        assert_eq!(post.message(text(0)), Err(Undelivered::Many(unread)));
+        take(&post, &mut inbox, 1);
+        assert_eq!(post.message(text(300)), Ok(()));
+        assert_eq!(post.unread(), 4);
+    }
+
+    #[test]
+    fn one_alone_is_welcome_and_every_byte_is_given_back() {
+        let post = Post::new(Capacity { mails: 2, bytes: 1000 });
+        let mut inbox = Vec::new();
+        let fault = Fault { details: "why".into(), ..Fault::new(Kind::Unknown, "so") };
+        for i in 0..100 {
+            assert_eq!(post.message(text(1_000_000)), Ok(()));
+            assert!(matches!(post.message(text(0)), Err(Undelivered::Large(..))));
+            assert!(!post.has_room());
+            // What has to be told is told, and counts.
+            let tree = Term::record([("n", Term::Int(i)), ("list", Term::List(vec![Term::Nil]))]);
+            post.notice(Mail::Exit { from: Pid::new("a|b.1"), result: Ok(tree) });
+            post.notice(Mail::LinkDown { from: Pid::new("a|b.1"), result: Err(fault.clone()) });
+            post.notice(Mail::Cancel { from: None, reason: "enough".to_owned() });
+            take(&post, &mut inbox, 4);
+            assert_eq!(post.mailbox().unread, Received::default());
+        }
     }
 }

@@ -30,6 +30,8 @@ pub struct HostOptions {
     pub workers: Option<usize>,
     /// Mails that a process may leave unread before senders are refused.
     pub queue_size: usize,
+    /// Bytes that these may have together. One mail alone may have more.
+    pub queue_bytes: usize,
     /// Processes that live at a time.
     pub max_processes: usize,
     /// What a step may burn.
@@ -37,10 +39,15 @@ pub struct HostOptions {
 }
 
 impl Default for HostOptions {
-    /// 1024 mails and 2^18 processes.
+    /// 1024 mails of 64 MiB, and 2^18 processes.
     fn default() -> HostOptions {
-        let (workers, queue_size, max_processes) = (None, 1024, 1 << 18);
-        HostOptions { workers, queue_size, max_processes, slice: DEFAULT_SLICE }
+        HostOptions {
+            workers: None,
+            queue_size: 1024,
+            queue_bytes: 64 << 20,
+            max_processes: 1 << 18,
+            slice: DEFAULT_SLICE,
+        }
     }
 }
 

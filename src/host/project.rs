@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     dispatch::{Fault, Kind},
-    registry::{self, Id, Project},
+    registry::{self, Id, Problem, Project},
 };
 
 /// A project and the runtime of its programs. A clone is the same.
@@ -61,8 +61,11 @@ impl Programs for ProjectPrograms {
             #[cfg(feature = "lua")]
             Some(registry::Kind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
             Some(_) => {
-                let job = runtime.job(project, &id);
-                Arc::new(job.map_err(|problem| Fault::new(Kind::Invalid, problem.to_string()))?)
+                let fault = |problem: Box<Problem>| {
+                    let kind = if problem.may_pass { Kind::Unavailable } else { Kind::Invalid };
+                    Fault::new(kind, problem.to_string())
+                };
+                Arc::new(runtime.job(project, &id).map_err(fault)?)
             }
         };
         Ok(self.cache().entry(entry.to_owned()).or_insert(program).clone())

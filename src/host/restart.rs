@@ -3,7 +3,9 @@
 //!
 //! The wait before restart number n is `initial_delay * backoff_factor^(n-1)`,
 //! made shorter or longer by up to its part `jitter`, and never longer than
-//! `max_delay`. Restarts are counted since the service has last run for
+//! `max_delay`. No wait is shorter than [`SHORTEST`], and one of 0 grows from
+//! there: whoever wants a restart at once gets one, but not a service that does
+//! nothing but crash, on a processor of its own. Restarts are counted since the service has last run for
 //! `stable_threshold`; after `max_attempts` of them it is given up.
 
 use std::time::Duration;
@@ -12,6 +14,9 @@ use crate::{
     dispatch::{Fault, Kind},
     registry::Restart,
 };
+
+/// The shortest wait before a restart.
+pub(super) const SHORTEST: Duration = Duration::from_millis(10);
 
 /// The restarts of one service.
 #[derive(Debug)]
@@ -37,8 +42,9 @@ impl Policy {
     /// The service has failed, now: how long to wait before it is started again,
     /// or nothing if it has been tried often enough. `chance` is from 0 to 1.
     pub fn failed(&mut self, now: Duration, chance: f64) -> Option<Duration> {
-        let Restart { initial_delay, max_delay, backoff_factor, jitter, max_attempts } =
-            self.restart;
+        let Restart { backoff_factor, jitter, max_attempts, .. } = self.restart;
+        let initial_delay = self.restart.initial_delay.max(SHORTEST);
+        let max_delay = self.restart.max_delay.max(SHORTEST);
         if self.runs.take().is_some_and(|since| now.saturating_sub(since) >= self.stable) {
             self.attempts = 0;
         }
@@ -52,7 +58,8 @@ impl Policy {
         let wait = initial_delay.as_secs_f64() * growth;
         let spread = 1.0 + jitter * (2.0 * chance - 1.0);
         let wait = (wait.min(max_delay.as_secs_f64()) * spread).max(0.0);
-        Some(Duration::try_from_secs_f64(wait).map_or(max_delay, |wait| wait.min(max_delay)))
+        let wait = Duration::try_from_secs_f64(wait).unwrap_or(max_delay);
+        Some(wait.clamp(SHORTEST, max_delay))
     }
 }
 
@@ -109,11 +116,16 @@ mod tests {
             (plain.clone(), 0.5, vec![100, 200, 400, 800, 1000, 1000]),
             (Restart { max_attempts: 3, ..plain.clone() }, 0.5, vec![100, 200, 400]),
             (Restart { backoff_factor: 1.0, ..plain.clone() }, 0.5, vec![100; 6]),
-            (Restart { initial_delay: ms(0), ..plain.clone() }, 1.0, vec![0; 6]),
+            (
+                Restart { initial_delay: ms(0), ..plain.clone() },
+                0.5,
+                vec![10, 20, 40, 80, 160, 320],
+            ),
+            (Restart { max_delay: ms(0), ..plain.clone() }, 1.0, vec![10; 6]),
             (Restart { max_delay: ms(50), ..plain.clone() }, 0.5, vec![50; 6]),
             (Restart { jitter: 0.5, ..plain.clone() }, 0.0, vec![50, 100, 200, 400, 500, 500]),
             (Restart { jitter: 0.5, ..plain.clone() }, 1.0, vec![150, 300, 600, 1000, 1000, 1000]),
-            (Restart { jitter: 1.0, max_attempts: 1, ..plain.clone() }, 0.0, vec![0]),
+            (Restart { jitter: 1.0, max_attempts: 1, ..plain.clone() }, 0.0, vec![10]),
             (
                 Restart { max_delay: Duration::MAX, backoff_factor: 1000.0, ..plain },
                 0.5,

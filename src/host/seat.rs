@@ -18,7 +18,12 @@ use std::{
 
 use async_channel::Sender;
 
-use super::{life::Ended, node::HostInner, post::Post};
+use super::{
+    life::Ended,
+    node::HostInner,
+    post::{Capacity, Post},
+    program::HostOptions,
+};
 use crate::dispatch::{Ending, Fault, Kind, Pid};
 
 /// The number that a process has on its node.
@@ -55,7 +60,8 @@ pub(super) struct Ties {
 
 impl Seat {
     pub fn new(pid: Pid, serial: Serial, entry: Arc<str>, host: Arc<HostInner>) -> Seat {
-        let post = Post::new(host.options.queue_size);
+        let HostOptions { queue_size: mails, queue_bytes: bytes, .. } = host.options;
+        let post = Post::new(Capacity { mails, bytes });
         Seat { pid, serial, entry, host, born: Instant::now(), post, ties: Mutex::default() }
     }
 

@@ -102,6 +102,11 @@ impl Supervisor {
         Supervisor(Arc::new(Inner { node, board: Arc::new(board), services, begun, closing }))
     }
 
+    /// Those that it starts.
+    fn ids(&self) -> impl Iterator<Item = &Id> {
+        self.0.services.iter().map(|service| &service.id)
+    }
+
     /// How many services it starts.
     pub fn len(&self) -> usize {
         self.0.services.len()
@@ -152,7 +157,7 @@ impl Supervisor {
             }
             Some(())
         };
-        self.0.board.until(settled).await;
+        self.0.board.until(self.ids(), settled).await;
     }
 
     /// Waits until all services have ended for good; returns those that failed.
@@ -163,7 +168,7 @@ impl Supervisor {
             let failed = all?.into_iter().filter(|status| status.state == ServiceState::Failed);
             Some(failed.cloned().collect())
         };
-        self.0.board.until(over).await
+        self.0.board.until(self.ids(), over).await
     }
 
     /// Stops all services, those that are needed last, and waits for their ends.
@@ -184,9 +189,10 @@ impl Supervisor {
             let users = users.remove(&service.id).unwrap_or_default();
             async move {
                 let free = |states: &States| users.iter().all(|id| over(states, id)).then_some(());
-                board.until(free).await;
+                board.until(users.iter().copied(), free).await;
                 service.stop.0.close();
-                board.until(|states| over(states, &service.id).then_some(())).await;
+                let ended = |states: &States| over(states, &service.id).then_some(());
+                board.until([&service.id], ended).await;
             }
         });
         join_all(stops).await;
@@ -259,7 +265,7 @@ impl Keeper {
             }
             all.then_some(Ok(()))
         };
-        self.board.until(ready).await
+        self.board.until(&self.service.needs, ready).await
     }
 
     /// From a start to an end; the fault if it has ended with one, and whether that
@@ -318,7 +324,8 @@ impl Keeper {
         // It may have ended by itself; if it does not in time, its host ends it.
         drop(self.node.cancel(handle.pid().as_str(), "the service stops", limit));
         handle.ended().await;
-        if begin.elapsed() >= limit {
+        // Who gives no time wants it so.
+        if begin.elapsed() >= limit && !limit.is_zero() {
             let (service, pid) = (&self.service.id, handle.pid());
             tracing::warn!(%service, %pid, "did not end within {limit:?}, and was terminated");
         }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use async_channel::{Receiver, Sender};
+use async_channel::{Receiver, Sender, TrySendError};
 use tracing::field::display;
 
 use crate::{
@@ -83,7 +83,9 @@ impl ServiceStatus {
     /// A line for the log. What is wrong is a warning, what stays so an error.
     fn log(&self) {
         let ServiceStatus { id, state, pid, fault, retry, restarts } = self;
-        let pid = pid.as_ref().map(display);
+        // The last process has nothing to do with a new start.
+        let starts = matches!(state, ServiceState::Unknown | ServiceState::Starting);
+        let pid = pid.as_ref().filter(|_| !starts).map(display);
         match (state, fault, retry) {
             (ServiceState::Failed, Some(Fault { kind, message, .. }), Some(retry)) => {
                 tracing::warn!(
@@ -110,6 +112,9 @@ pub(super) struct Board(Mutex<Inner>);
 struct Inner {
     all: States,
     watchers: Vec<Sender<ServiceStatus>>,
+    /// Those that wait for a change of one service: woken by no other, since there
+    /// may be as many of them as there are services.
+    waiting: BTreeMap<Id, Vec<Sender<()>>>,
 }
 
 pub(super) type States = BTreeMap<Id, ServiceStatus>;
@@ -120,7 +125,7 @@ const LATE: usize = 1024;
 impl Board {
     pub fn new(services: impl Iterator<Item = Id>) -> Board {
         let all = services.map(|id| (id.clone(), ServiceStatus::new(id))).collect();
-        Board(Mutex::new(Inner { all, watchers: Vec::new() }))
+        Board(Mutex::new(Inner { all, ..Inner::default() }))
     }
 
     /// Nothing panics while it holds the lock.
@@ -139,6 +144,12 @@ impl Board {
         // Who does not look for long misses the oldest changes.
         inner.watchers.retain(|watcher| watcher.force_send(status.clone()).is_ok());
         inner.all.insert(id.clone(), status);
+        if let Some(waiting) = inner.waiting.get_mut(id) {
+            waiting.retain(|waiting| {
+                // Who has not looked since the last change looks at both.
+                !matches!(waiting.try_send(()), Err(TrySendError::Closed(())))
+            });
+        }
     }
 
     pub fn all(&self) -> Vec<ServiceStatus> {
@@ -152,15 +163,61 @@ impl Board {
         changes
     }
 
-    /// Waits until the states are such that `f` has something to say.
-    pub async fn until<T>(&self, mut f: impl FnMut(&States) -> Option<T>) -> T {
-        let changes = self.changes();
+    /// Waits until the states of these services are such that `f` has something to
+    /// say.
+    pub async fn until<'a, T>(
+        &self,
+        services: impl IntoIterator<Item = &'a Id>,
+        mut f: impl FnMut(&States) -> Option<T>,
+    ) -> T {
+        let (waiting, changed) = async_channel::bounded(1);
+        for id in services {
+            let mut inner = self.lock();
+            inner.waiting.entry(id.clone()).or_default().push(waiting.clone());
+        }
         loop {
             if let Some(found) = f(&self.lock().all) {
                 return found;
             }
-            // The sender is dropped with the board, and this is a part of it.
-            let _ = changes.recv().await;
+            // This is a sender itself, so there is always one.
+            let _ = changed.recv().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use smol::future::{block_on, poll_once};
+
+    use super::*;
+
+    #[test]
+    fn who_waits_for_one_service_is_woken_by_that_one() {
+        let [a, b] = ["t:a", "t:b"].map(|id| id.parse::<Id>().unwrap());
+        let board = Board::new([a.clone(), b.clone()].into_iter());
+        let state = |states: &States, id: &Id| states.get(id).map(|status| status.state);
+        let mut looks = 0;
+        {
+            let mut waits = pin!(board.until([&b], |states| {
+                looks += 1;
+                (state(states, &b) == Some(ServiceState::Running)).then_some(())
+            }));
+            block_on(async {
+                assert_eq!(poll_once(&mut waits).await, None);
+                for _ in 0..10 {
+                    board.change(&a, ServiceState::Running, |_| ());
+                    assert_eq!(poll_once(&mut waits).await, None);
+                }
+                board.change(&b, ServiceState::Starting, |_| ());
+                board.change(&b, ServiceState::Running, |_| ());
+                assert_eq!(poll_once(&mut waits).await, Some(()));
+            });
+        }
+        assert_eq!(looks, 2);
+        // What has come to pass before is seen at once.
+        let done = board.until([&a, &b], |states| state(states, &a));
+        assert_eq!(block_on(poll_once(done)), Some(ServiceState::Running));
     }
 }

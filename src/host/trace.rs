@@ -31,6 +31,8 @@ struct Out {
     any: bool,
     /// Nothing can be written any more.
     failed: bool,
+    /// Its end has been written.
+    finished: bool,
 }
 
 impl Trace {
@@ -42,11 +44,11 @@ impl Trace {
     pub fn new(writer: impl Write + Send + 'static) -> io::Result<Trace> {
         let mut writer = BufWriter::new(Box::new(writer) as Box<dyn Write + Send>);
         writer.write_all(b"[\n")?;
-        let out = Out { writer, any: false, failed: false };
+        let out = Out { writer, any: false, failed: false, finished: false };
         Ok(Trace { start: Instant::now(), out: Mutex::new(out) })
     }
 
-    /// Writes the end.
+    /// Writes the end, once. What happens later is left out.
     ///
     /// # Errors
     ///
@@ -56,7 +58,9 @@ impl Trace {
         if out.failed {
             return Err(io::Error::other("the trace is not complete"));
         }
-        out.writer.write_all(b"\n]\n")?;
+        if !std::mem::replace(&mut out.finished, true) {
+            out.writer.write_all(b"\n]\n")?;
+        }
         out.writer.flush()
     }
 
@@ -75,7 +79,7 @@ impl Trace {
             event.extend(more);
         }
         let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-        if out.failed {
+        if out.failed || out.finished {
             return;
         }
         let comma: &[u8] = if out.any { b",\n" } else { b"" };

@@ -45,7 +45,7 @@ fn values(lua: &Lua, kernel: &Kernel, mail: Mail) -> Result<MultiValue> {
     let text = |text: &str| Ok::<_, mlua::Error>(Value::String(lua.create_string(text)?));
     let who = |pid: Option<&Pid>| pid.map_or(Ok(Value::Nil), |pid| text(pid.as_str()));
     let mut values = match mail {
-        Mail::Message(Message { from, topic, payload }) => {
+        Mail::Message(Message { from, topic, payload, .. }) => {
             let mut values = vec![text("message")?, text(&topic)?, who(from.as_ref())?, Value::Nil];
             let mut data = Vec::with_capacity(payload.len());
             for term in &payload {

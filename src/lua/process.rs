@@ -12,7 +12,7 @@ use super::{
     values::{Giver, from_term},
 };
 use crate::{
-    dispatch::{Completion, Fault, Identity, Immediate, Kind, Mail, Reply},
+    dispatch::{Completion, Fault, Identity, Immediate, Kind, Mail, Received, Reply},
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
 };
@@ -227,7 +227,7 @@ impl Process for LuaProcess {
 
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
-        (out.fuel_used, out.received) = (0, 0);
+        (out.fuel_used, out.received) = (0, Received::default());
         let State::Live(live) = &self.state else {
             events.clear();
             let error = Error::new(Kind::Unavailable, "the process is not running");

@@ -6,7 +6,7 @@ use super::{
     sandbox,
 };
 use crate::{
-    dispatch::{Command, Mail},
+    dispatch::{Command, Mail, Received},
     process::{Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
 };
@@ -86,15 +86,17 @@ fn fuel_does_not_depend_on_time_or_other_processes() {
 fn a_process_waits_and_goes_on() {
     let mut process = started("function main() return process.inbox():receive():topic() end");
     assert_eq!(step(&mut process, 100_000).status, Status::Idle);
-    let message = crate::dispatch::Message { from: None, topic: "hi".into(), payload: vec![] };
-    let (mut events, mut out) = (vec![Event::Mail(Mail::Message(message))], StepOutput::default());
+    let message = crate::dispatch::Message::new(None, "hi", vec![]);
+    let mail = Mail::Message(message);
+    let taken = Received { mails: 1, bytes: mail.size() };
+    let (mut events, mut out) = (vec![Event::Mail(mail)], StepOutput::default());
     process.step(&mut events, Fuel(100_000), &mut out);
-    assert_eq!((out.status, out.received), (Status::Exited("hi".into()), 1));
+    assert_eq!((out.status, out.received), (Status::Exited("hi".into()), taken));
     let mut process = started("function main() print('x') end");
     let out = step(&mut process, 100_000);
     assert_eq!(out.status, Status::Blocked);
     assert!(matches!(&out.yields[0].command, Command::WriteStdio { bytes, .. } if bytes == b"x\n"));
-    assert_eq!(out.received, 0);
+    assert_eq!(out.received, Received::default());
 }
 
 #[test]

@@ -20,7 +20,7 @@ pub use self::{
 };
 pub use crate::dispatch::Kind;
 use crate::{
-    dispatch::{Command, Completion, Mail, Reply, Yield},
+    dispatch::{Command, Completion, Mail, Received, Reply, Yield},
     value::{Term, Value},
 };
 
@@ -86,13 +86,14 @@ pub struct StepOutput {
     /// Fuel that the step has used. More than it was given only where a single
     /// operation costs more than a slice; later steps pay for that.
     pub fuel_used: u64,
-    /// How many mails the program has taken in this step.
-    pub received: usize,
+    /// The mail that the program has taken in this step.
+    pub received: Received,
 }
 
 impl Default for StepOutput {
     fn default() -> StepOutput {
-        StepOutput { status: Status::Continue, yields: Vec::new(), fuel_used: 0, received: 0 }
+        let (yields, received) = (Vec::new(), Received::default());
+        StepOutput { status: Status::Continue, yields, fuel_used: 0, received }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     component::{
         DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
     },
-    dispatch::{Farewell, Immediate, Inbox, Mail, Tag},
+    dispatch::{Farewell, Immediate, Inbox, Mail, Received, Tag},
     value::{Type, Value, check},
 };
 
@@ -254,7 +254,7 @@ impl Process for WasmProcess {
 
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
-        (out.fuel_used, out.received) = (0, 0);
+        (out.fuel_used, out.received) = (0, Received::default());
         for event in events.drain(..) {
             match event {
                 Event::Completion(completion) => self.complete(completion),
@@ -299,7 +299,8 @@ impl Process for WasmProcess {
         self.debt = used.saturating_sub(budget);
         self.required = 0;
         out.fuel_used = used;
-        out.received = machine.host_state().find::<Inbox>().map_or(0, Inbox::take_received);
+        let inbox = machine.host_state().find::<Inbox>();
+        out.received = inbox.map(Inbox::take_received).unwrap_or_default();
         match pause {
             Ok(Pause::OutOfFuel(required)) => {
                 self.required = required;

@@ -154,6 +154,9 @@ impl<'n, 'p> Fields<'n, 'p> {
     }
 
     fn wrong(&self, name: &str, node: &Node, expected: &str, example: &str) {
+        if matches!(&node.data, Data::Text(text) if text.unfilled) {
+            return;
+        }
         let fix = format!("write it like this: {name}: {example}");
         self.report.error(self.line_of(name), &self.path(name), describe(node), expected, fix);
     }
@@ -295,6 +298,17 @@ impl<'n, 'p> Fields<'n, 'p> {
             self.wrong(name, node, "a duration with a unit: ms, s, m, h", "10s");
         }
         value
+    }
+
+    /// A duration that is not 0.
+    pub fn some_duration(&self, name: &'static str) -> Option<Duration> {
+        let value = self.duration(name)?;
+        if !value.is_zero() {
+            return Some(value);
+        }
+        let node = self.ask(name)?;
+        self.wrong(name, node, "a duration longer than 0, with a unit: ms, s, m, h", "10s");
+        None
     }
 
     /// Octal permissions: `"0755"`.

@@ -71,7 +71,10 @@ impl<'e> Filler<'e> {
                 let template = std::mem::replace(&mut text.value, value);
                 text.template = Some(template);
             }
-            Err(wrong) => report.error(line, path, wrong.found, wrong.expected, wrong.fix),
+            Err(wrong) => {
+                text.unfilled = true;
+                report.error(line, path, wrong.found, wrong.expected, wrong.fix);
+            }
         }
     }
 

@@ -48,6 +48,8 @@ pub struct Problem {
     pub expected: String,
     /// What to do about it.
     pub fix: String,
+    /// It is for the machine and not for the project: the same may be well later.
+    pub may_pass: bool,
 }
 
 impl Problem {
@@ -67,7 +69,14 @@ impl Problem {
             found: found.into(),
             expected: expected.into(),
             fix: fix.into(),
+            may_pass: false,
         }
+    }
+
+    /// The same problem, which may be gone later or not.
+    pub fn that_may_pass(mut self, may_pass: bool) -> Problem {
+        self.may_pass = may_pass;
+        self
     }
 
     /// The same problem with another severity.

@@ -10,7 +10,8 @@ use std::{
 
 use wippy::{
     dispatch::{
-        ActorCommand, Command, Ending, Fault, Kind, Mail, Message, Pid, Reply, Spawn, Tag, Yield,
+        ActorCommand, Command, Ending, Fault, Kind, Mail, Message, Pid, Received, Reply, Spawn,
+        Tag, Yield,
     },
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
@@ -169,7 +170,7 @@ impl Agent {
     }
 
     fn message(&mut self, message: Message) {
-        let Message { from: Some(from), topic, payload } = message else {
+        let Message { from: Some(from), topic, payload, .. } = message else {
             return self.ledger.wrong("a message from nobody");
         };
         match &*topic {
@@ -382,7 +383,7 @@ impl Process for Agent {
     }
 
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
-        (out.fuel_used, out.received) = (1, 0);
+        (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {
             match event {
                 Event::Completion(done) => self.answered(done.reply),
@@ -401,9 +402,9 @@ impl Process for Agent {
         let ends = self.root && self.ledger.stopped();
         // Who takes less than what comes has a full mailbox sometimes.
         let most = if ends { usize::MAX } else { self.random.below(6) as usize };
-        while out.received < most {
+        while out.received.mails < most {
             let Some(mail) = self.inbox.pop_front() else { break };
-            out.received += 1;
+            out.received.add(&mail);
             if let Some(status) = self.take(mail) {
                 out.status = status;
                 return;

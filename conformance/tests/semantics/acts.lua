@@ -1,16 +1,18 @@
 -- A process that acts its part, as `guests/acts` and `native.rs` do.
-local time = require("time")
+local time, json = require("time"), require("json")
 
 local part, others, known, script = nil, nil, {}, nil
 
 local function say(text) assert(process.send("log", part, text)) end
 
--- The kind; the message only if it is a play's own, which begins with `"`.
+-- The kind; the message only if it is a play's own, which begins with `"`; what it
+-- is about, in JSON.
 local function show_error(err)
   if type(err) == "string" then return err end
   local text = err:kind()
   if err:retryable() then text = text .. " again" end
   if err:message():sub(1, 1) == '"' then text = text .. " " .. err:message():match("^[^\n]*") end
+  if err:details() ~= nil then text = text .. " about " .. json.encode(err:details()) end
   return text
 end
 
@@ -166,8 +168,11 @@ acts["return"] = function(act) return { act:sub(8) } end
 acts.exit = function(act) return { act:sub(6) } end
 function acts.fail(_, kind, text)
   local message = text:match("^again (.*)")
-  local again = message ~= nil
-  return { nil, errors.new { kind = kind, message = message or text, retryable = again } }
+  local again, details = message ~= nil, nil
+  text = message or text
+  local head, about = text:match("^(.*) about (.*)$")
+  if about then text, details = head, json.decode(about) end
+  return { nil, errors.new { kind = kind, message = text, retryable = again, details = details } }
 end
 function acts.trap() local nothing = nil; return nothing.field end
 function acts.panic() error("on purpose") end

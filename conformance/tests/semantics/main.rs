@@ -18,7 +18,7 @@ use std::{
 use native::{Echo, Native, reach, show, show_ending};
 use wippy::{
     component::{Engine, Linker},
-    dispatch::{ActorCommand, Command, Fault, Immediate, Mail, Message, Reply},
+    dispatch::{ActorCommand, Command, Fault, Immediate, Mail, Message, Received, Reply},
     host::{Birth, HostOptions, Node, Program, Programs, ProjectPrograms, Runtime, Started},
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     registry::Project,
@@ -91,11 +91,12 @@ impl Process for Log {
     }
 
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
-        (out.fuel_used, out.received, out.status) = (1, 0, Status::Idle);
+        (out.fuel_used, out.received, out.status) = (1, Received::default(), Status::Idle);
         for event in events.drain(..) {
             match event {
-                Event::Mail(Mail::Message(Message { topic, mut payload, .. })) => {
-                    out.received += 1;
+                Event::Mail(mail @ Mail::Message(_)) => {
+                    out.received.add(&mail);
+                    let Mail::Message(Message { topic, mut payload, .. }) = mail else { continue };
                     let what = payload.pop().unwrap_or(Term::Nil);
                     self.0.lock().unwrap().push((topic.to_string(), what));
                 }

@@ -5,12 +5,12 @@ use std::{collections::VecDeque, time::Duration};
 
 use wippy::{
     dispatch::{
-        ActorCommand, Command, Fault, Immediate, Kind, Mail, Message, Pid, Reply, Spawn, Tag,
-        Yield, world::World,
+        ActorCommand, Command, Fault, Immediate, Kind, Mail, Message, Pid, Received, Reply, Spawn,
+        Tag, Yield, world::World,
     },
     host::{Birth, Program, Reach, Started},
     process::{Error, Event, Fuel, Process, Status, StepOutput},
-    value::{Term, Value},
+    value::{Term, Value, term},
 };
 
 /// The program of the entry `rust`, and of `rust-short`, which may not run long.
@@ -97,7 +97,7 @@ impl Process for Player {
     }
 
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
-        (out.fuel_used, out.received) = (1, 0);
+        (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {
             let end = match event {
                 Event::Completion(done) => {
@@ -211,8 +211,12 @@ impl Player {
                     Some(message) => (true, message),
                     None => (false, text),
                 };
+                let (message, details) = match message.split_once(" about ") {
+                    Some((message, json)) => (message, from_json(json)),
+                    None => (message, Term::Nil),
+                };
                 let kind = Kind::of_name(name).unwrap_or(Kind::Unknown);
-                let fault = Fault { retryable, ..Fault::new(kind, message) };
+                let fault = Fault { retryable, details, ..Fault::new(kind, message) };
                 return Some(Status::Done(Err(Error::program(fault))));
             }
             "panic" => panic!("on purpose, for the test"),
@@ -287,8 +291,9 @@ impl Player {
     fn take(&mut self, out: &mut StepOutput, fits: impl Fn(&Mail) -> bool) -> Option<Mail> {
         self.listens = true;
         let at = self.mail.iter().position(fits)?;
-        out.received += 1;
-        self.mail.remove(at)
+        let mail = self.mail.remove(at)?;
+        out.received.add(&mail);
+        Some(mail)
     }
 
     /// Waits for mail and tells it.
@@ -369,12 +374,26 @@ fn text(term: &Term) -> Option<String> {
     }
 }
 
-/// The kind; the message only if it is a play's own, which begins with `"`.
+/// The term of a JSON text of a play.
+fn from_json(text: &str) -> Term {
+    let json = serde_json::from_str(text).ok();
+    json.and_then(|json| term::from_json(&json).ok()).unwrap_or_else(|| "no JSON".into())
+}
+
+/// The kind; the message only if it is a play's own, which begins with `"`; what it
+/// is about, in JSON.
 pub fn show_fault(fault: &Fault) -> String {
-    let again = if fault.retryable { " again" } else { "" };
-    match fault.message.lines().next() {
-        Some(own) if own.starts_with('"') => format!("{}{again} {own}", fault.kind),
-        _ => format!("{}{again}", fault.kind),
+    let mut text = fault.kind.to_string();
+    if fault.retryable {
+        text += " again";
+    }
+    if let Some(own) = fault.message.lines().next().filter(|own| own.starts_with('"')) {
+        text += &format!(" {own}");
+    }
+    match (&fault.details, term::to_json(&fault.details)) {
+        (Term::Nil, _) => text,
+        (_, Ok(json)) => format!("{text} about {json}"),
+        (_, Err(why)) => format!("{text} about what is {why}"),
     }
 }
 

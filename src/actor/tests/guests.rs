@@ -261,10 +261,9 @@ impl Host {
             }
             ActorCommand::Send { to: name, topic, payload } => {
                 match self.living.get_mut(&to(self, &name)) {
-                    Some(live) => deliver(
-                        live,
-                        Mail::Message(Message { from: Some(me.clone()), topic, payload }),
-                    ),
+                    Some(live) => {
+                        deliver(live, Mail::Message(Message::new(Some(me.clone()), topic, payload)))
+                    }
                     None => return not_found(),
                 }
             }
@@ -415,8 +414,7 @@ fn mail_is_selected_and_waited_for() {
     let select = host
         .start("actor:select", &[Term::List(vec!["b".into(), "a".into()]), Term::Int(10)])
         .unwrap();
-    let message =
-        |topic: &str, payload| Mail::Message(Message { from: None, topic: topic.into(), payload });
+    let message = |topic: &str, payload| Mail::Message(Message::new(None, topic, payload));
     let payload = vec![Term::Uint(u64::MAX), Term::record([("x", Term::Bytes([7].into()))])];
     let mail = [message("c", vec![]), message("a", payload), message("b", vec![Term::Float(0.5)])];
     for mail in mail {
@@ -473,7 +471,7 @@ fn core_modules_name_it_in_their_wit() {
             (func (export "run") (result i32)
                 (call $yield)
                 (call $subscribe (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 16))
-                (i32.add (i32.const 7) (call $ready (i32.load (i32.const 20))))))"#,
+                (i32.add (i32.const 7) (call $ready (i32.load (i32.const 24))))))"#,
     );
     let wit = "package test:core;
         world core {

@@ -126,7 +126,7 @@ fn pid(text: &str) -> Pid {
 }
 
 fn message(topic: &str, payload: Vec<Term>) -> Mail {
-    Mail::Message(Message { from: Some(pid("other")), topic: topic.into(), payload })
+    Mail::Message(Message::new(Some(pid("other")), topic, payload))
 }
 
 fn exit(from: &str) -> Mail {
@@ -173,7 +173,7 @@ fn without_a_host_nothing_works_and_nothing_waits() {
     let mut guest = Guest::default();
     let start = r#"{entry: "a:b", args: []}"#;
     let refused = "err({kind: unavailable, message: \"the program runs by itself and not as a \
-                   process of a host\", retryable: true})";
+                   process of a host\", retryable: true, details: nothing})";
     for (function, args) in [
         ("life#spawn", &[start, "{}"][..]),
         ("life#exec", &[start]),
@@ -218,15 +218,18 @@ fn lives_are_the_hosts() {
 
     guest.answers(Reply::Fault(Fault::new(Kind::Unavailable, "full")));
     let start = r#"{entry: "a:b", args: []}"#;
-    let full = r#"err({kind: unavailable, message: "full", retryable: true})"#;
+    let full = r#"err({kind: unavailable, message: "full", retryable: true, details: nothing})"#;
     assert_eq!(guest.says("life#spawn", &[start, "{monitor, link}"]), full);
     let ActorCommand::Spawn(spawn) = guest.actor() else { panic!() };
     assert!(spawn.monitor && spawn.link && spawn.host.is_none());
 
     guest.answers(Reply::Ended(Ok(Term::List(vec![Term::Int(1)]))));
     assert_eq!(guest.says("life#exec", &[start]), r#"ok(json("[1]"))"#);
-    guest.answers(Reply::Ended(Err(Fault::new(Kind::Conflict, "no"))));
-    let conflict = r#"err({kind: conflict, message: "no", retryable: false})"#;
+    guest.answers(Reply::Ended(Err(Fault {
+        details: "x".into(),
+        ..Fault::new(Kind::Conflict, "no")
+    })));
+    let conflict = r#"err({kind: conflict, message: "no", retryable: false, details: text("x")})"#;
     assert_eq!(guest.says("life#exec", &[start]), conflict);
 
     type Made = fn(Pid) -> ActorCommand;
@@ -265,7 +268,8 @@ fn json_that_is_none_is_invalid() {
         (&deep, "no JSON: recursion limit exceeded at line 1 column 128"),
     ] {
         let said = guest.says("mailbox#send", &["\"p\"", "\"t\"", &format!("[{payload}]")]);
-        assert_eq!(said, format!("err({{kind: invalid, message: \"{why}\", retryable: false}})"));
+        let fields = format!("kind: invalid, message: \"{why}\", retryable: false");
+        assert_eq!(said, format!("err({{{fields}, details: nothing}})"));
     }
     assert_eq!(guest.asked(), []);
 }
@@ -294,13 +298,26 @@ fn there_is_an_end_to_what_a_call_carries() {
     assert_eq!(guest.asked().len(), 2);
 }
 
+/// `{a = {1}}`
+fn tree() -> Term {
+    Term::record([("a", Term::List(vec![Term::Int(1)]))])
+}
+
 #[test]
 fn the_last_words() {
     for (args, words) in [
         ("ok(integer(7))", Ok(Term::Int(7))),
         (
-            r#"err({kind: timeout, message: "late", retryable: false})"#,
+            r#"err({kind: timeout, message: "late", retryable: false, details: nothing})"#,
             Err(Fault { retryable: false, ..Fault::new(Kind::Timeout, "late") }),
+        ),
+        (
+            r#"err({kind: timeout, message: "", retryable: true, details: json("{\"a\": [1]}")})"#,
+            Err(Fault { details: tree(), ..Fault::new(Kind::Timeout, "") }),
+        ),
+        (
+            r#"err({kind: timeout, message: "", retryable: true, details: json("x")})"#,
+            Err(Fault::new(Kind::Invalid, "no JSON: expected value at line 1 column 1")),
         ),
         (
             r#"ok(json("x"))"#,
@@ -316,6 +333,19 @@ fn the_last_words() {
             assert_eq!(guest.state.get::<Farewell>().0, Some(words.clone()));
         }
     }
+}
+
+#[test]
+fn details_that_json_cannot_hold_are_left_out() {
+    let deep = (0..1000).fold(Term::Nil, |term, _| Term::List(vec![term]));
+    let mut guest = Guest::new();
+    guest.arrives(Mail::Exit {
+        from: pid("p"),
+        result: Err(Fault { details: deep, ..Fault::new(Kind::Internal, "trap") }),
+    });
+    let error = r#"{kind: internal, message: "trap", retryable: false, details: nothing}"#;
+    let told = format!(r#"ok(some(exit({{from: "p", result: err({error})}})))"#);
+    assert_eq!(guest.says("mailbox#receive", &["all", "none"]), told);
 }
 
 #[test]
@@ -343,7 +373,7 @@ fn mail_that_is_there_is_no_command() {
     guest.arrives(Mail::Exit { from: pid("p"), result: Ok("bye".into()) });
     guest.arrives(Mail::LinkDown {
         from: pid("q"),
-        result: Err(Fault::new(Kind::Internal, "trap")),
+        result: Err(Fault { details: tree(), ..Fault::new(Kind::Internal, "trap") }),
     });
     guest.arrives(Mail::Cancel { from: None, reason: "over".to_owned() });
     guest.arrives(message("b", vec![]));
@@ -358,13 +388,15 @@ fn mail_that_is_there_is_no_command() {
         get("messages"),
         r#"ok(some(message({from: some("other"), topic: "a", payload: [integer(1), json("[]")]})))"#
     );
-    let error = r#"{kind: internal, message: "trap", retryable: false}"#;
+    let details = r#"json("{\"a\":[1]}")"#;
+    let error =
+        format!(r#"{{kind: internal, message: "trap", retryable: false, details: {details}}}"#);
     assert_eq!(get("all"), format!(r#"ok(some(link-down({{from: "q", result: err({error})}})))"#));
     assert_eq!(get("messages"), "ok(none)");
     assert_eq!(get("all"), r#"ok(some(cancel({reason: "over"})))"#);
     assert_eq!(guest.asked(), []);
     assert!(guest.state.get::<Inbox>().listens());
-    assert_eq!(guest.state.get::<Inbox>().take_received(), 5);
+    assert_eq!(guest.state.get::<Inbox>().take_received().mails, 5);
     assert!(guest.state.work > 0);
 }
 

@@ -10,7 +10,8 @@ use std::{
 use super::super::*;
 use crate::{
     dispatch::{
-        ActorCommand, Command, Fault, Kind, Mail, Pid, Reply, Spawn, Tag, Yield, world::World,
+        ActorCommand, Command, Fault, Kind, Mail, Pid, Received, Reply, Spawn, Tag, Yield,
+        world::World,
     },
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
@@ -74,7 +75,7 @@ impl Process for Script {
     }
 
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
-        (out.fuel_used, out.received) = (1, 0);
+        (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {
             match event {
                 Event::Completion(done) => {
@@ -115,7 +116,7 @@ impl Process for Script {
                         return;
                     };
                     self.todo.push_front(Do::Receive(n - 1));
-                    out.received += 1;
+                    out.received.add(&mail);
                     self.note(match mail {
                         Mail::Message(m) => format!("{} {:?}", m.topic, m.payload),
                         Mail::Exit { result, .. } => format!("exit {}", told(&result)),
@@ -375,6 +376,22 @@ fn full_mailboxes_and_full_hosts_push_back() {
             "main ended Nil"
         ]
     );
+    // One mail may have more than all may have together, but only alone.
+    let register = Do::Ask(ActorCommand::Register("friend".into()));
+    let monitor = || Do::Ask(ActorCommand::Monitor(Pid::new("nobody|x.0")));
+    let (one, two) = (vec![send("a"), send("b"), monitor()], vec![send("c"), Do::Receive(1)]);
+    let main = [vec![register], one, vec![Do::Receive(1)], two].concat();
+    let log = play(HostOptions { queue_bytes: 1, ..one_worker() }, &[("main", main)]);
+    assert_eq!(
+        log,
+        [
+            "main: UNAVAILABLE",
+            "main: UNAVAILABLE",
+            "main: a [Int(1)]",
+            "main: c [Int(1)]",
+            "main ended Nil"
+        ]
+    );
     let main = vec![spawn("child", true, false), spawn("child", true, false), Do::Receive(1)];
     let options = HostOptions { max_processes: 2, ..one_worker() };
     let log = play(options, &[("main", main), ("child", vec![Do::End(Term::Nil)])]);
@@ -445,4 +462,37 @@ fn a_node_that_rests_can_be_dropped() {
     // By then everything that lives on the host waits.
     std::thread::sleep(Duration::from_millis(50));
     drop(node);
+}
+
+/// What a trace has written, to be looked at afterwards.
+#[derive(Clone, Default)]
+struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl std::io::Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_trace_that_is_finished_stays_as_it_is() {
+    let scripts = vec![("main", vec![Do::End(Term::Nil)])];
+    let node = Node::new(Scripts { log: Log::default(), scripts });
+    node.add_host("h", one_worker()).unwrap();
+    let written = Written::default();
+    let trace = std::sync::Arc::new(Trace::new(written.clone()).unwrap());
+    node.set_trace(trace.clone());
+    for _ in 0..2 {
+        let handle = smol::block_on(node.spawn("h", "main", vec![])).unwrap();
+        smol::block_on(handle.ended()).unwrap();
+        trace.finish().unwrap();
+    }
+    let events: Vec<serde_json::Value> =
+        serde_json::from_slice(&written.0.lock().unwrap()).unwrap();
+    assert_eq!(events.iter().filter(|event| event["name"] == "ended").count(), 1);
 }

@@ -1,7 +1,7 @@
 //! `process.host` and `terminal.host`: where processes run; and `lifecycle`.
 
 use super::{Reading, Want};
-use crate::registry::{Id, fields::read_id};
+use crate::registry::{Id, Severity, fields::read_id};
 use std::time::Duration;
 
 /// Runs processes.
@@ -11,6 +11,9 @@ pub struct ProcessHost {
     pub workers: Option<u64>,
     /// Messages and starts that wait for the host, at most.
     pub queue_size: u64,
+    /// Bytes of the messages that wait for one process, at most; the host chooses
+    /// if none are given.
+    pub queue_bytes: Option<u64>,
     /// Those that wait for one worker, at most.
     pub local_queue_size: u64,
     /// Processes alive, at most; no limit if none is given.
@@ -90,6 +93,7 @@ impl Default for ProcessHost {
         ProcessHost {
             workers: None,
             queue_size: 1024,
+            queue_bytes: None,
             local_queue_size: 256,
             max_processes: None,
             lifecycle: Lifecycle::default(),
@@ -107,6 +111,7 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessHost> {
         };
         host.workers = fields.count("workers", 1024, "4").filter(|n| *n > 0);
         host.queue_size = size("queue_size", host.queue_size);
+        host.queue_bytes = fields.size("queue_bytes").filter(|n| *n > 0);
         host.local_queue_size = size("local_queue_size", host.local_queue_size);
         host.max_processes = fields.count("max_processes", u64::MAX, "10000").filter(|n| *n > 0);
         fields.finish();
@@ -126,7 +131,7 @@ pub(super) fn lifecycle(reading: &mut Reading<'_>) -> Lifecycle {
     let example = "lifecycle:\n  auto_start: true";
     let Some(fields) = reading.fields.fields("lifecycle", example) else { return cycle };
     cycle.auto_start = fields.flag("auto_start").unwrap_or(cycle.auto_start);
-    cycle.start_timeout = fields.duration("start_timeout").unwrap_or(cycle.start_timeout);
+    cycle.start_timeout = fields.some_duration("start_timeout").unwrap_or(cycle.start_timeout);
     cycle.stop_timeout = fields.duration("stop_timeout").unwrap_or(cycle.stop_timeout);
     cycle.stable_threshold = fields.duration("stable_threshold").unwrap_or(cycle.stable_threshold);
     for item in fields.texts("requires", "requires:\n  - app:processes") {
@@ -141,6 +146,16 @@ pub(super) fn lifecycle(reading: &mut Reading<'_>) -> Lifecycle {
             restart.number("backoff_factor", 1.0, 1000.0, "2.0").unwrap_or(to.backoff_factor);
         to.jitter = restart.number("jitter", 0.0, 1.0, "0.1").unwrap_or(to.jitter);
         to.max_attempts = restart.count("max_attempts", u64::MAX, "5").unwrap_or(to.max_attempts);
+        if to.initial_delay > to.max_delay {
+            restart.report().push(
+                Severity::Warning,
+                restart.line_of("initial_delay"),
+                &restart.path("initial_delay"),
+                format!("{:?}, longer than max_delay, {:?}", to.initial_delay, to.max_delay),
+                "a duration that is not longer than max_delay, which each wait is then",
+                format!("write it like this: max_delay: {:?}", to.initial_delay),
+            );
+        }
         restart.finish();
     }
     fields.finish();

@@ -49,6 +49,8 @@ pub(crate) enum Data {
 pub(crate) struct Text {
     pub value: String,
     pub template: Option<String>,
+    /// It has placeholders that could not be filled in, which has been reported.
+    pub unfilled: bool,
 }
 
 /// A mapping in the order of the file. Of a key given twice the first is kept.
@@ -300,7 +302,7 @@ macro_rules! visit_scalars {
         }
         fn visit_str<E: de::Error>(self, v: &str) -> Result<Self::Value, E> {
             self.budget().text(v.len())?;
-            let text = Text { value: v.to_owned(), template: None };
+            let text = Text { value: v.to_owned(), template: None, unfilled: false };
             let ($self, $data) = (self, Data::Text(text));
             $finish
         }

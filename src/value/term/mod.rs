@@ -121,6 +121,26 @@ impl Term {
         Term::Map(fields.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 
+    /// About how many bytes of memory it takes: those of its texts and bytes, and
+    /// those of a term for itself and each of its parts.
+    pub fn size(&self) -> usize {
+        let more = match self {
+            Term::Text(text) => text.len(),
+            Term::Bytes(bytes) => bytes.len(),
+            Term::List(items) => Term::size_of_all(items),
+            Term::Map(pairs) => pairs.iter().fold(0, |sum: usize, (key, value)| {
+                sum.saturating_add(key.size()).saturating_add(value.size())
+            }),
+            _ => 0,
+        };
+        more.saturating_add(size_of::<Term>())
+    }
+
+    /// The [`size`](Term::size) of several.
+    pub fn size_of_all(terms: &[Term]) -> usize {
+        terms.iter().fold(0, |sum, term| sum.saturating_add(term.size()))
+    }
+
     /// The value of a name, in a map.
     pub fn get(&self, name: &str) -> Option<&Term> {
         let Term::Map(pairs) = self else { return None };

@@ -296,7 +296,7 @@ fn me() -> String {
 }
 
 fn error(kind: ErrorKind, message: &str) -> Error {
-    Error { kind, message: message.to_owned(), retryable: false }
+    Error { kind, message: message.to_owned(), retryable: false, details: Value::Nothing }
 }
 
 fn start(entry: String, host: Option<String>, how: String) -> Start {

@@ -143,8 +143,12 @@ impl Player {
                     Some(message) => (true, message),
                     None => (false, text),
                 };
-                let message = message.to_owned();
-                life::exit(Err(&Error { kind: kind_of(name), message, retryable: again }));
+                let (message, details) = match message.split_once(" about ") {
+                    Some((message, json)) => (message.to_owned(), Value::Json(json.to_owned())),
+                    None => (message.to_owned(), Value::Nothing),
+                };
+                let kind = kind_of(name);
+                life::exit(Err(&Error { kind, message, retryable: again, details }));
             }
             "trap" => core::arch::wasm32::unreachable(),
             "panic" => panic!("on purpose"),
@@ -289,13 +293,22 @@ fn kind_of(name: &str) -> ErrorKind {
     KINDS.iter().find(|(known, _)| *known == name).map_or(ErrorKind::Unknown, |(_, kind)| *kind)
 }
 
-/// The kind; the message only if it is a play's own, which begins with `"`.
+/// The kind; the message only if it is a play's own, which begins with `"`; what it
+/// is about, in JSON.
 fn show_error(error: &Error) -> String {
     let kind = KINDS.iter().find(|(_, kind)| *kind == error.kind).map_or("", |(name, _)| name);
-    let again = if error.retryable { " again" } else { "" };
-    match error.message.starts_with('"') {
-        true => format!("{kind}{again} {}", error.message),
-        false => format!("{kind}{again}"),
+    let mut text = kind.to_owned();
+    if error.retryable {
+        text += " again";
+    }
+    if error.message.starts_with('"') {
+        text += &format!(" {}", error.message);
+    }
+    match &error.details {
+        Value::Nothing => text,
+        Value::Json(json) => text + " about " + json,
+        Value::Text(detail) => format!("{text} about \"{detail}\""),
+        detail => format!("{text} about {}", show(detail)),
     }
 }
 
