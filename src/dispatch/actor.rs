@@ -52,7 +52,7 @@ pub struct Message {
 
 impl Message {
     /// A message. It is measured here, once: who sends it pays for that.
-    pub fn new(from: Option<Pid>, topic: impl Into<Arc<str>>, payload: Vec<Term>) -> Message {
+    pub fn new(from: Option<Pid>, topic: impl Into<String>, payload: Vec<Term>) -> Message {
         let topic = topic.into();
         let size = Term::size_of_all(&payload).saturating_add(topic.len());
         Message { from, topic, payload, size }

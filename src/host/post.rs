@@ -331,7 +331,7 @@ mod tests {
 
     /// A program that takes so many of the mails that it has been given.
     fn take(post: &Post, inbox: &mut Vec<Event>, count: usize) {
-        post.collect(inbox);
+        post.collect(&mut VecDeque::new(), inbox);
         let mut received = Received::default();
         for event in inbox.drain(..count) {
             let Event::Mail(mail) = event else { continue };
