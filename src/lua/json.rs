@@ -68,17 +68,45 @@ fn json(term: Term) -> std::result::Result<Json, String> {
         Term::List(items) => {
             Json::Array(items.into_iter().map(json).collect::<std::result::Result<_, _>>()?)
         }
-        Term::Map(pairs) => {
-            let mut object = serde_json::Map::with_capacity(pairs.len());
-            for (key, value) in pairs {
-                let key = match key {
-                    Term::Text(text) => text.into(),
-                    Term::Int(value) => value.to_string(),
-                    _ => return Err("a key in JSON is a string".to_owned()),
-                };
-                object.insert(key, json(value)?);
+        Term::Map(pairs) => match array_length(&pairs) {
+            Some(length) => {
+                let mut items = vec![Json::Null; length];
+                for (key, value) in pairs {
+                    let at = if let Term::Int(at) = key { usize::try_from(at).ok() } else { None };
+                    let place = at.and_then(|at| items.get_mut(at.checked_sub(1)?));
+                    if let Some(place) = place {
+                        *place = json(value)?;
+                    }
+                }
+                Json::Array(items)
             }
-            Json::Object(object)
-        }
+            None => {
+                let mut object = serde_json::Map::with_capacity(pairs.len());
+                for (key, value) in pairs {
+                    let key = match key {
+                        Term::Text(text) => text.into(),
+                        Term::Int(key) => return Err(format!("the key {key}: {KEYS}")),
+                        Term::Float(key) => return Err(format!("the key {key:?}: {KEYS}")),
+                        Term::Bool(key) => return Err(format!("the key {key}: {KEYS}")),
+                        _ => return Err("JSON has no bytes that are not UTF-8".to_owned()),
+                    };
+                    object.insert(key, json(value)?);
+                }
+                Json::Object(object)
+            }
+        },
     })
+}
+
+const KEYS: &str = "a JSON object has strings for keys, and an array no large holes; \
+     write tostring(key), or json.null where there is nothing";
+
+/// The length of the array that a table with a few holes stands for. Its entries
+/// are sorted, integers before texts.
+fn array_length(pairs: &[(Term, Term)]) -> Option<usize> {
+    let ((Term::Int(1..), _), (Term::Int(last), _)) = (pairs.first()?, pairs.last()?) else {
+        return None;
+    };
+    let last = usize::try_from(*last).ok()?;
+    (last <= 10 || last / 2 <= pairs.len()).then_some(last)
 }

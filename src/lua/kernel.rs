@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mlua::{Error, Function, Lua, MultiValue, Result, Table, Thread, Value};
+use mlua::{Error, Function, LightUserData, Lua, MultiValue, Result, Table, Thread, Value};
 
 use super::{
     budget::Budget,
@@ -62,6 +62,11 @@ impl Kernel {
         kernel.budget.watch(lua)?;
         let table = &kernel.table;
         table.raw_set("error_meta", &kernel.errors)?;
+        // One nothing for all: a value, which a table can hold.
+        let null = lua.create_table()?;
+        table.raw_set("null", Value::NULL)?;
+        table.raw_set("null_meta", &null)?;
+        lua.set_type_metatable::<LightUserData>(Some(null));
         table.raw_set("kinds", lua.create_sequence_from(Kind::ALL.map(Kind::name))?)?;
         kernel.tasks(lua)?;
         kernel.failures(lua)?;

@@ -178,7 +178,7 @@ impl Live {
         }
         let failed = |fault| Some(Status::Done(Err(Error::program(fault))));
         match values.next() {
-            Some(error) if !error.is_nil() => {
+            Some(error) if !error.is_nil() && !error.is_null() => {
                 return failed(reply::fault(&self.kernel, &error, Kind::Unknown));
             }
             _ => {}

@@ -47,8 +47,8 @@ end
 -- Whether it can be received now; then the value, and whether there was one.
 local function try_receive(ch)
   if ch.source then
-    local value = ch.take(take(ch.source))
-    if value ~= nil then return true, value, true end
+    local got, value = ch.take(take(ch.source))
+    if got then return true, value, true end
   elseif ch.head <= ch.last then
     local head = ch.head
     local value = ch[head]
@@ -207,8 +207,8 @@ function k.deliver()
   for ch in next, sources do
     local node = first(ch.receivers)
     while node do
-      local value = ch.take(take(ch.source))
-      if value == nil then break end
+      local got, value = ch.take(take(ch.source))
+      if not got then break end
       fire(node, value, true)
       node = first(ch.receivers)
     end

@@ -40,6 +40,10 @@ function k.rest()
   if isyieldable() then yield0(RESTS) end
 end
 
+-- What `process.null` and `json.null` are.
+k.null_meta.__name, k.null_meta.__metatable = "null", false
+function k.null_meta.__tostring() return "null" end
+
 function k.bad(position, name, expected, got)
   return ("bad argument #%d to '%s' (%s expected, got %s)"):format(position, name, expected, type(got))
 end

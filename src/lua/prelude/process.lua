@@ -4,7 +4,10 @@ k.module("channel")
 local command, take, mailbox, setmetatable, type = k.command, k.take, k.mailbox, setmetatable, type
 local pack, unpack = table.pack, table.unpack
 
-local process = { event = { EXIT = "pid.exit", CANCEL = "pid.cancel", LINK_DOWN = "pid.link.down" } }
+local process = {
+  null = k.null,
+  event = { EXIT = "pid.exit", CANCEL = "pid.cancel", LINK_DOWN = "pid.link.down" },
+}
 local EVENTS = { exit = process.event.EXIT, cancel = process.event.CANCEL, link = process.event.LINK_DOWN }
 
 function process.id() return (k.identity()) end
@@ -57,24 +60,23 @@ function message:topic() return self._topic end
 function message:from() return self._from end
 function message:payload() return self._payload end
 
+-- Whether there is mail, and what becomes of it.
 local function as_message(what, topic, from, why, ...)
-  if what == nil then return nil end
+  if what == nil then return false end
   local data = setmetatable(pack(...), payload)
   data.why = why
-  return setmetatable({ _topic = topic, _from = from, _payload = data }, message)
+  return true, setmetatable({ _topic = topic, _from = from, _payload = data }, message)
 end
 local function as_data(what, _, _, why, ...)
-  if what == nil then return nil end
-  if why then return why end
-  local value = ...
-  if value == nil then return false end
-  return value
+  if what == nil then return false end
+  if why then return true, why end
+  return true, (...)
 end
 local function as_event(what, from, value, err)
-  if what == nil then return nil end
+  if what == nil then return false end
   local event = { kind = EVENTS[what], from = from }
   if what == "cancel" then event.reason = value else event.result = { value = value, error = err } end
-  return event
+  return true, event
 end
 
 local inbox, events

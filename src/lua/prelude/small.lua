@@ -2,6 +2,7 @@
 local k, name = ...
 if name == "json" then
   return {
+    null = k.null,
     encode = function(value)
       local text, why = k.json_encode(value)
       k.pay(0)
