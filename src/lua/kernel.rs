@@ -12,7 +12,7 @@ use mlua::{Error, Function, LightUserData, Lua, MultiValue, Result, Table, Threa
 
 use super::{
     budget::Budget,
-    json,
+    json, method,
     program::{Program, Required},
     reply, request, sandbox,
     schedule::{Schedule, Wake},
@@ -168,6 +168,9 @@ impl Kernel {
             })
         })?;
         let own = program.clone();
+        self.set(lua, "no_method", |lua, (method, exports, found): (String, Value, Value)| {
+            Ok(method::missing(&lua.globals(), &method, &exports, &found))
+        })?;
         self.set(lua, "unit", move |lua, (unit, environment): (String, Table)| {
             let chunk = own.load(lua, &unit)?;
             chunk.set_environment(environment)?;

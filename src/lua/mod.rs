@@ -42,6 +42,7 @@ mod budget;
 mod json;
 mod kernel;
 mod mail;
+mod method;
 mod pattern;
 mod process;
 mod program;

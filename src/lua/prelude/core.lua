@@ -138,9 +138,7 @@ function k.start(chunk, method, ...)
     if type(exports) == "table" then f = exports[method] end
     if type(exports) == "function" then f = exports end
     if f == nil then f = rawget(_G, method) end
-    if type(f) ~= "function" then
-      error(k.error("NOT_FOUND", ("the source gives no function '%s'"):format(method), false), 0)
-    end
+    if type(f) ~= "function" then error(k.error("NOT_FOUND", k.no_method(method, exports, f), false), 0) end
     return f(...)
   end)
   active[c], k.main = true, c
