@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs,
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -165,7 +166,7 @@ fn run(name: &str, source: &str) -> String {
     let pid = Pid::new(PID);
     let start = Start {
         identity: Some(Identity { pid, host: "test:host".into(), entry: config.name.clone() }),
-        env: [("GREETING".to_owned(), "hello".to_owned())].into(),
+        env: Arc::new([("GREETING".to_owned(), "hello".to_owned())].into()),
         argv: vec!["one".to_owned(), "two".to_owned()],
         immediate: None,
     };

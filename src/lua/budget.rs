@@ -12,8 +12,8 @@
 //! so a busy machine cuts nobody's slices short.
 //!
 //! The parts of the prelude that keep several tables in step, such as channels,
-//! are not interrupted either. They are told by having no source: see
-//! [`super::sandbox::prelude`].
+//! are not interrupted either. They are told by having no source, and lines that
+//! say so: see [`super::sandbox::prelude`].
 
 use std::{
     sync::{
@@ -24,6 +24,8 @@ use std::{
 };
 
 use mlua::{Error, Lua, Result, VmState, debug::Debug};
+
+use super::sandbox::OPEN_LINE;
 
 /// Instructions between two looks. A prime, so that no loop is always met at the
 /// same place.
@@ -110,8 +112,10 @@ impl Budget {
         if self.is_killed() {
             return Err(Error::RuntimeError("the process is ended".to_owned()));
         }
-        match debug.source().source.as_deref() {
-            Some(NO_SOURCE) => Ok(VmState::Continue),
+        let source = debug.source();
+        let is_open = source.line_defined.is_some_and(|line| line > OPEN_LINE);
+        match source.source.as_deref() {
+            Some(NO_SOURCE) if !is_open => Ok(VmState::Continue),
             _ => Ok(VmState::Yield),
         }
     }

@@ -1,7 +1,7 @@
 //! `json`: Lua values as JSON text. What JSON does not have is an error here, where
 //! the JSON form of terms has a way to write it.
 
-use mlua::{Lua, MultiValue, Result, Value};
+use mlua::{Function, Lua, MultiValue, Result, Value};
 use serde_json::Value as Json;
 
 use super::{kernel::Kernel, reply, values::Giver};
@@ -13,33 +13,36 @@ use crate::{
 /// The longest text that is read.
 const MAX_TEXT: usize = 16 << 20;
 
-pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
+pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
     let own = kernel.clone();
-    kernel.set(lua, "json_encode", move |lua, value: Value| match text(&own, &value) {
-        Ok(text) => {
-            Ok([Value::String(lua.create_string(text)?)].into_iter().collect::<MultiValue>())
-        }
-        Err(why) => reply::refused(lua, &own, &Fault::new(Kind::Invalid, why)),
-    })?;
-    let own = kernel.clone();
-    kernel.set(lua, "json_decode", move |lua, value: Value| {
-        let refuse = |why: String| reply::refused(lua, &own, &Fault::new(Kind::Invalid, why));
-        let Value::String(text) = &value else {
-            return refuse(format!("JSON text expected, got {}", value.type_name()));
-        };
-        let bytes = text.as_bytes();
-        if bytes.len() > MAX_TEXT {
-            return refuse(format!("more than {MAX_TEXT} bytes"));
-        }
-        own.budget.charge(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-        match serde_json::from_slice::<Json>(&bytes) {
-            Ok(json) => match from_json(&json) {
-                Ok(term) => reply::result(lua, &own, &term),
-                Err(error) => refuse(error.to_string()),
-            },
-            Err(error) => refuse(format!("no JSON: {error}")),
-        }
-    })
+    let primitive = match name {
+        "json_encode" => lua.create_function(move |lua, value: Value| match text(&own, &value) {
+            Ok(text) => {
+                Ok([Value::String(lua.create_string(text)?)].into_iter().collect::<MultiValue>())
+            }
+            Err(why) => reply::refused(lua, &own, &Fault::new(Kind::Invalid, why)),
+        }),
+        "json_decode" => lua.create_function(move |lua, value: Value| {
+            let refuse = |why: String| reply::refused(lua, &own, &Fault::new(Kind::Invalid, why));
+            let Value::String(text) = &value else {
+                return refuse(format!("JSON text expected, got {}", value.type_name()));
+            };
+            let bytes = text.as_bytes();
+            if bytes.len() > MAX_TEXT {
+                return refuse(format!("more than {MAX_TEXT} bytes"));
+            }
+            own.budget.charge(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
+            match serde_json::from_slice::<Json>(&bytes) {
+                Ok(json) => match from_json(&json) {
+                    Ok(term) => reply::result(lua, &own, &term),
+                    Err(error) => refuse(error.to_string()),
+                },
+                Err(error) => refuse(format!("no JSON: {error}")),
+            }
+        }),
+        _ => return Ok(None),
+    };
+    primitive.map(Some)
 }
 
 /// A Lua value as JSON.

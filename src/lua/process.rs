@@ -1,6 +1,6 @@
 //! The Lua process.
 
-use std::{collections::BTreeMap, fmt, mem};
+use std::{collections::BTreeMap, fmt, mem, sync::Arc};
 
 use mlua::{Lua, MultiValue, Value as Lv};
 
@@ -22,8 +22,8 @@ use crate::{
 pub struct Start {
     /// Who it is, if it lives on a host.
     pub identity: Option<Identity>,
-    /// What `env.get` finds.
-    pub env: BTreeMap<String, String>,
+    /// What `env.get` finds. All processes of an entry share it.
+    pub env: Arc<BTreeMap<String, String>>,
     /// What `io.args` gives.
     pub argv: Vec<String>,
     /// Answers commands inside its steps, where that takes no time.

@@ -1,6 +1,6 @@
 //! Calls of the prelude to commands.
 
-use mlua::{Lua, MultiValue, Result, Value};
+use mlua::{Function, Lua, MultiValue, Result, Value};
 
 use super::{kernel::Kernel, reply, values::Giver};
 use crate::{
@@ -11,9 +11,10 @@ use crate::{
 /// The most bytes in one command.
 const MAX_BYTES: usize = 16 << 20;
 
-pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
+/// `ask`: gives a command, and its answer if it is there at once.
+pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
     let own = kernel.clone();
-    kernel.set(lua, "command", move |lua, (name, args): (String, MultiValue)| {
+    lua.create_function(move |lua, (name, args): (String, MultiValue)| {
         let mut request = Request { kernel: &own, args: args.into_iter(), at: 0, name: &name };
         let command = match request.command() {
             Ok(command) => command,

@@ -21,7 +21,7 @@ k.error = make
 local RETRYABLE = { UNAVAILABLE = true, TIMEOUT = true, RATE_LIMITED = true }
 
 local errors = {}
-for _, kind in next, k.kinds do
+for _, kind in next, k.kinds() do
   errors[kind], kinds[kind] = kind, true
 end
 

@@ -16,23 +16,23 @@ function process.pid()
   return pid
 end
 
-function process.send(to, topic, ...) return command("send", to, topic, ...) end
-function process.spawn(id, host, ...) return command("spawn", id, host, false, false, ...) end
-function process.spawn_monitored(id, host, ...) return command("spawn", id, host, true, false, ...) end
-function process.spawn_linked(id, host, ...) return command("spawn", id, host, false, true, ...) end
-function process.spawn_linked_monitored(id, host, ...) return command("spawn", id, host, true, true, ...) end
-function process.exec(id, host, ...) return command("exec", id, host, false, false, ...) end
-function process.terminate(to) return command("terminate", to) end
-function process.cancel(to, reason, patience) return command("cancel", to, reason, patience) end
-function process.monitor(pid) return command("monitor", pid) end
-function process.unmonitor(pid) return command("unmonitor", pid) end
-function process.link(pid) return command("link", pid) end
-function process.unlink(pid) return command("unlink", pid) end
-
+-- Commands of the same names: made of one function, which takes less memory.
+local function asked(name)
+  return function(...) return command(name, ...) end
+end
+for _, name in next, { "send", "terminate", "cancel", "monitor", "unmonitor", "link", "unlink" } do
+  process[name] = asked(name)
+end
 process.registry = {}
-function process.registry.register(name) return command("register", name) end
-function process.registry.unregister(name) return command("unregister", name) end
-function process.registry.lookup(name) return command("lookup", name) end
+for _, name in next, { "register", "unregister", "lookup" } do process.registry[name] = asked(name) end
+local function spawns(name, monitor, link)
+  return function(id, host, ...) return command(name, id, host, monitor, link, ...) end
+end
+process.exec = spawns("exec", false, false)
+process.spawn = spawns("spawn", false, false)
+process.spawn_monitored = spawns("spawn", true, false)
+process.spawn_linked = spawns("spawn", false, true)
+process.spawn_linked_monitored = spawns("spawn", true, true)
 
 local options = { trap_links = false }
 function process.get_options() return { trap_links = options.trap_links } end

@@ -1,17 +1,7 @@
--- Modules: each is made once, when it is first wanted.
+-- `require`: of modules, and of what other entries return.
 local k = ...
-local error, type, next, rawget, setmetatable0 = error, type, next, rawget, k.setmetatable
+local error, type, setmetatable0 = error, type, setmetatable
 local bad = k.bad
-
-local loaded = {}
-function k.module(name)
-  local module = loaded[name]
-  if module == nil then
-    module = k.prelude(name)(k, name)
-    loaded[name] = module
-  end
-  return module
-end
 
 -- What libraries have returned, and which coroutine loads those that have not yet.
 local libraries, loading = {}, {}
@@ -46,23 +36,7 @@ end
 
 -- The environment of another entry's chunk: the same globals, its own `require`.
 function k.environment(unit)
-  return setmetatable0({ require = k.requirer(unit) }, { __index = _G, __newindex = _G })
+  return setmetatable0({ require = k.requirer(unit) }, { __index = k.G, __newindex = k.G })
 end
 
--- Three modules are there without `require`, from their first use.
-local GLOBAL = { process = true, channel = true, errors = true }
-setmetatable0(_G, {
-  __index = function(_, name)
-    if not GLOBAL[name] then return nil end
-    local module = k.module(name)
-    if rawget(_G, name) == nil then _G[name] = module end
-    return module
-  end,
-})
-function k.lazy()
-  k.lazy = nil
-  for name in next, GLOBAL do
-    if rawget(_G, name) == nil then _G[name] = k.module(name) end
-  end
-  setmetatable0(_G, nil)
-end
+return k.requirer(k.main_unit())
