@@ -81,7 +81,7 @@ impl Kernel {
         let meta = lua.create_table_with_capacity(0, 1)?;
         meta.raw_set("__index", missing)?;
         table.set_metatable(Some(meta))?;
-        sandbox::prelude(lua, "core")?.call::<()>(table)?;
+        sandbox::prelude(lua, "core", lua.globals())?.call::<()>(table)?;
         Ok(kernel)
     }
 
@@ -223,9 +223,7 @@ fn parts(lua: &Lua, program: &Program, name: &str) -> Result<Option<Function>> {
     let own = program.clone();
     let primitive = match name {
         "prelude" => lua.create_function(|lua, (name, environment): (String, Table)| {
-            let part = sandbox::prelude(lua, &name)?;
-            part.set_environment(environment)?;
-            Ok(part)
+            sandbox::prelude(lua, &name, environment)
         }),
         "part_of" => lua.create_function(|_, name: Value| {
             Ok(name.as_string().and_then(|name| sandbox::part_of(&name.as_bytes())))

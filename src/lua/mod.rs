@@ -10,6 +10,11 @@
 //!           pattern, text   string functions with bounded work
 //! ```
 //!
+//! A process that waits takes little memory: parts of the prelude and primitives
+//! are made when they are first wanted, functions of the library that are replaced
+//! among them. A look at one makes it, and so does `pairs`; only `rawget` and
+//! `next` tell that it has not been there.
+//!
 //! A [`LuaProcess`] is stepped as any other process. All its coroutines are
 //! resumed by its scheduler and by nobody else, so that each can stop anywhere:
 //! because its slice is used up, or because it waits for the answer of a command

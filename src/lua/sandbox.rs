@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use mlua::{Error, Function, Lua, LuaOptions, Result, StdLib, chunk::ChunkMode};
+use mlua::{Error, Function, Lua, LuaOptions, Result, StdLib, Table, chunk::ChunkMode};
 
 /// A state with the parts of the library that only compute. There is no `io`,
 /// `os`, `debug` and `package`; the prelude takes away more.
@@ -56,7 +56,7 @@ pub(super) fn part_of(function: &[u8]) -> Option<&'static str> {
 /// which take memory in each process. What else has no source is a program's only
 /// by its lines: that no other function of a part has them keeps it from being
 /// interrupted.
-pub(super) fn prelude(lua: &Lua, name: &str) -> Result<Function> {
+pub(super) fn prelude(lua: &Lua, name: &str, globals: Table) -> Result<Function> {
     static COMPILED: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
     let parts = COMPILED.get_or_init(|| {
         let compile = |name: &str, source: &str| {
@@ -71,5 +71,6 @@ pub(super) fn prelude(lua: &Lua, name: &str) -> Result<Function> {
     let Some((_, code)) = parts.iter().find(|(part, _)| *part == name) else {
         return Err(Error::RuntimeError(format!("there is no part '{name}' of the prelude")));
     };
-    lua.load(code.as_slice()).set_mode(ChunkMode::Binary).into_function()
+    let chunk = lua.load(code.as_slice()).set_mode(ChunkMode::Binary);
+    chunk.set_environment(globals).into_function()
 }

@@ -222,7 +222,7 @@ fn an_idle_process_is_small() {
     assert_eq!(step(&mut process, 100_000).status, Status::Idle);
     process.trim(&mut |_| {});
     let used = process.memory_used();
-    assert!(used < 96 << 10, "{used} bytes");
+    assert!(used < 66 << 10, "{used} bytes");
 }
 
 #[test]
@@ -275,58 +275,4 @@ fn measure() {
         status = step(&mut process, 100_000).status;
     }
     println!("{status:?}: 1 million values through an unbuffered channel in {:?}", start.elapsed());
-}
-
-#[test]
-#[ignore = "scratch"]
-fn scratch_memory() {
-    use super::kernel::Kernel;
-    let lua = sandbox::bare().unwrap();
-    let at = |what: &str| {
-        lua.gc_collect().unwrap();
-        lua.gc_collect().unwrap();
-        println!("{what}: {}", lua.used_memory());
-    };
-    at("bare");
-    let f: mlua::Table = lua.create_table().unwrap();
-    for i in 0..10 {
-        f.raw_set(i, lua.create_function(|_, ()| Ok(())).unwrap()).unwrap();
-    }
-    at("10 functions");
-    drop(f);
-    at("dropped");
-    let p = program("function main() process.inbox():receive() end");
-    let lua = sandbox::bare().unwrap();
-    let at = |what: &str| {
-        lua.gc_collect().unwrap();
-        lua.gc_collect().unwrap();
-        println!("{what}: {}", lua.used_memory());
-    };
-    at("bare");
-    let kernel = Kernel::install(&lua, &p).unwrap();
-    at("kernel");
-    for m in ["channel", "process", "time", "io", "json", "env", "logger"] {
-        kernel.function("module").unwrap().call::<()>(m).unwrap();
-        at(m);
-    }
-    let lua = sandbox::bare().unwrap();
-    for p in ["core", "require", "coroutine", "text", "pattern", "table", "various", "errors", "channel", "process", "time"] {
-        lua.gc_collect().unwrap();
-        let before = lua.used_memory();
-        let f = sandbox::prelude(&lua, p).unwrap();
-        lua.gc_collect().unwrap();
-        println!("proto {p}: {}", lua.used_memory() - before);
-        drop(f);
-    }
-    let start = std::time::Instant::now();
-    for _ in 0..1000 {
-        sandbox::bare().unwrap();
-    }
-    println!("bare {:?}", start.elapsed() / 1000);
-    let start = std::time::Instant::now();
-    for _ in 0..1000 {
-        let lua = sandbox::bare().unwrap();
-        Kernel::install(&lua, &p).unwrap();
-    }
-    println!("installed {:?}", start.elapsed() / 1000);
 }
