@@ -4,7 +4,11 @@
 use mlua::{Function, Lua, MultiValue, Result, Value};
 use serde_json::Value as Json;
 
-use super::{kernel::Kernel, reply, values::Giver};
+use super::{
+    kernel::Kernel,
+    reply,
+    values::{Giver, kind},
+};
 use crate::{
     dispatch::{Fault, Kind},
     value::{Term, term::from_json},
@@ -25,7 +29,8 @@ pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option
         "json_decode" => lua.create_function(move |lua, value: Value| {
             let refuse = |why: String| reply::refused(lua, &own, &Fault::new(Kind::Invalid, why));
             let Value::String(text) = &value else {
-                return refuse(format!("JSON text expected, got {}", value.type_name()));
+                let kind = kind(&value);
+                return refuse(format!("JSON text expected, got {kind}"));
             };
             let bytes = text.as_bytes();
             if bytes.len() > MAX_TEXT {

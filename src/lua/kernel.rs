@@ -89,9 +89,9 @@ impl Kernel {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A function that the prelude has made.
+    /// A primitive, or a function that the prelude has made.
     pub fn function(&self, name: &str) -> Result<Function> {
-        self.table.raw_get(name)
+        self.table.get(name)
     }
 
     /// A function that exists once its module is used.
@@ -206,8 +206,8 @@ impl Kernel {
         let identity = |state: &State| state.identity.as_ref().map(|who| who.pid.to_string());
         let pid = identity(&self.state()).unwrap_or_default();
         let fields = match fields {
-            Value::Nil => String::new(),
-            fields => json::text(self, fields).unwrap_or_else(|why| why),
+            Value::Nil => None,
+            fields => Some(json::text(self, fields).unwrap_or_else(|why| why)),
         };
         match level {
             "debug" => tracing::debug!(target: "wippy::lua", pid, fields, "{message}"),

@@ -2,6 +2,7 @@
 
 use mlua::{Table, Value};
 
+use super::values::kind;
 use crate::registry::nearest;
 
 /// Names that are looked at, and of those the ones that are shown.
@@ -78,12 +79,4 @@ fn functions(table: &Table) -> Vec<String> {
         _ => None,
     });
     named.filter(|name| name.len() <= 100 && !name.contains(char::is_control)).collect()
-}
-
-/// Lua's own name for the type of a value.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Integer(_) => "number",
-        other => other.type_name(),
-    }
 }

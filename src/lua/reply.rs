@@ -72,7 +72,10 @@ pub(super) fn root(error: &Error) -> String {
     match error {
         Error::CallbackError { cause, .. } | Error::BadArgument { cause, .. } => root(cause),
         Error::RuntimeError(message) | Error::MemoryError(message) => message.clone(),
-        Error::FromLuaConversionError { from, to, .. } => format!("{to} expected, got {from}"),
+        Error::FromLuaConversionError { from, to, .. } => {
+            let to = if to == "i64" || to == "u64" { "integer" } else { to };
+            format!("{to} expected, got {from}")
+        }
         other => other.to_string(),
     }
 }
@@ -117,6 +120,10 @@ pub(super) fn frames(trace: &str) -> String {
             continue;
         }
         match line.rsplit_once(": in ") {
+            // A function that the prelude has called.
+            Some((place, what)) if what.ends_with(" '?'") => {
+                frames.push_str(&format!("\n    in a function at {place}"));
+            }
             Some((place, what)) => frames.push_str(&format!("\n    in {what} at {place}")),
             None => frames.push_str(&format!("\n    {line}")),
         }

@@ -2,7 +2,11 @@
 
 use mlua::{Function, Lua, MultiValue, Result, Value};
 
-use super::{kernel::Kernel, reply, values::Giver};
+use super::{
+    kernel::Kernel,
+    reply,
+    values::{Giver, kind},
+};
 use crate::{
     dispatch::{ActorCommand, Clock, Command, Fault, Kind, Pid, Spawn, Stdio, Yield},
     value::Term,
@@ -63,7 +67,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         let value = self.next();
         let text = value.as_string().and_then(|text| Some(text.to_str().ok()?.to_owned()));
         text.filter(|text| !text.is_empty())
-            .ok_or_else(|| format!("argument {} is {what}, not a {}", self.at, value.type_name()))
+            .ok_or_else(|| format!("argument {} is {what}, not a {}", self.at, kind(&value)))
     }
 
     fn optional(&mut self, what: &str) -> std::result::Result<Option<String>, String> {
@@ -71,7 +75,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         match &value {
             Value::Nil => Ok(None),
             Value::String(text) => Ok(Some(text.to_string_lossy())),
-            other => Err(format!("argument {} is {what}, not a {}", self.at, other.type_name())),
+            other => Err(format!("argument {} is {what}, not a {}", self.at, kind(other))),
         }
     }
 

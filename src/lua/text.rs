@@ -22,11 +22,14 @@ pub(super) fn primitive(lua: &Lua, budget: &Arc<Budget>, name: &str) -> Result<O
     type Next = (Value, Value, i64, Option<i64>, bool);
     let primitive = match name {
         "find" => {
-            lua.create_function(move |lua, (s, p, init, mode): (Value, Value, Option<i64>, i64)| {
+            lua.create_function(move |lua, (s, p, init, mode): (Value, Value, Value, i64)| {
                 let (Some(s), Some(p)) = (text(lua, &s)?, text(lua, &p)?) else {
                     return refuse(lua, "two strings expected");
                 };
-                let values = find(lua, &own, &s, &p, init.unwrap_or(1), mode)?;
+                let Some(init) = integer(lua, &init, 1) else {
+                    return refuse(lua, "the position is an integer");
+                };
+                let values = find(lua, &own, &s, &p, init, mode)?;
                 Ok(if mode == START { values } else { rest(&own, values) })
             })
         }
@@ -49,11 +52,14 @@ pub(super) fn primitive(lua: &Lua, budget: &Arc<Budget>, name: &str) -> Result<O
                 }
             }
         }),
-        "gsub" => lua.create_function(
-            move |lua, (s, p, repl, limit): (Value, Value, Value, Option<i64>)| {
+        "gsub" => {
+            lua.create_function(move |lua, (s, p, repl, limit): (Value, Value, Value, Value)| {
                 let texts = (text(lua, &s)?, text(lua, &p)?, text(lua, &repl)?);
                 let (Some(s), Some(p), Some(repl)) = texts else {
                     return refuse(lua, "three strings expected");
+                };
+                let Some(limit) = integer(lua, &limit, i64::MAX) else {
+                    return refuse(lua, "the number of replacements is an integer");
                 };
                 match gsub(&own, &s.as_bytes(), &p.as_bytes(), &repl.as_bytes(), limit) {
                     Err(why) => refuse(lua, why),
@@ -62,8 +68,8 @@ pub(super) fn primitive(lua: &Lua, budget: &Arc<Budget>, name: &str) -> Result<O
                         Ok(rest(&own, [result, Value::Integer(count)].into_iter().collect()))
                     }
                 }
-            },
-        ),
+            })
+        }
         _ => return Ok(None),
     };
     primitive.map(Some)
@@ -75,6 +81,14 @@ fn text(lua: &Lua, value: &Value) -> Result<Option<LuaString>> {
         Value::String(_) | Value::Integer(_) | Value::Number(_) => lua.coerce_string(value.clone()),
         _ => Ok(None),
     }
+}
+
+/// An integer, or what stands for it if there is nothing.
+fn integer(lua: &Lua, value: &Value, otherwise: i64) -> Option<i64> {
+    if value.is_nil() {
+        return Some(otherwise);
+    }
+    lua.coerce_integer(value.clone()).ok().flatten()
 }
 
 /// Tells a function that has done its work whether to let others go first.
@@ -172,10 +186,9 @@ fn gsub(
     s: &[u8],
     p: &[u8],
     repl: &[u8],
-    limit: Option<i64>,
+    limit: i64,
 ) -> std::result::Result<(Vec<u8>, i64), &'static str> {
     let anchored = p.first() == Some(&b'^');
-    let limit = limit.unwrap_or(i64::MAX);
     let (mut result, mut count, mut copied) = (Vec::new(), 0_i64, 0_usize);
     let (mut at, mut last) = (0_usize, None);
     let mut search = Search::new(s, p);

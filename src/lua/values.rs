@@ -251,3 +251,11 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
 fn is_wrapper(pairs: &[(Term, Term)]) -> bool {
     matches!(pairs, [(Term::Text(name), _)] if matches!(&**name, "ok" | "err" | "some"))
 }
+
+/// Lua's own name for the type of a value.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Integer(_) => "number",
+        other => other.type_name(),
+    }
+}

@@ -10,6 +10,7 @@ local error, select, type, pcall0, xpcall0 = error, select, type, pcall, xpcall
 local rawget, rawset, setmetatable0, next0 = rawget, rawset, setmetatable, next
 local string, table, coroutine, math, utf8 = string, table, coroutine, math, utf8
 local yield0, create0, isyieldable = coroutine.yield, coroutine.create, coroutine.isyieldable
+local format = string.format
 local charge, caught, failed, prelude, part_of = k.charge, k.caught, k.failed, k.prelude, k.part_of
 
 -- The originals, whatever the program makes of its globals: the environment of the
@@ -19,7 +20,7 @@ local c = {
   rawequal = rawequal, setmetatable = setmetatable0, getmetatable = getmetatable,
   string = string, table = table, coroutine = coroutine, math = math, utf8 = utf8,
   rep = string.rep, upper = string.upper, lower = string.lower, reverse = string.reverse,
-  sub = string.sub, unpack = string.unpack, format = string.format,
+  sub = string.sub, unpack = string.unpack, format = format,
   len = utf8.len, codepoint = utf8.codepoint, offset = utf8.offset, concat = table.concat,
   random = math.random, randomseed = math.randomseed, load = load,
   yield = yield0, status = coroutine.status, running = coroutine.running, close = coroutine.close,
@@ -68,7 +69,7 @@ function k.rest()
 end
 
 function k.bad(position, name, expected, got)
-  return ("bad argument #%d to '%s' (%s expected, got %s)"):format(position, name, expected, type(got))
+  return format("bad argument #%d to '%s' (%s expected, got %s)", position, name, expected, type(got))
 end
 
 -- Errors. The scheduler's own end of a process cannot be caught.
@@ -119,7 +120,8 @@ function setmetatable(t, meta)
     error("a metatable with __gc is not allowed here", 2)
   end
   if t == k.G and k.lazy then k.lazy() end
-  return setmetatable0(t, meta)
+  local result = c.setmetatable(t, meta)
+  return result
 end
 
 local collect0 = collectgarbage

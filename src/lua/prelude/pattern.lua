@@ -3,12 +3,12 @@
 local k = ...
 local error, type, tostring = error, type, tostring
 local string, concat, find0, gsub0, next0 = string, table.concat, k.find, k.gsub, k.next
-local rest, bad = k.rest, k.bad
+local rest, bad, format, sub = k.rest, k.bad, format, sub
 
 -- A `false` in front is an error in how the function is used, a `true` says that
 -- the slice is used up.
 local function lift(name, level, first, ...)
-  if first == false then error(("bad use of '%s': %s"):format(name, (...)), level) end
+  if first == false then error(format("bad use of '%s': %s", name, (...)), level) end
   if first == true then
     rest()
     return ...
@@ -40,29 +40,30 @@ function string.gsub(s, p, repl, limit)
     error(bad(3, "gsub", "string/function/table", repl), 2)
   end
   lift("gsub", 3, find0(s, p, 1, 0))
-  local anchored = tostring(p):sub(1, 1) == "^"
+  local anchored = sub(tostring(p), 1, 1) == "^"
   s = tostring(s)
   local pieces, size, count, at, last, copied = {}, 0, 0, 1, nil, 1
   local function replace(from, to, ...)
     if from == nil then return false end
     local value
     if kind == "table" then value = repl[(...)] else value = repl(...) end
-    local original = s:sub(from, to)
+    local original = sub(s, from, to)
     if not value then
       value = original
     elseif type(value) ~= "string" and type(value) ~= "number" then
       error("invalid replacement value (a " .. type(value) .. ")", 4)
     end
     size = size + 2
-    pieces[size - 1], pieces[size] = s:sub(copied, from - 1), value
+    pieces[size - 1], pieces[size] = sub(s, copied, from - 1), value
     copied, at, last, count = to + 1, to + 1, to, count + 1
     return true
   end
-  limit = limit or #s + 1
+  if limit == nil then limit = #s + 1 end
+  limit = math.tointeger(limit) or error(bad(4, "gsub", "integer", limit), 2)
   while count < limit do
     local more = replace(lift("gsub", 3, next0(s, p, at, last, anchored)))
     if not more or anchored then break end
   end
-  pieces[size + 1] = s:sub(copied)
+  pieces[size + 1] = sub(s, copied)
   return concat(pieces), count
 end

@@ -2,7 +2,7 @@
 local k = ...
 k.module("channel")
 local command, take, mailbox, setmetatable, type = k.command, k.take, k.mailbox, setmetatable, type
-local pack, unpack = table.pack, table.unpack
+local pack, unpack, format, sub = table.pack, table.unpack, format, sub
 
 local process = {
   null = k.null,
@@ -39,7 +39,7 @@ function process.get_options() return { trap_links = options.trap_links } end
 function process.set_options(new)
   if type(new) ~= "table" then error(k.bad(1, "set_options", "table", new), 2) end
   for name in next, new do
-    if name ~= "trap_links" then error(("there is no option '%s'; only trap_links"):format(tostring(name)), 2) end
+    if name ~= "trap_links" then error(format("there is no option '%s'; only trap_links", tostring(name)), 2) end
   end
   if new.trap_links == nil then return true end
   local ok, err = command("trap_links", new.trap_links and true or false)
@@ -94,11 +94,11 @@ function process.events()
 end
 function process.listen(topic, how)
   if type(topic) ~= "string" then error(k.bad(1, "listen", "string", topic), 2) end
-  if topic == "" or topic:sub(1, 1) == "@" then
-    return nil, k.error("INVALID", ("a topic may not be empty or begin with @: '%s'"):format(topic), false)
+  if topic == "" or sub(topic, 1, 1) == "@" then
+    return nil, k.error("INVALID", format("a topic may not be empty or begin with @: '%s'", topic), false)
   end
   if listening[topic] then
-    return nil, k.error("ALREADY_EXISTS", ("the topic '%s' is listened to already"):format(topic), false)
+    return nil, k.error("ALREADY_EXISTS", format("the topic '%s' is listened to already", topic), false)
   end
   local messages = type(how) == "table" and how.message
   local ch = mailbox(topic, messages and as_message or as_data)

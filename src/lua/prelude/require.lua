@@ -1,7 +1,7 @@
 -- `require`: of modules, and of what other entries return.
 local k = ...
 local error, type, setmetatable0 = error, type, setmetatable
-local bad = k.bad
+local bad, format = k.bad, format
 
 -- What libraries have returned, and which coroutine loads those that have not yet.
 local libraries, loading = {}, {}
@@ -9,7 +9,7 @@ local leave = { __close = function(guard) loading[guard[1]] = nil end }
 
 local function library(id)
   while loading[id] do
-    if loading[id] == k.task() then error(("'%s' requires itself"):format(id), 3) end
+    if loading[id] == k.task() then error(format("'%s' requires itself", id), 3) end
     k.rest()
   end
   local value = libraries[id]

@@ -4,13 +4,18 @@ local k = ...
 local error, type, select, math_type = error, type, select, math.type
 local table, pay, bad = table, k.pay, k.bad
 
-local concat0 = k.c.concat
+local c = k.c
+
+local function check(t, name)
+  if type(t) ~= "table" then error(bad(1, name, "table", t), 3) end
+end
 function table.concat(t, ...)
-  local result = concat0(t, ...)
+  local result = c.concat(t, ...)
   pay(#result // 16)
   return result
 end
 function table.insert(t, ...)
+  check(t, "insert")
   local count = select("#", ...)
   local size = #t
   if count == 1 then
@@ -26,6 +31,7 @@ function table.insert(t, ...)
   t[at] = value
 end
 function table.remove(t, at)
+  check(t, "remove")
   local size = #t
   if at == nil then
     at = size
@@ -38,7 +44,13 @@ function table.remove(t, at)
   return value
 end
 function table.move(from, first, last, at, to)
+  check(from, "move")
   to = to or from
+  if last < first then return to end
+  if first <= 0 and last >= math.maxinteger + first then
+    error("bad argument #3 to 'move' (too many elements to move)", 2)
+  end
+  if at > math.maxinteger - (last - first) then error("bad argument #4 to 'move' (destination wrap around)", 2) end
   if at > last or at <= first or to ~= from then
     for i = 0, last - first do to[at + i] = from[first + i] end
   else
@@ -48,6 +60,7 @@ function table.move(from, first, last, at, to)
 end
 -- Merge sort, from short runs up: stable, and any order function will do.
 function table.sort(t, before)
+  check(t, "sort")
   if before ~= nil and type(before) ~= "function" then error(bad(2, "sort", "function", before), 2) end
   local n = #t
   local RUN = 8

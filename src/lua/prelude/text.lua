@@ -23,7 +23,35 @@ local function paid(f)
     return f(s, ...)
   end
 end
-for _, name in next, { "upper", "lower", "reverse", "sub", "unpack", "format" } do
-  string[name] = paid(k.c[name])
+string.unpack = paid(k.c.unpack)
+-- Called by their names, which is where errors find them, and not as the last thing.
+local c = k.c
+local function work(s)
+  if type(s) == "string" and #s > 1024 then pay(#s // 16) end
+end
+function string.upper(s)
+  work(s)
+  local result = c.upper(s)
+  return result
+end
+function string.lower(s)
+  work(s)
+  local result = c.lower(s)
+  return result
+end
+function string.reverse(s)
+  work(s)
+  local result = c.reverse(s)
+  return result
+end
+function string.sub(s, ...)
+  work(s)
+  local result = c.sub(s, ...)
+  return result
+end
+function string.format(s, ...)
+  work(s)
+  local result = c.format(s, ...)
+  return result
 end
 for _, name in next, { "len", "codepoint", "offset" } do utf8[name] = paid(k.c[name]) end

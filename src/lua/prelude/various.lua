@@ -4,7 +4,7 @@ local error, type, select = error, type, select
 local pay, bad = k.pay, k.bad
 
 -- Random numbers come from outside, once, when they are first wanted.
-local math, random0, seed0 = math, k.c.random, k.c.randomseed
+local math, seed0 = math, k.c.randomseed
 local seeded = false
 function math.randomseed(...)
   if select("#", ...) == 0 then seeded = false return end
@@ -18,7 +18,8 @@ function math.random(...)
     seed0(k.c.unpack("<i8i8", bytes))
     seeded = true
   end
-  return random0(...)
+  local result = k.c.random(...)
+  return result
 end
 
 -- Text only, and not too much of it: the compiler cannot be interrupted.
