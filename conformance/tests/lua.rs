@@ -170,7 +170,8 @@ fn run(name: &str, source: &str) -> String {
         argv: vec!["one".to_owned(), "two".to_owned()],
         immediate: None,
     };
-    let mut world = World { input: ["first\nsec", "ond\r\n", "rest\nend"].into(), ..World::default() };
+    let mut world =
+        World { input: ["first\nsec", "ond\r\n", "rest\nend"].into(), ..World::default() };
     if let Err(error) = process.start(program.method(), vec![Term::Int(6), Term::Int(7)], start) {
         return format!("not started: {error}\n");
     }

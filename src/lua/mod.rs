@@ -31,6 +31,11 @@
 //! There the limit of memory is the limit of time; between two looks at the budget
 //! lie 997 instructions.
 //!
+//! So is collecting garbage, but for tables with weak keys (`__mode = "k"`) whose
+//! values are keys of others: Lua follows such a chain in a time that grows with
+//! the square of its length, and with the memory that a process has by default
+//! that is minutes. Give strangers' programs a small `max_memory`.
+//!
 //! A Lua function that C calls (`__tostring`, `__lt` or `__index` below
 //! `tostring`, `string.format` and `table.concat`, `__close` below
 //! `coroutine.close`) cannot yield: commands and channels raise an error there,

@@ -86,6 +86,7 @@ function xpcall(f, handler, ...)
   if type(handler) ~= "function" then error(k.bad(2, "xpcall", "function", handler), 2) end
   return pass(xpcall0(f, function(e) return handler(caught(e)) end, ...))
 end
+k.pcall = pcall
 function k.error(...)
   module("errors")
   return k.error(...)

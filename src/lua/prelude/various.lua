@@ -28,7 +28,8 @@ function k.load(chunk, name, mode, ...)
   if type(chunk) == "function" then
     local pieces, size = {}, 0
     while true do
-      local piece = chunk()
+      local ok, piece = k.pcall(chunk)
+      if not ok then return nil, piece end
       if piece == nil or piece == "" then break end
       if type(piece) ~= "string" then return nil, "reader function must return a string" end
       size = size + #piece
