@@ -34,7 +34,8 @@
 //! So is collecting garbage, but for tables with weak keys (`__mode = "k"`) whose
 //! values are keys of others: Lua follows such a chain in a time that grows with
 //! the square of its length, and with the memory that a process has by default
-//! that is minutes. Give strangers' programs a small `max_memory`.
+//! that is minutes. It happens to a process once, because a process that has held
+//! its thread for more than a second ends. Give strangers' programs a small `max_memory`.
 //!
 //! A Lua function that C calls (`__tostring`, `__lt` or `__index` below
 //! `tostring`, `string.format` and `table.concat`, `__close` below

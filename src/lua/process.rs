@@ -191,7 +191,9 @@ impl Live {
 
     /// Lua itself has failed.
     fn broken(&self, error: &mlua::Error) -> Error {
-        let message = match self.kernel.budget.is_killed() {
+        let budget = &self.kernel.budget;
+        let message = match budget.is_killed() {
+            true if budget.is_held() => "a single operation held its thread for more than a second; tables with weak keys that lead to each other take long to collect".to_owned(),
             true => "a function that cannot be interrupted, called from C or as a finalizer, does not return".to_owned(),
             false => reply::root(error),
         };
