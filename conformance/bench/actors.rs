@@ -123,11 +123,13 @@ pub trait Watch: Send {
     fn step_begins(&mut self, _: &[Event]) {}
     fn step_ends(&mut self) {}
     fn trimmed(&mut self, _: &[u8]) {}
+    fn trim_ends(&mut self) {}
 }
 
-struct Watched<W> {
-    process: Box<dyn Process>,
-    watch: W,
+/// A process that is watched.
+pub struct Watched<W> {
+    pub process: Box<dyn Process>,
+    pub watch: W,
 }
 
 impl<W: Watch> Process for Watched<W> {
@@ -147,6 +149,7 @@ impl<W: Watch> Process for Watched<W> {
             release(memory);
             watch.trimmed(memory);
         });
+        watch.trim_ends();
     }
 
     fn memory_used(&self) -> u64 {

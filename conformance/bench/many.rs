@@ -1,4 +1,5 @@
-//! The memory of 100 000 processes that live on a node and wait for mail.
+//! The memory of 100 000 processes that live on a node and wait for mail, and of
+//! 10 000 that are written in Lua.
 //!
 //! A child of this program starts them and waits until the host has trimmed all
 //! of them. What is the guest's own is found then, in the kernel's page map.
@@ -12,14 +13,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use wippy::host::Handle;
+
 use super::{
     Result,
     actors::{Bench, Watch},
+    lua::LuaBench,
     lunatic, measure,
     report::{Figure, Report, Target},
 };
 
 const PROCESSES: u32 = 100_000;
+const IN_LUA: u32 = 10_000;
 
 /// What a process may take beyond the pages that its guest has touched.
 const LIMIT: f64 = 12.0 * 1024.0;
@@ -28,10 +33,7 @@ const LIMIT: f64 = 12.0 * 1024.0;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 pub fn measure(report: &mut Report) -> Result<()> {
-    let usage = measure::child(&["idle-many"])?;
-    let figures =
-        usage.stdout.split_whitespace().map(str::parse).collect::<Result<Vec<f64>, _>>()?;
-    let [all, pages] = figures[..] else { return Err("two figures expected".into()) };
+    let [all, pages] = ask(&["idle-many"])?[..] else { return Err("two figures expected".into()) };
     let what = format!("{PROCESSES} processes");
     let mut row = |who: &str, bytes: f64, note: &str| {
         report.figure("idle-many", &what, who, Figure::Bytes(bytes), None, note);
@@ -44,14 +46,34 @@ pub fn measure(report: &mut Report) -> Result<()> {
         report.figure("idle-many", &what, "lunatic, all", Figure::Bytes(bytes), None, "");
     }
     lunatic::note("idle-many", report);
+    let [all, _] = ask(&["idle-many", "lua"])?[..] else {
+        return Err("two figures expected".into());
+    };
+    let what = format!("{IN_LUA} processes in Lua");
+    report.figure("idle-many", &what, "process, all", Figure::Bytes(all), None, "");
     Ok(())
 }
 
+fn ask(child: &[&str]) -> Result<Vec<f64>> {
+    let usage = measure::child(child)?;
+    Ok(usage.stdout.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+}
+
 /// Prints the bytes per process, and how many of them are the guest's.
-pub fn child(_: &[String]) -> Result<()> {
+pub fn child(args: &[String]) -> Result<()> {
     let bench = Bench::new()?;
     let seen = Arc::new(Seen::default());
-    let start = || bench.start_watched("idle", Vec::new(), Look(seen.clone()));
+    let look = || Look(seen.clone());
+    match args {
+        [] => settle(PROCESSES, &seen, || bench.start_watched("idle", Vec::new(), look())),
+        _ => {
+            let lua = LuaBench::new("return { main = function() process.inbox():receive() end }")?;
+            settle(IN_LUA, &seen, || lua.start_watched(&bench, look()))
+        }
+    }
+}
+
+fn settle(processes: u32, seen: &Seen, start: impl Fn() -> Result<Handle>) -> Result<()> {
     let settled = |processes: u64| {
         let begin = Instant::now();
         while seen.trimmed.load(Relaxed) < processes {
@@ -65,12 +87,12 @@ pub fn child(_: &[String]) -> Result<()> {
     let first = start()?;
     let before = settled(1)?;
     seen.pages.store(0, Relaxed);
-    let mut handles = Vec::with_capacity(PROCESSES as usize);
-    for _ in 0..PROCESSES {
+    let mut handles = Vec::with_capacity(processes as usize);
+    for _ in 0..processes {
         handles.push(start()?);
     }
-    let after = settled(u64::from(PROCESSES) + 1)?;
-    let each = |bytes: u64| bytes as f64 / f64::from(PROCESSES);
+    let after = settled(u64::from(processes) + 1)?;
+    let each = |bytes: u64| bytes as f64 / f64::from(processes);
     println!("{} {}", each(after.saturating_sub(before)), each(seen.pages.load(Relaxed)));
     drop(first);
     // It would only take time to end them.
@@ -90,6 +112,9 @@ struct Look(Arc<Seen>);
 impl Watch for Look {
     fn trimmed(&mut self, memory: &[u8]) {
         self.0.pages.fetch_add(measure::pages_written(memory).unwrap_or(0), Relaxed);
+    }
+
+    fn trim_ends(&mut self) {
         self.0.trimmed.fetch_add(1, Relaxed);
     }
 }

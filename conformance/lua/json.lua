@@ -12,5 +12,16 @@ return { main = function()
   print(json.encode({ "\xff" }))
   print(json.decode(("["):rep(200)))
   print(json.encode(json.decode('{"z":1,"a":[{"b":[]}]}')))
+  -- Nothing: null in arrays, and nil in objects.
+  print(json.encode({ 1, json.null, { a = json.null } }), json.encode(json.null), json.null == process.null)
+  local list = json.decode("[null, 2, null]")
+  print(#list, list[1] == json.null, list[3], json.encode(list))
+  print(json.encode({ 1, nil, 3 }), json.encode({ nil, nil, 3 }), json.encode({ n = 0 }))
+  print(json.encode({ [1000] = "far" }))
+  print(json.encode({ 1, 2, x = 3 }))
+  print(json.encode({ [true] = 1 }))
+  print(json.encode({ [0] = 1 }))
+  print(json.encode({ [1.5] = 1 }))
+  print(json.encode({ ["\xff"] = 1 }))
   return true
 end }

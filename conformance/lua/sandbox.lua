@@ -15,6 +15,7 @@ function M.main()
   print(type(load(function() return nil end)))
   local pieces = { "return ", "7" }
   print(load(function() return table.remove(pieces, 1) end)())
+  print(load(function() error("no more", 0) end))
   print(load(("x = 1 "):rep(100000)))
   print(load("return y", "chunk", "t", { y = 3 })())
   print(pcall(collectgarbage), pcall(collectgarbage, "stop"), collectgarbage("count") > 10)

@@ -24,5 +24,15 @@ return { main = function()
   print(process.send(process.pid(), "v", wide))
   local e = round({ err = errors.new{ message = "m", kind = "INVALID" } })
   print(e.err.kind, e.err.message, e.err.retryable)
-  return { 1, "two", { three = 3.0 } }
+  -- Nothing in a list is null, which keeps its place.
+  local null = process.null
+  print(null, type(null), null == nil, pcall(function() return null.x end))
+  local list = round({ null, 2, null })
+  print(#list, list[1] == null, list[2], list[3] == null, round(null), #round({ null, n = 3 }))
+  print(round({ a = null }).a, round({ ok = null }).ok == null, round({ some = null }).some == null)
+  -- A listened topic tells nil from no message.
+  local ch = process.listen("v")
+  process.send(process.pid(), "v", nil)
+  print(ch:receive())
+  return { 1, "two", { three = 3.0, none = null }, null }, null
 end }

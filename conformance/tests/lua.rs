@@ -8,6 +8,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs,
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 
@@ -165,11 +166,12 @@ fn run(name: &str, source: &str) -> String {
     let pid = Pid::new(PID);
     let start = Start {
         identity: Some(Identity { pid, host: "test:host".into(), entry: config.name.clone() }),
-        env: [("GREETING".to_owned(), "hello".to_owned())].into(),
+        env: Arc::new([("GREETING".to_owned(), "hello".to_owned())].into()),
         argv: vec!["one".to_owned(), "two".to_owned()],
         immediate: None,
     };
-    let mut world = World { input: ["first\nsec", "ond\r\n", "rest"].into(), ..World::default() };
+    let mut world =
+        World { input: ["first\nsec", "ond\r\n", "rest\nend"].into(), ..World::default() };
     if let Err(error) = process.start(program.method(), vec![Term::Int(6), Term::Int(7)], start) {
         return format!("not started: {error}\n");
     }
@@ -243,11 +245,18 @@ fn entries_become_programs() {
     let program = Program::compile(&project, &"app:double".parse().unwrap()).unwrap();
     assert_eq!((program.method(), program.max_memory()), ("run", 8 << 20));
     assert_eq!(program.max_execution(), Some(Duration::from_secs(2)));
-    let mut process = program.process();
-    process.start(program.method(), vec![Term::Int(21)], Start::default()).unwrap();
-    let mut out = StepOutput::default();
-    process.step(&mut Vec::new(), Fuel(100_000), &mut out);
-    assert_eq!(out.status, Status::Exited(Term::Int(42)));
+    let call = |method: &str| {
+        let mut process = program.process();
+        process.start(method, vec![Term::Int(21)], Start::default()).unwrap();
+        let mut out = StepOutput::default();
+        process.step(&mut Vec::new(), Fuel(100_000), &mut out);
+        out.status
+    };
+    assert_eq!(call(program.method()), Status::Exited(Term::Int(42)));
+    let no_funcs = "there is no module 'funcs'. There are: \
+        channel, env, errors, io, json, logger, process, time";
+    let values = vec![Term::Int(-21), Term::Int(2), no_funcs.into()];
+    assert_eq!(call("negative"), Status::Exited(Term::List(values)));
     let other = Program::compile(&project, &"app:util".parse().unwrap()).unwrap_err();
     assert!(other.to_string().contains("an entry of kind library.lua"), "{other}");
 }

@@ -48,7 +48,7 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
             checking.fields();
         }
         #[cfg(feature = "lua")]
-        if let Kind::ProcessLua(_) | Kind::LibraryLua(_) = &entry.kind {
+        if let Kind::ProcessLua(_) | Kind::LibraryLua(_) | Kind::FunctionLua(_) = &entry.kind {
             processes = processes.saturating_add(usize::from(entry.kind_name == "process.lua"));
             problems.extend(crate::lua::Program::check(entry).err().map(|problem| *problem));
         }

@@ -14,7 +14,7 @@ use crate::{
 pub(super) struct LuaProgram {
     program: lua::Program,
     /// What `env.get` finds: the variables of the project, by their public names.
-    env: BTreeMap<String, String>,
+    env: Arc<BTreeMap<String, String>>,
 }
 
 impl LuaProgram {
@@ -32,7 +32,7 @@ impl LuaProgram {
                 env.insert(name.clone(), value);
             }
         }
-        Ok(Arc::new(LuaProgram { program, env }))
+        Ok(Arc::new(LuaProgram { program, env: Arc::new(env) }))
     }
 }
 

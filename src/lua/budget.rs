@@ -12,8 +12,8 @@
 //! so a busy machine cuts nobody's slices short.
 //!
 //! The parts of the prelude that keep several tables in step, such as channels,
-//! are not interrupted either. They are told by having no source: see
-//! [`super::sandbox::prelude`].
+//! are not interrupted either. They are told by having no source, and lines that
+//! say so: see [`super::sandbox::prelude`].
 
 use std::{
     sync::{
@@ -24,6 +24,8 @@ use std::{
 };
 
 use mlua::{Error, Lua, Result, VmState, debug::Debug};
+
+use super::sandbox::OPEN_LINE;
 
 /// Instructions between two looks. A prime, so that no loop is always met at the
 /// same place.
@@ -39,6 +41,10 @@ const UNIT_TIME: u64 = 200;
 /// Slices that a C function may take with a Lua function that does not return.
 const MAX_LATE: i64 = 100;
 
+/// The time that one operation may hold the thread. No other than the collection
+/// of tables with weak keys comes near it.
+const MAX_HOLD: Duration = Duration::from_secs(1);
+
 /// What is left of a slice.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
@@ -46,6 +52,7 @@ pub(super) struct Budget {
     slice: AtomicI64,
     late: AtomicI64,
     killed: AtomicBool,
+    held: AtomicBool,
     /// When the slice has begun, by the clock and on the processor.
     begun: Mutex<Option<(Instant, Duration)>>,
 }
@@ -61,13 +68,32 @@ impl Budget {
             Some((Instant::now(), processor_time()));
     }
 
-    /// Whether the slice has taken too much time.
-    fn is_slow(&self) -> bool {
+    /// The time that a slice may take.
+    fn time(&self) -> Duration {
+        let units = u64::try_from(self.slice.load(Relaxed)).unwrap_or_default();
+        MIN_TIME.max(Duration::from_nanos(units.saturating_mul(UNIT_TIME)))
+    }
+
+    /// Whether the slice has taken more time than this.
+    fn has_taken(&self, limit: Duration) -> bool {
         let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
         let Some((clock, processor)) = begun else { return false };
-        let units = u64::try_from(self.slice.load(Relaxed)).unwrap_or_default();
-        let limit = MIN_TIME.max(Duration::from_nanos(units.saturating_mul(UNIT_TIME)));
         clock.elapsed() > limit && processor_time().saturating_sub(processor) > limit
+    }
+
+    /// The slice has been cut short before, as soon as an operation was over. So
+    /// what has taken that much longer was one alone, and nothing keeps it from
+    /// being done again.
+    fn end_if_held(&self, most: Duration) {
+        if self.has_taken(self.time().saturating_add(most)) {
+            self.held.store(true, Relaxed);
+            self.killed.store(true, Relaxed);
+        }
+    }
+
+    /// Whether one operation took so long that the process ends.
+    pub fn is_held(&self) -> bool {
+        self.held.load(Relaxed)
     }
 
     /// What is left; below 0 if more has been used.
@@ -96,11 +122,12 @@ impl Budget {
 
     fn look(&self, debug: &Debug<'_>) -> Result<VmState> {
         self.charge(i64::from(QUANTUM));
+        if self.has_taken(self.time()) {
+            self.end_if_held(MAX_HOLD);
+            self.left.store(self.left().min(0), Relaxed);
+        }
         if !self.is_spent() {
-            if !self.is_slow() {
-                return Ok(VmState::Continue);
-            }
-            self.left.store(0, Relaxed);
+            return Ok(VmState::Continue);
         }
         let late = self.late.load(Relaxed).saturating_add(i64::from(QUANTUM));
         self.late.store(late, Relaxed);
@@ -110,8 +137,10 @@ impl Budget {
         if self.is_killed() {
             return Err(Error::RuntimeError("the process is ended".to_owned()));
         }
-        match debug.source().source.as_deref() {
-            Some(NO_SOURCE) => Ok(VmState::Continue),
+        let source = debug.source();
+        let is_open = source.line_defined.is_some_and(|line| line > OPEN_LINE);
+        match source.source.as_deref() {
+            Some(NO_SOURCE) if !is_open => Ok(VmState::Continue),
             _ => Ok(VmState::Yield),
         }
     }
@@ -136,4 +165,23 @@ fn processor_time() -> Duration {
 #[cfg(not(unix))]
 fn processor_time() -> Duration {
     Duration::ZERO
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_operation_that_holds_its_thread_ends_the_process() {
+        let budget = Budget::default();
+        budget.begin(1000);
+        budget.end_if_held(Duration::from_millis(100));
+        assert!(!budget.is_held() && !budget.is_killed());
+        let begun = Instant::now();
+        while !budget.has_taken(Duration::from_millis(200)) {
+            assert!(begun.elapsed() < Duration::from_secs(60));
+        }
+        budget.end_if_held(Duration::from_millis(100));
+        assert!(budget.is_held() && budget.is_killed());
+    }
 }

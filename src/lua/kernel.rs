@@ -1,5 +1,8 @@
 //! What the prelude calls: the primitives of a process, as a Lua table.
 //!
+//! A primitive is made when a part of the prelude first asks for it: most
+//! processes wait for mail and need few, and a million of them may wait.
+//!
 //! Everything that a process keeps in Rust is behind one lock, which is held for
 //! short and never while Lua runs.
 
@@ -8,11 +11,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mlua::{Error, Function, Lua, MultiValue, Result, Table, Thread, Value};
+use mlua::{
+    Error, Function, LightUserData, Lua, LuaString, MultiValue, Result, Table, Thread, Value,
+};
 
 use super::{
     budget::Budget,
-    json,
+    json, mail, method,
     program::{Program, Required},
     reply, request, sandbox,
     schedule::{Schedule, Wake},
@@ -33,7 +38,7 @@ pub(super) struct State {
     pub topics: HashSet<Arc<str>>,
     pub immediate: Option<Box<dyn Immediate>>,
     pub identity: Option<Identity>,
-    pub env: BTreeMap<String, String>,
+    pub env: Arc<BTreeMap<String, String>>,
     pub argv: Vec<String>,
     /// Where the last error was raised.
     pub trace: String,
@@ -50,7 +55,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// Makes the kernel of a state and runs the prelude.
+    /// Makes the kernel of a state and runs what every process begins with.
     pub fn install(lua: &Lua, program: &Program) -> Result<Kernel> {
         let kernel = Kernel {
             state: Arc::default(),
@@ -62,20 +67,21 @@ impl Kernel {
         kernel.budget.watch(lua)?;
         let table = &kernel.table;
         table.raw_set("error_meta", &kernel.errors)?;
-        table.raw_set("kinds", lua.create_sequence_from(Kind::ALL.map(Kind::name))?)?;
-        kernel.tasks(lua)?;
-        kernel.failures(lua)?;
-        kernel.modules(lua, program)?;
-        kernel.world(lua)?;
-        text::register(lua, table, &kernel.budget)?;
-        request::register(lua, &kernel)?;
-        json::register(lua, &kernel)?;
-        super::mail::register(lua, &kernel)?;
-        sandbox::prepare(lua, table)?;
-        // `errors` is what errors of commands are made of.
-        kernel.function("module")?.call::<()>("errors")?;
-        let require: Function = kernel.function("requirer")?.call(program.main())?;
-        lua.globals().raw_set("require", require)?;
+        // One nothing for all: a value, which a table can hold.
+        let null = lua.create_table()?;
+        table.raw_set("null", Value::NULL)?;
+        table.raw_set("null_meta", &null)?;
+        lua.set_type_metatable::<LightUserData>(Some(null));
+        let (own, program) = (kernel.clone(), program.clone());
+        let missing = lua.create_function(move |lua, (table, name): (Table, LuaString)| {
+            let primitive = own.primitive(lua, &program, &name.to_str()?)?;
+            table.raw_set(name, primitive.as_ref())?;
+            Ok(primitive)
+        })?;
+        let meta = lua.create_table_with_capacity(0, 1)?;
+        meta.raw_set("__index", missing)?;
+        table.set_metatable(Some(meta))?;
+        sandbox::prelude(lua, "core", lua.globals())?.call::<()>(table)?;
         Ok(kernel)
     }
 
@@ -83,18 +89,9 @@ impl Kernel {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn set<F, A, R>(&self, lua: &Lua, name: &str, function: F) -> Result<()>
-    where
-        F: Fn(&Lua, A) -> Result<R> + Send + 'static,
-        A: mlua::FromLuaMulti,
-        R: mlua::IntoLuaMulti,
-    {
-        self.table.raw_set(name, lua.create_function(function)?)
-    }
-
-    /// A function that the prelude has made.
+    /// A primitive, or a function that the prelude has made.
     pub fn function(&self, name: &str) -> Result<Function> {
-        self.table.raw_get(name)
+        self.table.get(name)
     }
 
     /// A function that exists once its module is used.
@@ -109,105 +106,150 @@ impl Kernel {
         self.function("error")?.call((kind, message, fault.retryable, details))
     }
 
-    fn tasks(&self, lua: &Lua) -> Result<()> {
-        let own = self.clone();
-        self.set(lua, "task", move |_, ()| Ok(own.state().schedule.current()))?;
-        let own = self.clone();
-        self.set(lua, "wake", move |_, task: u64| {
-            own.state().schedule.wake(task, Wake::Values(MultiValue::new()));
-            Ok(())
-        })?;
-        let own = self.clone();
-        self.set(lua, "spawn", move |_, (thread, args): (Thread, MultiValue)| {
-            own.state().schedule.spawn(thread, args);
-            Ok(())
-        })?;
-        let budget = self.budget.clone();
-        self.set(lua, "charge", move |_, units: i64| {
-            budget.charge(units.max(0));
-            Ok(budget.is_spent())
-        })
+    /// The primitive of a name, if there is one.
+    fn primitive(&self, lua: &Lua, program: &Program, name: &str) -> Result<Option<Function>> {
+        if name == "ask" {
+            return request::ask(lua, self).map(Some);
+        }
+        for group in
+            [Kernel::tasks, Kernel::failures, Kernel::world, json::primitive, mail::primitive]
+        {
+            if let Some(primitive) = group(lua, self, name)? {
+                return Ok(Some(primitive));
+            }
+        }
+        match text::primitive(lua, &self.budget, name)? {
+            None => parts(lua, program, name),
+            primitive => Ok(primitive),
+        }
+    }
+
+    fn tasks(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
+        let own = kernel.clone();
+        let primitive = match name {
+            "task" => lua.create_function(move |_, ()| Ok(own.state().schedule.current())),
+            "wake" => lua.create_function(move |_, task: u64| {
+                own.state().schedule.wake(task, Wake::Values(MultiValue::new()));
+                Ok(())
+            }),
+            "spawn" => lua.create_function(move |_, (thread, args): (Thread, MultiValue)| {
+                own.state().schedule.spawn(thread, args);
+                Ok(())
+            }),
+            "charge" => lua.create_function(move |_, units: i64| {
+                own.budget.charge(units.max(0));
+                Ok(own.budget.is_spent())
+            }),
+            _ => return Ok(None),
+        };
+        primitive.map(Some)
     }
 
     /// `caught` makes of any error what a program may see of it; `failed` is
     /// called where the error is raised.
-    fn failures(&self, lua: &Lua) -> Result<()> {
-        let budget = self.budget.clone();
-        self.set(lua, "caught", move |lua, error: Value| {
-            if budget.is_killed() {
-                return Err(Error::RuntimeError("the process is ended".to_owned()));
-            }
-            reply::plain(lua, error)
-        })?;
-        let own = self.clone();
-        self.set(lua, "failed", move |lua, error: Value| {
-            let trace = lua.traceback(None, 1).map(|trace| trace.to_string_lossy());
-            own.state().trace = trace.unwrap_or_default();
-            reply::plain(lua, error)
-        })?;
-        let own = self.clone();
-        self.set(lua, "is_error", move |_, value: Value| {
-            let table = value.as_table();
-            Ok(table.and_then(Table::metatable).is_some_and(|meta| meta == own.errors))
-        })
+    fn failures(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
+        let own = kernel.clone();
+        let primitive = match name {
+            "caught" => lua.create_function(move |lua, error: Value| {
+                if own.budget.is_killed() {
+                    return Err(Error::RuntimeError("the process is ended".to_owned()));
+                }
+                reply::plain(lua, error)
+            }),
+            "failed" => lua.create_function(move |lua, error: Value| {
+                let trace = lua.traceback(None, 1).map(|trace| trace.to_string_lossy());
+                own.state().trace = trace.unwrap_or_default();
+                reply::plain(lua, error)
+            }),
+            "is_error" => lua.create_function(move |_, value: Value| {
+                let table = value.as_table();
+                Ok(table.and_then(Table::metatable).is_some_and(|meta| meta == own.errors))
+            }),
+            _ => return Ok(None),
+        };
+        primitive.map(Some)
     }
 
-    fn modules(&self, lua: &Lua, program: &Program) -> Result<()> {
-        self.set(lua, "prelude", |lua, name: String| sandbox::prelude(lua, &name))?;
-        let own = program.clone();
-        self.set(lua, "resolve", move |_, (unit, name): (String, String)| {
+    fn world(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
+        let own = kernel.clone();
+        let primitive = match name {
+            "identity" => lua.create_function(move |_, ()| {
+                let state = own.state();
+                let pair = |who: &Identity| (who.entry.clone(), who.pid.to_string());
+                Ok(state.identity.as_ref().map(pair).unzip())
+            }),
+            "args" => lua.create_function(move |_, ()| Ok(own.state().argv.clone())),
+            "env" => lua.create_function(move |_, name: Value| {
+                let name = name.as_string().map(|name| name.to_string_lossy()).unwrap_or_default();
+                Ok(own.state().env.get(&name).cloned())
+            }),
+            "duration" => lua.create_function(|_, value: Value| {
+                Ok(match value {
+                    Value::Integer(ns) => Some(ns.max(0)),
+                    // The cast saturates.
+                    Value::Number(ns) if ns.is_finite() => Some(ns.max(0.0) as i64),
+                    Value::String(text) => units::duration(&text.to_string_lossy())
+                        .and_then(|duration| i64::try_from(duration.as_nanos()).ok()),
+                    _ => None,
+                })
+            }),
+            "log" => lua.create_function(move |_, entry: (String, String, Value)| {
+                own.log(&entry.0, &entry.1, &entry.2);
+                Ok(())
+            }),
+            _ => return Ok(None),
+        };
+        primitive.map(Some)
+    }
+
+    fn log(&self, level: &str, message: &str, fields: &Value) {
+        let identity = |state: &State| state.identity.as_ref().map(|who| who.pid.to_string());
+        let pid = identity(&self.state()).unwrap_or_default();
+        let fields = match fields {
+            Value::Nil => None,
+            fields => Some(json::text(self, fields).unwrap_or_else(|why| why)),
+        };
+        match level {
+            "debug" => tracing::debug!(target: "wippy::lua", pid, fields, "{message}"),
+            "info" => tracing::info!(target: "wippy::lua", pid, fields, "{message}"),
+            "warn" => tracing::warn!(target: "wippy::lua", pid, fields, "{message}"),
+            _ => tracing::error!(target: "wippy::lua", pid, fields, "{message}"),
+        }
+    }
+}
+
+/// The parts of the prelude, and the sources that a program is made of.
+fn parts(lua: &Lua, program: &Program, name: &str) -> Result<Option<Function>> {
+    let own = program.clone();
+    let primitive = match name {
+        "prelude" => lua.create_function(|lua, (name, environment): (String, Table)| {
+            sandbox::prelude(lua, &name, environment)
+        }),
+        "part_of" => lua.create_function(|_, name: Value| {
+            Ok(name.as_string().and_then(|name| sandbox::part_of(&name.as_bytes())))
+        }),
+        "kinds" => {
+            lua.create_function(|lua, ()| lua.create_sequence_from(Kind::ALL.map(Kind::name)))
+        }
+        "main_unit" => lua.create_function(move |_, ()| Ok(own.main().to_owned())),
+        "resolve" => lua.create_function(move |_, (unit, name): (String, String)| {
             Ok(match own.resolve(&unit, &name) {
                 Ok(Required::Module) => (Some("module"), None),
                 Ok(Required::Import(id)) => (Some("import"), Some(id.to_owned())),
                 Err(why) => (None, Some(why)),
             })
-        })?;
-        let own = program.clone();
-        self.set(lua, "unit", move |lua, (unit, environment): (String, Table)| {
+        }),
+        "unit" => lua.create_function(move |lua, (unit, environment): (String, Table)| {
             let chunk = own.load(lua, &unit)?;
             chunk.set_environment(environment)?;
             Ok(chunk)
-        })
-    }
-
-    fn world(&self, lua: &Lua) -> Result<()> {
-        let own = self.clone();
-        self.set(lua, "identity", move |_, ()| {
-            let state = own.state();
-            let pair = |who: &Identity| (who.entry.clone(), who.pid.to_string());
-            Ok(state.identity.as_ref().map(pair).unzip())
-        })?;
-        let own = self.clone();
-        self.set(lua, "args", move |_, ()| Ok(own.state().argv.clone()))?;
-        let own = self.clone();
-        self.set(lua, "env", move |_, name: Value| {
-            let name = name.as_string().map(|name| name.to_string_lossy()).unwrap_or_default();
-            Ok(own.state().env.get(&name).cloned())
-        })?;
-        self.set(lua, "duration", |_, value: Value| {
-            Ok(match value {
-                Value::Integer(ns) => Some(ns.max(0)),
-                // The cast saturates.
-                Value::Number(ns) if ns.is_finite() => Some(ns.max(0.0) as i64),
-                Value::String(text) => units::duration(&text.to_string_lossy())
-                    .and_then(|duration| i64::try_from(duration.as_nanos()).ok()),
-                _ => None,
+        }),
+        "no_method" => {
+            lua.create_function(|lua, (method, exports, found): (String, Value, Value)| {
+                Ok(method::missing(&lua.globals(), &method, &exports, &found))
             })
-        })?;
-        let own = self.clone();
-        self.set(lua, "log", move |_, (level, message, fields): (String, String, Value)| {
-            let state = own.state();
-            let pid = state.identity.as_ref().map(|who| who.pid.to_string()).unwrap_or_default();
-            drop(state);
-            let fields = json::text(&own, &fields).unwrap_or_default();
-            let fields = if fields == "null" { "" } else { &fields };
-            match level.as_str() {
-                "debug" => tracing::debug!(target: "wippy::lua", pid, fields, "{message}"),
-                "info" => tracing::info!(target: "wippy::lua", pid, fields, "{message}"),
-                "warn" => tracing::warn!(target: "wippy::lua", pid, fields, "{message}"),
-                _ => tracing::error!(target: "wippy::lua", pid, fields, "{message}"),
-            }
-            Ok(())
-        })
-    }
+        }
+        _ => return Ok(None),
+    };
+    primitive.map(Some)
 }

@@ -1,43 +1,45 @@
 //! Mail, as channels take it.
 
-use mlua::{Lua, MultiValue, Result, Value};
+use mlua::{Function, Lua, MultiValue, Result, Value};
 
 use super::{kernel::Kernel, values::from_term};
 use crate::dispatch::{Ending, Fault, Kind, Mail, Message, Pid};
 
-pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
+pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
     let own = kernel.clone();
-    // `@inbox`, `@events` or a topic.
-    kernel.set(lua, "take", move |lua, source: String| {
-        let mut state = own.state();
-        let topics = std::mem::take(&mut state.topics);
-        let mail = state.inbox.take(|mail| match (mail, source.as_str()) {
-            (Mail::Message(message), "@inbox") => !topics.contains(&*message.topic),
-            (Mail::Message(message), topic) => *message.topic == *topic,
-            (_, source) => source == "@events",
-        });
-        state.topics = topics;
-        drop(state);
-        match mail {
-            Some(mail) => values(lua, &own, mail),
-            None => Ok(MultiValue::new()),
-        }
-    })?;
-    let own = kernel.clone();
-    kernel.set(lua, "listen_events", move |_, ()| {
-        own.state().inbox.listen();
-        Ok(())
-    })?;
-    let own = kernel.clone();
-    kernel.set(lua, "listen", move |_, (topic, on): (String, bool)| {
-        let mut state = own.state();
-        if on {
-            state.topics.insert(topic.into());
-        } else {
-            state.topics.remove(topic.as_str());
-        }
-        Ok(())
-    })
+    let primitive = match name {
+        // `@inbox`, `@events` or a topic.
+        "take" => lua.create_function(move |lua, source: String| {
+            let mut state = own.state();
+            let topics = std::mem::take(&mut state.topics);
+            let mail = state.inbox.take(|mail| match (mail, source.as_str()) {
+                (Mail::Message(message), "@inbox") => !topics.contains(&*message.topic),
+                (Mail::Message(message), topic) => *message.topic == *topic,
+                (_, source) => source == "@events",
+            });
+            state.topics = topics;
+            drop(state);
+            match mail {
+                Some(mail) => values(lua, &own, mail),
+                None => Ok(MultiValue::new()),
+            }
+        }),
+        "listen_events" => lua.create_function(move |_, ()| {
+            own.state().inbox.listen();
+            Ok(())
+        }),
+        "listen" => lua.create_function(move |_, (topic, on): (String, bool)| {
+            let mut state = own.state();
+            if on {
+                state.topics.insert(topic.into());
+            } else {
+                state.topics.remove(topic.as_str());
+            }
+            Ok(())
+        }),
+        _ => return Ok(None),
+    };
+    primitive.map(Some)
 }
 
 /// What `prelude/process.lua` makes objects of.

@@ -10,6 +10,11 @@
 //!           pattern, text   string functions with bounded work
 //! ```
 //!
+//! A process that waits takes little memory: parts of the prelude and primitives
+//! are made when they are first wanted, functions of the library that are replaced
+//! among them. A look at one makes it, and so does `pairs`; only `rawget` and
+//! `next` tell that it has not been there.
+//!
 //! A [`LuaProcess`] is stepped as any other process. All its coroutines are
 //! resumed by its scheduler and by nobody else, so that each can stop anywhere:
 //! because its slice is used up, or because it waits for the answer of a command
@@ -25,6 +30,12 @@
 //! strings, `table.concat`, `table.unpack`, `next` in a table that has been emptied.
 //! There the limit of memory is the limit of time; between two looks at the budget
 //! lie 997 instructions.
+//!
+//! So is collecting garbage, but for tables with weak keys (`__mode = "k"`) whose
+//! values are keys of others: Lua follows such a chain in a time that grows with
+//! the square of its length, and with the memory that a process has by default
+//! that is minutes. It happens to a process once, because a process that has held
+//! its thread for more than a second ends. Give strangers' programs a small `max_memory`.
 //!
 //! A Lua function that C calls (`__tostring`, `__lt` or `__index` below
 //! `tostring`, `string.format` and `table.concat`, `__close` below
@@ -42,6 +53,7 @@ mod budget;
 mod json;
 mod kernel;
 mod mail;
+mod method;
 mod pattern;
 mod process;
 mod program;

@@ -1,6 +1,6 @@
 //! The Lua process.
 
-use std::{collections::BTreeMap, fmt, mem};
+use std::{collections::BTreeMap, fmt, mem, sync::Arc};
 
 use mlua::{Lua, MultiValue, Value as Lv};
 
@@ -22,8 +22,8 @@ use crate::{
 pub struct Start {
     /// Who it is, if it lives on a host.
     pub identity: Option<Identity>,
-    /// What `env.get` finds.
-    pub env: BTreeMap<String, String>,
+    /// What `env.get` finds. All processes of an entry share it.
+    pub env: Arc<BTreeMap<String, String>>,
     /// What `io.args` gives.
     pub argv: Vec<String>,
     /// Answers commands inside its steps, where that takes no time.
@@ -178,7 +178,7 @@ impl Live {
         }
         let failed = |fault| Some(Status::Done(Err(Error::program(fault))));
         match values.next() {
-            Some(error) if !error.is_nil() => {
+            Some(error) if !error.is_nil() && !error.is_null() => {
                 return failed(reply::fault(&self.kernel, &error, Kind::Unknown));
             }
             _ => {}
@@ -191,7 +191,9 @@ impl Live {
 
     /// Lua itself has failed.
     fn broken(&self, error: &mlua::Error) -> Error {
-        let message = match self.kernel.budget.is_killed() {
+        let budget = &self.kernel.budget;
+        let message = match budget.is_killed() {
+            true if budget.is_held() => "a single operation held its thread for more than a second; tables with weak keys that lead to each other take long to collect".to_owned(),
             true => "a function that cannot be interrupted, called from C or as a finalizer, does not return".to_owned(),
             false => reply::root(error),
         };

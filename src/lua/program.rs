@@ -116,7 +116,7 @@ impl Program {
                 // A reference that leads elsewhere is an error of the registry.
                 let Some(imported) = project.entry(target) else { continue };
                 match &imported.kind {
-                    Kind::LibraryLua(code) => todo.push((imported, code)),
+                    Kind::LibraryLua(code) | Kind::FunctionLua(code) => todo.push((imported, code)),
                     Kind::ProcessLua(process) => todo.push((imported, &process.code)),
                     _ => {}
                 }
@@ -158,7 +158,7 @@ impl Program {
         })))
     }
 
-    /// Looks at the source of a `process.lua` or `library.lua` entry.
+    /// Looks at the source of an entry in Lua.
     ///
     /// # Errors
     ///
@@ -166,7 +166,7 @@ impl Program {
     pub fn check(entry: &Entry) -> Result<(), Box<Problem>> {
         let code = match &entry.kind {
             Kind::ProcessLua(process) => &process.code,
-            Kind::LibraryLua(code) => &**code,
+            Kind::LibraryLua(code) | Kind::FunctionLua(code) => code,
             _ => return Ok(()),
         };
         let compiled = compile(&entry.id.to_string(), &code.source);

@@ -4,7 +4,6 @@ use mlua::{Error, Lua, MultiValue, Result, Value};
 
 use super::{
     kernel::Kernel,
-    sandbox::OPEN_NAME,
     values::{Giver, from_term},
 };
 use crate::{
@@ -59,11 +58,7 @@ pub(super) fn plain(lua: &Lua, error: Value) -> Result<Value> {
         Value::String(text) => {
             // Where in the prelude is nobody's concern.
             let bytes = text.as_bytes();
-            let rest = match bytes.strip_prefix(OPEN_NAME.as_bytes()) {
-                Some(rest) => memchr::memmem::find(rest, b": ").and_then(|at| rest.get(at..)),
-                None => bytes.strip_prefix(b"?:-1"),
-            };
-            match rest.and_then(|rest| rest.strip_prefix(b": ")) {
+            match bytes.strip_prefix(b"?:-1: ") {
                 Some(rest) => Value::String(lua.create_string(rest)?),
                 None => Value::String(text.clone()),
             }
@@ -77,7 +72,10 @@ pub(super) fn root(error: &Error) -> String {
     match error {
         Error::CallbackError { cause, .. } | Error::BadArgument { cause, .. } => root(cause),
         Error::RuntimeError(message) | Error::MemoryError(message) => message.clone(),
-        Error::FromLuaConversionError { from, to, .. } => format!("{to} expected, got {from}"),
+        Error::FromLuaConversionError { from, to, .. } => {
+            let to = if to == "i64" || to == "u64" { "integer" } else { to };
+            format!("{to} expected, got {from}")
+        }
         other => other.to_string(),
     }
 }
@@ -117,11 +115,15 @@ pub(super) fn frames(trace: &str) -> String {
     let mut frames = String::new();
     for line in trace.lines().skip(1).map(str::trim) {
         // Functions in C and in the prelude are nobody's concern.
-        let places = ["[C]", "?:", OPEN_NAME, "(...tail calls...)"];
+        let places = ["[C]", "?:", "(...tail calls...)"];
         if places.iter().any(|place| line.starts_with(place)) {
             continue;
         }
         match line.rsplit_once(": in ") {
+            // A function that the prelude has called.
+            Some((place, what)) if what.ends_with(" '?'") => {
+                frames.push_str(&format!("\n    in a function at {place}"));
+            }
             Some((place, what)) => frames.push_str(&format!("\n    in {what} at {place}")),
             None => frames.push_str(&format!("\n    {line}")),
         }

@@ -1,8 +1,12 @@
 //! Calls of the prelude to commands.
 
-use mlua::{Lua, MultiValue, Result, Value};
+use mlua::{Function, Lua, MultiValue, Result, Value};
 
-use super::{kernel::Kernel, reply, values::Giver};
+use super::{
+    kernel::Kernel,
+    reply,
+    values::{Giver, kind},
+};
 use crate::{
     dispatch::{ActorCommand, Clock, Command, Fault, Kind, Pid, Spawn, Stdio, Yield},
     value::Term,
@@ -11,9 +15,10 @@ use crate::{
 /// The most bytes in one command.
 const MAX_BYTES: usize = 16 << 20;
 
-pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
+/// `ask`: gives a command, and its answer if it is there at once.
+pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
     let own = kernel.clone();
-    kernel.set(lua, "command", move |lua, (name, args): (String, MultiValue)| {
+    lua.create_function(move |lua, (name, args): (String, MultiValue)| {
         let mut request = Request { kernel: &own, args: args.into_iter(), at: 0, name: &name };
         let command = match request.command() {
             Ok(command) => command,
@@ -62,7 +67,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         let value = self.next();
         let text = value.as_string().and_then(|text| Some(text.to_str().ok()?.to_owned()));
         text.filter(|text| !text.is_empty())
-            .ok_or_else(|| format!("argument {} is {what}, not a {}", self.at, value.type_name()))
+            .ok_or_else(|| format!("argument {} is {what}, not a {}", self.at, kind(&value)))
     }
 
     fn optional(&mut self, what: &str) -> std::result::Result<Option<String>, String> {
@@ -70,7 +75,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         match &value {
             Value::Nil => Ok(None),
             Value::String(text) => Ok(Some(text.to_string_lossy())),
-            other => Err(format!("argument {} is {what}, not a {}", self.at, other.type_name())),
+            other => Err(format!("argument {} is {what}, not a {}", self.at, kind(other))),
         }
     }
 

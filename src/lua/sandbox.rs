@@ -12,11 +12,15 @@ pub(super) fn bare() -> Result<Lua> {
     Lua::new_with(libraries, LuaOptions::new())
 }
 
-/// The parts of the prelude, by the names of the modules that they make.
-const PRELUDE: [(&str, &str); 11] = [
+/// The parts of the prelude. All but the first are made when they are first wanted.
+const PRELUDE: [(&str, &str); 15] = [
     ("core", include_str!("prelude/core.lua")),
-    ("modules", include_str!("prelude/modules.lua")),
+    ("require", include_str!("prelude/require.lua")),
+    ("coroutine", include_str!("prelude/coroutine.lua")),
     ("text", include_str!("prelude/text.lua")),
+    ("pattern", include_str!("prelude/pattern.lua")),
+    ("table", include_str!("prelude/table.lua")),
+    ("various", include_str!("prelude/various.lua")),
     ("channel", include_str!("prelude/channel.lua")),
     ("errors", include_str!("prelude/errors.lua")),
     ("process", include_str!("prelude/process.lua")),
@@ -28,22 +32,38 @@ const PRELUDE: [(&str, &str); 11] = [
 ];
 
 /// The parts that may be interrupted like a program.
-const OPEN: [&str; 1] = ["text"];
+const OPEN: [&str; 3] = ["text", "pattern", "table"];
 
-/// What they are called; nobody wants to read of them.
-pub(super) const OPEN_NAME: &str = "[lua]";
+/// The line behind which these say that they are.
+pub(super) const OPEN_LINE: usize = 10_000;
 
-/// The chunk of a part of the prelude. Compiled once; all but one without lines
-/// and names, which take memory in each process. That no function of theirs has a
-/// source is what keeps them from being interrupted.
-pub(super) fn prelude(lua: &Lua, name: &str) -> Result<Function> {
+/// The part that has a function of the library; the kernel makes it when the
+/// function is first looked up.
+pub(super) fn part_of(function: &[u8]) -> Option<&'static str> {
+    Some(match function {
+        b"find" | b"match" | b"gmatch" | b"gsub" => "pattern",
+        b"rep" | b"upper" | b"lower" | b"reverse" | b"sub" | b"unpack" | b"format" | b"len"
+        | b"codepoint" | b"offset" => "text",
+        b"concat" | b"insert" | b"remove" | b"move" | b"sort" => "table",
+        b"create" | b"resume" | b"wrap" | b"yield" | b"status" | b"running" | b"close"
+        | b"spawn" => "coroutine",
+        b"random" | b"randomseed" => "various",
+        _ => return None,
+    })
+}
+
+/// The chunk of a part of the prelude. Compiled once, without lines and names,
+/// which take memory in each process. What else has no source is a program's only
+/// by its lines: that no other function of a part has them keeps it from being
+/// interrupted.
+pub(super) fn prelude(lua: &Lua, name: &str, globals: Table) -> Result<Function> {
     static COMPILED: OnceLock<Vec<(&str, Vec<u8>)>> = OnceLock::new();
     let parts = COMPILED.get_or_init(|| {
         let compile = |name: &str, source: &str| {
             let lua = bare().ok()?;
-            let chunk = lua.load(source).set_mode(ChunkMode::Text);
-            let chunk = chunk.set_name(format!("={OPEN_NAME}")).into_function().ok()?;
-            Some(chunk.dump(!OPEN.contains(&name)))
+            let lines = if OPEN.contains(&name) { OPEN_LINE } else { 0 };
+            let chunk = lua.load("\n".repeat(lines) + source).set_mode(ChunkMode::Text);
+            Some(chunk.set_name("=[lua]").into_function().ok()?.dump(true))
         };
         let parts = PRELUDE.iter();
         parts.filter_map(|(name, source)| Some((*name, compile(name, source)?))).collect()
@@ -51,13 +71,6 @@ pub(super) fn prelude(lua: &Lua, name: &str) -> Result<Function> {
     let Some((_, code)) = parts.iter().find(|(part, _)| *part == name) else {
         return Err(Error::RuntimeError(format!("there is no part '{name}' of the prelude")));
     };
-    lua.load(code.as_slice()).set_mode(ChunkMode::Binary).into_function()
-}
-
-/// Runs the parts that every process begins with.
-pub(super) fn prepare(lua: &Lua, kernel: &Table) -> Result<()> {
-    for part in ["core", "modules", "text"] {
-        prelude(lua, part)?.call::<()>(kernel)?;
-    }
-    Ok(())
+    let chunk = lua.load(code.as_slice()).set_mode(ChunkMode::Binary);
+    chunk.set_environment(globals).into_function()
 }

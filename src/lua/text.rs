@@ -1,8 +1,8 @@
-//! What the replaced functions of `string` call: see `prelude/text.lua`.
+//! What the replaced functions of `string` call: see `prelude/pattern.lua`.
 
 use std::sync::Arc;
 
-use mlua::{Lua, LuaString, MultiValue, Result, Table, Value};
+use mlua::{Function, Lua, LuaString, MultiValue, Result, Value};
 
 use super::{
     budget::Budget,
@@ -17,53 +17,62 @@ const START: i64 = 0;
 const PLAIN: i64 = 1;
 const FIND: i64 = 2;
 
-pub(super) fn register(lua: &Lua, kernel: &Table, budget: &Arc<Budget>) -> Result<()> {
-    let own = budget.clone();
-    let find = move |lua: &Lua, (s, p, init, mode): (Value, Value, Option<i64>, i64)| {
-        let (Some(s), Some(p)) = (text(lua, &s)?, text(lua, &p)?) else {
-            return refuse(lua, "two strings expected");
-        };
-        let values = find(lua, &own, &s, &p, init.unwrap_or(1), mode)?;
-        Ok(if mode == START { values } else { rest(&own, values) })
-    };
-    kernel.raw_set("find", lua.create_function(find)?)?;
+pub(super) fn primitive(lua: &Lua, budget: &Arc<Budget>, name: &str) -> Result<Option<Function>> {
     let own = budget.clone();
     type Next = (Value, Value, i64, Option<i64>, bool);
-    let next = move |lua: &Lua, (s, p, at, last, anchored): Next| {
-        let (Some(s), Some(p)) = (text(lua, &s)?, text(lua, &p)?) else {
-            return refuse(lua, "two strings expected");
-        };
-        let (s, p) = (s.as_bytes(), p.as_bytes());
-        let last = last.and_then(|last| usize::try_from(last).ok());
-        let mut search = Search::new(&s, &p);
-        let found = search.find(position(at), last, anchored);
-        pay(&own, &s, &search);
-        match found {
-            Err(why) => refuse(lua, why),
-            Ok(None) => Ok(rest(&own, MultiValue::new())),
-            Ok(Some(found)) => {
-                let mut values = bounds(&found);
-                values.extend(captured(lua, &s, &found)?);
-                Ok(rest(&own, values.into_iter().collect()))
-            }
+    let primitive = match name {
+        "find" => {
+            lua.create_function(move |lua, (s, p, init, mode): (Value, Value, Value, i64)| {
+                let (Some(s), Some(p)) = (text(lua, &s)?, text(lua, &p)?) else {
+                    return refuse(lua, "two strings expected");
+                };
+                let Some(init) = integer(lua, &init, 1) else {
+                    return refuse(lua, "the position is an integer");
+                };
+                let values = find(lua, &own, &s, &p, init, mode)?;
+                Ok(if mode == START { values } else { rest(&own, values) })
+            })
         }
-    };
-    kernel.raw_set("next", lua.create_function(next)?)?;
-    let own = budget.clone();
-    let gsub = move |lua: &Lua, (s, p, repl, limit): (Value, Value, Value, Option<i64>)| {
-        let texts = (text(lua, &s)?, text(lua, &p)?, text(lua, &repl)?);
-        let (Some(s), Some(p), Some(repl)) = texts else {
-            return refuse(lua, "three strings expected");
-        };
-        match gsub(&own, &s.as_bytes(), &p.as_bytes(), &repl.as_bytes(), limit) {
-            Err(why) => refuse(lua, why),
-            Ok((result, count)) => {
-                let result = Value::String(lua.create_string(result)?);
-                Ok(rest(&own, [result, Value::Integer(count)].into_iter().collect()))
+        "next" => lua.create_function(move |lua, (s, p, at, last, anchored): Next| {
+            let (Some(s), Some(p)) = (text(lua, &s)?, text(lua, &p)?) else {
+                return refuse(lua, "two strings expected");
+            };
+            let (s, p) = (s.as_bytes(), p.as_bytes());
+            let last = last.and_then(|last| usize::try_from(last).ok());
+            let mut search = Search::new(&s, &p);
+            let found = search.find(position(at), last, anchored);
+            pay(&own, &s, &search);
+            match found {
+                Err(why) => refuse(lua, why),
+                Ok(None) => Ok(rest(&own, MultiValue::new())),
+                Ok(Some(found)) => {
+                    let mut values = bounds(&found);
+                    values.extend(captured(lua, &s, &found)?);
+                    Ok(rest(&own, values.into_iter().collect()))
+                }
             }
+        }),
+        "gsub" => {
+            lua.create_function(move |lua, (s, p, repl, limit): (Value, Value, Value, Value)| {
+                let texts = (text(lua, &s)?, text(lua, &p)?, text(lua, &repl)?);
+                let (Some(s), Some(p), Some(repl)) = texts else {
+                    return refuse(lua, "three strings expected");
+                };
+                let Some(limit) = integer(lua, &limit, i64::MAX) else {
+                    return refuse(lua, "the number of replacements is an integer");
+                };
+                match gsub(&own, &s.as_bytes(), &p.as_bytes(), &repl.as_bytes(), limit) {
+                    Err(why) => refuse(lua, why),
+                    Ok((result, count)) => {
+                        let result = Value::String(lua.create_string(result)?);
+                        Ok(rest(&own, [result, Value::Integer(count)].into_iter().collect()))
+                    }
+                }
+            })
         }
+        _ => return Ok(None),
     };
-    kernel.raw_set("gsub", lua.create_function(gsub)?)
+    primitive.map(Some)
 }
 
 /// A string, or a number as one.
@@ -72,6 +81,14 @@ fn text(lua: &Lua, value: &Value) -> Result<Option<LuaString>> {
         Value::String(_) | Value::Integer(_) | Value::Number(_) => lua.coerce_string(value.clone()),
         _ => Ok(None),
     }
+}
+
+/// An integer, or what stands for it if there is nothing.
+fn integer(lua: &Lua, value: &Value, otherwise: i64) -> Option<i64> {
+    if value.is_nil() {
+        return Some(otherwise);
+    }
+    lua.coerce_integer(value.clone()).ok().flatten()
 }
 
 /// Tells a function that has done its work whether to let others go first.
@@ -169,10 +186,9 @@ fn gsub(
     s: &[u8],
     p: &[u8],
     repl: &[u8],
-    limit: Option<i64>,
+    limit: i64,
 ) -> std::result::Result<(Vec<u8>, i64), &'static str> {
     let anchored = p.first() == Some(&b'^');
-    let limit = limit.unwrap_or(i64::MAX);
     let (mut result, mut count, mut copied) = (Vec::new(), 0_i64, 0_usize);
     let (mut at, mut last) = (0_usize, None);
     let mut search = Search::new(s, p);

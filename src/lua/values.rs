@@ -2,7 +2,7 @@
 //!
 //! | Lua | term |
 //! | --- | --- |
-//! | nil | `Nil` |
+//! | nil, `process.null` | `Nil` |
 //! | boolean | `Bool` |
 //! | integer | `Int`; a `Uint` beyond the largest integer is an error |
 //! | float | `Float` |
@@ -11,6 +11,15 @@
 //! | other table | `Map`, sorted by keys |
 //! | error | `Map` with `kind`, `message`, `retryable`, `details` |
 //! | function, coroutine | an error that names its place |
+//!
+//! Back again, `Nil` is nil, which a table does not hold: a record's field that is
+//! none is absent. Where that would lose something it is `process.null`: in a
+//! list and at a position, as later values would move or be lost, and in
+//! `{ok = …}`, `{err = …}` and `{some = …}`, of which nothing would be left.
+//!
+//! A table with holes keeps its positions as keys of a `Map`, so that it comes to
+//! another Lua process as it was. Who has a type for it, or writes JSON, may take
+//! it for a list: see [`crate::value::term`].
 
 use std::ffi::c_void;
 
@@ -73,6 +82,7 @@ impl<'a> Giver<'a> {
         }
         Ok(match value {
             Value::Nil => Term::Nil,
+            null if null.is_null() => Term::Nil,
             Value::Boolean(value) => Term::Bool(*value),
             Value::Integer(value) => Term::Int(*value),
             Value::Number(value) => Term::Float(*value),
@@ -210,20 +220,42 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
         Term::List(items) => {
             let table = lua.create_table_with_capacity(items.len(), 0).map_err(memory)?;
             for (at, item) in (1_i64..).zip(items) {
-                table.raw_set(at, value(lua, item, depth)?).map_err(memory)?;
+                let item = match item {
+                    Term::Nil => Value::NULL,
+                    item => value(lua, item, depth)?,
+                };
+                table.raw_set(at, item).map_err(memory)?;
             }
             Value::Table(table)
         }
         Term::Map(pairs) => {
             let table = lua.create_table_with_capacity(0, pairs.len()).map_err(memory)?;
             for (key, item) in pairs {
+                let keeps = matches!(key, Term::Int(_)) || is_wrapper(pairs);
                 let key = value(lua, key, depth)?;
                 if key.is_nil() || key.as_number().is_some_and(f64::is_nan) {
                     return Err("a map with a key that a table cannot have".to_owned());
                 }
-                table.raw_set(key, value(lua, item, depth)?).map_err(memory)?;
+                let item = match item {
+                    Term::Nil if keeps => Value::NULL,
+                    item => value(lua, item, depth)?,
+                };
+                table.raw_set(key, item).map_err(memory)?;
             }
             Value::Table(table)
         }
     })
+}
+
+/// Whether this is what says that there is something, even if that is nothing.
+fn is_wrapper(pairs: &[(Term, Term)]) -> bool {
+    matches!(pairs, [(Term::Text(name), _)] if matches!(&**name, "ok" | "err" | "some"))
+}
+
+/// Lua's own name for the type of a value.
+pub(super) fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Integer(_) => "number",
+        other => other.type_name(),
+    }
 }

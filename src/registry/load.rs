@@ -171,7 +171,7 @@ impl Loader<'_> {
                 ),
                 Want::Lua => (
                     |kind| LUA_KINDS.contains(&kind),
-                    "the id of a library.lua entry",
+                    "the id of a library.lua, process.lua or function.lua entry",
                     "kind: library.lua\n  source: file://NAME.lua",
                 ),
                 Want::Process => (

@@ -30,7 +30,7 @@ use serde_json::{Map, Number, Value as Json};
 use super::{
     FormatError, Type, TypeDef, TypeId, Types, Value,
     path::Locate,
-    tree::{self, Entries, Misfit, Read, Reader, Tree, Words},
+    tree::{self, Entries, Misfit, Read, Reader, Tree, Words, nullable},
     wave,
 };
 
@@ -212,8 +212,10 @@ pub(super) fn read_pairs<T: Tree>(
     items: &[T],
 ) -> Read<Value> {
     let mut entries = Entries::default();
+    let least = if nullable(reader.types, value) { 1 } else { 2 };
     for (i, item) in items.iter().enumerate() {
-        let Some([k, v]) = item.as_list() else {
+        let pair = reader.items(ty, item, Some((least, 2))).unwrap_or_default();
+        let [k, v] = &*pair else {
             return Err(reader.wrong(ty, item, "an entry is an array of key and value")).at(i);
         };
         let k = reader.value(key, k).at(0).at(i)?;

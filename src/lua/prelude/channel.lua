@@ -1,7 +1,7 @@
 -- Channels with Go's semantics. A coroutine that waits is a waiter; it stands in
 -- the queue of each channel that it waits for, and leaves all of them at once.
 local k = ...
-local error, type, setmetatable, next = error, type, setmetatable, next
+local error, type, setmetatable, next, format, tointeger = error, type, setmetatable, next, format, math.tointeger
 local park, wake, task, take = k.park, k.wake, k.task, k.take
 local bad, isyieldable = k.bad, coroutine.isyieldable
 
@@ -47,8 +47,8 @@ end
 -- Whether it can be received now; then the value, and whether there was one.
 local function try_receive(ch)
   if ch.source then
-    local value = ch.take(take(ch.source))
-    if value ~= nil then return true, value, true end
+    local got, value = ch.take(take(ch.source))
+    if got then return true, value, true end
   elseif ch.head <= ch.last then
     local head = ch.head
     local value = ch[head]
@@ -151,7 +151,7 @@ local function select(cases)
   for i = 1, count do
     local case = cases[i]
     if type(case) ~= "table" or not is(case.channel) then
-      error(("case %d is none; write channel:case_receive() or channel:case_send(value)"):format(i), 2)
+      error(format("case %d is none; write channel:case_receive() or channel:case_send(value)", i), 2)
     end
     if case.send and case.channel.source then
       error("this channel is filled with messages; nothing can be sent on it", 2)
@@ -188,7 +188,8 @@ end
 local MAX_SIZE = 1 << 20
 local function new(size)
   if size == nil then size = 0 end
-  if math.type(size) ~= "integer" or size < 0 or size > MAX_SIZE then
+  if type(size) == "number" then size = tointeger(size) or -1 end
+  if type(size) ~= "number" or size < 0 or size > MAX_SIZE then
     error("the size of a channel is an integer from 0 to 1048576", 2)
   end
   return setmetatable({ size = size, head = 1, last = 0, closed = false }, meta)
@@ -207,8 +208,8 @@ function k.deliver()
   for ch in next, sources do
     local node = first(ch.receivers)
     while node do
-      local value = ch.take(take(ch.source))
-      if value == nil then break end
+      local got, value = ch.take(take(ch.source))
+      if not got then break end
       fire(node, value, true)
       node = first(ch.receivers)
     end

@@ -1,7 +1,7 @@
 -- Errors that say what kind they are, and stay what they are on their way from
 -- one process to another.
 local k = ...
-local setmetatable, type, tostring = setmetatable, type, tostring
+local setmetatable, type, tostring, format = setmetatable, type, tostring, format
 local methods, kinds = {}, {}
 local meta = k.error_meta
 meta.__index, meta.__name, meta.__metatable = methods, "error", false
@@ -21,7 +21,7 @@ k.error = make
 local RETRYABLE = { UNAVAILABLE = true, TIMEOUT = true, RATE_LIMITED = true }
 
 local errors = {}
-for _, kind in next, k.kinds do
+for _, kind in next, k.kinds() do
   errors[kind], kinds[kind] = kind, true
 end
 
@@ -32,7 +32,7 @@ function errors.new(what, message)
   end
   if type(what) ~= "table" then error(k.bad(1, "new", "string or table", what), 2) end
   local kind = what.kind or "UNKNOWN"
-  if not kinds[kind] then error(("there is no kind of error '%s'"):format(tostring(kind)), 2) end
+  if not kinds[kind] then error(format("there is no kind of error '%s'", tostring(kind)), 2) end
   local retryable = what.retryable
   if retryable == nil then retryable = RETRYABLE[kind] or false end
   return make(kind, tostring(what.message or ""), retryable and true or false, what.details)

@@ -2,9 +2,12 @@
 local k = ...
 k.module("channel")
 local command, take, mailbox, setmetatable, type = k.command, k.take, k.mailbox, setmetatable, type
-local pack, unpack = table.pack, table.unpack
+local pack, unpack, format, sub = table.pack, table.unpack, format, sub
 
-local process = { event = { EXIT = "pid.exit", CANCEL = "pid.cancel", LINK_DOWN = "pid.link.down" } }
+local process = {
+  null = k.null,
+  event = { EXIT = "pid.exit", CANCEL = "pid.cancel", LINK_DOWN = "pid.link.down" },
+}
 local EVENTS = { exit = process.event.EXIT, cancel = process.event.CANCEL, link = process.event.LINK_DOWN }
 
 function process.id() return (k.identity()) end
@@ -13,30 +16,30 @@ function process.pid()
   return pid
 end
 
-function process.send(to, topic, ...) return command("send", to, topic, ...) end
-function process.spawn(id, host, ...) return command("spawn", id, host, false, false, ...) end
-function process.spawn_monitored(id, host, ...) return command("spawn", id, host, true, false, ...) end
-function process.spawn_linked(id, host, ...) return command("spawn", id, host, false, true, ...) end
-function process.spawn_linked_monitored(id, host, ...) return command("spawn", id, host, true, true, ...) end
-function process.exec(id, host, ...) return command("exec", id, host, false, false, ...) end
-function process.terminate(to) return command("terminate", to) end
-function process.cancel(to, reason, patience) return command("cancel", to, reason, patience) end
-function process.monitor(pid) return command("monitor", pid) end
-function process.unmonitor(pid) return command("unmonitor", pid) end
-function process.link(pid) return command("link", pid) end
-function process.unlink(pid) return command("unlink", pid) end
-
+-- Commands of the same names: made of one function, which takes less memory.
+local function asked(name)
+  return function(...) return command(name, ...) end
+end
+for _, name in next, { "send", "terminate", "cancel", "monitor", "unmonitor", "link", "unlink" } do
+  process[name] = asked(name)
+end
 process.registry = {}
-function process.registry.register(name) return command("register", name) end
-function process.registry.unregister(name) return command("unregister", name) end
-function process.registry.lookup(name) return command("lookup", name) end
+for _, name in next, { "register", "unregister", "lookup" } do process.registry[name] = asked(name) end
+local function spawns(name, monitor, link)
+  return function(id, host, ...) return command(name, id, host, monitor, link, ...) end
+end
+process.exec = spawns("exec", false, false)
+process.spawn = spawns("spawn", false, false)
+process.spawn_monitored = spawns("spawn", true, false)
+process.spawn_linked = spawns("spawn", false, true)
+process.spawn_linked_monitored = spawns("spawn", true, true)
 
 local options = { trap_links = false }
 function process.get_options() return { trap_links = options.trap_links } end
 function process.set_options(new)
   if type(new) ~= "table" then error(k.bad(1, "set_options", "table", new), 2) end
   for name in next, new do
-    if name ~= "trap_links" then error(("there is no option '%s'; only trap_links"):format(tostring(name)), 2) end
+    if name ~= "trap_links" then error(format("there is no option '%s'; only trap_links", tostring(name)), 2) end
   end
   if new.trap_links == nil then return true end
   local ok, err = command("trap_links", new.trap_links and true or false)
@@ -57,24 +60,23 @@ function message:topic() return self._topic end
 function message:from() return self._from end
 function message:payload() return self._payload end
 
+-- Whether there is mail, and what becomes of it.
 local function as_message(what, topic, from, why, ...)
-  if what == nil then return nil end
+  if what == nil then return false end
   local data = setmetatable(pack(...), payload)
   data.why = why
-  return setmetatable({ _topic = topic, _from = from, _payload = data }, message)
+  return true, setmetatable({ _topic = topic, _from = from, _payload = data }, message)
 end
 local function as_data(what, _, _, why, ...)
-  if what == nil then return nil end
-  if why then return why end
-  local value = ...
-  if value == nil then return false end
-  return value
+  if what == nil then return false end
+  if why then return true, why end
+  return true, (...)
 end
 local function as_event(what, from, value, err)
-  if what == nil then return nil end
+  if what == nil then return false end
   local event = { kind = EVENTS[what], from = from }
   if what == "cancel" then event.reason = value else event.result = { value = value, error = err } end
-  return event
+  return true, event
 end
 
 local inbox, events
@@ -92,11 +94,11 @@ function process.events()
 end
 function process.listen(topic, how)
   if type(topic) ~= "string" then error(k.bad(1, "listen", "string", topic), 2) end
-  if topic == "" or topic:sub(1, 1) == "@" then
-    return nil, k.error("INVALID", ("a topic may not be empty or begin with @: '%s'"):format(topic), false)
+  if topic == "" or sub(topic, 1, 1) == "@" then
+    return nil, k.error("INVALID", format("a topic may not be empty or begin with @: '%s'", topic), false)
   end
   if listening[topic] then
-    return nil, k.error("ALREADY_EXISTS", ("the topic '%s' is listened to already"):format(topic), false)
+    return nil, k.error("ALREADY_EXISTS", format("the topic '%s' is listened to already", topic), false)
   end
   local messages = type(how) == "table" and how.message
   local ch = mailbox(topic, messages and as_message or as_data)

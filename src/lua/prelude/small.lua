@@ -2,6 +2,7 @@
 local k, name = ...
 if name == "json" then
   return {
+    null = k.null,
     encode = function(value)
       local text, why = k.json_encode(value)
       k.pay(0)
@@ -20,7 +21,7 @@ elseif name == "env" then
     get = function(key)
       local value = k.env(key)
       if value then return value end
-      return nil, k.error("NOT_FOUND", ("no variable '%s' is given to this process"):format(tostring(key)), false)
+      return nil, k.error("NOT_FOUND", format("no variable '%s' is given to this process", tostring(key)), false)
     end,
   }
 end

@@ -1,7 +1,7 @@
 -- Time: asked for and waited for outside, in nanoseconds.
 local k = ...
 k.module("channel")
-local command, offer, setmetatable, type, floor = k.command, k.offer, setmetatable, type, math.floor
+local command, offer, setmetatable, type, format = k.command, k.offer, setmetatable, type, format
 local channel, spawn = k.module("channel"), coroutine.spawn
 
 local time = {
@@ -13,14 +13,14 @@ local time = {
 local function duration(d, level)
   local ns = k.duration(d)
   if not ns then
-    error(("'%s' is no duration; write one like \"150ms\", or a number of nanoseconds"):format(tostring(d)), level + 1)
+    error(format("'%s' is no duration; write one like \"150ms\", or a number of nanoseconds", tostring(d)), level + 1)
   end
   return ns
 end
 
 -- That much after now; the end of time is never reached.
 local function after(now, ns)
-  if ns > math.maxinteger - now then return math.maxinteger end
+  if now > 0 and ns > math.maxinteger - now then return math.maxinteger end
   return now + ns
 end
 local function sleep(until_) return command("sleep", until_) end
@@ -33,7 +33,7 @@ end
 function time.parse_duration(d)
   local ns = k.duration(d)
   if ns then return ns end
-  return nil, k.error("INVALID", ("'%s' is no duration"):format(tostring(d)), false)
+  return nil, k.error("INVALID", format("'%s' is no duration", tostring(d)), false)
 end
 
 function time.sleep(d)
@@ -49,8 +49,11 @@ local function at(ns) return setmetatable({ ns = ns }, moment) end
 function moment:unix() return self.ns // 1000000000 end
 function moment:unix_milli() return self.ns // 1000000 end
 function moment:unix_nano() return self.ns end
-function moment:add(d) return at(self.ns + duration(d, 2)) end
-function moment:sub(other) return self.ns - other.ns end
+function moment:add(d) return at(after(self.ns, duration(d, 2))) end
+function moment:sub(other)
+  if getmetatable(other) ~= moment then error(k.bad(1, "sub", "time", other), 2) end
+  return self.ns - other.ns
+end
 function moment.__eq(a, b) return a.ns == b.ns end
 function moment.__lt(a, b) return a.ns < b.ns end
 function moment.__le(a, b) return a.ns <= b.ns end
@@ -70,9 +73,13 @@ end
 function moment:format()
   local seconds, ns = self.ns // 1000000000, self.ns % 1000000000
   local year, month, day = civil(seconds // 86400)
-  local text = ("%04d-%02d-%02dT%02d:%02d:%02d"):format(
-    year, month, day, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
-  if ns ~= 0 then text = text .. ((".%09d"):format(ns):gsub("0+$", "")) end
+  local text = format(
+    "%04d-%02d-%02dT%02d:%02d:%02d", year, month, day, seconds // 3600 % 24, seconds // 60 % 60, seconds % 60)
+  if ns ~= 0 then
+    local digits = 9
+    while ns % 10 == 0 do ns, digits = ns // 10, digits - 1 end
+    text = text .. format(".%0" .. digits .. "d", ns)
+  end
   return text .. "Z"
 end
 moment.__tostring = moment.format
@@ -82,7 +89,17 @@ function time.now()
   if not ns then return nil, why end
   return at(ns)
 end
-function time.unix(seconds, ns) return at(seconds * 1000000000 + (ns or 0)) end
+-- The nanoseconds since 1970 of an integer reach to the year 2262.
+local MAX_SECONDS = math.maxinteger // 1000000000 - 1
+function time.unix(seconds, ns)
+  if type(seconds) ~= "number" then error(k.bad(1, "unix", "number", seconds), 2) end
+  local whole = math.tointeger(seconds // 1)
+  if not whole or whole > MAX_SECONDS or whole < -MAX_SECONDS then
+    error("bad argument #1 to 'unix' (a time between the years 1678 and 2261 expected)", 2)
+  end
+  local rest = math.tointeger((seconds - whole) * 1000000000 // 1)
+  return at(after(whole * 1000000000 + rest, math.tointeger(ns or 0) or 0))
+end
 
 -- A timer is a coroutine of its own that sleeps and then offers the time.
 local function start(ns, every)

@@ -1,5 +1,5 @@
-//! `process.lua` and `library.lua`: programs in Lua. Their source is read when
-//! the project is loaded, and compiled by [`crate::lua`].
+//! `process.lua`, `library.lua` and `function.lua`: programs in Lua. Their source
+//! is read when the project is loaded, and compiled by [`crate::lua`].
 
 use super::{Reading, Want};
 use crate::{
@@ -51,13 +51,12 @@ pub const LUA_MODULES: [&str; 8] =
     ["channel", "env", "errors", "io", "json", "logger", "process", "time"];
 
 /// The kinds whose source can be imported.
-pub(in crate::registry) const LUA_KINDS: [&str; 2] = ["library.lua", "process.lua"];
+pub(in crate::registry) const LUA_KINDS: [&str; 3] = ["library.lua", "process.lua", "function.lua"];
 
 pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessLua> {
-    let code = code(reading);
+    let code = code(reading, &LUA_MODULES);
+    let method = method(reading);
     let fields = &reading.fields;
-    let fix = "add a line like this: method: run";
-    let method = fields.required("method", "a function of the table that the source returns", fix);
     let mut limits = LuaLimits::default();
     if let Some(fields) = fields.fields("limits", "limits:\n  max_execution_ms: 5000") {
         let ms = fields.count("max_execution_ms", u64::MAX, "5000");
@@ -67,17 +66,36 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessLua> {
     }
     // Of the shared shape with functions; a process has its host instead.
     fields.ignore("pool");
-    Some(ProcessLua { code: code?, method: method?.value.trim().to_owned(), limits })
+    Some(ProcessLua { code: code?, method: method?, limits })
 }
 
-/// A library; what a function has beside it means nothing to who imports it.
+/// A library.
 pub(super) fn library(reading: &mut Reading<'_>) -> Option<LuaCode> {
-    code(reading)
+    code(reading, &LUA_MODULES)
 }
 
-fn code(reading: &mut Reading<'_>) -> Option<LuaCode> {
+/// A function. This engine does not call it, so all but its code is left to those
+/// that do, and modules that only they have are no mistake.
+pub(super) fn function(reading: &mut Reading<'_>) -> Option<LuaCode> {
+    let code = code(reading, &[]);
+    let method = method(reading);
+    for field in ["pool", "limits"] {
+        reading.fields.ignore(field);
+    }
+    method.and(code)
+}
+
+fn method(reading: &Reading<'_>) -> Option<String> {
+    let expected = "a function of the table that the source returns";
+    let method =
+        reading.fields.required("method", expected, "add a line like this: method: run")?;
+    Some(method.value.trim().to_owned())
+}
+
+/// `known` are the modules that there are; any, if there are none.
+fn code(reading: &mut Reading<'_>, known: &[&str]) -> Option<LuaCode> {
     let source = source(reading);
-    let modules = modules(reading);
+    let modules = modules(reading, known);
     let imports = imports(reading);
     let (source, file) = source?;
     Some(LuaCode { source: source.into(), file, modules, imports })
@@ -135,7 +153,7 @@ fn source(reading: &Reading<'_>) -> Option<(String, Option<String>)> {
     Some((text, Some(parts.join("/"))))
 }
 
-fn modules(reading: &Reading<'_>) -> Vec<String> {
+fn modules(reading: &Reading<'_>, known: &[&str]) -> Vec<String> {
     let report = reading.fields.report();
     let mut modules: Vec<String> = Vec::new();
     for text in reading.fields.texts("modules", "modules: [time, json]") {
@@ -145,12 +163,12 @@ fn modules(reading: &Reading<'_>) -> Vec<String> {
             report.push(Severity::Warning, text.line, &text.field, found, expected, "remove it");
             continue;
         }
-        if !LUA_MODULES.contains(&name) {
-            let fix = match report.nearest(name, LUA_MODULES) {
+        if !known.is_empty() && !known.contains(&name) {
+            let fix = match report.nearest(name, known.iter().copied()) {
                 Some(meant) => format!("did you mean {meant}?"),
                 None => "remove it; `require` of it fails".to_owned(),
             };
-            let expected = format!("one of {}", LUA_MODULES.join(", "));
+            let expected = format!("one of {}", known.join(", "));
             let found = format!("{}, a module that does not exist here", text.found);
             report.push(Severity::Warning, text.line, &text.field, found, expected, fix);
         }

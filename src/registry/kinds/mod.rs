@@ -52,6 +52,8 @@ pub enum Kind {
     ProcessLua(Box<ProcessLua>),
     /// `library.lua`
     LibraryLua(Box<LuaCode>),
+    /// `function.lua`, which this engine does not call, but which others import.
+    FunctionLua(Box<LuaCode>),
     /// A kind that this engine does not run.
     Other,
 }
@@ -213,6 +215,9 @@ pub(super) fn read(
         }
         "process.lua" => plain(lua::process(&mut reading).map(|p| Kind::ProcessLua(Box::new(p)))),
         "library.lua" => plain(lua::library(&mut reading).map(|l| Kind::LibraryLua(Box::new(l)))),
+        "function.lua" => {
+            plain(lua::function(&mut reading).map(|f| Kind::FunctionLua(Box::new(f))))
+        }
         kind if STORAGES.contains(&kind) => env::storage(kind, &mut reading)
             .map(|storage| Read { kind: Kind::EnvStorage, storage: Some(storage) }),
         kind => {

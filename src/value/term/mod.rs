@@ -13,7 +13,7 @@
 //! | `char`, `string` | `Text` |
 //! | `list<u8>` | `Bytes` |
 //! | `list<T>`, `tuple<…>` | `List` |
-//! | `map<K, V>` | `Map` |
+//! | `map<K, V>` | `Map`; where `V` is an option, a `List` of pairs |
 //! | `record` | `Map` with the WIT's own kebab-case names, in their order |
 //! | `variant` | `{tag = "case", value = …}`; no `value` for a case without a payload |
 //! | `enum` | `Text` |
@@ -33,7 +33,12 @@
 //!   integers;
 //! - an empty `Map` is taken for an empty list and the other way round, and a
 //!   `List` of pairs for a `map<K, V>`;
-//! - what is `Nil` may be left out, because a Lua table cannot hold it.
+//! - what is `Nil` may be left out, because a Lua table cannot hold it: a field,
+//!   and at the end of a tuple, or of a list whose length is part of its type;
+//! - a `Map` with positions from 1 for keys, as a table with holes becomes, is
+//!   taken for a list with `Nil` in the holes. It ends at its last position, or at
+//!   the length `n` that `table.pack` adds. Without `n`, and beyond the position
+//!   10, at most half of it may be holes: more are not taken for a list.
 //!
 //! Nothing unknown is skipped: a field or a name that the type lacks is an error.
 //!

@@ -5,7 +5,7 @@ use crate::value::{
     TypeId, Types, Value,
     json::{FLOAT, float_of_name, read_pairs, whole_float},
     path::Locate,
-    tree::{self, Entries, Read, Reader, Tree, Words},
+    tree::{self, Entries, Positions, Read, Reader, Tree, Words, nullable},
 };
 
 impl Tree for Term {
@@ -60,7 +60,12 @@ impl Tree for Term {
     fn map(types: &Types, key: TypeId, value: TypeId, entries: &[(Value, Value)]) -> Term {
         let entry =
             |(k, v): &(Value, Value)| (tree::write(types, key, k), tree::write(types, value, v));
-        Term::Map(entries.iter().map(entry).collect())
+        let entries = entries.iter().map(entry);
+        // A key without a value would be lost in Lua.
+        match nullable(types, value) {
+            true => Term::List(entries.map(|(key, value)| Term::List(vec![key, value])).collect()),
+            false => Term::Map(entries.collect()),
+        }
     }
 
     fn is_nil(&self) -> bool {
@@ -115,6 +120,11 @@ impl Tree for Term {
         }
     }
 
+    fn as_positions(&self) -> Option<Positions<'_, Term>> {
+        let Term::Map(entries) = self else { return None };
+        positions(entries)
+    }
+
     fn as_bytes(&self) -> Option<&[u8]> {
         match self {
             Term::Bytes(bytes) => Some(bytes),
@@ -164,5 +174,29 @@ impl Tree for Term {
             Term::List(items) => format!("a list of {}", items.len()),
             Term::Map(entries) => format!("a map of {}", entries.len()),
         }
+    }
+}
+
+/// The list that a map stands for whose keys are positions from 1: a Lua table
+/// with holes. Beside them there may be a length called `n`, as `table.pack` adds
+/// it; without one the list ends at its last position.
+pub(super) fn positions(entries: &[(Term, Term)]) -> Option<Positions<'_, Term>> {
+    let (mut told, mut last, mut items) = (None, 0_usize, Vec::with_capacity(entries.len()));
+    for (key, value) in entries {
+        match (key, value) {
+            (Term::Int(at), value) => {
+                let at = usize::try_from(at.checked_sub(1)?).ok()?;
+                last = last.max(at.checked_add(1)?);
+                items.push((at, value));
+            }
+            (Term::Text(name), Term::Int(n)) if &**name == "n" => {
+                told = Some(usize::try_from(*n).ok()?);
+            }
+            _ => return None,
+        }
+    }
+    match told {
+        Some(told) if told < last => None,
+        told => Some(Positions { len: told.unwrap_or(last), exact: told.is_some(), items }),
     }
 }

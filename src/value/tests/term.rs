@@ -261,6 +261,100 @@ fn records_leave_out_what_is_nil() {
 }
 
 #[test]
+fn lists_with_holes() {
+    let at = |entries: &[(i64, i64)]| {
+        Term::Map(entries.iter().map(|(at, value)| (Int(*at), Int(*value))).collect())
+    };
+    let packed = |term: Term, n: i64| {
+        let Term::Map(mut entries) = term else { return term };
+        entries.push(("n".into(), Int(n)));
+        Term::Map(entries)
+    };
+    let mut world = World::new();
+    let u16_ = world.id(TypeDef::U16);
+    let maybe = world.option(u16_);
+    let many = world.id(TypeDef::List(maybe));
+    let three = world.id(TypeDef::FixedList(maybe, 3));
+    let triple = world.tuple(&[u16_, maybe, maybe]);
+    let numbers = world.list(TypeDef::U16);
+    let string = world.id(TypeDef::String);
+    let scores = world.id(TypeDef::Map(string, maybe));
+
+    is(&world.ty(many), &[("[some(1), none]", list([Int(1), Nil])), ("[none]", list([Nil]))]);
+    takes(
+        &world.ty(many),
+        &[
+            (at(&[(1, 1), (3, 3)]), "[some(1), none, some(3)]"),
+            (at(&[(2, 2)]), "[none, some(2)]"),
+            (at(&[(10, 1)]), "[none, none, none, none, none, none, none, none, none, some(1)]"),
+            (packed(at(&[(1, 1)]), 2), "[some(1), none]"),
+            (packed(at(&[]), 1), "[none]"),
+        ],
+    );
+    let found = "expected list<option<u16>>, found a map of";
+    refuses(
+        &world.ty(many),
+        &[
+            (
+                at(&[(1, 1), (1000, 2)]),
+                &format!("{found} 2 (too many holes for a list: 2 of the positions up to 1000)"),
+            ),
+            (packed(at(&[(1, 1)]), 1 << 40), &format!("{found} 2 (too many values are left out)")),
+            (packed(at(&[(3, 1)]), 2), &format!("{found} 2")),
+            (at(&[(0, 1)]), &format!("{found} 1")),
+            (at(&[(i64::MIN, 1)]), &format!("{found} 1")),
+            (
+                at(&[(i64::MAX, 1)]),
+                &format!(
+                    "{found} 1 (too many holes for a list: 1 of the positions up to {})",
+                    i64::MAX
+                ),
+            ),
+        ],
+    );
+    refuses(&world.ty(numbers), &[(at(&[(1, 1), (3, 3)]), "/1: expected u16, found nil")]);
+
+    // The type says how many there are.
+    takes(
+        &world.ty(triple),
+        &[
+            (list([Int(1)]), "(1, none, none)"),
+            (list([Int(1), Int(2)]), "(1, some(2), none)"),
+            (at(&[(1, 1), (3, 3)]), "(1, none, some(3))"),
+        ],
+    );
+    let tuple = "expected tuple<u16, option<u16>, option<u16>>, found";
+    refuses(
+        &world.ty(triple),
+        &[
+            (list([]), &format!("{tuple} a list of 0 (0 elements instead of 3)")),
+            (at(&[(2, 2)]), "/0: expected u16, found nil"),
+            (at(&[(1, 1), (4, 4)]), &format!("{tuple} a map of 2 (4 elements instead of 3)")),
+        ],
+    );
+    takes(
+        &world.ty(three),
+        &[(map([]), "[none, none, none]"), (list([Int(1)]), "[some(1), none, none]")],
+    );
+
+    // A map keeps its keys without a value.
+    is(
+        &world.ty(scores),
+        &[(
+            "{\"a\": some(1), \"b\": none}",
+            list([list(["a".into(), Int(1)]), list(["b".into(), Nil])]),
+        )],
+    );
+    takes(
+        &world.ty(scores),
+        &[
+            (map([("a", Int(1))]), "{\"a\": some(1)}"),
+            (list([list(["b".into()])]), "{\"b\": none}"),
+        ],
+    );
+}
+
+#[test]
 fn cases_and_flags() {
     let mut world = World::new();
     let u8_ = world.id(TypeDef::U8);

@@ -58,7 +58,7 @@ impl Located for Misfit {
 }
 
 /// A form of values that is a tree.
-pub(super) trait Tree: Sized {
+pub(super) trait Tree: Sized + Clone {
     /// How its notation is called, and how it looks, for messages.
     const WORDS: Words;
 
@@ -87,11 +87,24 @@ pub(super) trait Tree: Sized {
     /// A number that a float of the type can be taken from, or why there is none.
     fn as_float(&self, narrow: bool) -> Result<f64, Option<String>>;
     fn as_list(&self) -> Option<&[Self]>;
+    /// A list that is told by its positions, of which some are left out.
+    fn as_positions(&self) -> Option<Positions<'_, Self>> {
+        None
+    }
     fn as_bytes(&self) -> Option<&[u8]>;
     fn as_record(&self) -> Option<Vec<(&str, &Self)>>;
     fn read_map(&self, reader: &mut Reader<'_>, ty: TypeId, k: TypeId, v: TypeId) -> Read<Value>;
     /// What it is, in a few words.
     fn found(&self) -> String;
+}
+
+/// A list with holes.
+pub(super) struct Positions<'a, T> {
+    pub len: usize,
+    /// Whether the length is told, and not only that of the last position.
+    pub exact: bool,
+    /// What there is, by positions from 0.
+    pub items: Vec<(usize, &'a T)>,
 }
 
 /// How messages speak of a form.
@@ -114,7 +127,8 @@ pub(super) fn read<T: Tree>(ty: &Type, tree: &T) -> Read<Value> {
     reader.value(ty.id(), tree)
 }
 
-/// Whether `some(x)` of an option of this type needs a wrapper: its nothing is taken.
-fn nullable(types: &Types, id: TypeId) -> bool {
+/// Whether a value of this type can be nothing: then it may be left out, and
+/// `some(x)` of an option of this type needs a wrapper.
+pub(super) fn nullable(types: &Types, id: TypeId) -> bool {
     matches!(types.get(id), TypeDef::Option(_))
 }

@@ -1,6 +1,9 @@
 //! Trees become values.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 use serde_json::Value as Json;
 
@@ -19,8 +22,12 @@ pub(in crate::value) struct Reader<'a> {
     omitted: usize,
 }
 
-/// How many fields that a tree leaves out are filled in; see the same in `wave`.
+/// How many fields and elements that a tree leaves out are filled in; see the same
+/// in `wave`.
 const MAX_OMITTED: usize = 1 << 20;
+
+/// Holes that a list may have even if there is not much beside them.
+const MAX_HOLES: usize = 10;
 
 impl<'a> Reader<'a> {
     pub fn new(types: &'a Types) -> Reader<'a> {
@@ -51,12 +58,14 @@ impl<'a> Reader<'a> {
             TypeDef::List(element) => self.list(id, *element, None, tree),
             TypeDef::FixedList(element, len) => self.list(id, *element, Some(*len), tree),
             TypeDef::Tuple(ids) => {
-                let Some(items) = tree.as_list() else { return Err(self.error(id, tree, None)) };
+                let last = ids.iter().rposition(|id| !nullable(types, *id));
+                let least = last.map_or(0, |last| last.saturating_add(1));
+                let items = self.items(id, tree, Some((least, ids.len())))?;
                 if ids.len() != items.len() {
                     let note = format!("{} elements instead of {}", items.len(), ids.len());
                     return Err(self.wrong(id, tree, note));
                 }
-                let items = ids.iter().zip(items).enumerate();
+                let items = ids.iter().zip(&*items).enumerate();
                 let values = items.map(|(i, (ty, item))| self.value(*ty, item).at(i));
                 Ok(Value::Record(values.collect::<Read<_>>()?))
             }
@@ -98,17 +107,20 @@ impl<'a> Reader<'a> {
     ) -> Read<Value> {
         let scalar = Scalar::of(self.types.get(element));
         let bytes = if scalar == Some(Scalar::U8) { tree.as_bytes() } else { None };
-        let items = tree.as_list();
-        let Some(found) = bytes.map(<[u8]>::len).or(items.map(<[T]>::len)) else {
-            return Err(self.error(id, tree, None));
-        };
-        if len.is_some_and(|len| u32::try_from(found) != Ok(len)) {
+        let wrong_length =
+            |found: usize| len.is_some_and(|len| u32::try_from(found) != Ok(len)).then_some(found);
+        if let Some(bytes) = bytes {
+            return match wrong_length(bytes.len()) {
+                Some(found) => Err(self.wrong(id, tree, format!("{found} elements"))),
+                None => Ok(Value::from(bytes.to_vec())),
+            };
+        }
+        let known = len.and_then(|len| usize::try_from(len).ok());
+        let known = known.map(|len| (if nullable(self.types, element) { 0 } else { len }, len));
+        let items = self.items(id, tree, known)?;
+        if let Some(found) = wrong_length(items.len()) {
             return Err(self.wrong(id, tree, format!("{found} elements")));
         }
-        if let Some(bytes) = bytes {
-            return Ok(Value::from(bytes.to_vec()));
-        }
-        let items = items.unwrap_or_default();
         let Some(scalar) = scalar else {
             let values = items.iter().enumerate().map(|(i, v)| self.value(element, v).at(i));
             return Ok(Value::List(List::Values(values.collect::<Read<_>>()?)));
@@ -121,6 +133,56 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(Value::List(List::Scalars(scalar, bytes)))
+    }
+
+    /// The items of a list or tuple. What a form may leave out is nil: in the middle
+    /// if it has positions, and at the end if `known`, the least number of items
+    /// and the length, says how many there have to be.
+    pub fn items<'t, T: Tree>(
+        &mut self,
+        id: TypeId,
+        tree: &'t T,
+        known: Option<(usize, usize)>,
+    ) -> Read<Cow<'t, [T]>> {
+        let full = |found: usize| match known {
+            Some((least, len)) if T::SPARSE && (least..len).contains(&found) => len,
+            _ => found,
+        };
+        if let Some(items) = tree.as_list() {
+            let len = full(items.len());
+            if len == items.len() {
+                return Ok(Cow::Borrowed(items));
+            }
+            self.omit(id, tree, len.saturating_sub(items.len()))?;
+            let mut items = items.to_vec();
+            items.resize(len, T::nil());
+            return Ok(Cow::Owned(items));
+        }
+        let Some(positions) = tree.as_positions() else {
+            return Err(self.error(id, tree, None));
+        };
+        let (len, count) = (full(positions.len), positions.items.len());
+        if known.is_none() && !positions.exact && len > MAX_HOLES && len / 2 > count {
+            let note = format!("too many holes for a list: {count} of the positions up to {len}");
+            return Err(self.wrong(id, tree, note));
+        }
+        self.omit(id, tree, len.saturating_sub(count))?;
+        let mut items = vec![T::nil(); len];
+        for (at, item) in positions.items {
+            if let Some(place) = items.get_mut(at) {
+                *place = item.clone();
+            }
+        }
+        Ok(Cow::Owned(items))
+    }
+
+    /// So many values are left out.
+    fn omit<T: Tree>(&mut self, id: TypeId, tree: &T, count: usize) -> Read<()> {
+        self.omitted = self.omitted.saturating_add(count);
+        match self.omitted > MAX_OMITTED {
+            true => Err(self.wrong(id, tree, "too many values are left out")),
+            false => Ok(()),
+        }
     }
 
     fn record<T: Tree>(
@@ -144,10 +206,7 @@ impl<'a> Reader<'a> {
                     self.value(field.ty, *tree).inside(&field.name)?
                 }
                 None if nullable(self.types, field.ty) => {
-                    self.omitted = self.omitted.saturating_add(1);
-                    if self.omitted > MAX_OMITTED {
-                        return Err(self.wrong(id, tree, "too many fields are left out"));
-                    }
+                    self.omit(id, tree, 1)?;
                     Value::NONE
                 }
                 None => {

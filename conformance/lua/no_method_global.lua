@@ -1,0 +1,2 @@
+function run() end
+helper = print

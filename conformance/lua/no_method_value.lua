@@ -1,0 +1,1 @@
+return { main = "not a function" }
