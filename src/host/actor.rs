@@ -67,6 +67,10 @@ impl Answers for Reach {
 
 impl Immediate for Reach {
     fn now(&mut self, command: Command) -> Result<Reply, Command> {
+        // Mail that is there is handed in between steps, so that is when to answer.
+        if matches!(command, Command::AwaitMail { .. }) && self.actor.seat.post.has_mail() {
+            return Err(command);
+        }
         let Some(trace) = self.actor.node.0.trace.get() else { return self.try_answer(command) };
         // What is not answered here is asked again by the loop, which notes it.
         let asked = command.clone();

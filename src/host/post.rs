@@ -151,6 +151,11 @@ impl Post {
         self.waker.wake();
     }
 
+    /// Whether there is mail that the loop has not collected.
+    pub fn has_mail(&self) -> bool {
+        !self.mailbox().queue.is_empty()
+    }
+
     /// Whether the process may ask for more notices.
     pub fn has_room(&self) -> bool {
         self.mailbox().unread < self.capacity
