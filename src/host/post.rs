@@ -62,7 +62,7 @@ pub(super) struct Post {
     pub memory: AtomicU64,
     /// The steps when it was last looked at, see [`Post::rests`].
     seen: AtomicU64,
-    /// It has run since its memory was trimmed.
+    /// Its memory has become larger since it was trimmed.
     untrimmed: AtomicBool,
     trim: AtomicBool,
 }
@@ -260,13 +260,16 @@ impl Post {
     pub fn stepped(&self, fuel: u64, memory: u64) {
         self.fuel.fetch_add(fuel, Relaxed);
         self.steps.fetch_add(1, Relaxed);
-        self.memory.store(memory, Relaxed);
-        self.untrimmed.store(true, Relaxed);
+        if self.memory.swap(memory, Relaxed) != memory {
+            self.untrimmed.store(true, Relaxed);
+        }
     }
 
     /// Called every now and then: a process that has not run since the last call,
-    /// and not been trimmed since it ran, is told to trim its memory. Whether it
-    /// has still to be looked at.
+    /// and whose memory is larger than when it was trimmed, is told to trim it.
+    /// Zeros come with new memory, and looking for them each time that the process
+    /// rests would cost far more than it could bring. Whether the process has still
+    /// to be looked at.
     pub fn rests(&self) -> bool {
         if !self.untrimmed.load(Relaxed) {
             return false;
@@ -293,5 +296,39 @@ impl Mailbox {
     fn push(&mut self, mail: Mail) {
         self.queue.push_back(mail);
         self.unread = self.unread.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether the process is told to trim when it has been looked at twice.
+    fn trims(post: &Post) -> bool {
+        post.set_state(State::Idle);
+        post.rests();
+        post.rests();
+        post.take_trim()
+    }
+
+    #[test]
+    fn memory_is_trimmed_when_it_is_new_and_not_whenever_the_process_rests() {
+        let post = Post::new(1);
+        post.stepped(1, 65_536);
+        assert!(trims(&post));
+        post.stepped(1, 65_536);
+        assert!(!trims(&post));
+        post.stepped(1, 131_072);
+        assert!(trims(&post));
+    }
+
+    #[test]
+    fn mail_is_there_until_it_is_collected() {
+        let post = Post::new(1);
+        assert!(!post.has_mail());
+        post.notice(Mail::Cancel { from: None, reason: String::new() });
+        assert!(post.has_mail());
+        post.collect(&mut Vec::new());
+        assert!(!post.has_mail());
     }
 }
