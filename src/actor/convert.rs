@@ -88,7 +88,11 @@ pub(super) fn terms(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Vec<Term>, F
     let values = args.list()?;
     let len = values.len();
     let (mut args, mut room) = (Args::new(values), Room::ALL);
-    (0..len).map(|_| term(cx, &mut args, &mut room)).collect()
+    let mut terms = Vec::with_capacity(len);
+    for _ in 0..len {
+        terms.push(term(cx, &mut args, &mut room)?);
+    }
+    Ok(terms)
 }
 
 /// What a `result<value, error>` stands for.
@@ -138,9 +142,11 @@ pub(super) fn mail(cx: &mut HostCx<'_>, mail: Mail) -> Result<Value, Failure> {
     let maybe = |pid: Option<Pid>| Value::from(pid.map(|pid| Value::from(pid.as_str())));
     let (case, fields) = match mail {
         Mail::Message(message) => {
-            let payload: Result<Vec<Value>, _> =
-                message.payload.into_iter().map(|term| value(cx, term)).collect();
-            (0, vec![maybe(message.from), Value::from(&*message.topic), payload?.into()])
+            let mut payload = Vec::with_capacity(message.payload.len());
+            for term in message.payload {
+                payload.push(value(cx, term)?);
+            }
+            (0, vec![maybe(message.from), Value::String(message.topic), payload.into()])
         }
         Mail::Exit { from, result } => (1, vec![from.as_str().into(), outcome(cx, result)?]),
         Mail::LinkDown { from, result } => (2, vec![from.as_str().into(), outcome(cx, result)?]),

@@ -5,8 +5,6 @@
 //! the same time is waited. To look without waiting is to wait until the time 0,
 //! so that mail which has come within the present step is seen.
 
-use std::sync::Arc;
-
 use super::{alone, answer, convert, request_done};
 use crate::{
     component::{Answer, DeclareError, HostCx, Linker, Trap},
@@ -26,7 +24,7 @@ pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
 
 const MAILBOX: &[(&str, Body)] = &[
     ("send", |cx, args| {
-        let (to, topic) = (Arc::from(args.string()?), Arc::from(args.string()?));
+        let (to, topic) = (args.string()?, args.string()?);
         let payload = convert::terms(cx, args);
         let command = payload.map(|payload| ActorCommand::Send { to, topic, payload });
         request_done(cx, command)

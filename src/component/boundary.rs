@@ -67,8 +67,7 @@ impl Side<'_> {
         lends: &mut Lends,
     ) -> Result<Lower, Trap> {
         let types: &[TypeId] = signature.result.as_slice();
-        let values: Vec<Value> = value.into_iter().collect();
-        if types.len() != values.len() {
+        if types.len() != usize::from(value.is_some()) {
             return Err(Trap::new(
                 TrapKind::Host,
                 match types.len() {
@@ -79,7 +78,7 @@ impl Side<'_> {
         }
         let spill = destination.address.map_or(Spill::No, Spill::To);
         self.with(context, lends, |target| {
-            Lower::new(values, types, spill, destination.source, target)
+            Lower::new(value.into_iter(), types, spill, destination.source, target)
         })
     }
 

@@ -128,8 +128,8 @@ impl fmt::Display for Trap {
 
 impl std::error::Error for Trap {}
 
-impl From<wasmi::Error> for Trap {
-    fn from(error: wasmi::Error) -> Trap {
+impl From<&wasmi::Error> for Trap {
+    fn from(error: &wasmi::Error) -> Trap {
         use wasmi::TrapCode;
         let Some(code) = error.as_trap_code() else {
             return Trap::new(TrapKind::Invalid, error.to_string());

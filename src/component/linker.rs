@@ -9,7 +9,7 @@
 //! traps when it is called.
 
 use std::{
-    any::Any,
+    any::{Any, TypeId},
     collections::{BTreeMap, HashMap},
     fmt,
     sync::Arc,
@@ -177,7 +177,7 @@ impl GuestMemory<'_> {
 #[derive(Default)]
 pub struct HostState {
     /// A few, so that looking through them is quicker than hashing.
-    slots: Vec<Box<dyn Any + Send>>,
+    slots: Vec<(TypeId, Box<dyn Any + Send>)>,
     /// Commands whose replies nobody waits for.
     pub(crate) outbox: Vec<Command>,
     /// Bytes of work that have not been charged for.
@@ -195,11 +195,12 @@ impl fmt::Debug for HostState {
 impl HostState {
     /// The slot of type `T`, made with its default when first used.
     pub fn get<T: Any + Send + Default>(&mut self) -> &mut T {
-        let at = self.slots.iter().position(|slot| slot.is::<T>()).unwrap_or_else(|| {
-            self.slots.push(Box::<T>::default());
+        let id = TypeId::of::<T>();
+        let at = self.slots.iter().position(|slot| slot.0 == id).unwrap_or_else(|| {
+            self.slots.push((id, Box::<T>::default()));
             self.slots.len().saturating_sub(1)
         });
-        match self.slots.get_mut(at).and_then(|slot| slot.downcast_mut::<T>()) {
+        match self.slots.get_mut(at).and_then(|slot| slot.1.downcast_mut::<T>()) {
             Some(slot) => slot,
             None => unreachable!("this is where it is"),
         }
@@ -207,14 +208,15 @@ impl HostState {
 
     /// The slot of type `T`, if it has been used.
     pub fn find<T: Any + Send>(&mut self) -> Option<&mut T> {
-        self.slots.iter_mut().find_map(|slot| slot.downcast_mut::<T>())
+        let id = TypeId::of::<T>();
+        self.slots.iter_mut().find(|slot| slot.0 == id)?.1.downcast_mut::<T>()
     }
 
     /// Sets the slot of type `T`.
     pub fn set<T: Any + Send>(&mut self, value: T) {
         match self.find::<T>() {
             Some(slot) => *slot = value,
-            None => self.slots.push(Box::new(value)),
+            None => self.slots.push((TypeId::of::<T>(), Box::new(value))),
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | `typing`, `wit` | component types and WIT declarations to [`Types`](crate::value::Types) |
 //! | `linker` | what the host offers |
 //! | `inline`, `plan` | linking: all that is decided before a process starts |
-//! | `abi`, `boundary` | lifting and lowering |
+//! | `abi`, `boundary`, `realloc` | lifting and lowering |
 //! | `handles`, `state`, `limits` | what a process owns |
 //! | `machine` | what runs it |
 //! | `trampoline`, `answer` | what guests call: built-ins and host functions |
@@ -27,6 +27,7 @@ mod machine;
 mod module;
 mod plan;
 mod program;
+mod realloc;
 mod rewrite;
 mod state;
 mod trace;

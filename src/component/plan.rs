@@ -111,8 +111,6 @@ pub(crate) struct Signature {
     pub spill_params: bool,
     /// The result goes through memory.
     pub spill_result: bool,
-    /// Calls to lower the result may need `realloc`.
-    pub result_has_pointers: bool,
 }
 
 /// `canon lift`: a core function that is a component function.

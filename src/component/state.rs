@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use super::{
-    abi::Handles,
+    abi::{Handles, lower::Lower},
     engine::BYTES_PER_FUEL,
     error::Trap,
     handles::{Handle, HandleTable},
     limits::Limiter,
     linker::{Answer, HostState},
     plan::{CanonOptions, HOST, Plan, ResourceDef},
+    realloc::{Narrow, Suspended},
     trace::{Recorded, Recording},
 };
 use crate::value::ResourceId;
@@ -31,6 +32,8 @@ pub(crate) struct State {
     pub cores: Vec<wasmi::Instance>,
     pub memories: Vec<wasmi::Memory>,
     pub funcs: Vec<wasmi::Func>,
+    /// Those of them that have been called as a `realloc`, by their index.
+    pub reallocs: Vec<(u32, Narrow)>,
     /// Handles that were lowered into calls that have not returned: one number
     /// for each call on the stack.
     pub scopes: Vec<u32>,
@@ -74,7 +77,7 @@ pub(crate) struct Instance {
 pub(crate) enum Request {
     /// Call a function of another component.
     Guest { trampoline: u32, args: Vec<u64> },
-    /// Finish a call of a host function: wait, or lower a result that needs memory.
+    /// Wait for the answer of a host function.
     Host {
         trampoline: u32,
         address: Option<u64>,
@@ -82,6 +85,9 @@ pub(crate) enum Request {
         memory: Option<wasmi::Memory>,
         answer: Answer,
     },
+    /// Finish a `realloc`, and then the call of a host function whose result is
+    /// lowered.
+    Realloc { trampoline: u32, lends: Lends, lower: Lower, suspended: Suspended },
     /// Run a destructor.
     Drop { func: u32, instance: u32, caller: u32, rep: u32 },
 }
@@ -105,6 +111,7 @@ impl State {
             cores: Vec::new(),
             memories: Vec::new(),
             funcs: Vec::new(),
+            reallocs: Vec::new(),
             scopes: Vec::new(),
             request: None,
             host: HostState::default(),

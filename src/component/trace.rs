@@ -66,6 +66,9 @@ impl Recording {
 
     /// Notes an answer. When there is too much, the recording is given up.
     pub fn note(&mut self, value: &Option<Value>) {
+        if self.bytes > MAX_RECORDING {
+            return;
+        }
         self.bytes = self.bytes.saturating_add(value.as_ref().map_or(32, size));
         let writes = std::mem::take(&mut self.writes);
         if self.bytes <= MAX_RECORDING {

@@ -1,10 +1,10 @@
 //! The core functions that the engine provides to guests.
 //!
 //! What can be done at once is done at once, inside the call, which is five
-//! times cheaper than suspending. What needs guest code to run (another
-//! component's function, `realloc`, a destructor) or the outside world must not
-//! be done there, because it could not be suspended in the middle: the function
-//! leaves a [`Request`] and fails with [`Halt::Suspend`], and the
+//! times cheaper than suspending. What needs another guest to run (another
+//! component's function, a destructor) or the outside world must not be done
+//! there, because it could not be suspended in the middle: the function leaves a
+//! [`Request`] and fails with [`Halt::Suspend`], and the
 //! [`Machine`](super::machine::Machine) takes over.
 
 use std::fmt;
@@ -23,7 +23,7 @@ use super::{
     },
     state::{Lends, Request, State},
 };
-use crate::value::{ResourceId, Value};
+use crate::value::ResourceId;
 
 /// Why a host function does not return.
 #[derive(Debug)]
@@ -210,12 +210,6 @@ struct HostCall<'a> {
 }
 
 impl HostCall<'_> {
-    /// A function that may fail with a message returns none of it as long as all
-    /// is well, so it is the value that counts, and not only its type.
-    fn needs_memory(&self, value: Option<&Value>) -> bool {
-        self.signature.result_has_pointers && value.is_some_and(points_out)
-    }
-
     fn call(
         &self,
         caller: &mut Caller<'_, State>,
@@ -235,39 +229,29 @@ impl HostCall<'_> {
             true => caller.get_export("memory").and_then(wasmi::Extern::into_memory),
             false => None,
         };
-        match call_host(caller, host, values, memory)? {
-            Answer::Now(value) if !self.needs_memory(value.as_ref()) => {
-                caller.data_mut().recording.note(&value);
-                let to = Destination { address, source: Encoding::Utf8 };
-                let mut lower = side.lower_result(caller, signature, value, to, &mut lends)?;
-                let more = side.run(caller, &mut lower, &mut lends)?;
-                if more.is_some() {
-                    return Err(Trap::internal("a plain result asked for memory"));
-                }
-                caller.data_mut().unlend(lends);
-                if let Some(bits) = lower.flat.first() {
-                    answer(*bits)?;
-                }
-                Ok(true)
-            }
-            later => {
+        let value = match call_host(caller, host, values, memory)? {
+            Answer::Now(value) => value,
+            answer => {
                 let trampoline = self.trampoline;
-                let request = Request::Host { trampoline, address, lends, memory, answer: later };
+                let request = Request::Host { trampoline, address, lends, memory, answer };
                 caller.data_mut().request = Some(request);
-                Ok(false)
+                return Ok(false);
             }
+        };
+        caller.data_mut().recording.note(&value);
+        let to = Destination { address, source: Encoding::Utf8 };
+        let mut lower = side.lower_result(caller, signature, value, to, &mut lends)?;
+        if let Some(suspended) = side.finish(caller, &mut lower, &mut lends)? {
+            let trampoline = self.trampoline;
+            let request = Request::Realloc { trampoline, lends, lower, suspended };
+            caller.data_mut().request = Some(request);
+            return Ok(false);
         }
-    }
-}
-
-/// Whether there is anything in a value that lies outside of it in memory, for
-/// which the guest's `realloc` would have to run.
-fn points_out(value: &Value) -> bool {
-    match value {
-        Value::String(_) | Value::List(_) | Value::Map(_) => true,
-        Value::Record(fields) => fields.iter().any(points_out),
-        Value::Variant { payload, .. } => payload.as_deref().is_some_and(points_out),
-        _ => false,
+        caller.data_mut().unlend(lends);
+        if let Some(bits) = lower.flat.first() {
+            answer(*bits)?;
+        }
+        Ok(true)
     }
 }
 

@@ -43,7 +43,7 @@ pub struct Message {
     /// Who has sent it; nobody if it comes from outside all processes.
     pub from: Option<Pid>,
     /// What it is about. Topics that begin with `@` are reserved.
-    pub topic: Arc<str>,
+    pub topic: String,
     /// What it says.
     pub payload: Vec<Term>,
 }
@@ -104,9 +104,9 @@ pub enum ActorCommand {
     /// Sends a message to a pid or a name. [`Reply::Done`](super::Reply::Done)
     Send {
         /// The pid or the name.
-        to: Arc<str>,
+        to: String,
         /// The topic.
-        topic: Arc<str>,
+        topic: String,
         /// What it says.
         payload: Vec<Term>,
     },

@@ -269,7 +269,7 @@ pub(super) fn send(
     node: &Node,
     from: Option<&Seat>,
     to: &str,
-    topic: Arc<str>,
+    topic: String,
     payload: Vec<Term>,
 ) -> Result<(), Fault> {
     if topic.starts_with('@') {

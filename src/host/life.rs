@@ -2,11 +2,12 @@
 //!
 //! Before each step it collects what has come from outside: answers, mail, the
 //! order to end, the end of its time. A step is short, so looking there is
-//! enough, whatever the guest does. After each step it gives way to others.
-//! Between steps that wait nothing runs and nothing is polled: the process is
-//! woken by an answer, by mail, or by a timer.
+//! enough, whatever the guest does. When the steps of a turn have used up the
+//! slice, others have their turns first. Between steps that wait nothing runs and
+//! nothing is polled: the process is woken by an answer, by mail, or by a timer.
 
 use std::{
+    collections::VecDeque,
     future::{Future, poll_fn},
     mem,
     panic::AssertUnwindSafe,
@@ -26,7 +27,7 @@ use super::{
 };
 use crate::{
     dispatch::{
-        Ending, Fault, Kind,
+        Command, Ending, Fault, Kind, Mail,
         world::{Answers, Pending},
     },
     process::{DEFAULT_SLICE, Error, Event, Fuel, Outcome, Process, Status, StepOutput},
@@ -36,6 +37,10 @@ use crate::{
 /// The exit code of a program that writes to a pipe which nobody reads: 128 and
 /// the number of SIGPIPE.
 const UNREAD: u8 = 141;
+
+/// Fuel that a step counts for in its turn, besides what it burns: asking and
+/// being answered takes time too.
+const STEP: u64 = 1_000;
 
 /// How a process is run.
 #[derive(Clone, Debug)]
@@ -115,11 +120,20 @@ async fn steps(
     let start = Instant::now();
     let limit = options.max_execution.and_then(|limit| start.checked_add(limit));
     let pending = Pending::new(outside.clone());
-    let mut life = Life { post, pending, limit, deadline: None, timer: None, events: Vec::new() };
+    let mut life = Life {
+        post,
+        pending,
+        limit,
+        deadline: None,
+        timer: None,
+        events: Vec::new(),
+        spare: VecDeque::new(),
+        turn: options.slice.0,
+    };
     let mut out = StepOutput::default();
     let mut exited = None;
     let outcome = loop {
-        let News { mail, end, deadline } = post.collect(&mut life.events);
+        let News { mail, end, deadline } = post.collect(&mut life.spare, &mut life.events);
         if let Some(error) = end {
             break Err(error);
         }
@@ -138,14 +152,18 @@ async fn steps(
             probe.mail(&life.events);
             Instant::now()
         });
-        process.step(&mut life.events, options.slice, &mut out);
+        process.step(&mut life.events, Fuel(life.turn), &mut out);
         post.taken(mem::take(&mut out.received));
         post.stepped(out.fuel_used, process.memory_used());
         if let (Some(probe), Some(began)) = (probe, began) {
             probe.step(began, out.fuel_used);
             out.yields.iter().for_each(|asked| probe.command(&asked.command));
         }
+        life.turn = life.turn.saturating_sub(out.fuel_used.saturating_add(STEP));
         for asked in out.yields.drain(..) {
+            if asked.command == Command::Pause {
+                life.turn = 0;
+            }
             life.pending.submit(asked);
         }
         match mem::replace(&mut out.status, Status::Continue) {
@@ -157,6 +175,7 @@ async fn steps(
             Status::Continue => {
                 post.set_state(State::Ready);
                 life.pause().await;
+                life.turn = options.slice.0;
             }
             status @ (Status::Blocked | Status::Idle) => {
                 if life.pending.is_empty() && !(outside.has_mail() && status == Status::Idle) {
@@ -167,10 +186,16 @@ async fn steps(
                 let idle = status == Status::Idle || life.pending.waits_for_mail_only();
                 post.set_state(if idle { State::Idle } else { State::Blocked });
                 outside.waits();
-                // Who waits keeps no room for what may come. Both are empty.
-                (out.yields, life.events) = (Vec::new(), Vec::new());
-                while life.wait().await == Woken::ToTrim {
-                    process.trim(&mut release_zeros);
+                loop {
+                    match life.wait().await {
+                        Woken::AtOnce => break,
+                        Woken::ToStep => break life.turn = options.slice.0,
+                        Woken::ToTrim => {
+                            process.trim(&mut release_zeros);
+                            out.yields = Vec::new();
+                            life.shrink();
+                        }
+                    }
                 }
                 if let (Some(probe), Some(began)) = (probe, began) {
                     probe.wait(began, post.state());
@@ -209,16 +234,28 @@ struct Life<'a, A> {
     deadline: Option<Instant>,
     timer: Option<(Instant, Timer)>,
     events: Vec<Event>,
+    spare: VecDeque<Mail>,
+    /// Fuel that is left of this turn.
+    turn: u64,
 }
 
 /// Why a wait has ended.
 #[derive(PartialEq, Eq)]
 enum Woken {
+    /// There was nothing to wait for, and it is still the process's turn.
+    AtOnce,
     ToStep,
     ToTrim,
 }
 
 impl<A: Answers> Life<'_, A> {
+    /// Keeps no room for what may come.
+    fn shrink(&mut self) {
+        self.events.shrink_to_fit();
+        self.spare = VecDeque::new();
+        self.post.shrink();
+    }
+
     fn mail_arrived(&mut self) {
         let mut completions = Vec::new();
         self.pending.mail_arrived(&mut completions);
@@ -256,16 +293,21 @@ impl<A: Answers> Life<'_, A> {
     /// Waits for something that is a reason for a step, or until there is time to
     /// trim the memory.
     async fn wait(&mut self) -> Woken {
+        let (mut reason, mut waited) = (false, false);
         poll_fn(|cx| {
             // All three, so that each of them knows the waker.
-            let answered = self.answers(cx);
-            let news = self.post.poll(cx.waker());
-            let late = self.poll_timer(cx);
-            if answered || news || late {
-                return Poll::Ready(Woken::ToStep);
-            }
-            match self.post.take_trim() {
-                true => Poll::Ready(Woken::ToTrim),
+            reason |= self.answers(cx);
+            reason |= self.post.poll(cx.waker());
+            reason |= self.poll_timer(cx);
+            let waited = mem::replace(&mut waited, true);
+            match reason {
+                true if waited => Poll::Ready(Woken::ToStep),
+                true if self.turn > 0 => Poll::Ready(Woken::AtOnce),
+                true => {
+                    cx.waker().wake_by_ref();
+                    Poll::Pending
+                }
+                false if self.post.take_trim() => Poll::Ready(Woken::ToTrim),
                 false => Poll::Pending,
             }
         })

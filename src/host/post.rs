@@ -6,6 +6,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     sync::{
         Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
@@ -211,22 +212,26 @@ impl Post {
         }
     }
 
-    /// Moves the mail to `events`.
-    pub fn collect(&self, events: &mut Vec<Event>) -> News {
+    /// Moves the mail to `events`. The queue changes places with `spare`, which is
+    /// empty before and after, so that the lock is not held for long.
+    pub fn collect(&self, spare: &mut VecDeque<Mail>, events: &mut Vec<Event>) -> News {
         let mut mailbox = self.mailbox();
         if mailbox.queue.is_empty() && mailbox.end.is_none() && mailbox.deadline.is_none() {
             return News::default();
         }
-        let mail = !mailbox.queue.is_empty();
-        events.extend(mailbox.queue.drain(..).map(Event::Mail));
-        // A burst is no reason to keep so much for ever.
-        if mailbox.queue.capacity() > 64 {
-            mailbox.queue = VecDeque::new();
-        }
+        mem::swap(&mut mailbox.queue, spare);
         mailbox.sooner = false;
         let end = mailbox.end.take();
         let deadline = mailbox.deadline.as_ref().map(|(deadline, _)| *deadline);
+        drop(mailbox);
+        let mail = !spare.is_empty();
+        events.extend(spare.drain(..).map(Event::Mail));
         News { mail, end, deadline }
+    }
+
+    /// Keeps no more room than is needed.
+    pub fn shrink(&self) {
+        self.mailbox().queue.shrink_to_fit();
     }
 
     /// Why the process has been asked to end.

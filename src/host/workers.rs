@@ -6,17 +6,51 @@
 //! however busy they are. Executors with a queue per thread are quicker by some
 //! nanoseconds, but look at what others have queued only now and then, and
 //! meanwhile a process would wait for a great many slices of a single other one.
+//!
+//! To wake a thread takes the system longer than most turns last. So a thread that
+//! finds the queue empty looks at it for a moment before it sleeps, and as long as
+//! one does, none is woken. Invariant: there is no turn in the queue while all
+//! threads sleep. Who adds one looks for a searcher after that, and a searcher
+//! looks at the queue once more after it has given up.
 
-use std::{future::Future, io, thread};
+use std::{
+    future::Future,
+    hint, io,
+    num::NonZero,
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
+    time::{Duration, Instant},
+};
 
-use async_channel::{Receiver, Sender, TryRecvError};
 use async_task::Runnable;
+use concurrent_queue::{ConcurrentQueue, PopError};
 
-/// Threads that run tasks. They end when this is dropped, and drop the tasks that
-/// stand in the queue then.
+/// About what it takes to wake a thread.
+const SEARCH: Duration = Duration::from_micros(20);
+
+/// Threads that run tasks. They end when this is dropped, after those that stand
+/// in the queue then.
 #[derive(Debug)]
 pub(super) struct Workers {
-    queue: Sender<Runnable>,
+    queue: Arc<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    turns: ConcurrentQueue<Runnable>,
+    /// A thread is looking for turns.
+    searching: AtomicBool,
+    /// Threads that sleep, or are about to.
+    sleeping: AtomicUsize,
+    /// How long a thread looks for turns before it sleeps. With a single processor
+    /// nobody else could add one meanwhile.
+    patience: Duration,
+    /// Held from the last look at the queue to the sleep, and to wake.
+    bed: Mutex<()>,
+    alarm: Condvar,
 }
 
 impl Workers {
@@ -26,12 +60,20 @@ impl Workers {
     ///
     /// If the system gives no more threads.
     pub fn start(name: &str, count: usize) -> io::Result<Workers> {
-        let (queue, turns) = async_channel::unbounded();
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let queue = Arc::new(Queue {
+            turns: ConcurrentQueue::unbounded(),
+            searching: AtomicBool::new(false),
+            sleeping: AtomicUsize::new(0),
+            patience: if processors > 1 { SEARCH } else { Duration::ZERO },
+            bed: Mutex::default(),
+            alarm: Condvar::new(),
+        });
         // Made first, so that the threads end if one of them cannot be started.
         let workers = Workers { queue };
         for _ in 0..count.max(1) {
-            let turns = turns.clone();
-            thread::Builder::new().name(name.to_owned()).spawn(move || work(&turns))?;
+            let queue = workers.queue.clone();
+            thread::Builder::new().name(name.to_owned()).spawn(move || queue.work())?;
         }
         Ok(workers)
     }
@@ -42,7 +84,7 @@ impl Workers {
         let (runnable, task) = async_task::spawn(future, move |runnable| {
             // Without a queue the task is dropped, and its future with it. Not here:
             // whoever wakes a task may hold a lock that the future wants to take.
-            if let Err(closed) = queue.try_send(runnable) {
+            if let Err(closed) = queue.add(runnable) {
                 smol::unblock(move || drop(closed)).detach();
             }
         });
@@ -53,24 +95,68 @@ impl Workers {
 
 impl Drop for Workers {
     fn drop(&mut self) {
-        // Tasks that wait for something hold clones of the sender.
-        self.queue.close();
+        self.queue.turns.close();
+        let _bed = self.queue.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.queue.alarm.notify_all();
     }
 }
 
-fn work(turns: &Receiver<Runnable>) {
-    // smol's `block_on` also waits for timers and files when there is no turn.
-    smol::block_on(async {
+impl Queue {
+    fn add(&self, turn: Runnable) -> Result<(), Runnable> {
+        self.turns.push(turn).map_err(concurrent_queue::PushError::into_inner)?;
+        if !self.searching.load(SeqCst) {
+            self.wake_one();
+        }
+        Ok(())
+    }
+
+    fn wake_one(&self) {
+        if self.sleeping.load(SeqCst) > 0 {
+            let _bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+            self.alarm.notify_one();
+        }
+    }
+
+    fn work(&self) {
         loop {
-            let next = match turns.try_recv() {
-                Ok(next) => Ok(next),
-                Err(TryRecvError::Closed) => break,
-                Err(TryRecvError::Empty) => turns.recv().await,
-            };
-            match next {
-                Ok(runnable) => drop(runnable.run()),
-                Err(_) => break,
+            match self.turns.pop() {
+                Ok(turn) => drop(turn.run()),
+                Err(PopError::Closed) => return,
+                Err(PopError::Empty) => {
+                    self.search();
+                    // Others have relied on this thread.
+                    if self.turns.is_empty() {
+                        self.sleep();
+                    }
+                    if self.turns.len() > 1 {
+                        self.wake_one();
+                    }
+                }
             }
         }
-    });
+    }
+
+    /// Waits a moment for turns, unless another thread does.
+    fn search(&self) {
+        if self.searching.swap(true, SeqCst) {
+            return;
+        }
+        let begin = Instant::now();
+        while self.turns.is_empty() && begin.elapsed() < self.patience {
+            for _ in 0..16 {
+                hint::spin_loop();
+            }
+        }
+        self.searching.store(false, SeqCst);
+    }
+
+    /// Sleeps until there may be turns.
+    fn sleep(&self) {
+        let bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.sleeping.fetch_add(1, SeqCst);
+        if self.turns.is_empty() && !self.turns.is_closed() {
+            drop(self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner));
+        }
+        self.sleeping.fetch_sub(1, SeqCst);
+    }
 }

@@ -12,7 +12,7 @@ pub(super) fn register(lua: &Lua, kernel: &Kernel) -> Result<()> {
         let mut state = own.state();
         let topics = std::mem::take(&mut state.topics);
         let mail = state.inbox.take(|mail| match (mail, source.as_str()) {
-            (Mail::Message(message), "@inbox") => !topics.contains(&message.topic),
+            (Mail::Message(message), "@inbox") => !topics.contains(&*message.topic),
             (Mail::Message(message), topic) => *message.topic == *topic,
             (_, source) => source == "@events",
         });

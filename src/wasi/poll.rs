@@ -59,7 +59,7 @@ impl Filter {
     pub fn fits(&self, mail: &Mail) -> bool {
         match (self, mail) {
             (Filter::All, _) | (Filter::Messages, Mail::Message(_)) => true,
-            (Filter::Topic(topic), Mail::Message(message)) => *topic == message.topic,
+            (Filter::Topic(topic), Mail::Message(message)) => **topic == *message.topic,
             (Filter::Notices, mail) => !matches!(mail, Mail::Message(_)),
             _ => false,
         }

@@ -52,7 +52,11 @@ impl Lift<'_> {
         flat: &mut Flat<'_>,
     ) -> Result<Vec<Value>, Trap> {
         if !spilled {
-            return types.iter().map(|id| self.flat(*id, flat)).collect();
+            let mut values = Vec::with_capacity(types.len());
+            for id in types {
+                values.push(self.flat(*id, flat)?);
+            }
+            return Ok(values);
         }
         let tuple = self.layouts.tuple(types, self.wide);
         let ptr = self.pointer(flat)?;

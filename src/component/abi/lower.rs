@@ -1,13 +1,14 @@
 //! Lowering: component values to core values and guest memory.
 //!
 //! Lowering calls the guest's `realloc` in the middle, which can run out of its
-//! slice like any other call. So it is not a recursion but a machine: a stack of
-//! [`Task`]s that runs until it needs memory, says how much, and goes on when it
-//! is given the address. A value without strings and lists is written at once.
+//! slice like any other call. So it is a recursion that can be left: when memory
+//! is needed, each level puts what it has still to do on a stack of [`Task`]s,
+//! below what the levels inside have put there. Given the address, the machine
+//! goes on with the stack.
 
 use super::{
     super::Trap,
-    Handles, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, align_address, discriminant_size,
+    Handles, Layout, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, align_address, discriminant_size,
     lift::unsupported,
     string::{Script, script},
 };
@@ -45,23 +46,22 @@ enum Place {
     At(u64),
 }
 
+impl Place {
+    /// Where the next member of a tuple goes; this place is what comes after it.
+    fn next(&mut self, ty: TypeId, target: &Target<'_>) -> Place {
+        let Place::At(at) = self else { return Place::Flat };
+        let layout = target.layouts.get(ty, target.wide);
+        let place = align_address(*at, layout.align);
+        *at = place.saturating_add(u64::from(layout.size));
+        Place::At(place)
+    }
+}
+
 enum Task {
-    Value {
-        value: Value,
-        ty: TypeId,
-        place: Place,
-    },
+    Value { value: Value, ty: TypeId, place: Place },
     /// The rest of a list's elements; the next goes to `at`.
-    Elements {
-        rest: std::vec::IntoIter<Value>,
-        ty: TypeId,
-        at: u64,
-    },
-    Entries {
-        rest: std::vec::IntoIter<(Value, Value)>,
-        ty: (TypeId, TypeId),
-        at: u64,
-    },
+    Elements { rest: std::vec::IntoIter<Value>, ty: TypeId, at: u64 },
+    Entries { rest: std::vec::IntoIter<(Value, Value)>, ty: (TypeId, TypeId), at: u64 },
     /// Fills the core values up to the width of a variant.
     Pad(usize),
 }
@@ -71,6 +71,8 @@ enum Pending {
     Spill { values: Vec<Value>, types: Box<[TypeId]> },
     List { list: List, ty: TypeId, place: Place },
     Map { entries: Vec<(Value, Value)>, ty: (TypeId, TypeId), place: Place },
+    /// A string whose bytes need no change.
+    Text { text: String, place: Place },
     String { script: Script, write: Vec<u8>, place: Place },
 }
 
@@ -86,26 +88,38 @@ pub(crate) struct Lower {
     pub work: u64,
 }
 
+impl std::fmt::Debug for Lower {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lower").field("flat", &self.flat).finish_non_exhaustive()
+    }
+}
+
 impl Lower {
-    /// Lowers `values`. With `spill`, they go through memory: to the given
+    /// Begins to lower `values`. With `spill`, they go through memory: to the given
     /// address, or to memory that is allocated, whose address becomes the one
     /// core value.
     pub fn new(
-        values: Vec<Value>,
+        values: impl Iterator<Item = Value>,
         types: &[TypeId],
         spill: Spill,
         source: Encoding,
-        target: &Target<'_>,
+        target: &mut Target<'_>,
     ) -> Result<Lower, Trap> {
         let mut lower =
             Lower { tasks: Vec::new(), pending: None, source, flat: Vec::new(), work: 0 };
         match spill {
             Spill::No => {
-                for (value, ty) in values.into_iter().zip(types).rev() {
-                    lower.tasks.push(Task::Value { value, ty: *ty, place: Place::Flat });
-                }
+                lower.product(values.zip(types.iter().copied()), Place::Flat, target)?;
             }
-            Spill::To(address) => lower.spill(values, types, address, target)?,
+            Spill::To(address) => {
+                let layout = |layout: &Layout| (u64::from(layout.size), layout.align);
+                let (size, align) = match types {
+                    [ty] => layout(target.layouts.get(*ty, target.wide)),
+                    _ => layout(&target.layouts.tuple(types, target.wide)),
+                };
+                let at = target.check("result pointer", address, size, align)?;
+                lower.product(values.zip(types.iter().copied()), Place::At(at), target)?;
+            }
             Spill::Allocate => {
                 let tuple = target.layouts.tuple(types, target.wide);
                 lower.ask(
@@ -115,7 +129,7 @@ impl Lower {
                         align: tuple.align,
                         new_size: u64::from(tuple.size),
                     },
-                    Pending::Spill { values, types: types.into() },
+                    Pending::Spill { values: values.collect(), types: types.into() },
                 );
             }
         }
@@ -126,48 +140,60 @@ impl Lower {
         self.pending = Some((realloc, pending));
     }
 
-    /// Queues the members of a tuple at `address`.
-    fn spill(
+    /// Puts members of a tuple, the first of which goes to `place` when that is
+    /// aligned, on the stack: below the tasks from `base` on, which come before.
+    fn rest(
         &mut self,
-        values: Vec<Value>,
-        types: &[TypeId],
-        address: u64,
+        base: usize,
+        members: impl Iterator<Item = (Value, TypeId)>,
+        mut place: Place,
         target: &Target<'_>,
-    ) -> Result<(), Trap> {
-        let tuple = target.layouts.tuple(types, target.wide);
-        let at = target.check("result pointer", address, u64::from(tuple.size), tuple.align)?;
-        self.product(values, types.iter().copied(), Place::At(at), target);
-        Ok(())
+    ) {
+        let end = self.tasks.len();
+        for (value, ty) in members {
+            let place = place.next(ty, target);
+            self.tasks.push(Task::Value { value, ty, place });
+        }
+        if let Some(new) = self.tasks.get_mut(end..) {
+            new.reverse();
+            let count = new.len();
+            if let Some(all) = self.tasks.get_mut(base..) {
+                all.rotate_right(count);
+            }
+        }
+    }
+
+    /// Whether something is left to do of what began with so many tasks.
+    fn left(&self, base: usize) -> bool {
+        self.pending.is_some() || self.tasks.len() > base
     }
 
     /// Goes on until all is done (`None`) or memory is needed.
     pub fn run(&mut self, target: &mut Target<'_>) -> Result<Option<Realloc>, Trap> {
         while self.pending.is_none() {
             let Some(task) = self.tasks.pop() else { return Ok(None) };
+            let base = self.tasks.len();
             match task {
                 Task::Value { value, ty, place } => self.value(value, ty, place, target)?,
-                Task::Pad(width) => self.flat.resize(width.max(self.flat.len()), 0),
-                Task::Elements { mut rest, ty, at } => {
-                    if let Some(value) = rest.next() {
-                        let size = target.layouts.get(ty, target.wide).size;
-                        self.tasks.push(Task::Elements {
-                            rest,
-                            ty,
-                            at: at.saturating_add(u64::from(size)),
-                        });
+                Task::Pad(width) => self.pad(width),
+                Task::Elements { mut rest, ty, mut at } => {
+                    let size = u64::from(target.layouts.get(ty, target.wide).size);
+                    while let Some(value) = rest.next() {
                         self.value(value, ty, Place::At(at), target)?;
+                        at = at.saturating_add(size);
+                        if self.left(base) {
+                            self.tasks.insert(base, Task::Elements { rest, ty, at });
+                            break;
+                        }
                     }
                 }
                 Task::Entries { mut rest, ty, at } => {
                     if let Some((key, value)) = rest.next() {
                         let size = target.layouts.tuple(&[ty.0, ty.1], target.wide).size;
-                        self.tasks.push(Task::Entries {
-                            rest,
-                            ty,
-                            at: at.saturating_add(u64::from(size)),
-                        });
-                        let entry = vec![key, value];
-                        self.product(entry, [ty.0, ty.1].into_iter(), Place::At(at), target);
+                        let next = at.saturating_add(u64::from(size));
+                        self.tasks.push(Task::Entries { rest, ty, at: next });
+                        let entry = [(key, ty.0), (value, ty.1)];
+                        self.product(entry.into_iter(), Place::At(at), target)?;
                     }
                 }
             }
@@ -182,14 +208,15 @@ impl Lower {
         };
         let what = match &pending {
             Pending::Spill { .. } => "parameters: realloc return",
-            Pending::String { .. } => "string: realloc return",
+            Pending::Text { .. } | Pending::String { .. } => "string: realloc return",
             Pending::List { .. } | Pending::Map { .. } => "list: realloc return",
         };
         let at = target.check(what, address, realloc.new_size, realloc.align)?;
         match pending {
             Pending::Spill { values, types } => {
                 self.flat.push(address);
-                self.product(values, types.iter().copied(), Place::At(at), target);
+                let members = values.into_iter().zip(types.iter().copied());
+                self.product(members, Place::At(at), target)?;
             }
             Pending::List { list, ty, place } => {
                 self.pair(place, address, list.len() as u64, target)?;
@@ -206,6 +233,11 @@ impl Lower {
             Pending::Map { entries, ty, place } => {
                 self.pair(place, address, entries.len() as u64, target)?;
                 self.tasks.push(Task::Entries { rest: entries.into_iter(), ty, at });
+            }
+            Pending::Text { text, place } => {
+                self.work = self.work.saturating_add(text.len() as u64);
+                target.write(at, text.as_bytes())?;
+                self.pair(place, address, text.len() as u64, target)?;
             }
             Pending::String { mut script, write, place } => {
                 self.work = self.work.saturating_add(write.len() as u64);
@@ -251,31 +283,29 @@ impl Lower {
 
     fn product(
         &mut self,
-        values: Vec<Value>,
-        types: impl ExactSizeIterator<Item = TypeId>,
-        place: Place,
-        target: &Target<'_>,
-    ) {
-        let first = self.tasks.len();
-        let mut place = place;
-        for (value, ty) in values.into_iter().zip(types) {
-            if let Place::At(at) = &mut place {
-                let layout = target.layouts.get(ty, target.wide);
-                *at = align_address(*at, layout.align);
-                self.tasks.push(Task::Value { value, ty, place: Place::At(*at) });
-                *at = at.saturating_add(u64::from(layout.size));
-            } else {
-                self.tasks.push(Task::Value { value, ty, place });
+        mut members: impl Iterator<Item = (Value, TypeId)>,
+        mut place: Place,
+        target: &mut Target<'_>,
+    ) -> Result<(), Trap> {
+        let base = self.tasks.len();
+        while let Some((value, ty)) = members.next() {
+            let at = place.next(ty, target);
+            self.value(value, ty, at, target)?;
+            if self.left(base) {
+                self.rest(base, members, place, target);
+                break;
             }
         }
-        // The first member is to be stored first.
-        if let Some(new) = self.tasks.get_mut(first..) {
-            new.reverse();
-        }
+        Ok(())
     }
 
-    /// Stores one value, or queues its parts. CanonicalABI.md, `store` and
-    /// `lower_flat`.
+    /// Fills the core values up to the width of a variant.
+    fn pad(&mut self, width: usize) {
+        self.flat.resize(width.max(self.flat.len()), 0);
+    }
+
+    /// Stores one value, or as much of it as there is memory for. CanonicalABI.md,
+    /// `store` and `lower_flat`.
     fn value(
         &mut self,
         value: Value,
@@ -290,6 +320,12 @@ impl Lower {
                 // Longer than what Latin-1 of the greatest length becomes: the host's.
                 if text.len() as u64 > 2 * MAX_BYTE_LENGTH {
                     return Err(Trap::canonical(format!("string too long: {} bytes", text.len())));
+                }
+                if (self.source, target.encoding) == (Encoding::Utf8, Encoding::Utf8) {
+                    let new_size = text.len() as u64;
+                    let realloc = Realloc { old: 0, old_size: 0, align: 1, new_size };
+                    self.ask(realloc, Pending::Text { text, place });
+                    return Ok(());
                 }
                 let mut script = script(text, self.source, target.encoding, target.wide);
                 let Some(step) = script.steps.next() else {
@@ -341,13 +377,14 @@ impl Lower {
                 if values.len() != fields.len() {
                     return Err(mismatch(types, ty));
                 }
-                self.product(values, fields.iter().map(|field| field.ty), place, target);
+                let types = fields.iter().map(|field| field.ty);
+                self.product(values.into_iter().zip(types), place, target)?;
             }
             (TypeDef::Tuple(ids), Value::Record(values)) => {
                 if values.len() != ids.len() {
                     return Err(mismatch(types, ty));
                 }
-                self.product(values, ids.iter().copied(), place, target);
+                self.product(values.into_iter().zip(ids.iter().copied()), place, target)?;
             }
             (TypeDef::Enum(labels), Value::Variant { case, payload: None }) => {
                 if case as usize >= labels.len() {
@@ -363,20 +400,22 @@ impl Lower {
                     payload_type(def, case).ok_or_else(|| mismatch(types, ty))?;
                 let layout = target.layouts.get(ty, target.wide);
                 let payload_place = match place {
-                    Place::Flat => {
-                        let width = layout.flat.as_ref().map_or(MAX_FLAT_PARAMS, |flat| flat.len());
-                        self.tasks.push(Task::Pad(self.flat.len().saturating_add(width)));
-                        Place::Flat
-                    }
+                    Place::Flat => Place::Flat,
                     Place::At(at) => Place::At(at.saturating_add(u64::from(layout.payload))),
                 };
+                let width = layout.flat.as_ref().map_or(MAX_FLAT_PARAMS, |flat| flat.len());
+                let width = self.flat.len().saturating_add(width);
+                let base = self.tasks.len();
                 self.int(place, u64::from(case), discriminant_size(cases), target)?;
                 match (payload_type, payload) {
-                    (Some(ty), Some(value)) => {
-                        self.tasks.push(Task::Value { value: *value, ty, place: payload_place });
-                    }
+                    (Some(ty), Some(value)) => self.value(*value, ty, payload_place, target)?,
                     (None, None) => {}
                     _ => return Err(mismatch(types, ty)),
+                }
+                match place {
+                    Place::At(_) => {}
+                    Place::Flat if self.left(base) => self.tasks.insert(base, Task::Pad(width)),
+                    Place::Flat => self.pad(width),
                 }
             }
             (TypeDef::Flags(_), Value::Flags(bits)) => {

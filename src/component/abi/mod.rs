@@ -63,8 +63,6 @@ pub(crate) struct Layout {
     pub payload: u32,
     /// The core values that carry it, if they are at most [`MAX_FLAT_PARAMS`].
     pub flat: Option<Box<[CoreType]>>,
-    /// Contains a string or a list: lowering calls `realloc`.
-    pub pointers: bool,
     /// Contains a handle.
     pub handles: bool,
 }
@@ -127,7 +125,6 @@ fn layout(def: &TypeDef, known: &[Layout], pointer: u32) -> Layout {
         align: size,
         payload: 0,
         flat: Some([flat].into()),
-        pointers: false,
         handles: false,
     };
     match def {
@@ -174,7 +171,6 @@ fn list(pointer: u32, handles: bool) -> Layout {
         align: pointer,
         payload: 0,
         flat: Some([flat, flat].into()),
-        pointers: true,
         handles,
     }
 }
@@ -182,12 +178,11 @@ fn list(pointer: u32, handles: bool) -> Layout {
 /// Sizes saturate; the validator has refused types beyond 2^28 bytes.
 fn product<'a>(parts: impl Iterator<Item = &'a Layout>) -> Layout {
     let mut whole =
-        Layout { size: 0, align: 1, payload: 0, flat: None, pointers: false, handles: false };
+        Layout { size: 0, align: 1, payload: 0, flat: None, handles: false };
     let mut flat = Some(Vec::new());
     for part in parts {
         whole.size = align_to(whole.size, part.align).saturating_add(part.size);
         whole.align = whole.align.max(part.align);
-        whole.pointers |= part.pointers;
         whole.handles |= part.handles;
         match (&mut flat, &part.flat) {
             (Some(all), Some(more)) if all.len() + more.len() <= MAX_FLAT_PARAMS => {
@@ -204,12 +199,11 @@ fn product<'a>(parts: impl Iterator<Item = &'a Layout>) -> Layout {
 fn sum<'a>(cases: usize, payloads: impl Iterator<Item = &'a Layout>) -> Layout {
     let discriminant = discriminant_size(cases);
     let (mut size, mut align) = (0, 1);
-    let (mut pointers, mut handles) = (false, false);
+    let mut handles = false;
     let mut flat = Some(vec![CoreType::I32]);
     for payload in payloads {
         size = size.max(payload.size);
         align = align.max(payload.align);
-        pointers |= payload.pointers;
         handles |= payload.handles;
         match (&mut flat, &payload.flat) {
             (Some(all), Some(more)) if more.len() < MAX_FLAT_PARAMS => {
@@ -230,7 +224,6 @@ fn sum<'a>(cases: usize, payloads: impl Iterator<Item = &'a Layout>) -> Layout {
         align,
         payload,
         flat: flat.map(Into::into),
-        pointers,
         handles,
     }
 }

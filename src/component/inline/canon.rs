@@ -73,10 +73,9 @@ impl Linking<'_> {
         let mut core_params =
             if spill_params { vec![pointer] } else { flat_params.unwrap_or_default().into() };
         let mut core_results = Vec::new();
-        let (mut spill_result, mut result_has_pointers) = (false, false);
+        let mut spill_result = false;
         if let Some(result) = ty.result {
             let layout = self.layouts.get(result, wide);
-            result_has_pointers = layout.pointers;
             match &layout.flat {
                 Some(flat) if flat.len() <= MAX_FLAT_RESULTS => core_results = flat.to_vec(),
                 _ => spill_result = true,
@@ -86,13 +85,7 @@ impl Linking<'_> {
             // As `canon lower` has it: the caller passes the address.
             core_params.push(pointer);
         }
-        let signature = Signature {
-            params,
-            result: ty.result,
-            spill_params,
-            spill_result,
-            result_has_pointers,
-        };
+        let signature = Signature { params, result: ty.result, spill_params, spill_result };
         (signature, core_params, core_results)
     }
 

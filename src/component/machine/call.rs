@@ -5,7 +5,7 @@ use wasmi::Val;
 use super::{Activity, Caller, Machine, value};
 use crate::{
     component::{
-        abi::lower::{Lower, Realloc, Spill},
+        abi::lower::{Lower, Spill},
         boundary::{Destination, Side},
         error::{Trap, TrapKind},
         plan::{CanonOptions, Encoding, Lifted, Plan, Signature, TrampolineKind},
@@ -50,6 +50,29 @@ impl std::fmt::Debug for Phase {
             Phase::Return(_) => "Return",
             Phase::PostReturn(_) => "PostReturn",
         })
+    }
+}
+
+/// A lowering, the handles that it lends, the options of the guest, and whether the
+/// value comes from the host.
+pub(super) type Lowering<'a> = (&'a mut Lower, &'a mut Lends, &'a CanonOptions, bool);
+
+impl Call {
+    /// What `realloc` is called for.
+    pub(super) fn lowering<'a>(&'a mut self, plan: &'a Plan) -> Result<Lowering<'a>, Trap> {
+        let lends = &mut self.lends;
+        match (&mut self.phase, &self.caller) {
+            (Phase::Lower(lower), caller) => {
+                let lifted = plan.lifted.get(self.lifted as usize);
+                let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
+                let host = matches!(caller, Caller::Host);
+                Ok((lower, lends, options(plan, lifted.options)?, host))
+            }
+            (Phase::Return(lower), Caller::Guest { trampoline, .. }) => {
+                Ok((lower, lends, guest_side(plan, *trampoline)?.1, false))
+            }
+            _ => Err(Trap::internal("memory for nothing")),
+        }
     }
 }
 
@@ -111,7 +134,7 @@ impl Machine {
         let host = matches!(caller, Caller::Host);
         let side = Side { plan: &plan, options: option, host };
         let lower = side.with(&mut self.store, &mut lends, |target| {
-            Lower::new(args, &signature.params, spill, source, target)
+            Lower::new(args.into_iter(), &signature.params, spill, source, target)
         })?;
         Ok(Activity::Call(Box::new(Call {
             lifted: index,
@@ -144,10 +167,11 @@ impl Machine {
             Phase::Lower(lower) => {
                 let option = options(&plan, option)?;
                 let side = Side { plan: &plan, options: option, host: from_host };
-                let more = side.run(&mut self.store, lower, &mut call.lends)?;
-                if let Some(realloc) = more {
+                let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
+                if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    return self.realloc(option, realloc);
+                    self.stack.push(Activity::Realloc(Box::new(suspended)));
+                    return Ok(());
                 }
                 let flat = std::mem::take(&mut lower.flat);
                 let func = self.core_func(callee)?;
@@ -165,29 +189,17 @@ impl Machine {
                 };
                 let option = guest_side(&plan, index)?.1;
                 let side = Side { plan: &plan, options: option, host: false };
-                let more = side.run(&mut self.store, lower, &mut call.lends)?;
-                if let Some(realloc) = more {
+                let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
+                if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    return self.realloc(option, realloc);
+                    self.stack.push(Activity::Realloc(Box::new(suspended)));
+                    return Ok(());
                 }
                 let flat = std::mem::take(&mut lower.flat);
                 self.post_return(call, flat)
             }
             Phase::Run | Phase::PostReturn(_) => Err(Trap::internal("a call does not wait")),
         }
-    }
-
-    /// Calls the `realloc` of some options for the activity at the top.
-    pub(super) fn realloc(&mut self, option: &CanonOptions, realloc: Realloc) -> Result<(), Trap> {
-        let index = option.realloc.ok_or_else(|| Trap::internal("no realloc"))?;
-        let func = self.core_func(index)?;
-        self.store.data_mut().instance(option.instance)?.may_leave = false;
-        let value = |v: u64| if option.wide { Val::I64(v as i64) } else { Val::I32(v as i32) };
-        let args = [realloc.old, realloc.old_size, u64::from(realloc.align), realloc.new_size];
-        self.push_core(func, args.map(value).to_vec(), 1)?;
-        // `realloc` runs in a thread of its own.
-        self.outer_context = Some(std::mem::take(&mut self.store.data_mut().context));
-        Ok(())
     }
 
     /// The core function of a call has returned.

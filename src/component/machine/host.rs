@@ -1,6 +1,8 @@
 //! Calls of host functions that could not be answered at once.
 
-use super::{Activity, Caller, Machine, Pause, call::guest_side};
+use super::{Activity, Caller, Machine, Pause,
+    call::{Lowering, guest_side},
+};
 use crate::{
     component::{
         abi::lower::Lower,
@@ -8,7 +10,7 @@ use crate::{
         boundary::{Destination, Side},
         error::Trap,
         linker::{Answer, Continuation},
-        plan::Encoding,
+        plan::{Encoding, Plan},
         state::Lends,
     },
     dispatch::{Command, Reply, Tag, Yield},
@@ -33,6 +35,19 @@ pub(super) enum HostPhase {
 impl std::fmt::Debug for HostCall {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("HostCall").field("caller", &self.caller).finish_non_exhaustive()
+    }
+}
+
+impl HostCall {
+    /// What `realloc` is called for: the lowering, the handles lent, the options of
+    /// the guest, and that the value comes from the host.
+    pub(super) fn lowering<'a>(&'a mut self, plan: &'a Plan) -> Result<Lowering<'a>, Trap> {
+        match (&mut self.phase, &self.caller) {
+            (HostPhase::Return(lower), Caller::Guest { trampoline, .. }) => {
+                Ok((lower, &mut self.lends, guest_side(plan, *trampoline)?.1, true))
+            }
+            _ => Err(Trap::internal("memory for nothing")),
+        }
     }
 }
 
@@ -97,10 +112,10 @@ impl Machine {
                 };
                 let option = guest_side(&plan, index)?.1;
                 let side = Side { plan: &plan, options: option, host: true };
-                let more = side.run(&mut self.store, &mut lower, &mut call.lends)?;
-                if let Some(realloc) = more {
+                let rest = side.finish(&mut self.store, &mut lower, &mut call.lends)?;
+                if let Some(suspended) = rest {
                     call.phase = HostPhase::Return(lower);
-                    self.realloc(option, realloc)?;
+                    self.stack.push(Activity::Realloc(Box::new(suspended)));
                     return Ok(None);
                 }
                 let lends = std::mem::take(&mut call.lends);

@@ -7,8 +7,8 @@
 //! between any two instructions of the guest and between any two steps of the
 //! canonical ABI, and several guest calls may be suspended over one store.
 //!
-//! Invariant: guest code is entered in one place, [`Machine::run_core`], with
-//! the fuel that the store has at that time.
+//! Invariant: guest code is entered in two places, [`Machine::run_core`] and, for
+//! `realloc`, [`Side::finish`], with the fuel that the store has at that time.
 
 mod call;
 mod host;
@@ -21,7 +21,7 @@ use wasmi::{Func, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, 
 
 pub(crate) use self::retrace::Retrace;
 use self::{
-    call::{Call, Phase, guest_side},
+    call::{Call, Phase},
     host::{HostCall, HostPhase},
 };
 use super::{
@@ -32,8 +32,9 @@ use super::{
     limits::Limiter,
     linker::HostState,
     plan::{HOST, Plan, Target, TrampolineKind},
+    realloc::Suspended,
     state::{Lends, OwnPlan, Request, State},
-    trampoline::{Halt, bits, core_value, options, split_address, trampoline},
+    trampoline::{Halt, core_value, options, split_address, trampoline},
 };
 use crate::{dispatch::Yield, value::Value};
 
@@ -62,9 +63,6 @@ pub(crate) struct Machine {
     /// Commands that have been asked for and not yet been handed out.
     pub yields: Vec<Yield>,
     next_tag: u64,
-    /// While `realloc` runs: what `context.get` gives after it. It cannot be
-    /// nested, because `realloc` cannot call out.
-    outer_context: Option<[u64; 2]>,
     /// The call to begin once the component is instantiated.
     first: Option<(usize, Vec<Value>)>,
     outcome: Option<Option<Value>>,
@@ -77,6 +75,8 @@ enum Activity {
     Core(Core),
     Call(Box<Call>),
     Host(Box<HostCall>),
+    /// A `realloc` for what is lowered by the activity below.
+    Realloc(Box<Suspended>),
     Drop(Drop),
 }
 
@@ -130,7 +130,6 @@ impl Machine {
             stack: vec![Activity::Init(0)],
             yields: Vec::new(),
             next_tag: 0,
-            outer_context: None,
             first: None,
             outcome: None,
         }
@@ -235,6 +234,7 @@ impl Machine {
                     None
                 }
                 Some(Activity::Host(_)) => self.run_host()?,
+                Some(Activity::Realloc(_)) => self.run_realloc()?,
                 Some(Activity::Drop(_)) => return Err(Trap::internal("a destructor is lost")),
             };
             if let Some(pause) = pause {
@@ -255,6 +255,31 @@ impl Machine {
         let state = CoreState::Ready(func, args);
         self.stack.push(Activity::Core(Core { state, results, top }));
         Ok(())
+    }
+
+    /// Goes on with a `realloc` that has been suspended.
+    fn run_realloc(&mut self) -> Result<Option<Pause>, Trap> {
+        let plan = self.plan.clone();
+        let Some(Activity::Realloc(suspended)) = self.stack.pop() else {
+            return Err(Trap::internal("a realloc is lost"));
+        };
+        let (lower, lends, options, host) = match self.stack.last_mut() {
+            Some(Activity::Host(call)) => call.lowering(&plan)?,
+            Some(Activity::Call(call)) => call.lowering(&plan)?,
+            _ => return Err(Trap::internal("memory for nothing")),
+        };
+        let side = Side { plan: &plan, options, host };
+        match side.resume(&mut self.store, *suspended)? {
+            Ok(address) => {
+                side.provide(&mut self.store, lower, address, lends)?;
+                Ok(None)
+            }
+            Err(suspended) => {
+                let required = suspended.required_fuel();
+                self.stack.push(Activity::Realloc(Box::new(suspended)));
+                Ok(Some(Pause::OutOfFuel(required)))
+            }
+        }
     }
 
     fn core_func(&self, index: u32) -> Result<Func, Trap> {
@@ -316,7 +341,7 @@ impl Machine {
                     self.request()?;
                     Ok(None)
                 }
-                None => Err(error.into()),
+                None => Err((&error).into()),
             },
         }
     }
@@ -347,6 +372,13 @@ impl Machine {
                 let caller = Caller::Guest { trampoline, address };
                 let phase = HostPhase::Answer(answer);
                 Activity::Host(Box::new(HostCall { caller, lends, memory, phase }))
+            }
+            Request::Realloc { trampoline, lends, lower, suspended } => {
+                let caller = Caller::Guest { trampoline, address: None };
+                let phase = HostPhase::Return(lower);
+                let call = HostCall { caller, lends, memory: None, phase };
+                self.stack.push(Activity::Host(Box::new(call)));
+                Activity::Realloc(Box::new(suspended))
             }
             Request::Drop { func, instance, caller, rep } => {
                 let entered = self.enter(caller, instance)?;
@@ -383,9 +415,6 @@ impl Machine {
     /// Gives the result of the core function that has ended to who called it.
     fn returned(&mut self, results: Vec<Val>) -> Result<(), Trap> {
         let plan = self.plan.clone();
-        if let Some(context) = self.outer_context.take() {
-            self.store.data_mut().context = context;
-        }
         match self.stack.last_mut() {
             Some(Activity::Init(_)) => Ok(()),
             Some(Activity::Drop(_)) => {
@@ -396,54 +425,30 @@ impl Machine {
                 state.context = drop.context;
                 self.resume(&[])
             }
-            Some(Activity::Host(call)) => {
-                let HostPhase::Return(lower) = &mut call.phase else {
-                    return Err(Trap::internal("memory for nothing"));
-                };
-                let Caller::Guest { trampoline: index, .. } = call.caller else {
-                    return Err(Trap::internal("memory for the host"));
-                };
-                let option = guest_side(&plan, index)?.1;
-                let address = results.first().map_or(0, bits);
-                self.store.data_mut().instance(option.instance)?.may_leave = true;
-                let side = Side { plan: &plan, options: option, host: true };
-                side.with(&mut self.store, &mut call.lends, |target| lower.provide(address, target))
+            Some(Activity::Call(call)) => match &call.phase {
+                Phase::Run => {
+                    let call = self.pop_call()?;
+                    self.lift_results(call, results)
+                }
+                Phase::PostReturn(_) => {
+                    let lifted = plan.lifted.get(call.lifted as usize);
+                    let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
+                    let instance = options(&plan, lifted.options)?.instance;
+                    self.store.data_mut().instance(instance)?.may_leave = true;
+                    let mut call = self.pop_call()?;
+                    let flat = match &mut call.phase {
+                        Phase::PostReturn(flat) => std::mem::take(flat),
+                        _ => Vec::new(),
+                    };
+                    self.end(call, flat)
+                }
+                Phase::Lower(_) | Phase::Return(_) => {
+                    Err(Trap::internal("a result in the middle of a lowering"))
+                }
+            },
+            Some(Activity::Host(_) | Activity::Realloc(_) | Activity::Core(_)) | None => {
+                Err(Trap::internal("a result for nobody"))
             }
-            Some(Activity::Call(call)) => {
-                let lifted = plan.lifted.get(call.lifted as usize);
-                let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
-                let (lower, option, host) = match (&mut call.phase, &call.caller) {
-                    (Phase::Lower(lower), caller) => {
-                        let host = matches!(caller, Caller::Host);
-                        (lower, options(&plan, lifted.options)?, host)
-                    }
-                    (Phase::Return(lower), Caller::Guest { trampoline, .. }) => {
-                        (lower, guest_side(&plan, *trampoline)?.1, false)
-                    }
-                    (Phase::Return(_), Caller::Host) => {
-                        return Err(Trap::internal("memory for the host"));
-                    }
-                    (Phase::Run, _) => {
-                        let call = self.pop_call()?;
-                        return self.lift_results(call, results);
-                    }
-                    (Phase::PostReturn(_), _) => {
-                        let instance = options(&plan, lifted.options)?.instance;
-                        self.store.data_mut().instance(instance)?.may_leave = true;
-                        let mut call = self.pop_call()?;
-                        let flat = match &mut call.phase {
-                            Phase::PostReturn(flat) => std::mem::take(flat),
-                            _ => Vec::new(),
-                        };
-                        return self.end(call, flat);
-                    }
-                };
-                let address = results.first().map_or(0, bits);
-                self.store.data_mut().instance(option.instance)?.may_leave = true;
-                let side = Side { plan: &plan, options: option, host };
-                side.with(&mut self.store, &mut call.lends, |target| lower.provide(address, target))
-            }
-            Some(Activity::Core(_)) | None => Err(Trap::internal("a result for nobody")),
         }
     }
 

@@ -27,6 +27,10 @@ pub(super) enum Do {
     Receive(usize),
     /// Burns slices for ever.
     Spin,
+    /// Lets others have a turn, for ever.
+    Yield,
+    /// Asks what is answered at once, for ever.
+    Bustle,
     Panic,
     End(Term),
     Fail(Kind),
@@ -49,10 +53,10 @@ impl Script {
         self.log.lock().unwrap().push(format!("{}: {text}", self.name));
     }
 
-    fn ask(&mut self, command: ActorCommand, out: &mut StepOutput) {
+    fn ask(&mut self, command: Command, out: &mut StepOutput) {
         self.next += 1;
         self.waits = true;
-        out.yields.push(Yield { tag: Tag(self.next), command: Command::Actor(command) });
+        out.yields.push(Yield { tag: Tag(self.next), command });
         out.status = Status::Blocked;
     }
 }
@@ -98,10 +102,10 @@ impl Process for Script {
         loop {
             match self.todo.pop_front() {
                 None => return out.status = Status::Done(Ok(None)),
-                Some(Do::Ask(command)) => return self.ask(command, out),
+                Some(Do::Ask(command)) => return self.ask(Command::Actor(command), out),
                 Some(Do::To(command)) => {
                     let last = self.last.clone().unwrap_or(Pid::new("nobody|x.0"));
-                    return self.ask(command(last), out);
+                    return self.ask(Command::Actor(command(last)), out);
                 }
                 Some(Do::Receive(0)) => {}
                 Some(Do::Receive(n)) => {
@@ -125,6 +129,15 @@ impl Process for Script {
                     std::thread::sleep(Duration::from_millis(1));
                     out.status = Status::Continue;
                     return;
+                }
+                Some(Do::Yield) => {
+                    self.todo.push_front(Do::Yield);
+                    return self.ask(Command::Pause, out);
+                }
+                Some(Do::Bustle) => {
+                    self.todo.push_front(Do::Bustle);
+                    let command = ActorCommand::TrapLinks(true);
+                    return self.ask(Command::Actor(command), out);
                 }
                 Some(Do::Panic) => panic!("a process that panics, for the test"),
                 Some(Do::End(term)) => return out.status = Status::Exited(term),
@@ -286,6 +299,15 @@ fn linked_processes_end_together_if_one_fails() {
 
     let main = vec![Do::To(ActorCommand::Link), Do::Receive(1)];
     assert_eq!(play(one_worker(), &[("main", main)]), ["main ended NOT_FOUND"]);
+}
+
+#[test]
+fn nobody_keeps_the_only_worker() {
+    for busy in [Do::Spin, Do::Yield, Do::Bustle] {
+        let main = vec![spawn("busy", false, false), spawn("child", true, false), Do::Receive(1)];
+        let log = play(one_worker(), &[("main", main), ("busy", vec![busy]), ("child", vec![])]);
+        assert_eq!(log, ["main: exit Nil", "main ended Nil"]);
+    }
 }
 
 #[test]
