@@ -100,10 +100,9 @@ impl Side<'_> {
             false => {
                 let [old, old_size, align, new_size] = args.map(|arg| arg as i32);
                 let func = narrow(context, index, func)?;
-                outcome(func.call_resumable(
-                    context.as_context_mut(),
-                    (old, old_size, align, new_size),
-                ))
+                outcome(
+                    func.call_resumable(context.as_context_mut(), (old, old_size, align, new_size)),
+                )
             }
             true => {
                 let args = args.map(|arg| Val::I64(arg as i64));
@@ -168,9 +167,7 @@ fn narrow<C: Context>(context: &mut C, index: u32, func: Func) -> Result<Narrow,
     Ok(typed)
 }
 
-fn outcome(
-    call: Result<TypedResumableCall<i32>, wasmi::Error>,
-) -> Result<Result<u64, Rest>, Trap> {
+fn outcome(call: Result<TypedResumableCall<i32>, wasmi::Error>) -> Result<Result<u64, Rest>, Trap> {
     match call {
         Ok(TypedResumableCall::Finished(address)) => Ok(Ok(u64::from(address as u32))),
         Ok(TypedResumableCall::OutOfFuel(call)) => Ok(Err(Rest::Narrow(call))),

@@ -63,8 +63,10 @@ pub(super) struct Post {
     pub memory: AtomicU64,
     /// The steps when it was last looked at, see [`Post::rests`].
     seen: AtomicU64,
-    /// Its memory has become larger since it was trimmed.
+    /// It has run since it was trimmed.
     untrimmed: AtomicBool,
+    /// Its memory has become larger since it was trimmed.
+    grown: AtomicBool,
     trim: AtomicBool,
 }
 
@@ -115,6 +117,7 @@ impl Post {
             memory: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             untrimmed: AtomicBool::new(false),
+            grown: AtomicBool::new(false),
             trim: AtomicBool::new(false),
         }
     }
@@ -266,15 +269,14 @@ impl Post {
         self.fuel.fetch_add(fuel, Relaxed);
         self.steps.fetch_add(1, Relaxed);
         if self.memory.swap(memory, Relaxed) != memory {
-            self.untrimmed.store(true, Relaxed);
+            self.grown.store(true, Relaxed);
         }
+        self.untrimmed.store(true, Relaxed);
     }
 
     /// Called every now and then: a process that has not run since the last call,
-    /// and whose memory is larger than when it was trimmed, is told to trim it.
-    /// Zeros come with new memory, and looking for them each time that the process
-    /// rests would cost far more than it could bring. Whether the process has still
-    /// to be looked at.
+    /// and not been trimmed since it ran, is told to trim its memory. Whether it
+    /// has still to be looked at.
     pub fn rests(&self) -> bool {
         if !self.untrimmed.load(Relaxed) {
             return false;
@@ -289,6 +291,13 @@ impl Post {
             return false;
         }
         true
+    }
+
+    /// Whether the guest has memory that has not been looked through, asked once.
+    /// Zeros come with new memory; to look for them whenever a process rests would
+    /// cost far more than it could bring.
+    pub fn take_grown(&self) -> bool {
+        self.grown.swap(false, Relaxed)
     }
 
     /// Whether the process is to trim its memory, asked once.
@@ -308,23 +317,16 @@ impl Mailbox {
 mod tests {
     use super::*;
 
-    /// Whether the process is told to trim when it has been looked at twice.
-    fn trims(post: &Post) -> bool {
-        post.set_state(State::Idle);
-        post.rests();
-        post.rests();
-        post.take_trim()
-    }
-
     #[test]
-    fn memory_is_trimmed_when_it_is_new_and_not_whenever_the_process_rests() {
+    fn memory_is_looked_through_when_it_is_new_and_not_whenever_the_process_rests() {
         let post = Post::new(1);
-        post.stepped(1, 65_536);
-        assert!(trims(&post));
-        post.stepped(1, 65_536);
-        assert!(!trims(&post));
-        post.stepped(1, 131_072);
-        assert!(trims(&post));
+        for (memory, grown) in [(65_536, true), (65_536, false), (131_072, true)] {
+            post.stepped(1, memory);
+            post.set_state(State::Idle);
+            // Looked at twice.
+            assert!(post.rests() && !post.rests() && post.take_trim());
+            assert_eq!(post.take_grown(), grown);
+        }
     }
 
     #[test]
@@ -333,7 +335,7 @@ mod tests {
         assert!(!post.has_mail());
         post.notice(Mail::Cancel { from: None, reason: String::new() });
         assert!(post.has_mail());
-        post.collect(&mut Vec::new());
+        post.collect(&mut VecDeque::new(), &mut Vec::new());
         assert!(!post.has_mail());
     }
 }

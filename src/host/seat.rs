@@ -18,7 +18,7 @@ use std::{
 
 use async_channel::Sender;
 
-use super::{life::Ended, node::HostInner, post::Post};
+use super::{actor::shown, life::Ended, node::HostInner, post::Post};
 use crate::dispatch::{Ending, Fault, Kind, Pid};
 
 /// The number that a process has on its node.
@@ -73,7 +73,7 @@ impl fmt::Debug for Seat {
 
 /// The end of a process that is not there.
 pub(super) fn gone(pid: &Pid) -> Ending {
-    Err(Fault::new(Kind::NotFound, format!("there is no process {pid}")))
+    Err(Fault::new(Kind::NotFound, format!("there is no process {}", shown(pid.as_str()))))
 }
 
 /// All processes of a node, by number. In parts, so that threads seldom meet.

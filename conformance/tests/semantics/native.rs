@@ -156,7 +156,11 @@ impl Player {
             }
             "send" => {
                 let (topic, text) = text.split_once(' ').unwrap_or((text, ""));
-                ActorCommand::Send { to: pid.as_str().into(), topic: topic.into(), payload: vec![text.into()] }
+                ActorCommand::Send {
+                    to: pid.as_str().into(),
+                    topic: topic.into(),
+                    payload: vec![text.into()],
+                }
             }
             "flood" => {
                 let mut sent = 0;

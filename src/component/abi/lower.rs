@@ -58,22 +58,52 @@ impl Place {
 }
 
 enum Task {
-    Value { value: Value, ty: TypeId, place: Place },
+    Value {
+        value: Value,
+        ty: TypeId,
+        place: Place,
+    },
     /// The rest of a list's elements; the next goes to `at`.
-    Elements { rest: std::vec::IntoIter<Value>, ty: TypeId, at: u64 },
-    Entries { rest: std::vec::IntoIter<(Value, Value)>, ty: (TypeId, TypeId), at: u64 },
+    Elements {
+        rest: std::vec::IntoIter<Value>,
+        ty: TypeId,
+        at: u64,
+    },
+    Entries {
+        rest: std::vec::IntoIter<(Value, Value)>,
+        ty: (TypeId, TypeId),
+        at: u64,
+    },
     /// Fills the core values up to the width of a variant.
     Pad(usize),
 }
 
 /// Memory that has been asked for, and what it is for.
 enum Pending {
-    Spill { values: Vec<Value>, types: Box<[TypeId]> },
-    List { list: List, ty: TypeId, place: Place },
-    Map { entries: Vec<(Value, Value)>, ty: (TypeId, TypeId), place: Place },
+    Spill {
+        values: Vec<Value>,
+        types: Box<[TypeId]>,
+    },
+    List {
+        list: List,
+        ty: TypeId,
+        place: Place,
+    },
+    Map {
+        entries: Vec<(Value, Value)>,
+        ty: (TypeId, TypeId),
+        place: Place,
+    },
     /// A string whose bytes need no change.
-    Text { text: String, place: Place },
-    String { script: Script, write: Vec<u8>, place: Place },
+    Text {
+        text: String,
+        place: Place,
+    },
+    String {
+        script: Script,
+        write: Vec<u8>,
+        place: Place,
+    },
 }
 
 /// A lowering in progress.

@@ -177,8 +177,7 @@ fn list(pointer: u32, handles: bool) -> Layout {
 
 /// Sizes saturate; the validator has refused types beyond 2^28 bytes.
 fn product<'a>(parts: impl Iterator<Item = &'a Layout>) -> Layout {
-    let mut whole =
-        Layout { size: 0, align: 1, payload: 0, flat: None, handles: false };
+    let mut whole = Layout { size: 0, align: 1, payload: 0, flat: None, handles: false };
     let mut flat = Some(Vec::new());
     for part in parts {
         whole.size = align_to(whole.size, part.align).saturating_add(part.size);

@@ -1,6 +1,7 @@
 //! Calls of host functions that could not be answered at once.
 
-use super::{Activity, Caller, Machine, Pause,
+use super::{
+    Activity, Caller, Machine, Pause,
     call::{Lowering, guest_side},
 };
 use crate::{
