@@ -2,7 +2,8 @@
 //!
 //! Waiting for mail is one command, [`Command::AwaitMail`], however the mail is
 //! meant: when it is answered with mail that somebody else may want, the rest of
-//! the same time is waited.
+//! the same time is waited. To look without waiting is to wait until the time 0,
+//! so that mail which has come within the present step is seen.
 
 use super::{alone, answer, convert, request_done};
 use crate::{
@@ -43,7 +44,8 @@ const MAILBOX: &[(&str, Body)] = &[
         }
         match timeout {
             None => receive(cx, filter, None),
-            Some(0) => received(cx, None),
+            // Looks at what has come since the step began.
+            Some(0) => receive(cx, filter, Some(0)),
             Some(timeout) => ask_time(Command::Now(Clock::Monotonic), move |cx, now| {
                 // The end of time is never reached.
                 receive(cx, filter, Some(now.saturating_add(timeout)))

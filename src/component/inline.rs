@@ -14,7 +14,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use wasmparser::{
@@ -102,6 +102,7 @@ pub(crate) fn link(
             resources: Vec::new(),
             hosts: Vec::new(),
             exports: Vec::new(),
+            traced: OnceLock::new(),
         },
     };
     linking.root(root)?;

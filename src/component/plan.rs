@@ -6,12 +6,13 @@
 //! [`inline`](super::inline)), and leaves a flat list of [`Op`]s and tables
 //! that all processes share. Spawning walks the list.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::{
     abi::{CoreType, Layouts},
     linker::{HostDtor, HostFunc},
     module::CoreModule,
+    trace::TracedPlan,
 };
 use crate::value::{FuncType, ResourceId, TypeId, Types};
 
@@ -35,6 +36,10 @@ pub(crate) struct Plan {
     pub resources: Vec<ResourceDef>,
     pub hosts: Vec<HostImport>,
     pub exports: Vec<Export>,
+    /// The same, changed to leave a trace, once a process has trapped. Made once:
+    /// the interpreter keeps what it has translated as long as it lives. `None` if
+    /// it cannot be made.
+    pub traced: OnceLock<Option<TracedPlan>>,
 }
 
 /// A step of instantiation. Each kind numbers its results from 0.

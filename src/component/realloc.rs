@@ -58,11 +58,11 @@ impl Side<'_> {
         context: &mut C,
         lower: &mut Lower,
         lends: &mut Lends,
-    ) -> Result<Option<Suspended>, Trap> {
+    ) -> Result<Option<Box<Suspended>>, Trap> {
         while let Some(realloc) = self.run(context, lower, lends)? {
             match self.realloc(context, realloc)? {
                 Ok(address) => self.provide(context, lower, address, lends)?,
-                Err(suspended) => return Ok(Some(suspended)),
+                Err(suspended) => return Ok(Some(Box::new(suspended))),
             }
         }
         Ok(None)

@@ -87,7 +87,7 @@ pub(crate) enum Request {
     },
     /// Finish a `realloc`, and then the call of a host function whose result is
     /// lowered.
-    Realloc { trampoline: u32, lends: Lends, lower: Lower, suspended: Suspended },
+    Realloc { trampoline: u32, lends: Lends, lower: Box<Lower>, suspended: Box<Suspended> },
     /// Run a destructor.
     Drop { func: u32, instance: u32, caller: u32, rep: u32 },
 }

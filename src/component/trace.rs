@@ -10,7 +10,10 @@
 //! entered, and after each call sets the top back to itself; so there is nothing
 //! to do when it is left, by whatever way.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use wasm_encoder::{
     CodeSection, EntityType, Function, GlobalType, ImportSection, Instruction, MemArg,
@@ -116,8 +119,15 @@ pub(crate) struct Traced {
     module: Arc<CoreModule>,
 }
 
+/// A plan whose modules leave a trace.
+#[derive(Clone, Debug)]
+pub(crate) struct TracedPlan {
+    pub plan: Arc<Plan>,
+    pub modules: Arc<[Traced]>,
+}
+
 /// The plan with all its modules changed to leave a trace.
-pub(crate) fn traced(plan: &Plan) -> Result<(Plan, Vec<Traced>), LoadError> {
+pub(crate) fn traced(plan: &Plan) -> Result<TracedPlan, LoadError> {
     let mut known: HashMap<*const CoreModule, Arc<CoreModule>> = HashMap::new();
     let mut modules = Vec::new();
     let mut next = 0u32;
@@ -143,7 +153,8 @@ pub(crate) fn traced(plan: &Plan) -> Result<(Plan, Vec<Traced>), LoadError> {
             other => other.clone(),
         });
     }
-    Ok((Plan { ops, ..plan.clone() }, modules))
+    let plan = Arc::new(Plan { ops, traced: OnceLock::new(), ..plan.clone() });
+    Ok(TracedPlan { plan, modules: modules.into() })
 }
 
 /// The type of the trace stack.

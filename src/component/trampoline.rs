@@ -242,7 +242,7 @@ impl HostCall<'_> {
         let to = Destination { address, source: Encoding::Utf8 };
         let mut lower = side.lower_result(caller, signature, value, to, &mut lends)?;
         if let Some(suspended) = side.finish(caller, &mut lower, &mut lends)? {
-            let trampoline = self.trampoline;
+            let (trampoline, lower) = (self.trampoline, Box::new(lower));
             let request = Request::Realloc { trampoline, lends, lower, suspended };
             caller.data_mut().request = Some(request);
             return Ok(false);

@@ -72,6 +72,10 @@ impl Answers for Reach {
 
 impl Immediate for Reach {
     fn now(&mut self, command: Command) -> Result<Reply, Command> {
+        // Mail that is there is handed in between steps, so that is when to answer.
+        if matches!(command, Command::AwaitMail { .. }) && self.actor.seat.post.has_mail() {
+            return Err(command);
+        }
         let Some(trace) = self.actor.node.0.trace.get() else { return self.try_answer(command) };
         // What is not answered here is asked again by the loop, which notes it.
         let asked = command.clone();
@@ -139,7 +143,7 @@ impl Actor {
                 Some(seat) => Reply::Pid(seat.pid.clone()),
                 None => Reply::Fault(Fault::new(
                     Kind::NotFound,
-                    format!("no process has the name {name:?}"),
+                    format!("no process has the name \"{}\"", shown(&name)),
                 )),
             },
         })
@@ -228,7 +232,7 @@ impl Actor {
             _ => None,
         };
         if let Some(wrong) = wrong {
-            return Err(Fault::new(Kind::Invalid, format!("the name {name:?} {wrong}")));
+            return Err(Fault::new(Kind::Invalid, format!("the name \"{}\" {wrong}", shown(name))));
         }
         let mut names = self.node.names();
         match names.get(name) {
@@ -262,7 +266,32 @@ impl Actor {
 
 fn nobody(to: &str) -> Fault {
     let what = if to.contains('|') { "there is no process" } else { "no process has the name" };
-    Fault::new(Kind::NotFound, format!("{what} {to}"))
+    Fault::new(Kind::NotFound, format!("{what} {}", shown(to)))
+}
+
+/// The longest text of somebody else that a message repeats, in bytes.
+const SHOWN: usize = 255;
+
+/// A text of a program's own, for a message: not too long, and without anything
+/// that a terminal would obey.
+pub(super) fn shown(text: &str) -> String {
+    let mut end = text.len().min(SHOWN);
+    while !text.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    let (head, rest) = text.split_at(end);
+    // `escape_debug` would also take apart what is merely not ASCII.
+    let mut shown = String::with_capacity(head.len());
+    for c in head.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    if !rest.is_empty() {
+        shown.push('…');
+    }
+    shown
 }
 
 fn short(what: &str, text: &str) -> Result<(), Fault> {
@@ -284,7 +313,8 @@ pub(super) fn send(
     payload: Vec<Term>,
 ) -> Result<(), Fault> {
     if topic.starts_with('@') {
-        let why = format!("the topic {topic:?} is reserved, as are all that begin with @");
+        let topic = shown(&topic);
+        let why = format!("the topic \"{topic}\" is reserved, as are all that begin with @");
         return Err(Fault::new(Kind::Invalid, why));
     }
     short("topic", &topic)?;
@@ -308,7 +338,7 @@ fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> Fault {
              have {queue_bytes}"
         ),
     };
-    Fault::new(Kind::Unavailable, format!("the mailbox of {to} is full: {why}"))
+    Fault::new(Kind::Unavailable, format!("the mailbox of {} is full: {why}", shown(to)))
 }
 
 pub(super) fn cancel(
@@ -332,4 +362,17 @@ pub(super) fn terminate(node: &Node, to: &str, why: &str) -> Result<(), Fault> {
     let seat = node.find(to).ok_or_else(|| nobody(to))?;
     seat.post.end(Error::terminated(why));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_program_writes_is_short_and_harmless_in_messages() {
+        assert_eq!(shown("app:processes|x.1 ä"), "app:processes|x.1 ä");
+        assert_eq!(shown("a\n\x1b[31m"), "a\\n\\u{1b}[31m");
+        let long = shown(&"ä".repeat(1 << 20));
+        assert_eq!((long.len(), long.ends_with("ä…")), (254 + '…'.len_utf8(), true));
+    }
 }

@@ -191,7 +191,9 @@ async fn steps(
                         Woken::AtOnce => break,
                         Woken::ToStep => break life.turn = options.slice.0,
                         Woken::ToTrim => {
-                            process.trim(&mut release_zeros);
+                            if post.take_grown() {
+                                process.trim(&mut release_zeros);
+                            }
                             out.yields = Vec::new();
                             life.shrink();
                         }

@@ -64,8 +64,10 @@ pub(super) struct Post {
     pub memory: AtomicU64,
     /// The steps when it was last looked at, see [`Post::rests`].
     seen: AtomicU64,
-    /// It has run since its memory was trimmed.
+    /// It has run since it was trimmed.
     untrimmed: AtomicBool,
+    /// Its memory has become larger since it was trimmed.
+    grown: AtomicBool,
     trim: AtomicBool,
 }
 
@@ -127,6 +129,7 @@ impl Post {
             memory: AtomicU64::new(0),
             seen: AtomicU64::new(0),
             untrimmed: AtomicBool::new(false),
+            grown: AtomicBool::new(false),
             trim: AtomicBool::new(false),
         }
     }
@@ -170,6 +173,11 @@ impl Post {
         mailbox.push(mail);
         drop(mailbox);
         self.waker.wake();
+    }
+
+    /// Whether there is mail that the loop has not collected.
+    pub fn has_mail(&self) -> bool {
+        !self.mailbox().queue.is_empty()
     }
 
     /// Whether the process may ask for more notices.
@@ -281,7 +289,9 @@ impl Post {
     pub fn stepped(&self, fuel: u64, memory: u64) {
         self.fuel.fetch_add(fuel, Relaxed);
         self.steps.fetch_add(1, Relaxed);
-        self.memory.store(memory, Relaxed);
+        if self.memory.swap(memory, Relaxed) != memory {
+            self.grown.store(true, Relaxed);
+        }
         self.untrimmed.store(true, Relaxed);
     }
 
@@ -302,6 +312,13 @@ impl Post {
             return false;
         }
         true
+    }
+
+    /// Whether the guest has memory that has not been looked through, asked once.
+    /// Zeros come with new memory; to look for them whenever a process rests would
+    /// cost far more than it could bring.
+    pub fn take_grown(&self) -> bool {
+        self.grown.swap(false, Relaxed)
     }
 
     /// Whether the process is to trim its memory, asked once.
@@ -381,5 +398,27 @@ mod tests {
             take(&post, &mut inbox, 4);
             assert_eq!(post.mailbox().unread, Received::default());
         }
+    }
+
+    #[test]
+    fn memory_is_looked_through_when_it_is_new_and_not_whenever_the_process_rests() {
+        let post = Post::new(Capacity { mails: 1, bytes: 1 });
+        for (memory, grown) in [(65_536, true), (65_536, false), (131_072, true)] {
+            post.stepped(1, memory);
+            post.set_state(State::Idle);
+            // Looked at twice.
+            assert!(post.rests() && !post.rests() && post.take_trim());
+            assert_eq!(post.take_grown(), grown);
+        }
+    }
+
+    #[test]
+    fn mail_is_there_until_it_is_collected() {
+        let post = Post::new(Capacity { mails: 1, bytes: 1 });
+        assert!(!post.has_mail());
+        post.notice(Mail::Cancel { from: None, reason: String::new() });
+        assert!(post.has_mail());
+        post.collect(&mut VecDeque::new(), &mut Vec::new());
+        assert!(!post.has_mail());
     }
 }

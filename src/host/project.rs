@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     Runtime,
+    actor::shown,
     program::{Program, Programs},
 };
 use crate::{
@@ -52,12 +53,17 @@ impl Programs for ProjectPrograms {
     }
 
     fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
-        let id: Id = entry
-            .parse()
-            .map_err(|why| Fault::new(Kind::Invalid, format!("`{entry}` is no id: {why}")))?;
+        let id: Id = entry.parse().map_err(|why| {
+            Fault::new(Kind::Invalid, format!("`{}` is no id: {why}", shown(entry)))
+        })?;
         let Inner { project, runtime, .. } = &*self.0;
         let program: Arc<dyn Program> = match project.entry(&id).map(|entry| &entry.kind) {
-            None => return Err(Fault::new(Kind::NotFound, format!("there is no entry {id}"))),
+            None => {
+                return Err(Fault::new(
+                    Kind::NotFound,
+                    format!("there is no entry {}", shown(&id.to_string())),
+                ));
+            }
             #[cfg(feature = "lua")]
             Some(registry::Kind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
             Some(_) => {

@@ -19,6 +19,7 @@ use std::{
 use async_channel::Sender;
 
 use super::{
+    actor::shown,
     life::Ended,
     node::HostInner,
     post::{Capacity, Post},
@@ -79,7 +80,7 @@ impl fmt::Debug for Seat {
 
 /// The end of a process that is not there.
 pub(super) fn gone(pid: &Pid) -> Ending {
-    Err(Fault::new(Kind::NotFound, format!("there is no process {pid}")))
+    Err(Fault::new(Kind::NotFound, format!("there is no process {}", shown(pid.as_str()))))
 }
 
 /// All processes of a node, by number. In parts, so that threads seldom meet.

@@ -138,12 +138,12 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             "spawn" => ActorCommand::Spawn(self.spawn()?),
             "exec" => ActorCommand::Exec(self.spawn()?),
             "send" => {
-                let to = self.text(DEST)?.into();
+                let to = self.text(DEST)?;
                 let topic = self.text("a topic")?;
                 if topic.starts_with('@') {
                     return Err(format!("topics that begin with @ are reserved: {topic}"));
                 }
-                ActorCommand::Send { to, topic: topic.into(), payload: self.rest()? }
+                ActorCommand::Send { to, topic, payload: self.rest()? }
             }
             "terminate" => ActorCommand::Terminate { to: self.text(DEST)?.into() },
             "cancel" => ActorCommand::Cancel {

@@ -104,12 +104,15 @@ pub(super) fn wait_for(
     then: impl FnOnce(&mut HostCx<'_>, Ready) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
     let mail = waits.iter().any(|wait| matches!(wait, Wait::Mail(_)));
-    let ready = waits.contains(&Wait::Ready) || (mail && has_mail(cx, &waits).contains(&true));
+    let here = mail && has_mail(cx, &waits).contains(&true);
+    let ready = here || waits.contains(&Wait::Ready);
     let stdin = waits.contains(&Wait::Stdin);
+    // More may have come since the step began.
+    let mail = mail && !here;
     let first =
         waits.iter().filter_map(|wait| if let Wait::At(t) = wait { Some(*t) } else { None });
     let (first, last) = (first.clone().min(), first.max());
-    match (ready || !wait, stdin) {
+    match (ready || !wait, stdin || mail) {
         (true, false) => match first {
             None => {
                 let ready = ready_of(cx, &waits, false, 0);
@@ -122,14 +125,14 @@ pub(super) fn wait_for(
         },
         (at_once, _) => {
             let until = if at_once { Some(0) } else { first };
-            let command = match mail && !at_once {
+            let command = match mail {
                 true => Command::AwaitMail { stdin, until },
                 false => Command::Poll { stdin, until },
             };
             ask(command, move |cx, reply| {
                 let (stdin, time) = match reply {
                     Reply::Ready { stdin, time } => (stdin, time),
-                    Reply::Mail if mail && !at_once => return wait_for(cx, waits, wait, then),
+                    Reply::Mail if mail => return wait_for(cx, waits, wait, then),
                     other => return Err(unexpected_reply(&other)),
                 };
                 let time = time && first.is_some();

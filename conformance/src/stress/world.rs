@@ -114,6 +114,11 @@ impl World {
         mortals.len()
     }
 
+    /// How many processes there have been.
+    pub fn spawned(&self) -> u64 {
+        self.ledger.spawned.load(Relaxed)
+    }
+
     /// Ends everything; nothing may be left. What was done.
     pub fn end(self) -> Result<String, String> {
         let World { node, ledger, roots, threads: before, .. } = self;

@@ -170,7 +170,7 @@ impl Machine {
                 let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
                 if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    self.stack.push(Activity::Realloc(Box::new(suspended)));
+                    self.stack.push(Activity::Realloc(suspended));
                     return Ok(());
                 }
                 let flat = std::mem::take(&mut lower.flat);
@@ -192,7 +192,7 @@ impl Machine {
                 let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
                 if let Some(suspended) = rest {
                     self.stack.push(Activity::Call(call));
-                    self.stack.push(Activity::Realloc(Box::new(suspended)));
+                    self.stack.push(Activity::Realloc(suspended));
                     return Ok(());
                 }
                 let flat = std::mem::take(&mut lower.flat);

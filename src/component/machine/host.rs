@@ -116,7 +116,7 @@ impl Machine {
                 let rest = side.finish(&mut self.store, &mut lower, &mut call.lends)?;
                 if let Some(suspended) = rest {
                     call.phase = HostPhase::Return(lower);
-                    self.stack.push(Activity::Realloc(Box::new(suspended)));
+                    self.stack.push(Activity::Realloc(suspended));
                     return Ok(None);
                 }
                 let lends = std::mem::take(&mut call.lends);

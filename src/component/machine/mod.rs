@@ -375,10 +375,10 @@ impl Machine {
             }
             Request::Realloc { trampoline, lends, lower, suspended } => {
                 let caller = Caller::Guest { trampoline, address: None };
-                let phase = HostPhase::Return(lower);
+                let phase = HostPhase::Return(*lower);
                 let call = HostCall { caller, lends, memory: None, phase };
                 self.stack.push(Activity::Host(Box::new(call)));
-                Activity::Realloc(Box::new(suspended))
+                Activity::Realloc(suspended)
             }
             Request::Drop { func, instance, caller, rep } => {
                 let entered = self.enter(caller, instance)?;

@@ -7,14 +7,14 @@ use wasmi::Val;
 use super::Machine;
 use crate::component::{
     state::Trace,
-    trace::{STACK_BYTES, Traced, names, stack_type, traced},
+    trace::{STACK_BYTES, Traced, TracedPlan, names, stack_type, traced},
 };
 
 /// A second run, to find where the first one trapped.
 #[derive(Debug)]
 pub(crate) struct Retrace {
     pub machine: Machine,
-    modules: Vec<Traced>,
+    modules: Arc<[Traced]>,
 }
 
 impl Machine {
@@ -23,9 +23,10 @@ impl Machine {
     pub fn again(&mut self, max_memory: u64) -> Option<Retrace> {
         let recording = std::mem::take(&mut self.store.data_mut().recording);
         let answers = recording.into_answers()?.into_iter();
-        let (plan, modules) = traced(&self.plan).ok()?;
+        let traced = self.plan.traced.get_or_init(|| traced(&self.plan).ok());
+        let TracedPlan { plan, modules } = traced.clone()?;
         let limit = max_memory.saturating_add(STACK_BYTES);
-        let mut machine = Machine::new(Arc::new(plan), limit);
+        let mut machine = Machine::new(plan, limit);
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
         let zero = Val::I32(0);
         let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);
@@ -49,5 +50,20 @@ impl Retrace {
             .filter_map(|entry| Some(u32::from_le_bytes(entry.try_into().ok()?)))
             .collect();
         (names(&self.modules, &numbers), bytes.len() / 4)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::{Component, Engine, Linker};
+
+    #[test]
+    fn a_component_is_changed_once_however_many_of_its_processes_trap() {
+        let wasm = wat::parse_str("(component (core module $m) (core instance (instantiate $m)))");
+        let component = Component::new(&Engine::default(), wasm.unwrap()).unwrap();
+        let program = component.link(&Linker::default()).unwrap();
+        let again = || program.machine(1 << 20).again(1 << 20).unwrap().modules;
+        assert!(Arc::ptr_eq(&again(), &again()));
     }
 }
