@@ -39,6 +39,9 @@ const MAX_SLICE_WITHOUT_JUMPS: u64 = 2_000;
 /// `memory.grow` and `table.grow` instructions that one function may have.
 pub(crate) const MAX_GROWS: usize = 1_000;
 
+/// Bytes that a wasm stack has at first. A process keeps its stack while it waits.
+const FIRST_STACK: usize = 256;
+
 /// The smallest wasm stack that a process can be given.
 pub const MIN_STACK: usize = 64 << 10;
 
@@ -139,7 +142,7 @@ fn core_config(stack: usize) -> wasmi::Config {
             table_grow: u8::MAX,
             ..wasmi::OperatorCost::default()
         })
-        .set_min_stack_height(1_000)
+        .set_min_stack_height(FIRST_STACK)
         .set_max_stack_height(stack)
         // A frame takes at least a few cells, so that the height is the
         // limit that programs meet; the depth bounds frames without cells.

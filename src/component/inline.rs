@@ -33,6 +33,7 @@ use super::{
     linker::Linker,
     module::CoreModule,
     plan::{CoreRef, Export, Op, Plan, ResourceDef, Target},
+    shim,
     typing::{self, Env},
 };
 use crate::value::{ResourceId, Types};
@@ -108,6 +109,7 @@ pub(crate) fn link(
     linking.root(root)?;
     let Linking { mut plan, types, mut layouts, .. } = linking;
     layouts.update(&types);
+    shim::elide(&mut plan.ops);
     plan.types = Arc::new(types);
     plan.layouts = layouts;
     Ok(plan)

@@ -6,7 +6,7 @@
 //! | `decode`, `module`, `rewrite` | bytes to definitions; what is changed in core modules |
 //! | `typing`, `wit` | component types and WIT declarations to [`Types`](crate::value::Types) |
 //! | `linker` | what the host offers |
-//! | `inline`, `plan` | linking: all that is decided before a process starts |
+//! | `inline`, `plan`, `shim` | linking: all that is decided before a process starts |
 //! | `abi`, `boundary`, `realloc` | lifting and lowering |
 //! | `handles`, `state`, `limits` | what a process owns |
 //! | `machine` | what runs it |
@@ -29,6 +29,7 @@ mod plan;
 mod program;
 mod realloc;
 mod rewrite;
+mod shim;
 mod state;
 mod trace;
 mod trampoline;

@@ -2,7 +2,11 @@
 
 use std::{collections::HashSet, ops::Range, sync::Arc};
 
-use super::{error::LoadError, rewrite};
+use super::{
+    error::LoadError,
+    rewrite,
+    shim::{Shape, shape},
+};
 
 /// A translated core module. Functions are translated when first called.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub(crate) struct CoreModule {
     pub segments: u64,
     /// The module as it is in the component, for explaining a trap.
     pub source: Source,
+    /// Whether calls of imports go through it.
+    pub shape: Option<Shape>,
 }
 
 /// A module's bytes inside the component's.
@@ -70,7 +76,7 @@ impl CoreModule {
         }
         let start = start.map(|(_, name)| name.into());
         let module = CoreModule::translate(engine, bytes, source.clone(), start)?;
-        Ok(CoreModule { segments: outline.segments, ..module })
+        Ok(CoreModule { segments: outline.segments, shape: shape(source.get()), ..module })
     }
 
     /// Translates bytes that need no more changes.
@@ -85,7 +91,7 @@ impl CoreModule {
         })?;
         let imports =
             module.imports().map(|import| (import.module().into(), import.name().into())).collect();
-        Ok(CoreModule { module, start, imports, segments: 0, source })
+        Ok(CoreModule { module, start, imports, segments: 0, source, shape: None })
     }
 }
 

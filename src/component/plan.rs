@@ -53,6 +53,24 @@ pub(crate) enum Op {
     Func(CoreRef),
 }
 
+impl Op {
+    /// What it is done with.
+    pub fn items(&self) -> &[CoreRef] {
+        match self {
+            Op::Instantiate { imports, .. } => imports,
+            Op::Memory(item) | Op::Func(item) => std::slice::from_ref(item),
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn refs(&mut self) -> &mut [CoreRef] {
+        match self {
+            Op::Instantiate { imports, .. } => imports,
+            Op::Memory(item) | Op::Func(item) => std::slice::from_mut(item),
+        }
+    }
+}
+
 /// Something in a core index space.
 #[derive(Clone, Debug)]
 pub(crate) enum CoreRef {

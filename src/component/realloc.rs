@@ -87,7 +87,9 @@ impl Side<'_> {
         let index = self.options.realloc.ok_or_else(|| Trap::internal("no realloc"))?;
         let state = context.state();
         let func = state.funcs.get(index as usize).copied();
-        let func = func.ok_or_else(|| Trap::internal("no realloc"))?;
+        let func = func.ok_or_else(|| {
+            Trap::canonical("a start function calls an import that needs `realloc`, too early")
+        })?;
         state.instance(self.options.instance)?.may_leave = false;
         let outer = std::mem::take(&mut state.context);
         let top = match state.trace.as_ref().map(|trace| trace.top) {

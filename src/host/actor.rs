@@ -6,12 +6,13 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    life::{Ended, Outside},
+    life::Outside,
     node::{Node, Tied},
     post::Undelivered,
     program::{HostOptions, PATIENCE, Program},
     seat::Seat,
     trace::Probe,
+    watch::watch,
 };
 use crate::{
     dispatch::{
@@ -211,16 +212,14 @@ impl Actor {
                 self.0.post.end(Error::terminated(": nobody waits for it any more"));
             }
         }
-        let (watcher, ended) = async_channel::bounded::<Arc<Ended>>(1);
+        let (watcher, watched) = watch();
         let tied = Tied { watcher: Some(watcher), ..Tied::default() };
         let spawn = Spawn { monitor: false, link: false, ..spawn };
         let guard = Guard(self.start(spawn, program, tied)?);
-        let ended = ended.recv().await;
+        let ended = watched.ended().await;
         drop(guard);
-        match ended {
-            Ok(ended) => Ok(ended.ending.clone()),
-            Err(_) => Err(Fault::new(Kind::Canceled, "the process was dropped by its host")),
-        }
+        let ending = ended.map(|ended| ended.ending.clone());
+        ending.ok_or_else(|| Fault::new(Kind::Canceled, "the process was dropped by its host"))
     }
 
     fn register(&self, name: &str) -> Result<(), Fault> {

@@ -52,6 +52,7 @@ mod seat;
 mod service;
 mod states;
 mod trace;
+mod watch;
 mod workers;
 
 pub use self::{

@@ -27,6 +27,7 @@ use super::{
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
     seat::{Seat, Serial, Table, Ties, gone},
     trace::{Probe, Trace},
+    watch::{Watcher, watch},
     workers::Workers,
 };
 use crate::{
@@ -71,11 +72,11 @@ impl fmt::Debug for HostInner {
 }
 
 /// Ties that are there before the first step.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Tied {
     pub monitor: Option<Arc<Seat>>,
     pub link: Option<Arc<Seat>>,
-    pub watcher: Option<Sender<Arc<Ended>>>,
+    pub watcher: Option<Watcher>,
 }
 
 impl Node {
@@ -176,10 +177,10 @@ impl Node {
         streams: Option<Streams>,
         start: impl FnOnce(Birth) -> Result<Started, Fault>,
     ) -> Result<Handle, Fault> {
-        let (watcher, ended) = async_channel::bounded(1);
+        let (watcher, watched) = watch();
         let tied = Tied { watcher: Some(watcher), ..Tied::default() };
         let seat = self.seat(&self.host(host)?, entry, streams, tied, start)?;
-        Ok(Handle { pid: seat.pid.clone(), ended })
+        Ok(Handle { pid: seat.pid.clone(), watched })
     }
 
     /// The program of an entry.
@@ -216,7 +217,7 @@ impl Node {
             let mut ties = seat.ties();
             ties.monitors.extend(tied.monitor.as_ref().map(|seat| seat.serial));
             ties.links.extend(tied.link.as_ref().map(|seat| seat.serial));
-            ties.watchers.extend(tied.watcher);
+            ties.watcher = tied.watcher;
         }
         if let Some(monitor) = tied.monitor {
             monitor.ties().monitored.insert(serial);
@@ -344,8 +345,8 @@ impl Node {
             other.post.notice(Mail::Exit { from: pid.clone(), result: ending.clone() });
         }
         let ended = Arc::new(ended);
-        for watcher in ties.watchers {
-            drop(watcher.try_send(ended.clone()));
+        if let Some(watcher) = ties.watcher {
+            watcher.tell(ended.clone());
         }
         let _ = self.0.ended.0.try_send(());
     }

@@ -3,12 +3,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use async_channel::Receiver;
-
 use super::{
     actor::{Actor, Reach},
     life::Ended,
     post::State,
+    watch::Watched,
 };
 use crate::{
     dispatch::{
@@ -121,7 +120,7 @@ pub struct Started {
 #[derive(Clone, Debug)]
 pub struct Handle {
     pub(super) pid: Pid,
-    pub(super) ended: Receiver<Arc<Ended>>,
+    pub(super) watched: Watched,
 }
 
 impl Handle {
@@ -130,9 +129,9 @@ impl Handle {
         &self.pid
     }
 
-    /// Waits for its end. Only the first one who asks is told.
+    /// Waits for its end. Nothing if its host has been dropped before.
     pub async fn ended(&self) -> Option<Arc<Ended>> {
-        self.ended.recv().await.ok()
+        self.watched.ended().await
     }
 }
 

@@ -16,14 +16,12 @@ use std::{
     time::Instant,
 };
 
-use async_channel::Sender;
-
 use super::{
     actor::shown,
-    life::Ended,
     node::HostInner,
     post::{Capacity, Post},
     program::HostOptions,
+    watch::Watcher,
 };
 use crate::dispatch::{Ending, Fault, Kind, Pid};
 
@@ -54,8 +52,8 @@ pub(super) struct Ties {
     /// Links that break are mail.
     pub traps: bool,
     pub names: BTreeSet<Arc<str>>,
-    /// Those outside of all processes that wait for its end.
-    pub watchers: Vec<Sender<Arc<Ended>>>,
+    /// Is told of its end outside of all processes.
+    pub watcher: Option<Watcher>,
     pub ended: bool,
 }
 

@@ -1,5 +1,7 @@
 //! Instantiation, one operation of the plan after the other.
 
+use std::collections::{HashMap, hash_map::Entry};
+
 use wasmi::AsContextMut;
 
 use super::{Activity, Machine};
@@ -21,6 +23,7 @@ impl Machine {
         let plan = self.plan.clone();
         let Some(op) = plan.ops.get(index) else {
             self.stack.pop();
+            self.made = HashMap::new();
             return Ok(());
         };
         if let Some(Activity::Init(next)) = self.stack.last_mut() {
@@ -68,9 +71,11 @@ impl Machine {
 
     pub(super) fn resolve(&mut self, item: &CoreRef) -> Result<wasmi::Extern, Trap> {
         match item {
-            CoreRef::Trampoline(index) => {
-                trampoline::func(&mut self.store, *index).map(wasmi::Extern::Func)
+            CoreRef::Trampoline(index) => Ok(match self.made.entry(*index) {
+                Entry::Occupied(made) => *made.get(),
+                Entry::Vacant(place) => *place.insert(trampoline::func(&mut self.store, *index)?),
             }
+            .into()),
             CoreRef::Export { instance, name } => {
                 let instance = self.store.data().cores.get(*instance as usize);
                 instance

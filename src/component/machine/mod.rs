@@ -15,7 +15,7 @@ mod host;
 mod init;
 mod retrace;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use wasmi::{Func, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Val};
 
@@ -63,6 +63,8 @@ pub(crate) struct Machine {
     /// Commands that have been asked for and not yet been handed out.
     pub yields: Vec<Yield>,
     next_tag: u64,
+    /// During instantiation: the functions that have been made of trampolines.
+    made: HashMap<u32, Func>,
     /// The call to begin once the component is instantiated.
     first: Option<(usize, Vec<Value>)>,
     outcome: Option<Option<Value>>,
@@ -72,7 +74,7 @@ pub(crate) struct Machine {
 enum Activity {
     /// Instantiation, before the given operation.
     Init(usize),
-    Core(Core),
+    Core(Box<Core>),
     Call(Box<Call>),
     Host(Box<HostCall>),
     /// A `realloc` for what is lowered by the activity below.
@@ -130,6 +132,7 @@ impl Machine {
             stack: vec![Activity::Init(0)],
             yields: Vec::new(),
             next_tag: 0,
+            made: HashMap::new(),
             first: None,
             outcome: None,
         }
@@ -253,7 +256,7 @@ impl Machine {
         let trace = self.store.data().trace.as_ref();
         let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
         let state = CoreState::Ready(func, args);
-        self.stack.push(Activity::Core(Core { state, results, top }));
+        self.stack.push(Activity::Core(Box::new(Core { state, results, top })));
         Ok(())
     }
 
