@@ -8,7 +8,7 @@
 
 use super::Failure;
 use crate::{
-    component::{HostCx, Trap},
+    component::HostCx,
     dispatch::{Ending, Fault, Kind, Mail, Pid},
     value::{Term, Value, term},
     wasi::call::{Args, unexpected_argument},
@@ -49,28 +49,25 @@ impl Room {
 }
 
 /// The term that a `value` stands for.
-fn term(cx: &mut HostCx<'_>, args: &mut Args, room: &mut Room) -> Result<Term, Failure> {
-    let (case, payload) = args.case()?;
+fn term(cx: &mut HostCx<'_>, value: Value, room: &mut Room) -> Result<Term, Failure> {
+    let Value::Variant { case, payload } = value else { return Err(unexpected_argument().into()) };
     room.values(VALUE)?;
-    let mut payload = Args::new(payload.into_iter().collect());
-    Ok(match case {
-        0 => Term::Nil,
-        1 => Term::Bool(payload.bool()?),
-        2 => Term::Int(payload.s64()?),
-        3 => Term::uint(payload.u64()?),
-        4 => Term::Float(payload.f64()?),
-        5 => {
-            let text = payload.string()?;
+    Ok(match (case, payload.map(|value| *value)) {
+        (0, None) => Term::Nil,
+        (1, Some(Value::Bool(value))) => Term::Bool(value),
+        (2, Some(Value::S64(value))) => Term::Int(value),
+        (3, Some(Value::U64(value))) => Term::uint(value),
+        (4, Some(Value::F64(value))) => Term::Float(value),
+        (5, Some(Value::String(text))) => {
             room.values(text.len())?;
             Term::from(text)
         }
-        6 => {
-            let bytes = payload.bytes()?;
+        (6, Some(bytes)) => {
+            let bytes = Args::new(vec![bytes]).bytes()?;
             room.values(bytes.len())?;
             Term::Bytes(bytes.into())
         }
-        7 => {
-            let text = payload.string()?;
+        (7, Some(Value::String(text))) => {
             room.json(text.len())?;
             cx.charge((text.len() as u64).saturating_mul(JSON_WORK));
             json(&text).map_err(|why| Fault::new(Kind::Invalid, format!("no JSON: {why}")))?
@@ -86,11 +83,10 @@ fn json(text: &str) -> Result<Term, Box<dyn std::error::Error>> {
 /// The terms of a `list<value>`.
 pub(super) fn terms(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Vec<Term>, Failure> {
     let values = args.list()?;
-    let len = values.len();
-    let (mut args, mut room) = (Args::new(values), Room::ALL);
-    let mut terms = Vec::with_capacity(len);
-    for _ in 0..len {
-        terms.push(term(cx, &mut args, &mut room)?);
+    let mut room = Room::ALL;
+    let mut terms = Vec::with_capacity(values.len());
+    for value in values {
+        terms.push(term(cx, value, &mut room)?);
     }
     Ok(terms)
 }
@@ -100,7 +96,7 @@ pub(super) fn ending(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Ending, Fai
     let (case, payload) = args.case()?;
     let mut payload = Args::new(payload.into_iter().collect());
     if case == 0 {
-        return Ok(Ok(term(cx, &mut payload, &mut { Room::ALL })?));
+        return Ok(Ok(term(cx, payload.value()?, &mut { Room::ALL })?));
     }
     let mut fields = payload.record()?;
     let (kind, _) = fields.case()?;
@@ -108,7 +104,7 @@ pub(super) fn ending(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Ending, Fai
     let (message, retryable) = (fields.string()?, fields.bool()?);
     let mut room = Room::ALL;
     room.values(message.len())?;
-    let details = term(cx, &mut fields, &mut room)?;
+    let details = term(cx, fields.value()?, &mut room)?;
     Ok(Err(Fault { kind, message, retryable, details }))
 }
 
@@ -167,20 +163,4 @@ fn outcome(cx: &mut HostCx<'_>, result: Ending) -> Result<Value, Failure> {
         Ok(term) => Value::ok(Some(value(cx, term)?)),
         Err(fault) => Value::err(Some(error(cx, fault))),
     })
-}
-
-impl Args {
-    fn s64(&mut self) -> Result<i64, Trap> {
-        match self.value()? {
-            Value::S64(value) => Ok(value),
-            _ => Err(unexpected_argument()),
-        }
-    }
-
-    fn f64(&mut self) -> Result<f64, Trap> {
-        match self.value()? {
-            Value::F64(value) => Ok(value),
-            _ => Err(unexpected_argument()),
-        }
-    }
 }

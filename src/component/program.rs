@@ -135,6 +135,13 @@ pub struct Function {
 }
 
 impl Program {
+    /// How many core instances a process has.
+    #[cfg(test)]
+    pub(crate) fn instances(&self) -> usize {
+        let instantiate = |op: &&super::plan::Op| matches!(op, super::plan::Op::Instantiate { .. });
+        self.plan.ops.iter().filter(instantiate).count()
+    }
+
     /// The exported functions, in the order of the component.
     pub fn functions(&self) -> impl Iterator<Item = Function> + '_ {
         (0..self.plan.exports.len()).map(|index| Function { plan: self.plan.clone(), index })

@@ -31,7 +31,7 @@ use crate::{
         world::{Answers, Pending},
     },
     process::{DEFAULT_SLICE, Error, Event, Fuel, Outcome, Process, Status, StepOutput},
-    value::{Term, Type, term},
+    value::{Term, Type, TypeDef, TypeId, Value, term},
 };
 
 /// The exit code of a program that writes to a pipe which nobody reads: 128 and
@@ -214,16 +214,45 @@ async fn steps(
     Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
 }
 
-/// What other processes are told.
+/// What other processes are told. A method that returns a `result` says with it
+/// whether it has done what it is for, so an `err` is a failure.
 fn ending(outcome: &Outcome, exited: Option<Term>, result: Option<&Type>) -> Ending {
-    match (outcome, exited, result) {
-        (Err(error), _, _) => Err(error.fault()),
-        (Ok(_), Some(term), _) => Ok(term),
-        (Ok(Some(value)), None, Some(ty)) => term::from_value(ty, value).map_err(|error| {
-            let why = format!("the result cannot be told to other processes: {error}");
-            Fault::new(Kind::Internal, why)
-        }),
-        (Ok(_), None, _) => Ok(Term::Nil),
+    let value = match (outcome, exited) {
+        (Err(error), _) => return Err(error.fault()),
+        (Ok(_), Some(term)) => return Ok(term),
+        (Ok(value), None) => value,
+    };
+    let (Some(value), Some(ty)) = (value, result) else { return Ok(Term::Nil) };
+    let (TypeDef::Result { ok, err }, Value::Variant { case, payload }) = (ty.def(), value) else {
+        return term(ty, value);
+    };
+    let payload = |id: &Option<TypeId>| match (id, payload) {
+        (Some(id), Some(value)) => term(&ty.child(*id), value),
+        _ => Ok(Term::Nil),
+    };
+    match case {
+        0 => payload(ok),
+        _ => Err(failed(payload(err)?)),
+    }
+}
+
+fn term(ty: &Type, value: &Value) -> Ending {
+    term::from_value(ty, value).map_err(|error| {
+        let why = format!("the result cannot be told to other processes: {error}");
+        Fault::new(Kind::Internal, why)
+    })
+}
+
+/// The fault for a method that has returned an `err` with this payload.
+fn failed(payload: Term) -> Fault {
+    match payload {
+        Term::Text(text) => Fault::new(Kind::Unknown, text),
+        Term::Nil => Fault::new(Kind::Unknown, "the method returned an err"),
+        details => {
+            let what = term::to_json(&details).map_or_else(|_| "…".to_owned(), |v| v.to_string());
+            let why = format!("the method returned an err: {what}");
+            Fault { details, ..Fault::new(Kind::Unknown, why) }
+        }
     }
 }
 

@@ -156,9 +156,13 @@ impl Post {
                 return Err(Undelivered::Large(unread, size));
             }
         }
+        let first = mailbox.queue.is_empty();
         mailbox.push(mail);
         drop(mailbox);
-        self.waker.wake();
+        // Who has not collected what came before is awake, or about to look.
+        if first {
+            self.waker.wake();
+        }
         Ok(())
     }
 

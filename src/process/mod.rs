@@ -55,8 +55,8 @@ pub enum Event {
 }
 
 /// How a process ends: with the value that its method returns, if it returns
-/// one, or with an error. A method that returns a WIT `result` has ended well
-/// even if that is an `err`. A guest that ends itself with exit code 0 has ended
+/// one, or with an error. Here a method that returns a WIT `result` has ended well
+/// even if that is an `err`; its host makes a failure of that. A guest that ends itself with exit code 0 has ended
 /// well and without a value, whatever its method returns; another exit code is
 /// an error with [`Cause::Exit`].
 pub type Outcome = Result<Option<Value>, Error>;
