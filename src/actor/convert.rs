@@ -9,7 +9,7 @@
 use super::Failure;
 use crate::{
     component::HostCx,
-    dispatch::{Ending, Fault, Kind, Mail, Pid},
+    dispatch::{Ending, Fault, Inbox, Kind, Mail, Message, Pid},
     value::{Term, Value, term},
     wasi::call::{Args, unexpected_argument},
 };
@@ -145,10 +145,13 @@ pub(super) fn mail(cx: &mut HostCx<'_>, mail: Mail) -> Result<Value, Failure> {
     let (case, fields) = match mail {
         Mail::Message(message) => {
             let mut payload = Vec::with_capacity(message.payload.len());
-            for term in message.payload {
+            let Message { from, topic, payload: mut terms, .. } = message;
+            for term in terms.drain(..) {
                 payload.push(value(cx, term)?);
             }
-            (0, vec![maybe(message.from), Value::String(message.topic), payload.into()])
+            let sender = Value::from(from.as_ref().map(|pid| Value::from(pid.as_str())));
+            cx.state::<Inbox>().spend(from, terms);
+            (0, vec![sender, Value::String(topic), payload.into()])
         }
         Mail::Exit { from, result } => (1, vec![from.as_str().into(), outcome(cx, result)?]),
         Mail::LinkDown { from, result } => (2, vec![from.as_str().into(), outcome(cx, result)?]),

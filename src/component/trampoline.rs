@@ -51,8 +51,9 @@ pub(crate) fn func(store: &mut wasmi::Store<State>, index: u32) -> Result<Func, 
         trampoline.params.iter().map(|ty| wasmi::ValType::from(*ty)),
         trampoline.results.iter().map(|ty| wasmi::ValType::from(*ty)),
     );
+    let plan = store.data().plan.clone();
     Ok(Func::new(store, ty, move |mut caller, params, results| {
-        match call(&mut caller, index, params, results) {
+        match call(&plan, &mut caller, index, params, results) {
             Ok(true) => Ok(()),
             Ok(false) => Err(wasmi::Error::host(Halt::Suspend)),
             Err(trap) => Err(wasmi::Error::host(Halt::Trap(trap))),
@@ -90,13 +91,13 @@ pub(crate) fn core_value(bits: u64, ty: CoreType) -> Val {
 
 /// Answers a call; `false` if it has to be suspended.
 fn call(
+    plan: &Plan,
     caller: &mut Caller<'_, State>,
     index: u32,
     params: &[Val],
     results: &mut [Val],
 ) -> Result<bool, Trap> {
-    let plan = caller.data().plan.clone();
-    let trampoline = trampoline(&plan, index)?;
+    let trampoline = trampoline(plan, index)?;
     let state = caller.data_mut();
     let first = || params.first().map_or(0, bits);
     let mut answer = |bits: u64| {
@@ -118,8 +119,8 @@ fn call(
                 .hosts
                 .get(*host as usize)
                 .ok_or_else(|| Trap::internal("unknown host function"))?;
-            let option = options(&plan, *option)?;
-            let call = HostCall { plan: &plan, trampoline: index, signature, options: option };
+            let option = options(plan, *option)?;
+            let call = HostCall { plan, trampoline: index, signature, options: option };
             call.call(caller, host, params, |bits| {
                 answer(bits)?;
                 Ok(())
@@ -136,7 +137,7 @@ fn call(
         }
         TrampolineKind::ResourceDrop(ty) => {
             state.check_leave(trampoline.instance)?;
-            drop_handle(state, &plan, trampoline.instance, *ty, first() as u32)
+            drop_handle(state, plan, trampoline.instance, *ty, first() as u32)
         }
         TrampolineKind::ContextGet { slot, .. } => {
             answer(state.context.get(*slot as usize).copied().unwrap_or(0))

@@ -16,12 +16,27 @@ pub struct Inbox {
     mail: VecDeque<Mail>,
     received: Received,
     listens: bool,
+    /// See [`Inbox::spend`].
+    spent: Vec<(Option<Pid>, Vec<Term>)>,
 }
 
 impl Inbox {
+    /// Keeps what is left of a message until the end of the step. Its sender's thread
+    /// works with the same memory; to drop one after the other while it does makes
+    /// the two wait for each other at each message.
+    pub(crate) fn spend(&mut self, from: Option<Pid>, payload: Vec<Term>) {
+        self.spent.push((from, payload));
+    }
+
     /// Adds what has arrived.
     pub fn push(&mut self, mail: Mail) {
         self.mail.push_back(mail);
+    }
+
+    /// Keeps no room for what may come.
+    pub fn shrink(&mut self) {
+        self.mail.shrink_to_fit();
+        self.spent.shrink_to_fit();
     }
 
     /// Takes the first mail that fits.
@@ -50,6 +65,7 @@ impl Inbox {
 
     /// What the program has taken since this was asked last.
     pub fn take_received(&mut self) -> Received {
+        self.spent.clear();
         std::mem::take(&mut self.received)
     }
 }

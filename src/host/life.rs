@@ -191,8 +191,10 @@ async fn steps(
                         Woken::AtOnce => break,
                         Woken::ToStep => break life.turn = options.slice.0,
                         Woken::ToTrim => {
-                            if post.take_grown() {
-                                process.trim(&mut release_zeros);
+                            // Zeros come with new memory.
+                            match post.take_grown() {
+                                true => process.trim(&mut release_zeros),
+                                false => process.trim(&mut |_| {}),
                             }
                             out.yields = Vec::new();
                             life.shrink();

@@ -498,11 +498,12 @@ impl HostInner {
     }
 }
 
-/// The number in a text that looks like a pid.
+/// The number at the end of a text that looks like a pid. Zero, which no process has,
+/// if there is none.
 fn serial(text: &str) -> Option<Serial> {
-    let (_, rest) = text.rsplit_once('|')?;
-    // One that is no number of a process names none.
-    Some(rest.rsplit_once('.').and_then(|(_, serial)| serial.parse().ok()).unwrap_or(0))
+    memchr::memchr(b'|', text.as_bytes())?;
+    let number = text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
+    Some(text.get(number..).and_then(|number| number.parse().ok()).unwrap_or(0))
 }
 
 /// Eight letters and digits that no other node has.

@@ -12,6 +12,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     fmt,
+    hash::{BuildHasherDefault, Hasher},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -84,7 +85,30 @@ pub(super) fn gone(pid: &Pid) -> Ending {
 /// All processes of a node, by number. In parts, so that threads seldom meet.
 #[derive(Debug)]
 pub(super) struct Table {
-    parts: [Mutex<HashMap<Serial, Arc<Seat>>>; PARTS],
+    parts: [Mutex<Part>; PARTS],
+}
+
+type Part = HashMap<Serial, Arc<Seat>, BuildHasherDefault<Spread>>;
+
+/// A hash for numbers that are given one after the other, which nobody can choose.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio; the upper half is spread best.
+        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 const PARTS: usize = 16;
@@ -96,7 +120,7 @@ impl Default for Table {
 }
 
 impl Table {
-    fn part(&self, serial: Serial) -> MutexGuard<'_, HashMap<Serial, Arc<Seat>>> {
+    fn part(&self, serial: Serial) -> MutexGuard<'_, Part> {
         let [first, ..] = &self.parts;
         // The remainder is less than the number of parts.
         let part = self.parts.get(serial as usize % PARTS).unwrap_or(first);

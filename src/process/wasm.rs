@@ -316,6 +316,9 @@ impl Process for WasmProcess {
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
         if let State::Live(machine) = &mut self.state {
             machine.each_memory(release);
+            if let Some(inbox) = machine.host_state().find::<Inbox>() {
+                inbox.shrink();
+            }
         }
     }
 
