@@ -82,14 +82,21 @@ impl Side<'_> {
         })
     }
 
-    /// Runs a lowering until it needs memory, and charges for it.
+    /// Runs a lowering until it needs memory, and charges for it. First it is given
+    /// the address of what it has asked for last.
     pub fn run<C: Context>(
         &self,
         context: &mut C,
         lower: &mut Lower,
+        address: Option<u64>,
         lends: &mut Lends,
     ) -> Result<Option<Realloc>, Trap> {
-        let more = self.with(context, lends, |target| lower.run(target))?;
+        let more = self.with(context, lends, |target| {
+            if let Some(address) = address {
+                lower.provide(address, target)?;
+            }
+            lower.run(target)
+        })?;
         charge(context.as_context_mut(), std::mem::take(&mut lower.work));
         Ok(more)
     }

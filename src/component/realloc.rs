@@ -59,9 +59,10 @@ impl Side<'_> {
         lower: &mut Lower,
         lends: &mut Lends,
     ) -> Result<Option<Box<Suspended>>, Trap> {
-        while let Some(realloc) = self.run(context, lower, lends)? {
+        let mut more = self.run(context, lower, None, lends)?;
+        while let Some(realloc) = more {
             match self.realloc(context, realloc)? {
-                Ok(address) => self.provide(context, lower, address, lends)?,
+                Ok(address) => more = self.run(context, lower, Some(address), lends)?,
                 Err(suspended) => return Ok(Some(Box::new(suspended))),
             }
         }

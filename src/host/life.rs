@@ -140,7 +140,8 @@ async fn steps(
         if mail {
             life.mail_arrived();
         }
-        life.deadline = deadline;
+        // Once there is one, it stays.
+        life.deadline = deadline.or(life.deadline);
         if let Some(event) = life.time_is_up(options) {
             life.events.push(event);
         }

@@ -10,7 +10,10 @@ use std::{
     mem,
     sync::{
         Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::Relaxed},
+        atomic::{
+            AtomicBool, AtomicU8, AtomicU64,
+            Ordering::{Relaxed, SeqCst},
+        },
     },
     time::Instant,
 };
@@ -53,6 +56,9 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Post {
     mailbox: Mutex<Mailbox>,
+    /// There is something to collect. So that who looks for it, again and again, does
+    /// not hold the lock against those who bring it. Written under the lock.
+    news: AtomicBool,
     waker: AtomicWaker,
     capacity: Capacity,
     state: AtomicU8,
@@ -80,8 +86,6 @@ struct Mailbox {
     end: Option<Error>,
     /// The process has been asked to end, and has until then.
     deadline: Option<(Instant, String)>,
-    /// The time of that has come closer.
-    sooner: bool,
     closed: bool,
 }
 
@@ -121,6 +125,7 @@ impl Post {
     pub fn new(capacity: Capacity) -> Post {
         Post {
             mailbox: Mutex::default(),
+            news: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             capacity,
             state: AtomicU8::new(0),
@@ -158,6 +163,7 @@ impl Post {
         }
         let first = mailbox.queue.is_empty();
         mailbox.push(mail);
+        self.news.store(true, SeqCst);
         drop(mailbox);
         // Who has not collected what came before is awake, or about to look.
         if first {
@@ -175,6 +181,7 @@ impl Post {
             return;
         }
         mailbox.push(mail);
+        self.news.store(true, SeqCst);
         drop(mailbox);
         self.waker.wake();
     }
@@ -200,15 +207,14 @@ impl Post {
         }
         match &mut mailbox.deadline {
             Some((deadline, _)) => {
-                let sooner = until < *deadline;
                 *deadline = until.min(*deadline);
-                mailbox.sooner |= sooner;
             }
             None => {
                 mailbox.deadline = Some((until, reason.to_owned()));
                 mailbox.push(mail);
             }
         }
+        self.news.store(true, SeqCst);
         drop(mailbox);
         self.waker.wake();
     }
@@ -220,6 +226,7 @@ impl Post {
             return;
         }
         mailbox.end.get_or_insert(error);
+        self.news.store(true, SeqCst);
         drop(mailbox);
         self.waker.wake();
     }
@@ -243,12 +250,12 @@ impl Post {
     /// Moves the mail to `events`. The queue changes places with `spare`, which is
     /// empty before and after, so that the lock is not held for long.
     pub fn collect(&self, spare: &mut VecDeque<Mail>, events: &mut Vec<Event>) -> News {
-        let mut mailbox = self.mailbox();
-        if mailbox.queue.is_empty() && mailbox.end.is_none() && mailbox.deadline.is_none() {
+        if !self.news.load(SeqCst) {
             return News::default();
         }
+        let mut mailbox = self.mailbox();
+        self.news.store(false, SeqCst);
         mem::swap(&mut mailbox.queue, spare);
-        mailbox.sooner = false;
         let end = mailbox.end.take();
         let deadline = mailbox.deadline.as_ref().map(|(deadline, _)| *deadline);
         drop(mailbox);
@@ -277,8 +284,7 @@ impl Post {
     pub fn poll(&self, waker: &std::task::Waker) -> bool {
         // In this order, so that nothing arrives in between.
         self.waker.register(waker);
-        let mailbox = self.mailbox();
-        !mailbox.queue.is_empty() || mailbox.end.is_some() || mailbox.sooner
+        self.news.load(SeqCst)
     }
 
     pub fn set_state(&self, state: State) {
