@@ -6,7 +6,7 @@
 //! empty slot: the shim exports functions that call through a table, the module
 //! is instantiated with those, and the fixup fills the table with the real
 //! functions, made with the module's memory. A module whose own start function
-//! calls such an import finds the slot empty and traps.
+//! calls such an import traps. Linking takes the detour out again where it can.
 //!
 //! *Trap.* Exports functions that are nothing but `unreachable`, for imports
 //! whose types no component function can have.

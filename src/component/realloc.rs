@@ -88,9 +88,7 @@ impl Side<'_> {
         let index = self.options.realloc.ok_or_else(|| Trap::internal("no realloc"))?;
         let state = context.state();
         let func = state.funcs.get(index as usize).copied();
-        let func = func.ok_or_else(|| {
-            Trap::canonical("a start function calls an import that needs `realloc`, too early")
-        })?;
+        let func = func.ok_or_else(|| Trap::internal("no realloc"))?;
         state.instance(self.options.instance)?.may_leave = false;
         let outer = std::mem::take(&mut state.context);
         let top = match state.trace.as_ref().map(|trace| trace.top) {

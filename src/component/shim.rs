@@ -10,8 +10,7 @@
 //! to the module from the start. What stood in the table then is called without
 //! the detour, and if nothing else needs the table, the process has two instances,
 //! a table and a segment less: a third of what a small process takes. A start
-//! function that calls such an import, which trapped at the empty table, traps
-//! only if there is something to find in the memory.
+//! function that calls such an import traps as before, though not at the table.
 
 use std::{
     collections::{HashMap, HashSet},

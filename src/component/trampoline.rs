@@ -120,6 +120,12 @@ fn call(
                 .get(*host as usize)
                 .ok_or_else(|| Trap::internal("unknown host function"))?;
             let option = options(plan, *option)?;
+            // See `shim`: who has been given the import early may call it too early.
+            if option.memory.is_some_and(|memory| memory as usize >= state.memories.len()) {
+                return Err(Trap::canonical(
+                    "a start function called an import, which has no memory to work with yet",
+                ));
+            }
             let call = HostCall { plan, trampoline: index, signature, options: option };
             call.call(caller, host, params, |bits| {
                 answer(bits)?;
