@@ -221,22 +221,19 @@ fn read_until(from: &mut impl std::io::Read, text: &str) -> Result<String> {
     Ok(String::from_utf8_lossy(&seen).into_owned())
 }
 
+/// Runs a loop without end, for half a minute at most.
+#[cfg(unix)]
+fn spinning(options: &[&str]) -> std::io::Result<std::process::Child> {
+    let traps = "conformance/guests/built/traps.wasm";
+    let run = ["run", "--timeout", "30s", "--invoke", "spin", traps];
+    wippy().args(options).args(run).stderr(Stdio::piped()).spawn()
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupt_ends_a_loop_without_end() -> Result {
     use std::io::Read;
-    let mut child = wippy()
-        .args([
-            "-v",
-            "run",
-            "--timeout",
-            "30s",
-            "--invoke",
-            "spin",
-            "conformance/guests/built/traps.wasm",
-        ])
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut child = spinning(&["-v"])?;
     let mut stderr = child.stderr.take().ok_or("no stderr")?;
     // Once the process is started, the handler is in place.
     read_until(&mut stderr, "started")?;
@@ -284,17 +281,7 @@ fn a_trace_has_a_track_for_each_process() -> Result {
 #[cfg(unix)]
 #[test]
 fn a_signal_prints_the_processes() -> Result {
-    let mut child = wippy()
-        .args([
-            "run",
-            "--timeout",
-            "30s",
-            "--invoke",
-            "spin",
-            "conformance/guests/built/traps.wasm",
-        ])
-        .stderr(Stdio::piped())
-        .spawn()?;
+    let mut child = spinning(&[])?;
     let id = child.id().to_string();
     let mut stderr = child.stderr.take().ok_or("no stderr")?;
     // Nothing says when the handlers are in place.

@@ -17,6 +17,7 @@ use std::{
     future::Future,
     hint, io,
     num::NonZero,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
@@ -120,7 +121,9 @@ impl Queue {
     fn work(&self) {
         loop {
             match self.turns.pop() {
-                Ok(turn) => drop(turn.run()),
+                // A task that panics is dropped, and none but it. What runs processes
+                // catches their panics itself, so that this is for all other tasks.
+                Ok(turn) => drop(catch_unwind(AssertUnwindSafe(|| turn.run()))),
                 Err(PopError::Closed) => return,
                 Err(PopError::Empty) => {
                     self.search();
@@ -158,5 +161,19 @@ impl Queue {
             drop(self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner));
         }
         self.sleeping.fetch_sub(1, SeqCst);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_that_panics_takes_no_thread_along() {
+        let workers = Workers::start("test", 1).unwrap();
+        workers.spawn(async { panic!("a task that panics, for the test") });
+        let (tell, told) = async_channel::bounded(1);
+        workers.spawn(async move { tell.send("still here").await.unwrap() });
+        assert_eq!(smol::block_on(told.recv()), Ok("still here"));
     }
 }
