@@ -19,7 +19,6 @@ use super::{
     engine::{MAX_GROWS, Validation, features},
     error::LoadError,
     module::{CoreModule, Outline, Source},
-    rewrite::may_grow_tables,
 };
 
 /// One component of the tree.
@@ -196,18 +195,9 @@ impl Decoder<'_> {
 
 fn module_section(outline: &mut Outline, payload: Payload<'_>) -> Result<(), LoadError> {
     match payload {
-        Payload::StartSection { func, .. } => outline.start = Some(func),
         Payload::DataSection(section) => note_segments(outline, &section.range()),
         Payload::ElementSection(section) => note_segments(outline, &section.range()),
-        Payload::CodeSectionEntry(body) => {
-            outline.grows_tables |= may_grow_tables(body.as_bytes());
-            check_grows(&body)?;
-        }
-        Payload::ExportSection(section) => {
-            for export in section {
-                outline.exports.insert(export?.name.to_owned());
-            }
-        }
+        Payload::CodeSectionEntry(body) => check_grows(&body)?,
         _ => {}
     }
     Ok(())

@@ -1,4 +1,11 @@
 //! The limits of one process that the guest meets inside wasm.
+//!
+//! Growth of any size is made in pieces, by code that is written for it when a
+//! module is loaded (`rewrite/grow`), so that it can be stopped between them. The
+//! first thing that this code does is to ask for the whole. Growth by more than a
+//! piece is never done at once, but if it is within the limits it is taken off
+//! them, and the pieces that follow use it up. A piece without that is refused, and
+//! with it the whole.
 
 use wasmi::{
     ResourceLimiter,
@@ -8,7 +15,15 @@ use wasmi::{
 use wasmi_core::LimiterError;
 
 /// Bytes of one table element in the interpreter.
-const ELEMENT: usize = 8;
+pub(crate) const ELEMENT: usize = 8;
+
+/// Pages that a memory grows by at once, when it grows by so many or more.
+pub(crate) const STEP_PAGES: u32 = 32;
+
+/// Elements that a table grows by at once, when it grows by so many or more.
+pub(crate) const STEP_ELEMENTS: u32 = 64 << 10;
+
+const STEP_BYTES: usize = STEP_PAGES as usize * 65_536;
 
 /// Linear memory that a process may have unless its entry says otherwise.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
@@ -18,14 +33,25 @@ pub const DEFAULT_MEMORY: u64 = 1 << 30;
 #[derive(Debug)]
 pub(crate) struct Limiter {
     max: u64,
+    /// Including what is promised.
     used: u64,
-    /// What the growth that is under way has added.
-    last: u64,
+    /// What has been asked for as a whole and is still to be grown, in pieces.
+    promised: u64,
+    /// Memories and tables are being made, of any size.
+    making: bool,
+    last: Last,
+}
+
+/// Where the growth that is under way has been taken from.
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    Limit(u64),
+    Promise(u64),
 }
 
 impl Limiter {
     pub fn new(max: u64) -> Limiter {
-        Limiter { max, used: 0, last: 0 }
+        Limiter { max, used: 0, promised: 0, making: false, last: Last::Limit(0) }
     }
 
     /// Bytes of linear memory and tables at present.
@@ -33,21 +59,52 @@ impl Limiter {
         self.used
     }
 
-    fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
-        let more = desired.saturating_sub(current) as u64;
-        let used = self.used.saturating_add(more);
-        if used > self.max || maximum.is_some_and(|maximum| desired > maximum) {
-            self.last = 0;
+    /// There is room for so many bytes more.
+    pub fn fits(&self, more: u64) -> bool {
+        self.used.saturating_add(more) <= self.max
+    }
+
+    /// While memories and tables are made, they may be of any size at once.
+    pub fn set_making(&mut self, making: bool) {
+        self.making = making;
+    }
+
+    fn grow(&mut self, step: usize, current: usize, desired: usize, max: Option<usize>) -> bool {
+        let more = desired.saturating_sub(current);
+        let is_step = more == step && !self.making;
+        let (more, step) = (more as u64, step as u64);
+        if self.promised > 0 && more <= self.promised && more <= step {
+            self.promised -= more;
+            self.last = Last::Promise(more);
+            return true;
+        }
+        // What was promised and is not wanted any more.
+        self.used = self.used.saturating_sub(std::mem::take(&mut self.promised));
+        self.last = Last::Limit(0);
+        if is_step || !self.fits(more) || max.is_some_and(|max| desired > max) {
             return false;
         }
-        self.used = used;
-        self.last = more;
+        self.used = self.used.saturating_add(more);
+        if more > step && !self.making {
+            self.promised = more;
+            return false;
+        }
+        self.last = Last::Limit(more);
         true
     }
 
-    fn undo(&mut self) {
-        self.used = self.used.saturating_sub(self.last);
-        self.last = 0;
+    /// The growth that is under way has not come about; it may be tried again if it
+    /// was `only_fuel` that failed.
+    fn undo(&mut self, only_fuel: bool) {
+        match std::mem::replace(&mut self.last, Last::Limit(0)) {
+            Last::Limit(more) => self.used = self.used.saturating_sub(more),
+            Last::Promise(more) => {
+                self.promised = self.promised.saturating_add(more);
+                if !only_fuel {
+                    self.used = self.used.saturating_sub(std::mem::take(&mut self.promised));
+                }
+            }
+        }
     }
 }
 
@@ -58,7 +115,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
-        Ok(self.grow(current, desired, maximum))
+        Ok(self.grow(STEP_BYTES, current, desired, maximum))
     }
 
     fn table_growing(
@@ -68,16 +125,17 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
         let bytes = |elements: usize| elements.saturating_mul(ELEMENT);
-        Ok(self.grow(bytes(current), bytes(desired), maximum.map(bytes)))
+        let step = bytes(STEP_ELEMENTS as usize);
+        Ok(self.grow(step, bytes(current), bytes(desired), maximum.map(bytes)))
     }
 
-    fn memory_grow_failed(&mut self, _: &MemoryError) -> Result<(), LimiterError> {
-        self.undo();
+    fn memory_grow_failed(&mut self, error: &MemoryError) -> Result<(), LimiterError> {
+        self.undo(matches!(error, MemoryError::OutOfFuel { .. }));
         Ok(())
     }
 
-    fn table_grow_failed(&mut self, _: &TableError) -> Result<(), LimiterError> {
-        self.undo();
+    fn table_grow_failed(&mut self, error: &TableError) -> Result<(), LimiterError> {
+        self.undo(matches!(error, TableError::OutOfFuel { .. }));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Core modules inside a component.
 
-use std::{collections::HashSet, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use super::{
     error::LoadError,
@@ -16,6 +16,8 @@ pub(crate) struct CoreModule {
     pub start: Option<Box<str>>,
     /// Module and field name of every import, in order.
     pub imports: Vec<(Box<str>, Box<str>)>,
+    /// Bytes of memories and tables that the start function begins with growing.
+    pub first: u64,
     /// Bytes of its data and element sections, which instantiation copies.
     pub segments: u64,
     /// The module as it is in the component, for explaining a trap.
@@ -46,13 +48,8 @@ impl std::fmt::Debug for Source {
 /// What has to be noted while the sections of a module pass by.
 #[derive(Debug, Default)]
 pub(crate) struct Outline {
-    /// The start function.
-    pub start: Option<u32>,
-    pub exports: HashSet<String>,
     /// Bytes of the data and element sections.
     pub segments: u64,
-    /// There may be a `table.grow`.
-    pub grows_tables: bool,
 }
 
 impl CoreModule {
@@ -62,25 +59,23 @@ impl CoreModule {
         source: Source,
         outline: &Outline,
     ) -> Result<CoreModule, LoadError> {
-        let start = outline.start.map(|func| (func, unused_name(&outline.exports)));
-        let exported;
-        let mut bytes = source.get();
-        if let Some((func, name)) = &start {
-            exported = rewrite::export_start(bytes, *func, name)?;
-            bytes = &exported;
-        }
-        let guarded;
-        if outline.grows_tables {
-            guarded = rewrite::guard_table_grow(bytes)?;
-            bytes = &guarded;
-        }
-        let start = start.map(|(_, name)| name.into());
-        let module = CoreModule::translate(engine, bytes, source.clone(), start)?;
+        let module = CoreModule::rewritten(engine, source.get(), source.clone())?;
         Ok(CoreModule { segments: outline.segments, shape: shape(source.get()), ..module })
     }
 
+    /// Translates what has been made of the module `source`, after these changes.
+    pub fn rewritten(
+        engine: &wasmi::Engine,
+        bytes: &[u8],
+        source: Source,
+    ) -> Result<CoreModule, LoadError> {
+        let new = rewrite::rewrite(bytes)?;
+        let module = CoreModule::translate(engine, &new.bytes, source, new.start)?;
+        Ok(CoreModule { first: new.first, ..module })
+    }
+
     /// Translates bytes that need no more changes.
-    pub fn translate(
+    fn translate(
         engine: &wasmi::Engine,
         bytes: &[u8],
         source: Source,
@@ -91,14 +86,6 @@ impl CoreModule {
         })?;
         let imports =
             module.imports().map(|import| (import.module().into(), import.name().into())).collect();
-        Ok(CoreModule { module, start, imports, segments: 0, source, shape: None })
+        Ok(CoreModule { module, start, imports, segments: 0, first: 0, source, shape: None })
     }
-}
-
-fn unused_name(exports: &HashSet<String>) -> String {
-    let mut name = String::from("[start]");
-    while exports.contains(&name) {
-        name.push('\'');
-    }
-    name
 }

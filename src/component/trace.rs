@@ -26,7 +26,6 @@ use super::{
     error::LoadError,
     module::CoreModule,
     plan::{Op, Plan},
-    rewrite,
 };
 use crate::value::Value;
 
@@ -209,23 +208,17 @@ fn trace_module(
     base: u32,
 ) -> Result<(CoreModule, u32), LoadError> {
     let mut tracer = Tracer::new(module.source.get(), base)?;
-    let mut bytes = module.source.get().to_vec();
-    if let (Some(func), Some(name)) = (tracer.start, &module.start) {
-        bytes = rewrite::export_start(&bytes, func, name)?;
-    }
     let mut traced = Module::new();
     tracer
-        .parse_core_module(&mut traced, Parser::new(0), &bytes)
+        .parse_core_module(&mut traced, Parser::new(0), module.source.get())
         .map_err(|error| LoadError::new(format!("a module cannot be traced: {error}")))?;
-    let bytes = rewrite::guard_table_grow(&traced.finish())?;
     let count = tracer.imported_funcs.saturating_add(tracer.funcs);
-    let start = module.start.clone();
-    Ok((CoreModule::translate(engine, &bytes, module.source.clone(), start)?, count))
+    let bytes = traced.finish();
+    Ok((CoreModule::rewritten(engine, &bytes, module.source.clone())?, count))
 }
 
 struct Tracer {
     base: u32,
-    start: Option<u32>,
     /// The number of parameters of each function type.
     types: Vec<u32>,
     /// The type of each defined function.
@@ -245,7 +238,6 @@ impl Tracer {
     fn new(bytes: &[u8], base: u32) -> Result<Tracer, LoadError> {
         let mut tracer = Tracer {
             base,
-            start: None,
             types: Vec::new(),
             func_types: Vec::new(),
             funcs: 0,
@@ -280,7 +272,6 @@ impl Tracer {
                         tracer.func_types.push(ty?);
                     }
                 }
-                Payload::StartSection { func, .. } => tracer.start = Some(func),
                 _ => {}
             }
         }

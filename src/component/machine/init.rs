@@ -17,6 +17,9 @@ use crate::component::{
 /// as bytes that could be copied for it.
 const INSTANTIATE_FUEL_BYTES: u64 = 1024 * BYTES_PER_FUEL;
 
+const TOO_LARGE: &str =
+    "the memory that the component starts with is beyond `limits.max_memory`";
+
 impl Machine {
     /// Does one operation of instantiation.
     pub(super) fn init(&mut self, index: usize) -> Result<(), Trap> {
@@ -39,8 +42,14 @@ impl Machine {
                     externs.push(trace.stack.into());
                     externs.push(trace.top.into());
                 }
-                let instance = wasmi::Instance::new(&mut self.store, &module.module, &externs)
-                    .map_err(instantiation)?;
+                // What it begins with growing will be there, or nothing is made.
+                if !self.store.data().limiter.fits(module.first) {
+                    return Err(Trap::new(TrapKind::Limit, TOO_LARGE));
+                }
+                self.store.data_mut().limiter.set_making(true);
+                let instance = wasmi::Instance::new(&mut self.store, &module.module, &externs);
+                self.store.data_mut().limiter.set_making(false);
+                let instance = instance.map_err(instantiation)?;
                 self.store.data_mut().cores.push(instance);
                 let work = BYTES_PER_FUEL
                     .saturating_mul(imports.len() as u64)
@@ -89,14 +98,13 @@ impl Machine {
 /// What instantiation of a core module fails with.
 fn instantiation(error: wasmi::Error) -> Trap {
     use wasmi::errors::{ErrorKind, InstantiationError, MemoryError, TableError};
-    let limit = "the memory that the component starts with is beyond `limits.max_memory`";
     match error.kind() {
         ErrorKind::Instantiation(InstantiationError::FailedToInstantiateMemory(
             MemoryError::ResourceLimiterDeniedAllocation,
         ))
         | ErrorKind::Instantiation(InstantiationError::FailedToInstantiateTable(
             TableError::ResourceLimiterDeniedAllocation,
-        )) => Trap::new(TrapKind::Limit, limit),
+        )) => Trap::new(TrapKind::Limit, TOO_LARGE),
         ErrorKind::Instantiation(InstantiationError::ElementSegmentDoesNotFit { .. }) => {
             Trap::new(TrapKind::Core, "out of bounds table access: an element segment does not fit")
         }

@@ -27,7 +27,9 @@ impl Machine {
         let TracedPlan { plan, modules } = traced.clone()?;
         let limit = max_memory.saturating_add(STACK_BYTES);
         let mut machine = Machine::new(plan, limit);
+        machine.store.data_mut().limiter.set_making(true);
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
+        machine.store.data_mut().limiter.set_making(false);
         let zero = Val::I32(0);
         let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);
         machine.store.data_mut().trace = Some(Trace { stack, top, answers });
