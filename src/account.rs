@@ -452,23 +452,6 @@ mod tests {
     }
 
     #[test]
-    fn many_threads_leave_nothing_behind() {
-        let host = Account::of_host(64 * BLOCK);
-        let process = host.process(u64::MAX);
-        std::thread::scope(|scope| {
-            for thread in 0..4_u64 {
-                let process = &process;
-                scope.spawn(move || {
-                    for i in 0..20_000 {
-                        let _ = process.charge((i * 37 + thread * 101) % (40 * BLOCK));
-                    }
-                });
-            }
-        });
-        assert_eq!((process.used(), host.used()), (0, 0));
-    }
-
-    #[test]
     fn places_are_counted_over_all_tables() {
         let account = Account::new(0);
         account.take_places(MAX_PLACES).unwrap();
