@@ -14,6 +14,8 @@ use wasmi::{
 // wasmi names this type in a public trait but does not export it.
 use wasmi_core::LimiterError;
 
+use crate::account::{Account, Charge};
+
 /// Bytes of one table element in the interpreter.
 pub(crate) const ELEMENT: usize = 8;
 
@@ -28,13 +30,13 @@ const STEP_BYTES: usize = STEP_PAGES as usize * 65_536;
 /// Linear memory that a process may have unless its entry says otherwise.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
 
-/// Counts all linear memory and tables of a process against one limit. Growth
-/// beyond it fails inside the guest, as growth fails in wasm: with -1.
+/// Charges all linear memory and tables of a process to its account. Growth beyond
+/// the limit fails inside the guest, as growth fails in wasm: with -1.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    max: u64,
-    /// Including what is promised.
-    used: u64,
+    account: Account,
+    /// For all there is, and what is promised.
+    charge: Charge,
     /// What has been asked for as a whole and is still to be grown, in pieces.
     promised: u64,
     /// Memories and tables are being made, of any size.
@@ -45,23 +47,29 @@ pub(crate) struct Limiter {
 /// Where the growth that is under way has been taken from.
 #[derive(Clone, Copy, Debug)]
 enum Last {
-    Limit(u64),
+    Account(u64),
     Promise(u64),
 }
 
 impl Limiter {
-    pub fn new(max: u64) -> Limiter {
-        Limiter { max, used: 0, promised: 0, making: false, last: Last::Limit(0) }
+    pub fn new(account: Account) -> Limiter {
+        let (charge, last) = (account.open(), Last::Account(0));
+        Limiter { charge, account, promised: 0, making: false, last }
+    }
+
+    /// The account of the process.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Bytes of linear memory and tables at present.
     pub fn used(&self) -> u64 {
-        self.used
+        self.charge.bytes()
     }
 
     /// There is room for so many bytes more.
     pub fn fits(&self, more: u64) -> bool {
-        self.used.saturating_add(more) <= self.max
+        self.account.charge(more).is_ok()
     }
 
     /// While memories and tables are made, they may be of any size at once.
@@ -79,29 +87,29 @@ impl Limiter {
             return true;
         }
         // What was promised and is not wanted any more.
-        self.used = self.used.saturating_sub(std::mem::take(&mut self.promised));
-        self.last = Last::Limit(0);
-        if is_step || !self.fits(more) || max.is_some_and(|max| desired > max) {
+        self.charge.sub(std::mem::take(&mut self.promised));
+        self.last = Last::Account(0);
+        let beyond = max.is_some_and(|max| desired > max);
+        if is_step || beyond || self.charge.add(more).is_err() {
             return false;
         }
-        self.used = self.used.saturating_add(more);
         if more > step && !self.making {
             self.promised = more;
             return false;
         }
-        self.last = Last::Limit(more);
+        self.last = Last::Account(more);
         true
     }
 
     /// The growth that is under way has not come about; it may be tried again if it
     /// was `only_fuel` that failed.
     fn undo(&mut self, only_fuel: bool) {
-        match std::mem::replace(&mut self.last, Last::Limit(0)) {
-            Last::Limit(more) => self.used = self.used.saturating_sub(more),
+        match std::mem::replace(&mut self.last, Last::Account(0)) {
+            Last::Account(more) => self.charge.sub(more),
             Last::Promise(more) => {
                 self.promised = self.promised.saturating_add(more);
                 if !only_fuel {
-                    self.used = self.used.saturating_sub(std::mem::take(&mut self.promised));
+                    self.charge.sub(std::mem::take(&mut self.promised));
                 }
             }
         }
