@@ -103,9 +103,9 @@
 (assert_return (invoke "grow" (u32.const 4)) (s32.const 90))
 
 ;; A segment that does not fit.
-(component definition $bad
+(assert_trap (component
   (core module $m
     (memory 40)
     (data (i32.const 2621438) "abc"))
   (core instance $i (instantiate $m)))
-(assert_trap (component instance $bad $bad) "out of bounds memory access")
+  "out of bounds memory access")

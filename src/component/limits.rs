@@ -2,10 +2,11 @@
 //!
 //! Growth of any size is made in pieces, by code that is written for it when a
 //! module is loaded (`rewrite/grow`), so that it can be stopped between them. The
-//! first thing that this code does is to ask for the whole. Growth by more than a
-//! piece is never done at once, but if it is within the limits it is taken off
-//! them, and the pieces that follow use it up. A piece without that is refused, and
-//! with it the whole.
+//! first thing that this code does is to ask for the whole. Growth by a piece or more
+//! is refused when it is first asked for, but if it is within the limits it is taken
+//! off them, and the pieces that follow use that up. So where the whole is refused,
+//! the first piece is, too. That piece then stays promised until growth is asked for
+//! again, which uses it or gives it back.
 
 use wasmi::{
     ResourceLimiter,
@@ -79,7 +80,6 @@ impl Limiter {
 
     fn grow(&mut self, step: usize, current: usize, desired: usize, max: Option<usize>) -> bool {
         let more = desired.saturating_sub(current);
-        let is_step = more == step && !self.making;
         let (more, step) = (more as u64, step as u64);
         if self.promised > 0 && more <= self.promised && more <= step {
             self.promised -= more;
@@ -90,10 +90,10 @@ impl Limiter {
         self.charge.sub(std::mem::take(&mut self.promised));
         self.last = Last::Account(0);
         let beyond = max.is_some_and(|max| desired > max);
-        if is_step || beyond || self.charge.add(more).is_err() {
+        if beyond || self.charge.add(more).is_err() {
             return false;
         }
-        if more > step && !self.making {
+        if more >= step && !self.making {
             self.promised = more;
             return false;
         }
@@ -157,5 +157,88 @@ impl ResourceLimiter for Limiter {
 
     fn memories(&self) -> usize {
         usize::MAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 65_536;
+    const STEP: usize = STEP_PAGES as usize;
+
+    fn limiter(pages: usize) -> Limiter {
+        Limiter::new(Account::new((pages * PAGE) as u64))
+    }
+
+    /// Growth by so many pages, as the code for it does it; whether it succeeds.
+    fn grow(limiter: &mut Limiter, size: &mut usize, pages: usize, max: Option<usize>) -> bool {
+        let ask = |limiter: &mut Limiter, size: &mut usize, by: usize| {
+            // The interpreter looks at the maximum first.
+            let within = max.is_none_or(|max| *size + by <= max);
+            let max = max.map(|max| max * PAGE);
+            let grown = by == 0
+                || within
+                    && limiter.memory_growing(*size * PAGE, (*size + by) * PAGE, max).unwrap();
+            *size += if grown { by } else { 0 };
+            grown
+        };
+        if pages < STEP {
+            return ask(limiter, size, pages);
+        }
+        let mut rest = pages;
+        if ask(limiter, size, rest) {
+            return true;
+        }
+        while rest >= STEP {
+            if !ask(limiter, size, STEP) {
+                return false;
+            }
+            rest -= STEP;
+        }
+        ask(limiter, size, rest)
+    }
+
+    #[test]
+    fn growth_succeeds_as_a_whole_or_not_at_all() {
+        let sizes = [1, STEP - 1, STEP, STEP + 1, 2 * STEP, 3 * STEP + 5, 100, 70];
+        for limit in [0, 1, STEP, STEP + 1, 5 * STEP, 200, 201, 400] {
+            for max in [None, Some(0), Some(STEP), Some(150), Some(300)] {
+                let mut limiter = limiter(limit);
+                let mut size = 0;
+                for pages in sizes {
+                    let (before, room) = (size, limit.min(max.unwrap_or(limit)));
+                    let grown = grow(&mut limiter, &mut size, pages, max);
+                    assert_eq!(grown, before + pages <= room, "{pages} at {before}, {room}");
+                    assert_eq!(size, if grown { before + pages } else { before });
+                    let used = limiter.used() as usize / PAGE;
+                    assert!(used == size || used == size + STEP, "{used} for {size}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_piece_that_waits_for_fuel_is_tried_again_and_one_without_memory_ends_it() {
+        let mut limiter = limiter(1000);
+        let mut ask =
+            |from: usize, to: usize| limiter.memory_growing(from * PAGE, to * PAGE, None).unwrap();
+        assert!(!ask(0, 3 * STEP));
+        assert!(ask(0, STEP));
+        let fuel = MemoryError::OutOfFuel { required_fuel: 1 };
+        limiter.memory_grow_failed(&fuel).unwrap();
+        assert!(limiter.memory_growing(0, STEP * PAGE, None).unwrap());
+        assert!(limiter.memory_growing(STEP * PAGE, 2 * STEP * PAGE, None).unwrap());
+        limiter.memory_grow_failed(&MemoryError::OutOfSystemMemory).unwrap();
+        assert_eq!(limiter.used() as usize, STEP * PAGE);
+    }
+
+    #[test]
+    fn what_is_made_may_be_of_any_size() {
+        let mut limiter = limiter(1000);
+        limiter.set_making(true);
+        assert!(limiter.memory_growing(0, 900 * PAGE, None).unwrap());
+        assert!(!limiter.memory_growing(0, 200 * PAGE, None).unwrap());
+        assert_eq!(limiter.used() as usize, 900 * PAGE);
     }
 }

@@ -38,6 +38,7 @@ mod error;
 mod given;
 mod input;
 mod job;
+mod large;
 mod life;
 #[cfg(feature = "lua")]
 mod lua;
@@ -60,6 +61,7 @@ pub use self::{
     check::{Checked, check},
     error::PrepareError,
     given::{Given, GivenDir, GivenError},
+    large::LargePages,
     life::{Ended, RunOptions},
     node::Node,
     pages::release_zeros,

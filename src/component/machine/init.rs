@@ -17,8 +17,7 @@ use crate::component::{
 /// as bytes that could be copied for it.
 const INSTANTIATE_FUEL_BYTES: u64 = 1024 * BYTES_PER_FUEL;
 
-const TOO_LARGE: &str =
-    "the memory that the component starts with is beyond `limits.max_memory`";
+const TOO_LARGE: &str = "the memory that the component starts with is beyond `limits.max_memory`";
 
 impl Machine {
     /// Does one operation of instantiation.

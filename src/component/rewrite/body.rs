@@ -13,10 +13,7 @@ use super::{
     spaces::Spaces,
     stores::{Note, Recent},
 };
-use crate::component::{
-    error::LoadError,
-    limits::STEP_PAGES,
-};
+use crate::component::{error::LoadError, limits::STEP_PAGES};
 
 /// The body with all that has to be replaced; `None` if there is nothing. `func` is
 /// the function's index.
@@ -43,7 +40,8 @@ pub(super) fn rewrite(
     let mut recent = Recent::default();
     while !reader.eof() {
         let Ok((operator, offset)) = reader.read_with_offset() else { return Ok(None) };
-        let place = |offset: u64| usize::try_from(offset.saturating_sub(begin)).unwrap_or(usize::MAX);
+        let place =
+            |offset: u64| usize::try_from(offset.saturating_sub(begin)).unwrap_or(usize::MAX);
         let (at, end) = (place(offset), place(reader.original_position()));
         edit.operator(&recent, &operator, at, end)?;
         recent.push(spaces, &operator, at);
@@ -72,7 +70,8 @@ impl Edit<'_, '_> {
             let (count, _) = reader.read().ok()?;
             self.locals = self.locals.checked_add(count)?;
         }
-        let code = usize::try_from(reader.original_position().checked_sub(body.range().start)?).ok()?;
+        let code =
+            usize::try_from(reader.original_position().checked_sub(body.range().start)?).ok()?;
         self.copied = code;
         Some(code)
     }
@@ -125,7 +124,8 @@ impl Edit<'_, '_> {
         let mut begin = at;
         let mut code = Vec::new();
         let mut plain = true;
-        for (by, (operand, local)) in operands.iter_mut().rev().zip(fresh.iter().rev()).enumerate() {
+        for (by, (operand, local)) in operands.iter_mut().rev().zip(fresh.iter().rev()).enumerate()
+        {
             match recent.back(by.saturating_add(1)) {
                 Some((note, at)) if plain && again(note).is_some() => {
                     if let Some(again) = again(note) {
@@ -215,4 +215,3 @@ fn small(last: Option<(Note, usize)>, limit: u32) -> bool {
         _ => false,
     }
 }
-

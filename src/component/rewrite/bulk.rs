@@ -39,12 +39,16 @@ impl Bulk {
         Some(match *operator {
             Operator::MemoryFill { mem } => Bulk::Fill { memory: mem },
             Operator::MemoryCopy { dst_mem, src_mem } => Bulk::Copy { to: dst_mem, from: src_mem },
-            Operator::MemoryInit { data_index, mem } => Bulk::Init { memory: mem, data: data_index },
+            Operator::MemoryInit { data_index, mem } => {
+                Bulk::Init { memory: mem, data: data_index }
+            }
             Operator::TableFill { table } => Bulk::TableFill { table },
             Operator::TableCopy { dst_table, src_table } => {
                 Bulk::TableCopy { to: dst_table, from: src_table }
             }
-            Operator::TableInit { elem_index, table } => Bulk::TableInit { table, elem: elem_index },
+            Operator::TableInit { elem_index, table } => {
+                Bulk::TableInit { table, elem: elem_index }
+            }
             _ => return None,
         })
     }
@@ -97,7 +101,9 @@ impl Bulk {
                 let (to, from) = (table_index(spaces, to)?, table_index(spaces, from)?);
                 [to, from, narrower(to, from)]
             }
-            Bulk::TableInit { table, .. } => [table_index(spaces, table)?, ValType::I32, ValType::I32],
+            Bulk::TableInit { table, .. } => {
+                [table_index(spaces, table)?, ValType::I32, ValType::I32]
+            }
         })
     }
 
@@ -107,7 +113,9 @@ impl Bulk {
         match self {
             Bulk::Fill { memory } | Bulk::Init { memory, .. } => (I::MemorySize(memory), None),
             Bulk::Copy { to, from } => (I::MemorySize(to), Some(I::MemorySize(from))),
-            Bulk::TableFill { table } | Bulk::TableInit { table, .. } => (I::TableSize(table), None),
+            Bulk::TableFill { table } | Bulk::TableInit { table, .. } => {
+                (I::TableSize(table), None)
+            }
             Bulk::TableCopy { to, from } => (I::TableSize(to), Some(I::TableSize(from))),
         }
     }

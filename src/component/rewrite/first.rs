@@ -10,8 +10,8 @@
 //! called, and nothing is linked to its memory.
 
 use wasm_encoder::{
-    BlockType, DataSection, ElementSection, Elements, Function, Instruction as I,
-    MemorySection, TableSection, ValType,
+    BlockType, DataSection, ElementSection, Elements, Function, Instruction as I, MemorySection,
+    TableSection, ValType,
     reencode::{Reencode, RoundtripReencoder},
 };
 use wasmparser::{
@@ -74,11 +74,7 @@ impl First {
     }
 
     /// The function that does it.
-    pub fn function(
-        &self,
-        spaces: &Spaces<'_>,
-        helpers: &mut Helpers,
-    ) -> Result<u32, LoadError> {
+    pub fn function(&self, spaces: &Spaces<'_>, helpers: &mut Helpers) -> Result<u32, LoadError> {
         let mut function = Function::new([]);
         for (memory, pages) in &self.memories {
             let grow = helpers.index(spaces, Helper::Grow(Grow::Memory(*memory)))?;
@@ -98,7 +94,9 @@ impl First {
             for (_, section) in sections {
                 let reader = BinaryReader::new(section, 0);
                 match wanted {
-                    ELEMENT_SECTION => self.place_elements(&mut function, spaces, helpers, reader)?,
+                    ELEMENT_SECTION => {
+                        self.place_elements(&mut function, spaces, helpers, reader)?
+                    }
                     _ => self.place_data(&mut function, spaces, helpers, reader)?,
                 }
             }

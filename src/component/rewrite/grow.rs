@@ -4,9 +4,9 @@
 //! takes most of a second. So growth by [`STEP_PAGES`] or more, or
 //! [`STEP_ELEMENTS`] or more, becomes a loop of growth by so many. That it succeeds as a whole or not
 //! at all is seen to together with the [`Limiter`](crate::component::limits): the
-//! function first asks for all of it, which the limiter always refuses but takes
-//! off the limit if it would be permitted, and then grows by exactly one piece
-//! after the other, which the limiter permits only for what has been taken off. No
+//! function first asks for all of it, which the limiter refuses but takes off the
+//! limit if it would be permitted, and then grows by one piece after the other, which
+//! the limiter permits only for what has been taken off. No
 //! code of the guest runs in between, so nobody sees the sizes in between.
 //!
 //! `table.grow` has another fault: when it runs out of fuel, wasmi 2.0 forgets at
@@ -69,7 +69,9 @@ impl Grow {
         // Grows by what `by` gives; what it was before is on the stack.
         let grow = |function: &mut Function, by: &I<'_>| {
             match self {
-                Grow::Memory(memory) => function.instruction(by).instruction(&I::MemoryGrow(memory)),
+                Grow::Memory(memory) => {
+                    function.instruction(by).instruction(&I::MemoryGrow(memory))
+                }
                 Grow::Table(table) => function
                     .instruction(&I::Call(nothing))
                     .instruction(&I::LocalGet(0))
@@ -83,9 +85,16 @@ impl Grow {
         function.instruction(&I::If(BlockType::Empty));
         grow(&mut function, &all);
         function.instruction(&I::Return).instruction(&I::End);
-        // Asks for it.
+        // Asks for it, and may even get it: what was promised before.
         grow(&mut function, &all);
-        function.instruction(&I::Drop);
+        function
+            .instruction(&I::LocalTee(old))
+            .instruction(&constant(-1))
+            .instruction(if wide { &I::I64Ne } else { &I::I32Ne })
+            .instruction(&I::If(BlockType::Empty))
+            .instruction(&I::LocalGet(old))
+            .instruction(&I::Return)
+            .instruction(&I::End);
         function
             .instruction(&match self {
                 Grow::Memory(memory) => I::MemorySize(memory),

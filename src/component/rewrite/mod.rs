@@ -85,10 +85,7 @@ pub(super) fn rewrite(bytes: &[u8]) -> Result<Rewritten<'_>, LoadError> {
 }
 
 /// The function bodies, changed where they have to be.
-fn bodies<'a>(
-    spaces: &Spaces<'a>,
-    helpers: &mut Helpers,
-) -> Result<Vec<Cow<'a, [u8]>>, LoadError> {
+fn bodies<'a>(spaces: &Spaces<'a>, helpers: &mut Helpers) -> Result<Vec<Cow<'a, [u8]>>, LoadError> {
     let mut bodies = Vec::new();
     let sections = spaces.sections.iter().filter(|(id, _)| *id == CODE_SECTION);
     for (_, section) in sections {

@@ -47,7 +47,8 @@ fn block_matches(block: &[u8], memories: u8) -> bool {
         let bulk = u8::from(*a == 0xfc) & (u8::from(b.wrapping_sub(8) <= 9) | (*b >> 7));
         let far = (*c & *d) >> 7;
         let other = (*b >> 6) | (*b >> 7);
-        let store = u8::from(a.wrapping_sub(0x36) <= 8) & ((far | other) & 1);
+        let integer = u8::from(a.wrapping_sub(0x36) <= 8) & u8::from(*a & 0xfe != 0x38);
+        let store = integer & (far | other) & 1;
         found |= grow | bulk | store;
     }
     found != 0

@@ -1,9 +1,6 @@
 //! The index spaces of a core module, as far as rewriting needs them.
 
-use wasmparser::{
-    CompositeInnerType, MemoryType, Parser, Payload, SubType, TableType,
-    TypeRef,
-};
+use wasmparser::{CompositeInnerType, MemoryType, Parser, Payload, SubType, TableType, TypeRef};
 
 use crate::component::error::LoadError;
 

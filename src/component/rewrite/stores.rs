@@ -166,7 +166,8 @@ impl Recent {
     /// changed.
     pub fn store_to_change(&self, operator: &Operator<'_>) -> Option<ValType> {
         let (memarg, ty) = integer_store(operator)?;
-        let common = memarg.target == MemArgTarget::Memory(0) && memarg.offset <= u64::from(u16::MAX);
+        let common =
+            memarg.target == MemArgTarget::Memory(0) && memarg.offset <= u64::from(u16::MAX);
         (!common && self.same_twice()).then_some(ty)
     }
 }

@@ -42,9 +42,8 @@ fn what_needs_nothing_stays_as_it_is() {
 
 #[test]
 fn a_start_function_becomes_an_export() {
-    let (_, new) = rewritten(
-        r#"(module (func $f) (start $f) (func (export "g")) (func (export "[start]")))"#,
-    );
+    let (_, new) =
+        rewritten(r#"(module (func $f) (start $f) (func (export "g")) (func (export "[start]")))"#);
     assert_eq!(new.start.as_deref(), Some("[start]'"));
     assert_eq!(Spaces::new(&new.bytes).unwrap().start, None);
 }
@@ -77,7 +76,10 @@ fn only_stores_that_may_meet_the_same_variable_twice_are_changed() {
         ("1", "(i32.store8 $n (local.tee $a (i32.load (local.get $b))) (local.get $a))"),
         ("1", "(i32.store $n (local.get $a) (local.tee $a (local.get $a)))"),
         ("1", "(i64.store $n (local.get $a) (i64.extend_i32_u (local.get $a)))"),
-        ("1", "(i64.store32 $n (local.get $a) (i64.shl (i64.extend_i32_u (local.get $a)) (i64.const 0)))"),
+        (
+            "1",
+            "(i64.store32 $n (local.get $a) (i64.shl (i64.extend_i32_u (local.get $a)) (i64.const 0)))",
+        ),
         ("i64 1", "(i64.store16 $n (local.get $l) (local.get $l))"),
         ("i64 1", "(i32.store $n (local.get $l) (i32.wrap_i64 (local.get $l)))"),
         ("1", "(i32.store $n (local.get $a) (block (result i32) (local.get $a)))"),
@@ -192,4 +194,45 @@ fn segments_are_copied_as_before() {
         }
     }
     assert!(succeeded >= 4, "{succeeded}");
+}
+
+#[test]
+fn memory_is_moved_as_before() {
+    let module = |body: &str| {
+        format!(
+            "(module (memory (export \"m\") 6) (memory $n 6)
+                (func (export \"f\") (param i32 i32 i32) (result i32) (local i32)
+                    (loop (i32.store (local.get 3) (i32.mul (local.get 3) (i32.const 0x9e3779b1)))
+                        (local.set 3 (i32.add (local.get 3) (i32.const 4)))
+                        (br_if 0 (i32.lt_u (local.get 3) (i32.const 393216))))
+                    {body} (i32.const 0)))"
+        )
+    };
+    let bodies = [
+        "(memory.copy (local.get 0) (local.get 1) (local.get 2))",
+        "(memory.copy $n 0 (local.get 0) (local.get 1) (local.get 2))
+            (memory.copy 0 $n (local.get 1) (local.get 0) (local.get 2))",
+        "(memory.fill (local.get 0) (local.get 1) (local.get 2))",
+        "(memory.fill (local.get 0) (local.get 1) (i32.const 65537))",
+        "(memory.copy (i32.add (local.get 0) (i32.const 1)) (local.tee 1 (local.get 1)) (local.get 2))",
+    ];
+    let end = 393_216;
+    let mut cases = Vec::new();
+    for len in [0, 1, 65_535, 65_536, 65_537, 131_072, 131_073, 200_001, -1, end, end + 1] {
+        for [to, from] in [[0, 0], [0, 1], [1, 0], [7, 65_543], [65_543, 7], [100_000, 3], [-1, 5]]
+        {
+            cases.push([to, from, len]);
+        }
+        cases.extend([[end - len, 0, len], [0, end - len, len], [end - len + 1, 0, len]]);
+    }
+    let mut succeeded = 0;
+    for body in bodies {
+        let (old, new) = rewritten(&module(body));
+        for args in &cases {
+            let (before, after) = (run(&old, *args), run(&new.bytes, *args));
+            assert!(before == after, "{body} {args:?}: {:?}, {:?}", before.0, after.0);
+            succeeded += usize::from(before.0.is_ok());
+        }
+    }
+    assert!(succeeded > 200, "{succeeded}");
 }
