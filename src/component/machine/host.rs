@@ -33,7 +33,7 @@ pub(super) struct HostCall {
 pub(super) enum HostPhase {
     Answer(Answer),
     Wait { tag: Tag, then: Option<Continuation>, reply: Option<Reply> },
-    Return(Lower),
+    Return(Box<Lower>),
     Taken,
 }
 
@@ -49,7 +49,7 @@ impl HostCall {
     pub(super) fn lowering<'a>(&'a mut self, plan: &'a Plan) -> Result<Lowering<'a>, Trap> {
         match (&mut self.phase, &self.caller) {
             (HostPhase::Return(lower), Caller::Guest { trampoline, .. }) => {
-                Ok((lower, &mut self.lends, guest_side(plan, *trampoline)?.1, true))
+                Ok((lower.as_mut(), &mut self.lends, guest_side(plan, *trampoline)?.1, true))
             }
             _ => Err(Trap::internal("memory for nothing")),
         }
@@ -91,7 +91,7 @@ impl Machine {
                     call.charge = Charge::default();
                     let lends = &mut call.lends;
                     let lower = side.lower_result(&mut self.store, signature, value, to, lends)?;
-                    call.phase = HostPhase::Return(lower);
+                    call.phase = HostPhase::Return(Box::new(lower));
                 }
             },
             HostPhase::Answer(Answer::Later(command)) => self.wait(command, None)?,

@@ -410,7 +410,7 @@ impl Machine {
             }
             Request::Lower { trampoline, lends, lower, suspended } => {
                 let caller = Caller::Guest { trampoline, address: None };
-                let phase = HostPhase::Return(*lower);
+                let phase = HostPhase::Return(lower);
                 let charge = Charge::default();
                 let call = HostCall { caller, lends, memory: None, charge, phase };
                 let call = Activity::Host(Box::new(call));

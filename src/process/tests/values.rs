@@ -52,7 +52,7 @@ fn lifting_and_lowering_may_be_cut_anywhere() {
     assert_eq!((&first[0], &first[2]), (&text, &Value::NONE));
     let Value::List(numbers) = &first[1] else { panic!("no list") };
     assert_eq!((numbers.len(), numbers.get(0)), (10_000, Some(Value::U32(0xe2a9_c361))));
-    let second = vec![Value::from("aé€😀"), Value::from(vec![Value::U32(0xe2a9_c361)])];
+    let second = [Value::from("aé€😀"), Value::from(vec![Value::U32(0xe2a9_c361)])];
     let Value::Record(found) = &items[1] else { panic!("no tuple") };
     assert_eq!(found[..2], second[..]);
     assert_eq!(found[2], Value::some("aé€😀"));
