@@ -2,11 +2,10 @@
 //!
 //! Growth of any size is made in pieces, by code that is written for it when a
 //! module is loaded (`rewrite/grow`), so that it can be stopped between them. The
-//! first thing that this code does is to ask for the whole. Growth by a piece or more
-//! is refused when it is first asked for, but if it is within the limits it is taken
-//! off them, and the pieces that follow use that up. So where the whole is refused,
-//! the first piece is, too. That piece then stays promised until growth is asked for
-//! again, which uses it or gives it back.
+//! first thing that this code does is to say how much it will be, by trying to grow a
+//! table of its own by [`ASKING`] and so much. With the first piece the whole is
+//! charged, if it is within the limits, and the other pieces use that up. A piece that
+//! nothing has been said about is refused.
 
 use wasmi::{
     ResourceLimiter,
@@ -26,7 +25,15 @@ pub(crate) const STEP_PAGES: u32 = 32;
 /// Elements that a table grows by at once, when it grows by so many or more.
 pub(crate) const STEP_ELEMENTS: u32 = 64 << 10;
 
-const STEP_BYTES: usize = STEP_PAGES as usize * 65_536;
+/// Added to the number of pages or elements that are going to be asked for.
+pub(crate) const ASKING: u32 = 1 << 31;
+
+/// The number has to be smaller than this.
+pub(crate) const MAX_ASKED: u32 = 1 << 30;
+
+const PAGE: usize = 65_536;
+
+const STEP_BYTES: usize = STEP_PAGES as usize * PAGE;
 
 /// Linear memory that a process may have unless its entry says otherwise.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
@@ -38,7 +45,9 @@ pub(crate) struct Limiter {
     account: Account,
     /// For all there is, and what is promised.
     charge: Charge,
-    /// What has been asked for as a whole and is still to be grown, in pieces.
+    /// How many pages or elements the next pieces will be together.
+    asked: Option<u64>,
+    /// What has been charged for them and is still to be grown.
     promised: u64,
     /// Memories and tables are being made, of any size.
     making: bool,
@@ -55,7 +64,7 @@ enum Last {
 impl Limiter {
     pub fn new(account: Account) -> Limiter {
         let (charge, last) = (account.open(), Last::Account(0));
-        Limiter { charge, account, promised: 0, making: false, last }
+        Limiter { charge, account, asked: None, promised: 0, making: false, last }
     }
 
     /// The account of the process.
@@ -78,23 +87,33 @@ impl Limiter {
         self.making = making;
     }
 
-    fn grow(&mut self, step: usize, current: usize, desired: usize, max: Option<usize>) -> bool {
-        let more = desired.saturating_sub(current);
-        let (more, step) = (more as u64, step as u64);
-        if self.promised > 0 && more <= self.promised && more <= step {
+    /// Growth of something in units of so many bytes, and its largest piece.
+    fn grow(
+        &mut self,
+        (unit, step): (usize, usize),
+        current: usize,
+        desired: usize,
+        max: Option<usize>,
+    ) -> bool {
+        let more = desired.saturating_sub(current) as u64;
+        let fits = |end: u64| max.is_none_or(|max| end <= max as u64);
+        self.last = Last::Account(0);
+        if let Some(count) = self.asked.take() {
+            self.charge.sub(std::mem::take(&mut self.promised));
+            let whole = count.saturating_mul(unit as u64);
+            let end = (current as u64).saturating_add(whole);
+            if !fits(end) || self.charge.add(whole).is_err() {
+                return false;
+            }
+            self.promised = whole;
+        }
+        if self.promised > 0 && more <= self.promised {
             self.promised -= more;
             self.last = Last::Promise(more);
             return true;
         }
-        // What was promised and is not wanted any more.
-        self.charge.sub(std::mem::take(&mut self.promised));
-        self.last = Last::Account(0);
-        let beyond = max.is_some_and(|max| desired > max);
-        if beyond || self.charge.add(more).is_err() {
-            return false;
-        }
-        if more >= step && !self.making {
-            self.promised = more;
+        let at_once = self.making || more < step as u64;
+        if !at_once || !fits(desired as u64) || self.charge.add(more).is_err() {
             return false;
         }
         self.last = Last::Account(more);
@@ -123,7 +142,7 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
-        Ok(self.grow(STEP_BYTES, current, desired, maximum))
+        Ok(self.grow((PAGE, STEP_BYTES), current, desired, maximum))
     }
 
     fn table_growing(
@@ -133,8 +152,14 @@ impl ResourceLimiter for Limiter {
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
         let bytes = |elements: usize| elements.saturating_mul(ELEMENT);
+        if let Some(count) = (desired - desired.min(current)).checked_sub(ASKING as usize)
+            && !self.making
+        {
+            self.asked = Some(count as u64);
+            return Ok(false);
+        }
         let step = bytes(STEP_ELEMENTS as usize);
-        Ok(self.grow(step, bytes(current), bytes(desired), maximum.map(bytes)))
+        Ok(self.grow((ELEMENT, step), bytes(current), bytes(desired), maximum.map(bytes)))
     }
 
     fn memory_grow_failed(&mut self, error: &MemoryError) -> Result<(), LimiterError> {
@@ -164,7 +189,6 @@ impl ResourceLimiter for Limiter {
 mod tests {
     use super::*;
 
-    const PAGE: usize = 65_536;
     const STEP: usize = STEP_PAGES as usize;
 
     fn limiter(pages: usize) -> Limiter {
@@ -173,7 +197,7 @@ mod tests {
 
     /// Growth by so many pages, as the code for it does it; whether it succeeds.
     fn grow(limiter: &mut Limiter, size: &mut usize, pages: usize, max: Option<usize>) -> bool {
-        let ask = |limiter: &mut Limiter, size: &mut usize, by: usize| {
+        let grow_by = |limiter: &mut Limiter, size: &mut usize, by: usize| {
             // The interpreter looks at the maximum first.
             let within = max.is_none_or(|max| *size + by <= max);
             let max = max.map(|max| max * PAGE);
@@ -184,19 +208,17 @@ mod tests {
             grown
         };
         if pages < STEP {
-            return ask(limiter, size, pages);
+            return grow_by(limiter, size, pages);
         }
+        assert!(!limiter.table_growing(0, ASKING as usize + pages, None).unwrap());
         let mut rest = pages;
-        if ask(limiter, size, rest) {
-            return true;
-        }
         while rest >= STEP {
-            if !ask(limiter, size, STEP) {
+            if !grow_by(limiter, size, STEP) {
                 return false;
             }
             rest -= STEP;
         }
-        ask(limiter, size, rest)
+        grow_by(limiter, size, rest)
     }
 
     #[test]
@@ -211,8 +233,7 @@ mod tests {
                     let grown = grow(&mut limiter, &mut size, pages, max);
                     assert_eq!(grown, before + pages <= room, "{pages} at {before}, {room}");
                     assert_eq!(size, if grown { before + pages } else { before });
-                    let used = limiter.used() as usize / PAGE;
-                    assert!(used == size || used == size + STEP, "{used} for {size}");
+                    assert_eq!(limiter.used() as usize, size * PAGE);
                 }
             }
         }
@@ -221,10 +242,8 @@ mod tests {
     #[test]
     fn a_piece_that_waits_for_fuel_is_tried_again_and_one_without_memory_ends_it() {
         let mut limiter = limiter(1000);
-        let mut ask =
-            |from: usize, to: usize| limiter.memory_growing(from * PAGE, to * PAGE, None).unwrap();
-        assert!(!ask(0, 3 * STEP));
-        assert!(ask(0, STEP));
+        assert!(!limiter.table_growing(0, ASKING as usize + 3 * STEP, None).unwrap());
+        assert!(limiter.memory_growing(0, STEP * PAGE, None).unwrap());
         let fuel = MemoryError::OutOfFuel { required_fuel: 1 };
         limiter.memory_grow_failed(&fuel).unwrap();
         assert!(limiter.memory_growing(0, STEP * PAGE, None).unwrap());

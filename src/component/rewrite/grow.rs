@@ -1,12 +1,11 @@
 //! `memory.grow` and `table.grow`, by any number.
 //!
 //! The interpreter writes the zeros of new pages itself, in one go: a gigabyte
-//! takes most of a second. So growth by [`STEP_PAGES`] or more, or
-//! [`STEP_ELEMENTS`] or more, becomes a loop of growth by so many. That it succeeds as a whole or not
-//! at all is seen to together with the [`Limiter`](crate::component::limits): the
-//! function first asks for all of it, which the limiter refuses but takes off the
-//! limit if it would be permitted, and then grows by one piece after the other, which
-//! the limiter permits only for what has been taken off. No
+//! takes most of a second. So growth by [`STEP_PAGES`] or more, or [`STEP_ELEMENTS`] or
+//! more, becomes a loop of growth by so many. That it succeeds as a whole or not at all
+//! is seen to by the [`Limiter`](crate::component::limits): it is first told how much
+//! it will be, charges all of it with the first piece, and permits the others for what
+//! has been charged. It is told by an attempt to grow a table that is added for this. No
 //! code of the guest runs in between, so nobody sees the sizes in between.
 //!
 //! `table.grow` has another fault: when it runs out of fuel, wasmi 2.0 forgets at
@@ -24,8 +23,11 @@ use super::{
 };
 use crate::component::{
     error::LoadError,
-    limits::{STEP_ELEMENTS, STEP_PAGES},
+    limits::{ASKING, MAX_ASKED, STEP_ELEMENTS, STEP_PAGES},
 };
+
+/// Pages that a memory with 32-bit addresses can have.
+const MAX_PAGES: i32 = 65_536;
 
 /// A memory or a table that grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,21 +87,40 @@ impl Grow {
         function.instruction(&I::If(BlockType::Empty));
         grow(&mut function, &all);
         function.instruction(&I::Return).instruction(&I::End);
-        // Asks for it, and may even get it: what was promised before.
-        grow(&mut function, &all);
+        let size = match self {
+            Grow::Memory(memory) => I::MemorySize(memory),
+            Grow::Table(table) => I::TableSize(table),
+        };
+        // More than can be said, or than a memory can have.
+        function.instruction(&all);
+        match self {
+            Grow::Memory(_) if !wide => function
+                .instruction(&I::I32Const(MAX_PAGES))
+                .instruction(&size)
+                .instruction(&I::I32Sub)
+                .instruction(&I::I32GtU),
+            Grow::Memory(_) | Grow::Table(_) => function
+                .instruction(&constant(MAX_ASKED.cast_signed()))
+                .instruction(if wide { &I::I64GeU } else { &I::I32GeU }),
+        };
         function
-            .instruction(&I::LocalTee(old))
-            .instruction(&constant(-1))
-            .instruction(if wide { &I::I64Ne } else { &I::I32Ne })
             .instruction(&I::If(BlockType::Empty))
-            .instruction(&I::LocalGet(old))
+            .instruction(&constant(-1))
             .instruction(&I::Return)
             .instruction(&I::End);
+        // Says how much it will be. This never succeeds.
+        let telling = u32::try_from(spaces.tables.len()).map_err(|_| unknown())?;
+        function.instruction(&I::RefNull(wasm_encoder::HeapType::FUNC)).instruction(&all);
+        if wide {
+            function.instruction(&I::I32WrapI64);
+        }
         function
-            .instruction(&match self {
-                Grow::Memory(memory) => I::MemorySize(memory),
-                Grow::Table(table) => I::TableSize(table),
-            })
+            .instruction(&I::I32Const(ASKING.cast_signed()))
+            .instruction(&I::I32Add)
+            .instruction(&I::TableGrow(telling))
+            .instruction(&I::Drop);
+        function
+            .instruction(&size)
             .instruction(&I::LocalSet(old))
             .instruction(&I::Loop(BlockType::Empty));
         let minus_one_if_failed = |function: &mut Function| {

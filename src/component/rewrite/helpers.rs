@@ -45,6 +45,11 @@ impl Helpers {
         Ok(Helpers { first, ..Helpers::default() })
     }
 
+    /// There is code that grows in pieces, which needs one more table.
+    pub fn grows(&self) -> bool {
+        self.indices.keys().any(|helper| matches!(helper, Helper::Grow(_)))
+    }
+
     pub fn is_empty(&self) -> bool {
         self.added.is_empty()
     }

@@ -126,8 +126,10 @@ fn module(
                 None => None,
             },
             (START_SECTION, _) => continue,
-            (TABLE_SECTION, Some(old)) if !first.is_empty() => {
-                Some(first.table_section(spaces, old)?)
+            (TABLE_SECTION, _) if helpers.grows() => {
+                let late = old.map(|old| first.table_section(spaces, old)).transpose()?;
+                // `(table 0 funcref)`, see `grow`.
+                Some(append(late.as_deref(), 1, |bytes| bytes.extend([0x70, 0, 0]))?)
             }
             (MEMORY_SECTION, Some(old)) if !first.is_empty() || beyond_all(spaces) => {
                 Some(first.memory_section(spaces, old)?)
