@@ -1,8 +1,6 @@
 //! `wippy run`: the services of a project, a command, an entry, or a file.
 
-use std::{ffi::OsString, path::Path, sync::Arc};
-
-use cap_std::{ambient_authority, fs::Dir};
+use std::{ffi::OsString, path::Path};
 
 use super::{
     args::{DirArg, RunArgs, Target},
@@ -18,7 +16,7 @@ use crate::{
     component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
     host::{Ended, Given, GivenDir, Job, Programs, ProjectPrograms, Runtime, Supervisor},
     process::Grants,
-    registry::{Id, Kind, Problem, Project, Severity},
+    registry::{Id, Kind, Problem, Project, Severity, open_together},
     value::{Term, Type, TypeDef, Value, json, term, usage},
     wasi,
 };
@@ -178,12 +176,13 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Fa
 
 /// What the options give a file.
 fn given(args: &RunArgs) -> Result<Given, Failure> {
+    let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
-    for DirArg { host, guest, read_only } in &args.dir {
-        let dir = Dir::open_ambient_dir(host, ambient_authority()).map_err(|why| {
+    for (DirArg { host, guest, read_only }, dir) in args.dir.iter().zip(open_together(&paths)) {
+        let dir = dir.map_err(|why| {
             Failure::config(format!("--dir: `{}` cannot be opened: {why}", host.display()))
         })?;
-        dirs.push(GivenDir { guest: guest.clone(), dir: Arc::new(dir), read_only: *read_only });
+        dirs.push(GivenDir { guest: guest.clone(), dir, read_only: *read_only });
     }
     Ok(Given { args: Vec::new(), env: args.env.clone(), cwd: args.cwd.clone(), dirs })
 }
