@@ -22,7 +22,7 @@ use super::{
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
@@ -308,15 +308,29 @@ impl Loader<'_> {
                 ));
             }
         }
-        for directory in directories.written_ones(&sources) {
-            let file = directory.strip_prefix(self.dir).unwrap_or(&directory).to_string_lossy();
+        // Somebody may mount their whole project; but where only a part of it is a
+        // guest's, files there are not the author's.
+        let all = sources.iter().filter_map(|file| file.parent().map(Path::to_owned));
+        let top = |path: &Path| {
+            let rest = path.strip_prefix(self.dir).unwrap_or(path);
+            rest.iter().next().map_or(self.dir.to_owned(), |first| self.dir.join(first))
+        };
+        let all: BTreeSet<PathBuf> = all.flat_map(|path| [top(&path), path]).collect();
+        let written = directories.written_ones(all);
+        for directory in &written {
+            let meant = written.contains(&top(directory));
+            if meant && *directory != top(directory) {
+                continue;
+            }
+            let file = directory.strip_prefix(self.dir).unwrap_or(directory).to_string_lossy();
             let problem = Problem::error(
                 &*file,
-                "a directory with files of the project, which a guest can write by a mount",
+                "files of the project in a directory that a guest can write by a mount",
                 "files that only you can change: what stands in them is run",
                 "mount another directory, or add to the mount: read_only: true",
             );
-            self.problems.borrow_mut().push(problem.with_severity(Severity::Warning));
+            let severity = if meant { Severity::Warning } else { Severity::Error };
+            self.problems.borrow_mut().push(problem.with_severity(severity));
         }
     }
 

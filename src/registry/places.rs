@@ -11,7 +11,7 @@
 //! a guest does to the path afterwards has a meaning. What does not exist yet is
 //! opened, and made if its entry says so, when it is first needed.
 
-use super::{Entry, FsDirectory, Id, Kind};
+use super::{Entry, FsDirectory, Id, Kind, ProcessWasm};
 use crate::dispatch::world::Directory;
 use cap_fs_ext::{DirExt, MetadataExt};
 use cap_std::{
@@ -255,11 +255,13 @@ struct State {
 impl Directories {
     /// Opens those that there are.
     pub fn of(entries: &BTreeMap<Id, Entry>) -> Directories {
-        let written = written(entries);
+        let (written, used) = (written(entries), used(entries));
         let (ids, paths): (Vec<&Id>, Vec<(&Path, bool)>) = entries
             .iter()
             .filter_map(|(id, entry)| match &entry.kind {
-                Kind::FsDirectory(found) => Some((id, (&*found.path, written.contains(id)))),
+                Kind::FsDirectory(found) if used.contains(id) => {
+                    Some((id, (&*found.path, written.contains(id))))
+                }
                 _ => None,
             })
             .unzip();
@@ -309,32 +311,41 @@ impl Directories {
 }
 
 impl Directories {
-    /// The directories of these files that guests can write.
-    pub fn written_ones(&self, files: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    /// Those of these directories that guests can write.
+    pub fn written_ones(&self, paths: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (writable, none) = (&state.writable, BTreeSet::new());
         if writable.is_empty() {
             return BTreeSet::new();
         }
-        let parents: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
         let is_written = |path: &Path| {
             let mut walk = Walk::begin(path, None, &none)?;
             walk.end(true)?;
             let above = above(&walk.at)?;
             Ok::<_, DirectoryError>(above.iter().any(|identity| writable.contains(identity)))
         };
-        let written = parents.into_iter().filter(|path| is_written(path).unwrap_or(false));
-        written.map(Path::to_owned).collect()
+        paths.into_iter().filter(|path| is_written(path).unwrap_or(false)).collect()
     }
+}
+
+fn processes(entries: &BTreeMap<Id, Entry>) -> impl Iterator<Item = &ProcessWasm> {
+    entries.values().filter_map(|entry| match &entry.kind {
+        Kind::ProcessWasm(process) => Some(&**process),
+        _ => None,
+    })
 }
 
 /// The directories that are mounted somewhere to be written.
 pub(super) fn written(entries: &BTreeMap<Id, Entry>) -> BTreeSet<&Id> {
-    let mounts = entries.values().filter_map(|entry| match &entry.kind {
-        Kind::ProcessWasm(process) => Some(&process.wasi.mounts),
-        _ => None,
-    });
-    mounts.flatten().filter(|mount| !mount.read_only).map(|mount| &mount.fs).collect()
+    let mounts = processes(entries).flat_map(|process| &process.wasi.mounts);
+    mounts.filter(|mount| !mount.read_only).map(|mount| &mount.fs).collect()
+}
+
+/// The directories that some process needs.
+fn used(entries: &BTreeMap<Id, Entry>) -> BTreeSet<&Id> {
+    let mounts = processes(entries).flat_map(|process| &process.wasi.mounts);
+    let programs = processes(entries).map(|process| &process.fs);
+    mounts.map(|mount| &mount.fs).chain(programs).collect()
 }
 
 #[cfg(test)]

@@ -236,8 +236,22 @@ fn that_a_guest_can_write_the_project_is_said() {
     place.make("wasm");
     let loaded = place.load();
     let problem = loaded.problems.iter().find(|p| p.severity == Severity::Warning).unwrap();
-    assert!(problem.found.contains("which a guest can write"), "{problem}");
+    assert!(problem.found.contains("that a guest can write"), "{problem}");
     assert_eq!(&*problem.file, "src");
+    assert!(!loaded.problems.has_errors());
+    // A part of the source is worse: a guest could add entries there.
+    let text = text
+        .replace("directory: .,", "directory: ./src/data,")
+        .replace("directory: .}", "directory: ./src/data}");
+    let place = Place::new("part", &text);
+    place.make("wasm");
+    place.make("src/data");
+    assert!(!place.load().problems.has_errors());
+    let planted = "namespace: evil\nentries:\n  - {name: x, kind: fs.directory, directory: /}";
+    std::fs::write(place.at("src/data/_index.yaml"), planted).unwrap();
+    let loaded = place.load();
+    let problem = loaded.problems.iter().find(|p| p.severity == Severity::Error).unwrap();
+    assert_eq!(&*problem.file, "src/data");
     let place = Place::new("own-read", &text.replace("guest: /0", "guest: /0, read_only: true"));
     place.make("wasm");
     assert_eq!(place.load().problems.count(Severity::Warning), 0);

@@ -8,7 +8,7 @@
 //! so does everything on systems that cannot tell.
 
 use super::{
-    super::{Errno, FileKind, Reply},
+    super::{Errno, FileKind, OpenFlags, Reply},
     name::Name,
     table::{Folder, Node, Open},
 };
@@ -68,7 +68,7 @@ pub(super) enum Disk {
 mod system {
     use super::*;
     use rustix::{
-        fs::{Mode, OFlags, ResolveFlags, fstat, fstatfs, openat2},
+        fs::{FileType, Mode, OFlags, ResolveFlags, fstat, fstatfs, openat2},
         io::{Errno as Os, ReadWriteFlags as Flags, preadv2, pwritev2, retry_on_intr as retry},
     };
     use std::{
@@ -107,14 +107,16 @@ mod system {
         }
     }
 
-    /// Every part of the path is in memory, and on the same disk.
+    /// Every part of the path is in memory, and on the same disk. To open a device
+    /// is up to its driver, so `open` does not hold for one.
     pub(in super::super) fn is_cached(
         folder: &Folder,
         path: &str,
         follow: bool,
-        create: bool,
+        open: Option<OpenFlags>,
     ) -> bool {
-        if folder.dir.disk() == Disk::Far {
+        let (create, truncate) = open.map_or((false, false), |open| (open.create, open.truncate));
+        if folder.dir.disk() == Disk::Far || truncate {
             return false;
         }
         // What is no path needs no disk to be refused.
@@ -128,7 +130,13 @@ mod system {
             | ResolveFlags::NO_XDEV
             | ResolveFlags::CACHED;
         match openat2(&*folder.dir, name.path, flags, Mode::empty(), resolve) {
-            Ok(_) => true,
+            Ok(found) => {
+                open.is_none()
+                    || !fstat(&found).is_ok_and(|stat| {
+                        let kind = FileType::from_raw_mode(stat.st_mode);
+                        matches!(kind, FileType::CharacterDevice | FileType::BlockDevice)
+                    })
+            }
             // That there is nothing is known as well.
             Err(Os::NOENT | Os::NOTDIR | Os::LOOP | Os::NAMETOOLONG | Os::ACCESS) => !create,
             Err(_) => false,
@@ -226,7 +234,12 @@ mod system {
         }
     }
 
-    pub(in super::super) fn is_cached(_: &Folder, path: &str, _: bool, _: bool) -> bool {
+    pub(in super::super) fn is_cached(
+        _: &Folder,
+        path: &str,
+        _: bool,
+        _: Option<OpenFlags>,
+    ) -> bool {
         Name::new(path).is_err()
     }
 

@@ -21,9 +21,8 @@ impl Inner {
         use FileCommand as C;
         let result = match command {
             C::Open { dir, path, follow, flags } => {
-                let at_hand = |folder: Arc<Folder>| {
-                    !flags.truncate && disk::is_cached(&folder, path, *follow, flags.create)
-                };
+                let at_hand =
+                    |folder: Arc<Folder>| disk::is_cached(&folder, path, *follow, Some(*flags));
                 match self.folder(*dir).map(at_hand) {
                     Ok(true) => self.file(command),
                     Ok(false) => return None,
@@ -31,7 +30,7 @@ impl Inner {
                 }
             }
             C::StatAt { dir, path, follow } => match self.folder(*dir) {
-                Ok(folder) if !disk::is_cached(&folder, path, *follow, false) => return None,
+                Ok(folder) if !disk::is_cached(&folder, path, *follow, None) => return None,
                 Ok(folder) => path::stat_at(&folder, path, *follow),
                 Err(errno) => Err(errno),
             },

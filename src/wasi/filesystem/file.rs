@@ -94,7 +94,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
 /// error than that the file was not opened for it.
 fn to_write(descriptor: &Descriptor) -> Result<(), Errno> {
     descriptor.plain()?;
-    if descriptor.read_only { Err(Errno::NotPermitted) } else { descriptor.writable() }
+    if descriptor.read_only { Err(Errno::ReadOnly) } else { descriptor.writable() }
 }
 
 fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
