@@ -157,12 +157,15 @@ pub(super) fn link(
     done(from.dir.hard_link(path, &to.dir, new))
 }
 
-/// The name for something that is no directory.
+/// The name for something that is no directory. Of what is there already and is
+/// none, Linux says that it is there, where it is given a slash; other systems and
+/// engines say that it is no directory, as POSIX has it.
 fn leaf<'a>(folder: &Folder, name: Name<'a>) -> Result<&'a str, Errno> {
     let New { path, slash } = name.own(folder, Errno::Exist, Errno::Exist)?;
     if slash {
         folder.dir.symlink_metadata(path)?;
-        return Err(Errno::Exist);
+        let plain = folder.dir.metadata(path).is_ok_and(|meta| !meta.is_dir());
+        return Err(if plain { Errno::NotDirectory } else { Errno::Exist });
     }
     Ok(path)
 }

@@ -84,6 +84,20 @@ fn open_os(dir: BorrowedFd<'_>, path: &str, flags: OFlags) -> io::Result<()> {
     Ok(())
 }
 
+/// Where POSIX and Linux say different things of a new name with a slash: that
+/// what is there already is no directory.
+fn leaf(dir: BorrowedFd<'_>, path: &str) -> io::Result<()> {
+    if path.ends_with('/')
+        && let Ok(name) = name::Name::new(path)
+        && name.end == name::End::Slash
+        && let Ok(stat) = os::statat(dir, name.path, AtFlags::empty())
+        && os::FileType::from_raw_mode(stat.st_mode) != os::FileType::Directory
+    {
+        return Err(io::ErrorKind::NotADirectory.into());
+    }
+    Ok(())
+}
+
 const CALLS: &[Call] = &[
     (
         "open",
@@ -175,7 +189,7 @@ const CALLS: &[Call] = &[
     (
         "symlink",
         |dir, path| FileCommand::Symlink { target: "file".to_owned(), dir, path },
-        |dir, path| Ok(os::symlinkat("file", dir, path)?),
+        |dir, path| leaf(dir, path).and_then(|()| Ok(os::symlinkat("file", dir, path)?)),
     ),
     (
         "link from",
@@ -208,7 +222,10 @@ const CALLS: &[Call] = &[
             to_dir: dir,
             to_path: path,
         },
-        |dir, path| Ok(os::linkat(dir, "file", dir, path, AtFlags::empty())?),
+        |dir, path| {
+            leaf(dir, path)?;
+            Ok(os::linkat(dir, "file", dir, path, AtFlags::empty())?)
+        },
     ),
     (
         "link a directory to",
@@ -219,7 +236,10 @@ const CALLS: &[Call] = &[
             to_dir: dir,
             to_path: path,
         },
-        |dir, path| Ok(os::linkat(dir, "dir/", dir, path, AtFlags::empty())?),
+        |dir, path| {
+            leaf(dir, path)?;
+            Ok(os::linkat(dir, "dir/", dir, path, AtFlags::empty())?)
+        },
     ),
     (
         "rename from",
