@@ -6,6 +6,7 @@ use super::{
     abi::{Handles, lower::Lower},
     engine::BYTES_PER_FUEL,
     error::Trap,
+    guard::Guard,
     handles::{Handle, HandleTable},
     limits::Limiter,
     linker::{Answer, HostState},
@@ -41,6 +42,7 @@ pub(crate) struct State {
     pub request: Option<Request>,
     pub host: HostState,
     pub limiter: Limiter,
+    pub guard: Arc<Guard>,
     /// Fuel for host work beyond what was left of the slice.
     pub debt: u64,
     /// The slots of `context.get` and `context.set`.
@@ -96,7 +98,7 @@ pub(crate) enum Request {
 pub(crate) type Lends = Vec<(u32, u32)>;
 
 impl State {
-    pub fn new(plan: OwnPlan, limiter: Limiter) -> State {
+    pub fn new(plan: OwnPlan, limiter: Limiter, guard: Arc<Guard>) -> State {
         let instance = |_| Instance {
             may_enter: true,
             may_leave: true,
@@ -116,6 +118,7 @@ impl State {
             request: None,
             host: HostState::default(),
             limiter,
+            guard,
             debt: 0,
             context: [0; 2],
             recording: Recording::default(),

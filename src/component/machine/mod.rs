@@ -29,6 +29,7 @@ use super::{
     answer::call_host,
     boundary::Side,
     error::{Trap, TrapKind},
+    guard::{Guard, enter},
     limits::Limiter,
     linker::HostState,
     plan::{HOST, Plan, Target, TrampolineKind},
@@ -123,7 +124,8 @@ impl Machine {
     /// A machine that will first instantiate the component.
     pub fn new(plan: Arc<Plan>, max_memory: u64) -> Machine {
         let plan = Arc::new(plan);
-        let state = State::new(plan.clone(), Limiter::new(max_memory));
+        let guard = Arc::new(Guard::new(plan.condemned.clone()));
+        let state = State::new(plan.clone(), Limiter::new(max_memory), guard);
         let mut store = wasmi::Store::new(&plan.core, state);
         store.limiter(|state| &mut state.limiter);
         Machine {
@@ -136,6 +138,11 @@ impl Machine {
             first: None,
             outcome: None,
         }
+    }
+
+    /// Tells when the machine is in code that cannot unwind.
+    pub fn guard(&self) -> &Arc<Guard> {
+        &self.store.data().guard
     }
 
     /// What host functions keep for this process.
@@ -214,6 +221,7 @@ impl Machine {
 
     fn run_on(&mut self) -> Result<Pause, Trap> {
         loop {
+            self.store.data().guard.check()?;
             // Host work has used up the slice.
             if self.store.data().debt > 0 {
                 return Ok(Pause::OutOfFuel(1));
@@ -303,10 +311,14 @@ impl Machine {
         let outcome = match std::mem::replace(&mut core.state, CoreState::Taken) {
             CoreState::Ready(func, args) => {
                 called = Some(func);
-                func.call_resumable(&mut self.store, &args, results)
+                enter(&mut self.store, |store| func.call_resumable(store, &args, results))
             }
-            CoreState::OutOfFuel(call) => call.resume(&mut self.store, results),
-            CoreState::Resume(call, values) => call.resume(&mut self.store, &values, results),
+            CoreState::OutOfFuel(call) => {
+                enter(&mut self.store, |store| call.resume(store, results))
+            }
+            CoreState::Resume(call, values) => {
+                enter(&mut self.store, |store| call.resume(store, &values, results))
+            }
             CoreState::Host(_) | CoreState::Direct(_) | CoreState::Taken => {
                 return Err(Trap::internal("a core function was not resumed"));
             }

@@ -27,6 +27,7 @@ impl Machine {
         let TracedPlan { plan, modules } = traced.clone()?;
         let limit = max_memory.saturating_add(STACK_BYTES);
         let mut machine = Machine::new(plan, limit);
+        machine.store.data_mut().guard = self.guard().clone();
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
         let zero = Val::I32(0);
         let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);

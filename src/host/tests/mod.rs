@@ -9,6 +9,7 @@ use crate::{
     value::Value,
 };
 
+mod contain;
 mod node;
 mod service;
 
