@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::account::Exceeded;
+
 /// Why bytes cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LoadErrorKind {
@@ -163,6 +165,12 @@ impl fmt::Display for Trap {
 }
 
 impl std::error::Error for Trap {}
+
+impl From<Exceeded> for Trap {
+    fn from(exceeded: Exceeded) -> Trap {
+        Trap::new(TrapKind::Limit, format!("out of memory: {exceeded}"))
+    }
+}
 
 impl From<&wasmi::Error> for Trap {
     fn from(error: &wasmi::Error) -> Trap {

@@ -22,6 +22,7 @@ use super::{
     proposal,
     vet::{LARGE_BODY, SMALL, Vetter, Vetting},
 };
+use crate::account::Account;
 use crate::value::{FuncType, Type, Types};
 
 /// A decoded and validated component, translated once and shared by all
@@ -291,8 +292,8 @@ impl Program {
         self.plan.max_slice
     }
 
-    pub(crate) fn machine(&self, max_memory: u64) -> Machine {
-        Machine::new(self.plan.clone(), max_memory)
+    pub(crate) fn machine(&self, account: Account) -> Machine {
+        Machine::new(self.plan.clone(), account)
     }
 }
 

@@ -116,7 +116,7 @@ impl State {
             reallocs: Vec::new(),
             scopes: Vec::new(),
             request: None,
-            host: HostState::default(),
+            host: HostState::new(limiter.account().clone()),
             limiter,
             guard,
             debt: 0,

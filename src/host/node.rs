@@ -32,6 +32,7 @@ use super::{
     workers::Workers,
 };
 use crate::{
+    account::Account,
     dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
     process::{Cause, Error},
     value::Term,
@@ -59,6 +60,8 @@ pub(super) struct Inner {
 pub(super) struct HostInner {
     pub id: Arc<str>,
     pub options: HostOptions,
+    /// What all its processes hold.
+    pub account: Account,
     live: AtomicUsize,
     /// Asks the sweeper to look at the processes. Dropped before the workers, who
     /// run the sweeper's last turn.
@@ -114,6 +117,7 @@ impl Node {
         let host = Arc::new(HostInner {
             id: id.into(),
             options,
+            account: Account::of_host(u64::MAX),
             workers: Workers::start(id, count)?,
             live: AtomicUsize::new(0),
             sweep,
