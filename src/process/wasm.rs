@@ -164,7 +164,9 @@ impl WasmProcess {
             && self.used <= MAX_RETRACE
             && let Some(mut retrace) = machine.again()
         {
-            retrace.machine.call_when_ready(export, args);
+            // There was room for them the first time.
+            let ready = retrace.machine.call_when_ready(export, args);
+            debug_assert!(ready.is_ok());
             self.state = State::Retracing(Box::new(retrace), error);
             out.yields.clear();
             out.status = Status::Continue;
@@ -252,9 +254,10 @@ impl Process for WasmProcess {
                 machine.call(function.index(), input).map_err(invalid)
             }
             State::New => {
+                // Few enough not to be counted.
                 self.first = small(&input).then(|| (function.index(), input.clone()));
                 let mut machine = self.program.machine(self.account.clone());
-                machine.call_when_ready(function.index(), input);
+                machine.call_when_ready(function.index(), input).map_err(invalid)?;
                 self.state = State::Live(Box::new(machine));
                 Ok(())
             }
