@@ -47,6 +47,19 @@ impl LoadError {
         LoadError { offset: Some(error.offset()), ..LoadError::new(message) }
     }
 
+    /// The same error at this byte of the input.
+    pub(crate) fn at(self, offset: usize) -> LoadError {
+        LoadError { offset: u64::try_from(offset).ok(), ..self }
+    }
+
+    /// The same error, for a file of which the input was made: it stands there at
+    /// `begin`, or in many pieces if that is not known.
+    pub(crate) fn in_file(self, begin: Option<usize>) -> LoadError {
+        let begin = begin.and_then(|begin| u64::try_from(begin).ok());
+        let offset = self.offset.zip(begin).and_then(|(offset, begin)| offset.checked_sub(begin));
+        LoadError { offset, ..self }
+    }
+
     /// What kind of error it is.
     pub fn kind(&self) -> LoadErrorKind {
         self.kind
