@@ -115,19 +115,6 @@ pub(super) fn read(file: &SourceFile, problems: &RefCell<super::Problems>, sourc
         return;
     };
     sources.left = rest;
-    if let Ok(text) = std::str::from_utf8(&bytes)
-        && let Some((name, line)) = yaml::repeated_anchor(text)
-    {
-        let name = super::fields::shorten(name);
-        report.push(
-            Severity::Warning,
-            Some(line),
-            "",
-            format!("the anchor &{name} a second time; aliases in this file may be mixed up"),
-            "each anchor once in a file",
-            "give one of the two another name",
-        );
-    }
     head(file, &report, root, &mut sources.entries);
 }
 
