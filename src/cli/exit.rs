@@ -24,6 +24,10 @@ pub(super) enum Exit {
     /// told to stop and do have done what they should: that is [`Exit::Ok`].
     Interrupted,
     Output,
+    /// A mistake in this command.
+    Internal,
+    /// The system gives too little: no threads, files or memory.
+    System,
     /// The program's own.
     Program(u8),
 }
@@ -38,6 +42,8 @@ Exit codes:
   4    the program trapped, or reached a limit other than time
   5    the program ran out of time
   6    the program called an import that it has not been given
+  70   wippy itself failed
+  71   the system gives too little: threads, open files or memory
   74   the output could not be written
   130  interrupted
   141  nobody reads the program's output any more
@@ -55,7 +61,9 @@ impl Exit {
             Exit::Trap => 4,
             Exit::Timeout => 5,
             Exit::Denied => 6,
-            // `EX_IOERR` of sysexits.h.
+            // `EX_SOFTWARE`, `EX_OSERR` and `EX_IOERR` of sysexits.h.
+            Exit::Internal => 70,
+            Exit::System => 71,
             Exit::Output => 74,
             // 128 + SIGINT.
             Exit::Interrupted => 130,

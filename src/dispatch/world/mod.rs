@@ -30,6 +30,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::output::write_stderr;
 pub use self::{
     input::Input,
     output::{Callback, MAX_BUFFER, Output},

@@ -204,7 +204,7 @@ fn imports(fields: &Fields<'_, '_>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for text in fields.texts("imports", "imports:\n  - wasi:io\n  - wasi:cli") {
         let name = text.value.trim();
-        if name.is_empty() || name.contains(char::is_whitespace) || name.contains(char::is_control)
+        if name.is_empty() || name.contains(char::is_whitespace) || crate::visible::has_hidden(name)
         {
             let expected = "a group like wasi:io, an interface like wasi:io/streams, or wasi1";
             report.error(

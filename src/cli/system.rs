@@ -1,0 +1,109 @@
+//! What the command needs of the system: looked at before it relies on it.
+//!
+//! The libraries beneath panic where the system refuses a thread or a file at the
+//! wrong moment, and the thread that the system starts with may have next to no
+//! stack. So the first is asked for beforehand, and what fails all the same becomes a
+//! message and an exit code.
+
+use std::{
+    hint,
+    io::{self, PipeReader, PipeWriter},
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use super::{
+    exit::{Exit, Failure},
+    output,
+};
+
+/// The stack that the command has at least. What reads files nests by it.
+const STACK: usize = 8 << 20;
+
+/// Pipes of which two ends are open at a time: what the event queue, the signals and
+/// one more file take.
+const PIPES: usize = 4;
+
+/// Bytes of memory that are left at the start.
+const MEMORY: usize = 16 << 20;
+
+/// A panic is expected, and told by who expects it.
+static EXPECTED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the command, on another thread if this one has too small a stack.
+pub(super) fn run(command: impl FnOnce() -> Exit + Send + 'static) -> Exit {
+    panic::set_hook(Box::new(tell));
+    let ended = match has_stack() {
+        true => panic::catch_unwind(AssertUnwindSafe(command)),
+        false => match thread::Builder::new().stack_size(STACK).spawn(command) {
+            Ok(thread) => thread.join(),
+            Err(error) => {
+                return output::failure(&lacks("a thread", "ulimit -u", "ulimit -v", &error));
+            }
+        },
+    };
+    ended.unwrap_or(Exit::Internal)
+}
+
+#[cfg(unix)]
+fn has_stack() -> bool {
+    use rustix::process::{Resource, getrlimit};
+    let most = getrlimit(Resource::Stack).current;
+    most.is_none_or(|most| usize::try_from(most).is_ok_and(|most| most >= STACK))
+}
+
+#[cfg(not(unix))]
+fn has_stack() -> bool {
+    false
+}
+
+/// Says that the command itself has failed.
+fn tell(info: &PanicHookInfo<'_>) {
+    if EXPECTED.load(Ordering::Relaxed) {
+        return;
+    }
+    let what = info.payload_as_str().unwrap_or("no message");
+    let place = info.location().map(|place| format!(" ({place})")).unwrap_or_default();
+    let mut text = format!("wippy itself has failed, please report this: {what}{place}");
+    if std::env::var_os("RUST_BACKTRACE").is_some_and(|wanted| wanted != "0") {
+        text.push_str(&format!("\n{}", std::backtrace::Backtrace::force_capture()));
+    }
+    output::error(&text);
+}
+
+/// Makes what panics if the system lacks something.
+pub(super) fn make<T>(what: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    EXPECTED.store(true, Ordering::Relaxed);
+    let made = panic::catch_unwind(AssertUnwindSafe(what));
+    EXPECTED.store(false, Ordering::Relaxed);
+    made.unwrap_or_else(|_| Err(io::Error::other("it has no more threads, files or memory")))
+}
+
+/// Fails if there is too little for anything to run.
+pub(super) fn enough() -> Result<(), Failure> {
+    let pipes: io::Result<Vec<(PipeReader, PipeWriter)>> = (0..PIPES).map(|_| io::pipe()).collect();
+    if let Err(error) = pipes {
+        return Err(lacks("open files", "ulimit -n", "lsof", &error));
+    }
+    let mut memory = Vec::<u8>::new();
+    if hint::black_box(memory.try_reserve_exact(MEMORY)).is_err() {
+        let error = io::Error::from(io::ErrorKind::OutOfMemory);
+        return Err(lacks("memory", "ulimit -v", "free", &error));
+    }
+    thread::Builder::new()
+        .spawn(|| ())
+        .map(drop)
+        .map_err(|error| lacks("threads", "ulimit -u", "ulimit -v", &error))
+}
+
+/// The system gives too little of something; these commands show how much there is.
+pub(super) fn lacks(what: &str, shows: &str, or: &str, error: &io::Error) -> Failure {
+    Failure::Message(
+        Exit::System,
+        format!(
+            "the system does not give the command {what}: {error}\n    fix:      raise the limit, \
+             or end other programs; `{shows}` and `{or}` show how much there is"
+        ),
+    )
+}
