@@ -102,8 +102,9 @@ impl Failure {
         Failure::Message(Exit::Config, message.into())
     }
 
-    /// A process called `name` has ended with an error.
-    pub(super) fn process(name: &str, error: &Error) -> Failure {
+    /// A process called `name` has ended with an error. `options` are those that have set
+    /// its limits.
+    pub(super) fn process(name: &str, error: &Error, options: &Limiting) -> Failure {
         let exit = match error.cause() {
             Cause::Timeout => Exit::Timeout,
             Cause::Cancel => Exit::Interrupted,
@@ -115,7 +116,39 @@ impl Failure {
             Cause::Program | Cause::Link => Exit::Err,
             Cause::Trap(_) | Cause::Usage => Exit::Trap,
         };
-        Failure::Message(exit, format!("{name}: {error}"))
+        Failure::Message(exit, format!("{name}: {}", options.named_in(error)))
+    }
+}
+
+/// The limits that options have set, and not the fields of an entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limiting {
+    pub fuel: bool,
+    pub memory: bool,
+    pub time: bool,
+}
+
+impl Limiting {
+    /// An error's text, which speaks of the fields of an entry, with the options in
+    /// their place.
+    fn named_in(self, error: &Error) -> String {
+        let mut text = error.to_string();
+        match error.cause() {
+            // Its own words, or those of another.
+            Cause::Program | Cause::Link | Cause::Cancel | Cause::Exit(_) => return text,
+            Cause::Trap(_) | Cause::Usage => {}
+            Cause::Timeout if self.time => text.push_str(", set by `--timeout`"),
+            Cause::Timeout => {}
+        }
+        let fields = [
+            (self.fuel, "`limits.max_fuel`", "`--fuel`"),
+            (self.memory, "`limits.max_memory`", "`--max-memory`"),
+            (self.time, "`limits.max_execution_ms`", "`--timeout`"),
+        ];
+        for (_, field, option) in fields.iter().filter(|(set, ..)| *set) {
+            text = text.replace(field, option);
+        }
+        text
     }
 }
 

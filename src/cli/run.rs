@@ -6,7 +6,7 @@ use cap_std::{ambient_authority, fs::Dir};
 
 use super::{
     args::{DirArg, RunArgs, Target},
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, Limiting},
     list,
     log::Logs,
     output, services,
@@ -312,12 +312,22 @@ fn start(
 /// The end of a process that has no value of its method's type.
 fn finish(args: &RunArgs, name: &str, ended: &Ended) -> Result<Exit, Failure> {
     match (&ended.outcome, &ended.ending) {
-        (Err(error), _) => Err(Failure::process(name, error)),
+        (Err(error), _) => Err(Failure::process(name, error, &limiting(args))),
         (Ok(_), Ok(Term::Nil) | Err(_)) => match args.json {
             true => output::json("null\n").map(|()| Exit::Ok),
             false => Ok(Exit::Ok),
         },
         (Ok(_), Ok(term)) => show_term(name, term, args.json),
+    }
+}
+
+/// The limits that options have set. A file has no entry whose fields could.
+fn limiting(args: &RunArgs) -> Limiting {
+    let file = matches!(args.target(), Ok(Target::File(..)));
+    Limiting {
+        fuel: file || args.fuel.is_some(),
+        memory: file || args.max_memory.is_some(),
+        time: file || args.timeout.is_some(),
     }
 }
 

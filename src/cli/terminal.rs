@@ -202,10 +202,9 @@ async fn wind_down(
     false
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM and SIGHUP, which end the command, and SIGUSR1.
 struct Interrupts<'a> {
     node: &'a Node,
-    /// None if they end the command, as they do without handlers.
     signals: Signals,
     /// How many there were.
     seen: usize,

@@ -97,6 +97,7 @@ impl Loader<'_> {
             let report = Report {
                 file: entry.file.clone(),
                 entry: Some(entry.id.clone()),
+                kind: entry.kind.value.as_str().into(),
                 problems: self.problems,
             };
             let before = self.problems.borrow().count(Severity::Error);
