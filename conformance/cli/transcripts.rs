@@ -4,7 +4,7 @@
 //! what it writes to stdout follows, then what it writes to stderr with `! ` in
 //! front, then `? ` and the exit code unless that is 0. Commands run in the
 //! repository's root. `[..]` in a line stands for anything. Lines that begin
-//! with `# ` are remarks.
+//! with `# ` are remarks. A command `sh -c '...'` is a shell's, which knows `wippy`.
 //!
 //! `BLESS=1 cargo test --test cli` writes what the binary says into the files.
 
@@ -77,8 +77,18 @@ fn replay(text: &str) -> Result<String> {
         expected.truncate(expected.len() - blank);
         let words = words(command)?;
         let (program, args) = words.split_first().ok_or("an empty command")?;
-        assert_eq!(program, "wippy", "{command}");
-        for (i, line) in said(&wippy().args(args).output()?)?.iter().enumerate() {
+        let output = match program.as_str() {
+            "wippy" => wippy().args(args).output()?,
+            "sh" if cfg!(unix) => shell(args)?,
+            // Stays as it is.
+            "sh" => {
+                out.extend(expected.iter().map(|line| format!("{line}\n")));
+                out.push_str(&"\n".repeat(blank));
+                continue;
+            }
+            _ => return Err(format!("not `wippy` or `sh`: {command}").into()),
+        };
+        for (i, line) in said(&output)?.iter().enumerate() {
             let shown = match expected.get(i) {
                 Some(expected) if matches(expected, line) => expected,
                 _ => line.as_str(),
@@ -89,6 +99,19 @@ fn replay(text: &str) -> Result<String> {
         out.push_str(&"\n".repeat(blank));
     }
     Ok(out)
+}
+
+/// What a shell does with `-c` and a script.
+fn shell(args: &[String]) -> Result<Output> {
+    let [option, script] = args else { return Err("sh takes -c and a script".into()) };
+    let mut command = Command::new("sh");
+    let known = wippy();
+    command.current_dir(root()).stdin(Stdio::null()).env("WIPPY", known.get_program());
+    for (name, _) in known.get_envs() {
+        command.env_remove(name);
+    }
+    let script = format!("wippy() {{ \"$WIPPY\" \"$@\"; }}\n{script}");
+    Ok(command.args([option, &script]).output()?)
 }
 
 fn remark(line: &str) -> bool {

@@ -51,8 +51,7 @@ fn table(commands: &[&Command]) -> String {
         .map(|command| {
             // A line feed would break the table.
             let short = command.short.as_deref().unwrap_or("");
-            let short = short.split_whitespace().collect::<Vec<_>>().join(" ");
-            (visible::name(&command.name), visible::name(&short).into_owned())
+            (visible::name(&command.name), one_line(short))
         })
         .collect();
     let widths = rows.iter().map(|(name, _)| name.chars().count());
@@ -62,6 +61,11 @@ fn table(commands: &[&Command]) -> String {
         let _ = writeln!(out, "{}", format!("{name:widest$}  {short}").trim_end());
     }
     out
+}
+
+/// A description on one line.
+pub(super) fn one_line(text: &str) -> String {
+    visible::name(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 fn to_json(commands: &[&Command]) -> serde_json::Value {

@@ -250,7 +250,13 @@ pub(super) fn clap(error: &clap::Error) -> Exit {
         };
     }
     // Its lines are its own, but for words of the command line in them.
-    let text = error.render().to_string();
+    let mut text = error.render().to_string();
+    for word in std::env::args_os().map(|word| word.to_string_lossy().into_owned()) {
+        let value = word.split_once('=').map(|(_, value)| value.to_owned());
+        for part in [Some(word), value].into_iter().flatten().filter(|part| part.contains('\n')) {
+            text = text.replace(&part, &visible::name(&part));
+        }
+    }
     let text = visible::lines(text.trim_end());
     let head = styled(ERROR, "error:");
     match text.strip_prefix("error:") {

@@ -334,7 +334,7 @@ fn limiting(args: &RunArgs) -> Limiting {
 fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
     let usage = usage::usage(invocation, function.types(), function.ty());
     match short {
-        Some(short) => format!("{short}\n\n{usage}"),
+        Some(short) => format!("{}\n\n{usage}", list::one_line(short)),
         None => usage,
     }
 }

@@ -64,6 +64,15 @@ impl State {
         }
     }
 
+    /// Whether there is room for a text; else it counts as lost.
+    fn has_room(&mut self, text: &str, room: usize) -> bool {
+        let fits = self.bytes.saturating_add(text.len()) <= room;
+        if !fits {
+            self.lost = self.lost.saturating_add(1);
+        }
+        fits
+    }
+
     fn add(&mut self, text: String) {
         self.bytes = self.bytes.saturating_add(text.len());
         self.waiting.push_back(text);
@@ -113,11 +122,7 @@ pub(super) fn log(text: String) {
 
 fn put(text: String, room: usize) {
     let mut state = state();
-    if state.closed {
-        return;
-    }
-    if state.bytes.saturating_add(text.len()) > room {
-        state.lost = state.lost.saturating_add(1);
+    if state.closed || !state.has_room(&text, room) {
         return;
     }
     state.tell_lost();
@@ -187,5 +192,41 @@ pub(super) fn finish(patience: Option<Duration>) {
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_beyond_the_room_are_counted_and_told_in_their_place() {
+        let mut state = State::new();
+        for i in 0..5 {
+            let line = format!("line {i}\n");
+            if state.has_room(&line, 16) {
+                state.tell_lost();
+                state.add(line);
+            }
+        }
+        assert_eq!(state.take(), "line 0\nline 1\n");
+        assert!(state.has_room("line 5\n", 16));
+        state.tell_lost();
+        state.add("line 5\n".to_owned());
+        let told = state.take();
+        assert!(told.contains(" 3 lines of the log were lost here"), "{told}");
+        assert!(told.ends_with("\nline 5\n"), "{told}");
+        assert_eq!((state.bytes, state.lost), (0, 0));
+    }
+
+    #[test]
+    fn a_piece_is_one_text_or_several_short_ones() {
+        let mut state = State::new();
+        let long = "x".repeat(PIECE + 1);
+        for text in ["a", &long, "b", "c"] {
+            state.add(text.to_owned());
+        }
+        let pieces: Vec<String> = (0..4).map(|_| state.take()).collect();
+        assert_eq!(pieces, ["a", &*long, "bc", ""]);
     }
 }

@@ -23,7 +23,7 @@ const STACK: usize = 8 << 20;
 
 /// Pipes of which two ends are open at a time: what the event queue, the signals and
 /// one more file take.
-const PIPES: usize = 4;
+const PIPES: usize = 6;
 
 /// Bytes of memory that are left at the start.
 const MEMORY: usize = 16 << 20;
@@ -39,7 +39,7 @@ pub(super) fn run(command: impl FnOnce() -> Exit + Send + 'static) -> Exit {
         false => match thread::Builder::new().stack_size(STACK).spawn(command) {
             Ok(thread) => thread.join(),
             Err(error) => {
-                return output::failure(&lacks("a thread", "ulimit -u", "ulimit -v", &error));
+                return output::failure(&lacks("threads", "ulimit -u", "ulimit -v", &error));
             }
         },
     };
@@ -102,7 +102,7 @@ pub(super) fn lacks(what: &str, shows: &str, or: &str, error: &io::Error) -> Fai
     Failure::Message(
         Exit::System,
         format!(
-            "the system does not give the command {what}: {error}\n    fix:      raise the limit, \
+            "the system gives wippy no more {what}: {error}\n    fix:      raise the limit, \
              or end other programs; `{shows}` and `{or}` show how much there is"
         ),
     )

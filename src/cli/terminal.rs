@@ -248,7 +248,7 @@ impl<'a> Interrupts<'a> {
         system::enough()?;
         // The first that needs the event queue.
         let signals = system::make(|| Signals::new(wanted)).map_err(|error| {
-            system::lacks("what it waits with", "ulimit -n", "ulimit -u", &error)
+            system::lacks("threads and files to wait with", "ulimit -n", "ulimit -u", &error)
         })?;
         TAKEN.store(true, Ordering::Relaxed);
         Ok(Interrupts { node, signals, seen: 0, last: None })
