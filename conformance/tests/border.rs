@@ -156,3 +156,21 @@ fn a_result_that_nobody_looks_at_is_as_it_is() {
     let (stdout, stderr) = says("lua-prints");
     assert_eq!(stdout, b"the terminal is \x1b[1mmine\x1b[0m\n", "{stderr}");
 }
+
+/// The same on a terminal, which `script` of util-linux makes.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_terminal_a_result_is_harmless() {
+    let run = |name: &str| {
+        let mut command = Command::new("script");
+        let wippy = "\"$WIPPY\" -C \"$PROJECT\" run \"$NAME\"";
+        command.args(["-qec", wippy, "/dev/null"]).env(conformance::wasi::AS_WIPPY, "1");
+        command.env("WIPPY", env!("CARGO_BIN_EXE_conformance")).env("PROJECT", hostile());
+        let output = command.env("NAME", name).stdin(Stdio::null()).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
+    };
+    let text = "a\\u{1b}[31m\\u{9b}2J\\u{202e}\\rerror\nerror: forged\\u{2028}x\n";
+    assert_eq!(run("says"), text);
+    // Who has the terminal writes as it likes.
+    assert_eq!(run("lua-prints"), "the terminal is \u{1b}[1mmine\u{1b}[0m\n");
+}

@@ -249,20 +249,18 @@ pub(super) fn clap(error: &clap::Error) -> Exit {
             Err(why) => failure(&why),
         };
     }
-    // Its lines are its own, but for words of the command line in them.
-    let mut text = error.render().to_string();
-    for word in std::env::args_os().map(|word| word.to_string_lossy().into_owned()) {
-        let value = word.split_once('=').map(|(_, value)| value.to_owned());
-        for part in [Some(word), value].into_iter().flatten().filter(|part| part.contains('\n')) {
-            text = text.replace(&part, &visible::name(&part));
-        }
-    }
-    let text = visible::lines(text.trim_end());
-    let head = styled(ERROR, "error:");
-    match text.strip_prefix("error:") {
-        Some(rest) => stderr::say(format!("{head}{rest}\n")),
-        None => stderr::say(format!("{text}\n")),
-    }
+    let text = error.render().to_string();
+    let text = text.trim_end();
+    let (head, text) = match text.strip_prefix("error: ") {
+        Some(rest) => (format!("{} ", styled(ERROR, "error:")), rest),
+        None => (String::new(), text),
+    };
+    // Its lines are its own, but for a word of the command line that has several.
+    let lines = std::env::args_os().any(|word| word.as_encoded_bytes().contains(&b'\n'));
+    stderr::say(match lines {
+        true => block(&head, text),
+        false => format!("{head}{}\n", visible::lines(text)),
+    });
     Exit::Usage
 }
 

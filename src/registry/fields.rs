@@ -420,10 +420,19 @@ impl<'n, 'p> Fields<'n, 'p> {
                 .report
                 .slip_of(key, words())
                 .filter(|meant| !self.map.get(meant).is_some() || suggest::is_one_slip(key, meant));
-            let severity = if slip.is_some() { Severity::Error } else { severity };
-            let fix = match slip.or_else(|| self.report.nearest(key, words())) {
-                Some(word) => format!("did you mean {word}?"),
-                None => "remove it; it has no effect".to_owned(),
+            let elsewhere = known::protection(key);
+            let wrong = slip.is_some() || elsewhere.is_some();
+            let severity = if wrong { Severity::Error } else { severity };
+            let like = || suggest::part_of(key, words());
+            let fix = match (slip.or_else(|| self.report.nearest(key, words())), elsewhere) {
+                (Some(word), _) => format!("did you mean {word}?"),
+                (None, Some((name, place))) => {
+                    format!("it has no effect here; {name} is a field of {place}")
+                }
+                (None, None) => match like() {
+                    Some(word) => format!("did you mean {word}?"),
+                    None => "remove it; it has no effect".to_owned(),
+                },
             };
             self.report.push(severity, pair.line, &path, "an unknown field", &*expected, fix);
         }

@@ -3,6 +3,8 @@
 //! Applications are written for both, so such a field is no mistake, only a note. One
 //! table for all kinds; a field that comes to be used here is taken out of it.
 
+use super::suggest::is_same;
+
 /// A mapping, by its path in an entry without the numbers of lists, and its fields.
 /// The path of an entry itself is empty.
 type Known = (Of, &'static str, &'static [&'static str]);
@@ -24,6 +26,28 @@ const KNOWN: &[Known] = &[
     (Of::Programs, "", &["options", "security"]),
     (Of::Kind("process.service"), "", &["options", "network"]),
 ];
+
+/// Fields that restrain a process, and where they stand. Elsewhere they restrain
+/// nothing, which is worse than a slip.
+const PROTECTIONS: [(&str, &str); 12] = [
+    ("read_only", "the items of wasi.mounts"),
+    ("max_memory", "limits"),
+    ("max_execution_ms", "limits"),
+    ("max_fuel", "the limits of a process.wasm"),
+    ("max_stack", "the limits of a process.wasm"),
+    ("max_processes", "the host of a process.host"),
+    ("queue_size", "the host of a process.host"),
+    ("queue_bytes", "the host of a process.host"),
+    ("limits", "a process entry"),
+    ("imports", "a process entry"),
+    ("mounts", "wasi"),
+    ("requires", "lifecycle"),
+];
+
+/// Where a field stands that restrains, if a word is one.
+pub(super) fn protection(word: &str) -> Option<(&'static str, &'static str)> {
+    PROTECTIONS.into_iter().find(|(name, _)| is_same(word, name))
+}
 
 /// The fields of a mapping in an entry of a kind that only the original uses.
 pub(super) fn foreign(kind: &str, path: &str) -> impl Iterator<Item = &'static str> {
@@ -55,6 +79,8 @@ mod tests {
         assert!(!has("process.wasm", "lifecycle", "depends_on"));
         assert!(has("process.wasm", "", "options"));
         assert!(!has("process.wasm", "wasi", "options"));
+        assert_eq!(protection("readOnly"), Some(("read_only", "the items of wasi.mounts")));
+        assert_eq!(protection("writable"), None);
         assert_eq!(without_numbers("wasi.mounts[2].x[11]"), "wasi.mounts.x");
     }
 }

@@ -42,6 +42,20 @@ pub(crate) fn slip_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
+/// The known word that `word` goes on from, or that goes on from it.
+pub(super) fn part_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let flat = flatten(word);
+    let shares = |meant: &str| flat.starts_with(meant) || meant.starts_with(&flat);
+    let long = |text: &str| text.chars().count() >= 4;
+    let fits = |known: &&str| long(known) && long(&flat) && shares(&flatten(known));
+    known.into_iter().filter(fits).max_by_key(|known| known.len())
+}
+
+/// Whether a word is another but for its case and style.
+pub(super) fn is_same(word: &str, meant: &str) -> bool {
+    word.len() <= LONGEST && flatten(word) == flatten(meant)
+}
+
 /// Whether a word is another but for its style or one letter.
 pub(super) fn is_one_slip(word: &str, meant: &str) -> bool {
     strsim::osa_distance(&flatten(word), &flatten(meant)) <= 1
@@ -58,7 +72,7 @@ pub(crate) fn slip_of_kind<'a>(
     let part = |(own, meant): (&str, &str)| own == meant || slip_of(own, [meant]).is_some();
     known.into_iter().find(|candidate| match parts(kind) == parts(candidate) {
         true => kind.split(DOTS).zip(candidate.split(DOTS)).all(part),
-        false => slip_of(&kind.replace(DOTS, ""), [&*candidate.replace(DOTS, "")]).is_some(),
+        false => is_one_slip(&kind.replace(DOTS, ""), &candidate.replace(DOTS, "")),
     })
 }
 
@@ -118,7 +132,7 @@ mod tests {
         ] {
             assert_eq!(slip_of_kind(kind, known), Some(meant), "{kind}");
         }
-        for kind in ["cloudstorage.gs", "process.js", "fs.embed", "custom.thing"] {
+        for kind in ["cloudstorage.gs", "process.js", "fs.embed", "custom.thing", "process"] {
             assert_eq!(slip_of_kind(kind, known), None, "{kind}");
         }
     }
