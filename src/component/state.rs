@@ -114,7 +114,7 @@ impl State {
             reallocs: Vec::new(),
             scopes: Vec::new(),
             request: None,
-            host: HostState::default(),
+            host: HostState::new(limiter.account().clone()),
             limiter,
             debt: 0,
             context: [0; 2],

@@ -36,7 +36,7 @@ use super::{
     state::{Lends, OwnPlan, Request, State},
     trampoline::{Halt, core_value, options, split_address, trampoline},
 };
-use crate::{dispatch::Yield, value::Value};
+use crate::{account::Account, dispatch::Yield, value::Value};
 
 /// Activities that may be suspended on top of each other. A component can call
 /// its own exports, and each call that is suspended keeps its wasm stack, which
@@ -121,9 +121,9 @@ enum Caller {
 
 impl Machine {
     /// A machine that will first instantiate the component.
-    pub fn new(plan: Arc<Plan>, max_memory: u64) -> Machine {
+    pub fn new(plan: Arc<Plan>, account: Account) -> Machine {
         let plan = Arc::new(plan);
-        let state = State::new(plan.clone(), Limiter::new(max_memory));
+        let state = State::new(plan.clone(), Limiter::new(account));
         let mut store = wasmi::Store::new(&plan.core, state);
         store.limiter(|state| &mut state.limiter);
         Machine {
