@@ -283,7 +283,7 @@ mod tests {
         use std::fmt::Write;
         let mut page = Page::default();
         page.heading("a\nb");
-        writeln!(page, "c \u{1b}[1m{}", "\u{202e}d").unwrap();
+        writeln!(page, "c \u{1b}[1m\u{202e}d").unwrap();
         assert_eq!(page.0, format!("{BOLD}a\\nb{BOLD:#}\nc \\u{{1b}}[1m\\u{{202e}}d\n"));
     }
 }

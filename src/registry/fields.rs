@@ -419,7 +419,7 @@ impl<'n, 'p> Fields<'n, 'p> {
             let slip = self
                 .report
                 .slip_of(key, words())
-                .filter(|meant| !self.map.get(meant).is_some() || suggest::is_one_slip(key, meant));
+                .filter(|meant| self.map.get(meant).is_none() || suggest::is_one_slip(key, meant));
             let elsewhere = known::protection(key);
             let wrong = slip.is_some() || elsewhere.is_some();
             let severity = if wrong { Severity::Error } else { severity };
