@@ -294,6 +294,16 @@ impl Charge {
         self.bytes
     }
 
+    /// It is on no account.
+    pub(crate) fn is_nobodys(&self) -> bool {
+        self.account.is_none()
+    }
+
+    /// Gives all back but so many.
+    pub fn keep(&mut self, bytes: u64) {
+        self.sub(self.bytes.saturating_sub(bytes));
+    }
+
     /// Charges so many more.
     ///
     /// # Errors

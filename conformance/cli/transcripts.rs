@@ -27,6 +27,7 @@ fn root() -> &'static Path {
 fn wippy() -> Command {
     let mut command = Command::new(WIPPY);
     command.current_dir(root()).stdin(Stdio::null());
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     for name in ["COLUMNS", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "RUST_BACKTRACE"] {
         command.env_remove(name);
     }
@@ -107,8 +108,11 @@ fn shell(args: &[String]) -> Result<Output> {
     let mut command = Command::new("sh");
     let known = wippy();
     command.current_dir(root()).stdin(Stdio::null()).env("WIPPY", known.get_program());
-    for (name, _) in known.get_envs() {
-        command.env_remove(name);
+    for (name, value) in known.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
     }
     let script = format!("wippy() {{ \"$WIPPY\" \"$@\"; }}\n{script}");
     Ok(command.args([option, &script]).output()?)

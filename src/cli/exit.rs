@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::{
     component::TrapKind,
+    host::PrepareError,
     process::{Cause, Error},
     registry::{Problem, Problems},
 };
@@ -24,8 +25,8 @@ pub(super) enum Exit {
     /// told to stop and do have done what they should: that is [`Exit::Ok`].
     Interrupted,
     Output,
-    /// A mistake in this command.
-    Internal,
+    /// Of the engine itself.
+    Engine,
     /// The system gives too little: no threads, files or memory.
     System,
     /// The program's own.
@@ -42,7 +43,7 @@ Exit codes:
   4    the program trapped, or reached a limit other than time
   5    the program ran out of time
   6    the program called an import that it has not been given
-  70   wippy itself failed
+  70   the engine failed, through no fault of the program
   71   the system gives too little: threads, open files or memory
   74   the output could not be written
   130  interrupted
@@ -62,7 +63,7 @@ impl Exit {
             Exit::Timeout => 5,
             Exit::Denied => 6,
             // `EX_SOFTWARE`, `EX_OSERR` and `EX_IOERR` of sysexits.h.
-            Exit::Internal => 70,
+            Exit::Engine => 70,
             Exit::System => 71,
             Exit::Output => 74,
             // 128 + SIGINT.
@@ -102,6 +103,12 @@ impl Failure {
         Failure::Message(Exit::Config, message.into())
     }
 
+    /// A file that cannot be made ready to run.
+    pub(super) fn prepare(name: &str, error: &PrepareError) -> Failure {
+        let exit = if error.is_of_engine() { Exit::Engine } else { Exit::Config };
+        Failure::Message(exit, format!("{name}: {error}"))
+    }
+
     /// A process called `name` has ended with an error. `options` are those that have set
     /// its limits.
     pub(super) fn process(name: &str, error: &Error, options: &Limiting) -> Failure {
@@ -113,6 +120,7 @@ impl Failure {
             Cause::Trap(TrapKind::Denied) => Exit::Denied,
             // Validated only now, but it is the file that is not in order.
             Cause::Trap(TrapKind::Invalid) => Exit::Config,
+            Cause::Engine => Exit::Engine,
             Cause::Program | Cause::Link => Exit::Err,
             Cause::Trap(_) | Cause::Usage => Exit::Trap,
         };
@@ -136,7 +144,7 @@ impl Limiting {
         match error.cause() {
             // Its own words, or those of another.
             Cause::Program | Cause::Link | Cause::Cancel | Cause::Exit(_) => return text,
-            Cause::Trap(_) | Cause::Usage => {}
+            Cause::Trap(_) | Cause::Usage | Cause::Engine => {}
             Cause::Timeout if self.time => text.push_str(", set by `--timeout`"),
             Cause::Timeout => {}
         }

@@ -1,8 +1,6 @@
 //! `wippy run`: the services of a project, a command, an entry, or a file.
 
-use std::{ffi::OsString, path::Path, sync::Arc};
-
-use cap_std::{ambient_authority, fs::Dir};
+use std::{ffi::OsString, path::Path};
 
 use super::{
     args::{DirArg, RunArgs, Target},
@@ -18,7 +16,7 @@ use crate::{
     component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
     host::{Ended, Given, GivenDir, Job, Programs, ProjectPrograms, Runtime, Supervisor},
     process::Grants,
-    registry::{Id, Kind, Problem, Project, Severity},
+    registry::{Id, Kind, Problem, Project, Severity, open_together},
     value::{Term, Type, TypeDef, Value, json, term, usage},
     wasi,
 };
@@ -28,7 +26,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
-    let runtime = Runtime::new(Engine::default(), linker()?);
+    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
     match args.target()? {
         Target::Services => services::serve(dir, runtime, args.trace.as_deref(), logs),
         Target::List => list::list(dir, args.json),
@@ -153,8 +151,9 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs, logs: Logs) -> Re
     let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let complain = |error: &dyn std::fmt::Display| Failure::config(format!("{name}: {error}"));
-    let loaded =
-        runtime.load(&artifact, wit.as_deref(), DEFAULT_STACK).map_err(|error| complain(&error))?;
+    let loaded = runtime
+        .load(&artifact, wit.as_deref(), DEFAULT_STACK)
+        .map_err(|error| Failure::prepare(&name, &error))?;
     if wit.is_some() && loaded.adapted.is_none() {
         logs.warn("--wit is for core modules; this is a component, which has its own types");
     }
@@ -176,12 +175,13 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs, logs: Logs) -> Re
 
 /// What the options give a file.
 fn given(args: &RunArgs) -> Result<Given, Failure> {
+    let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
-    for DirArg { host, guest, read_only } in &args.dir {
-        let dir = Dir::open_ambient_dir(host, ambient_authority()).map_err(|why| {
+    for (DirArg { host, guest, read_only }, dir) in args.dir.iter().zip(open_together(&paths)) {
+        let dir = dir.map_err(|why| {
             Failure::config(format!("--dir: `{}` cannot be opened: {why}", host.display()))
         })?;
-        dirs.push(GivenDir { guest: guest.clone(), dir: Arc::new(dir), read_only: *read_only });
+        dirs.push(GivenDir { guest: guest.clone(), dir, read_only: *read_only });
     }
     Ok(Given { args: Vec::new(), env: args.env.clone(), cwd: args.cwd.clone(), dirs })
 }

@@ -11,11 +11,12 @@ use std::{
     panic::{self, AssertUnwindSafe, PanicHookInfo},
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use super::{
     exit::{Exit, Failure},
-    output,
+    output, stderr,
 };
 
 /// The stack that the command has at least. What reads files nests by it.
@@ -43,7 +44,7 @@ pub(super) fn run(command: impl FnOnce() -> Exit + Send + 'static) -> Exit {
             }
         },
     };
-    ended.unwrap_or(Exit::Internal)
+    ended.unwrap_or(Exit::Engine)
 }
 
 #[cfg(unix)]
@@ -70,6 +71,8 @@ fn tell(info: &PanicHookInfo<'_>) {
         text.push_str(&format!("\n{}", std::backtrace::Backtrace::force_capture()));
     }
     output::error(&text);
+    // It may be the last that is heard.
+    stderr::finish(Some(Duration::from_secs(1)));
 }
 
 /// Makes what panics if the system lacks something.

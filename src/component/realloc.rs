@@ -13,9 +13,10 @@ use wasmi::{
 };
 
 use super::{
-    abi::lower::{Lower, Realloc},
+    abi::lower::{Lower, Next, Realloc},
     boundary::Side,
     error::Trap,
+    guard::enter,
     state::{Context, Lends, State},
     trampoline::{Halt, bits},
 };
@@ -35,6 +36,15 @@ pub(crate) struct Suspended {
     top: Val,
 }
 
+/// How far a lowering has come.
+pub(crate) enum Lowering {
+    Done,
+    /// There has been enough work for this slice.
+    Cut,
+    /// In a `realloc`.
+    Suspended(Box<Suspended>),
+}
+
 #[derive(Debug)]
 enum Rest {
     Narrow(TypedResumableCallOutOfFuel<i32>),
@@ -52,21 +62,24 @@ impl Suspended {
 }
 
 impl Side<'_> {
-    /// Goes on with a lowering, to its end unless `realloc` uses up the slice.
+    /// Goes on with a lowering, to its end unless it or `realloc` uses up the slice.
     pub fn finish<C: Context>(
         &self,
         context: &mut C,
         lower: &mut Lower,
         lends: &mut Lends,
-    ) -> Result<Option<Box<Suspended>>, Trap> {
-        let mut more = self.run(context, lower, None, lends)?;
-        while let Some(realloc) = more {
-            match self.realloc(context, realloc)? {
-                Ok(address) => more = self.run(context, lower, Some(address), lends)?,
-                Err(suspended) => return Ok(Some(Box::new(suspended))),
+    ) -> Result<Lowering, Trap> {
+        let mut next = self.run(context, lower, None, lends)?;
+        loop {
+            match next {
+                Next::Done => return Ok(Lowering::Done),
+                Next::Cut => return Ok(Lowering::Cut),
+                Next::Memory(realloc) => match self.realloc(context, realloc)? {
+                    Ok(address) => next = self.run(context, lower, Some(address), lends)?,
+                    Err(suspended) => return Ok(Lowering::Suspended(Box::new(suspended))),
+                },
             }
         }
-        Ok(None)
     }
 
     /// Gives a lowering the memory that it has asked for.
@@ -101,14 +114,17 @@ impl Side<'_> {
             false => {
                 let [old, old_size, align, new_size] = args.map(|arg| arg as i32);
                 let func = narrow(context, index, func)?;
-                outcome(
-                    func.call_resumable(context.as_context_mut(), (old, old_size, align, new_size)),
-                )
+                let args = (old, old_size, align, new_size);
+                outcome(enter(context, |context| {
+                    func.call_resumable(context.as_context_mut(), args)
+                }))
             }
             true => {
                 let args = args.map(|arg| Val::I64(arg as i64));
                 let mut result = [Val::I64(0)];
-                let call = func.call_resumable(context.as_context_mut(), &args, &mut result);
+                let call = enter(context, |context| {
+                    func.call_resumable(context.as_context_mut(), &args, &mut result)
+                });
                 wide_outcome(call, &result)
             }
         };
@@ -124,10 +140,13 @@ impl Side<'_> {
     ) -> Result<Result<u64, Suspended>, Trap> {
         let Suspended { call, context: outer, top } = suspended;
         let outcome = match call {
-            Rest::Narrow(call) => outcome(call.resume(context.as_context_mut())),
+            Rest::Narrow(call) => {
+                outcome(enter(context, |context| call.resume(context.as_context_mut())))
+            }
             Rest::Wide(call) => {
                 let mut result = [Val::I64(0)];
-                let call = call.resume(context.as_context_mut(), &mut result);
+                let call =
+                    enter(context, |context| call.resume(context.as_context_mut(), &mut result));
                 wide_outcome(call, &result)
             }
         };
