@@ -236,6 +236,29 @@ fn a_closed_pipe_is_quiet() -> Result {
     Ok(())
 }
 
+/// However little memory there is, the command says so, or runs. Below that the system's
+/// own loader gives up, with 127.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_little_memory_is_a_message() -> Result {
+    let run = "exec \"$WIPPY\" -C conformance/apps/hello run greet Ada";
+    let mut codes = Vec::new();
+    for kib in (26_000..120_000).step_by(4_000) {
+        let output = shell(&["-c".into(), format!("ulimit -v {kib}; {run}")])?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code().ok_or_else(|| format!("{kib}: {stderr}"))?;
+        assert!(matches!(code, 0 | 71 | 127), "{kib}: {code}: {stderr}");
+        assert_eq!(
+            code == 71,
+            stderr.starts_with("error: the system gives wippy no more "),
+            "{kib}"
+        );
+        codes.push(code);
+    }
+    assert!(codes.contains(&71) && codes.contains(&0), "{codes:?}");
+    Ok(())
+}
+
 /// Reads until this has been read.
 #[cfg(unix)]
 fn read_until(from: &mut impl std::io::Read, text: &str) -> Result<String> {

@@ -26,8 +26,10 @@ const STACK: usize = 8 << 20;
 /// one more file take.
 const PIPES: usize = 6;
 
-/// Bytes of memory that are left at the start.
-const MEMORY: usize = 16 << 20;
+/// Bytes of memory that are left at the start. More than 32 MiB, for the C library takes
+/// the size of a block that is given back, up to that, as the one from which on blocks
+/// come fresh from the system: the memories of guests have to.
+const MEMORY: usize = 33 << 20;
 
 /// A panic is expected, and told by who expects it.
 static EXPECTED: AtomicBool = AtomicBool::new(false);
@@ -35,6 +37,9 @@ static EXPECTED: AtomicBool = AtomicBool::new(false);
 /// Runs the command, on another thread if this one has too small a stack.
 pub(super) fn run(command: impl FnOnce() -> Exit + Send + 'static) -> Exit {
     panic::set_hook(Box::new(tell));
+    if let Err(why) = has_memory() {
+        return output::failure(&why);
+    }
     let ended = match has_stack() {
         true => panic::catch_unwind(AssertUnwindSafe(command)),
         false => match thread::Builder::new().stack_size(STACK).spawn(command) {
@@ -89,15 +94,19 @@ pub(super) fn enough() -> Result<(), Failure> {
     if let Err(error) = pipes {
         return Err(lacks("open files", "ulimit -n", "lsof", &error));
     }
-    let mut memory = Vec::<u8>::new();
-    if hint::black_box(memory.try_reserve_exact(MEMORY)).is_err() {
-        let error = io::Error::from(io::ErrorKind::OutOfMemory);
-        return Err(lacks("memory", "ulimit -v", "free", &error));
-    }
+    has_memory()?;
     thread::Builder::new()
         .spawn(|| ())
         .map(drop)
         .map_err(|error| lacks("threads", "ulimit -u", "ulimit -v", &error))
+}
+
+fn has_memory() -> Result<(), Failure> {
+    let mut memory = Vec::<u8>::new();
+    hint::black_box(memory.try_reserve_exact(MEMORY)).map_err(|_| {
+        let error = io::Error::from(io::ErrorKind::OutOfMemory);
+        lacks("memory", "ulimit -v", "free", &error)
+    })
 }
 
 /// The system gives too little of something; these commands show how much there is.
