@@ -25,7 +25,7 @@ use std::{
 
 use mlua::{Error, Lua, Result, VmState, debug::Debug};
 
-use super::sandbox::OPEN_LINE;
+use super::{memory::Watch, sandbox::OPEN_LINE};
 
 /// Instructions between two looks. A prime, so that no loop is always met at the
 /// same place.
@@ -53,6 +53,7 @@ pub(super) struct Budget {
     late: AtomicI64,
     killed: AtomicBool,
     held: AtomicBool,
+    pub memory: Watch,
     /// When the slice has begun, by the clock and on the processor.
     begun: Mutex<Option<(Instant, Duration)>>,
 }
@@ -120,8 +121,9 @@ impl Budget {
         self.killed.load(Relaxed)
     }
 
-    fn look(&self, debug: &Debug<'_>) -> Result<VmState> {
+    fn look(&self, lua: &Lua, debug: &Debug<'_>) -> Result<VmState> {
         self.charge(i64::from(QUANTUM));
+        self.memory.look(lua);
         if self.has_taken(self.time()) {
             self.end_if_held(MAX_HOLD);
             self.left.store(self.left().min(0), Relaxed);
@@ -146,10 +148,11 @@ impl Budget {
     }
 
     /// Has `lua` count, in all coroutines.
-    pub fn watch(self: &Arc<Budget>, lua: &Lua) -> Result<()> {
+    pub fn watch(self: &Arc<Budget>, lua: &Lua, limit: usize) -> Result<()> {
         let budget = self.clone();
+        budget.memory.set_limit(limit);
         let triggers = mlua::HookTriggers::new().every_nth_instruction(QUANTUM);
-        lua.set_global_hook(triggers, move |_, debug| budget.look(debug))
+        lua.set_global_hook(triggers, move |lua, debug| budget.look(lua, debug))
     }
 }
 

@@ -19,7 +19,8 @@ use super::{
     budget::Budget,
     json, mail, method,
     program::{Program, Required},
-    reply, request, sandbox,
+    reply::{self, short},
+    request, sandbox,
     schedule::{Schedule, Wake},
     text,
 };
@@ -49,6 +50,8 @@ pub(super) struct State {
 pub(super) struct Kernel {
     state: Arc<Mutex<State>>,
     pub budget: Arc<Budget>,
+    /// Bytes of memory that the process may have, and what the host makes for it.
+    pub limit: usize,
     /// The metatable of errors.
     pub errors: Table,
     table: Table,
@@ -60,11 +63,12 @@ impl Kernel {
         let kernel = Kernel {
             state: Arc::default(),
             budget: Arc::default(),
+            limit: usize::try_from(program.max_memory()).unwrap_or(usize::MAX),
             errors: lua.create_table()?,
             table: lua.create_table()?,
         };
         kernel.budget.begin(u64::from(u32::MAX));
-        kernel.budget.watch(lua)?;
+        kernel.budget.watch(lua, kernel.limit)?;
         let table = &kernel.table;
         table.raw_set("error_meta", &kernel.errors)?;
         // One nothing for all: a value, which a table can hold.
@@ -154,12 +158,12 @@ impl Kernel {
                 if own.budget.is_killed() {
                     return Err(Error::RuntimeError("the process is ended".to_owned()));
                 }
-                reply::plain(lua, error)
+                reply::plain(lua, &own, error)
             }),
             "failed" => lua.create_function(move |lua, error: Value| {
-                let trace = lua.traceback(None, 1).map(|trace| trace.to_string_lossy());
+                let trace = lua.traceback(None, 1).map(|trace| short(&trace.as_bytes()));
                 own.state().trace = trace.unwrap_or_default();
-                reply::plain(lua, error)
+                reply::plain(lua, &own, error)
             }),
             "is_error" => lua.create_function(move |_, value: Value| {
                 let table = value.as_table();
@@ -193,8 +197,8 @@ impl Kernel {
                     _ => None,
                 })
             }),
-            "log" => lua.create_function(move |_, entry: (String, String, Value)| {
-                own.log(&entry.0, &entry.1, &entry.2);
+            "log" => lua.create_function(move |_, entry: (String, LuaString, Value)| {
+                own.log(&entry.0, &short(&entry.1.as_bytes()), &entry.2);
                 Ok(())
             }),
             _ => return Ok(None),
@@ -207,7 +211,7 @@ impl Kernel {
         let pid = identity(&self.state()).unwrap_or_default();
         let fields = match fields {
             Value::Nil => None,
-            fields => Some(json::text(self, fields).unwrap_or_else(|why| why)),
+            fields => Some(json::text(self, fields).map_or_else(|why| why, |text| short(&text))),
         };
         match level {
             "debug" => tracing::debug!(target: "wippy::lua", pid, fields, "{message}"),

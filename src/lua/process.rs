@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, fmt, mem, sync::Arc};
 
-use mlua::{Lua, MultiValue, Value as Lv};
+use mlua::{MultiValue, Value as Lv};
 
 use super::{
     kernel::Kernel,
+    memory::Limited,
     program::{Program, broken},
     reply, sandbox,
     schedule::{self, MAIN, Turn, Wake},
@@ -47,7 +48,7 @@ enum State {
 struct Live {
     kernel: Kernel,
     // The last to be dropped: the kernel refers to it.
-    lua: Lua,
+    lua: Limited,
 }
 
 impl LuaProcess {
@@ -70,9 +71,8 @@ impl LuaProcess {
             State::Dead => return Err(Error::new(Kind::Unavailable, "the process has ended")),
         }
         let failed = |error: mlua::Error| Error::program(broken(&error));
-        let lua = sandbox::bare().map_err(failed)?;
         let memory = usize::try_from(self.program.max_memory()).unwrap_or(usize::MAX);
-        lua.set_memory_limit(memory).map_err(failed)?;
+        let lua = sandbox::bare().and_then(|lua| Limited::new(lua, memory)).map_err(failed)?;
         let kernel = Kernel::install(&lua, &self.program).map_err(failed)?;
         {
             let mut state = kernel.state();
@@ -183,7 +183,7 @@ impl Live {
             }
             _ => {}
         }
-        match Giver::new(&self.kernel.errors).term(&first, "the result") {
+        match Giver::new(&self.kernel).term(&first, "the result") {
             Ok(term) => Some(Status::Exited(term)),
             Err(why) => failed(Fault::new(Kind::Invalid, why)),
         }
@@ -195,7 +195,8 @@ impl Live {
         let message = match budget.is_killed() {
             true if budget.is_held() => "a single operation held its thread for more than a second; tables with weak keys that lead to each other take long to collect".to_owned(),
             true => "a function that cannot be interrupted, called from C or as a finalizer, does not return".to_owned(),
-            false => reply::root(error),
+            false if matches!(error, mlua::Error::MemoryError(_)) => budget.memory.explain(),
+            false => reply::short(reply::root(error).as_bytes()),
         };
         Error::program(Fault::new(Kind::Internal, message))
     }

@@ -39,8 +39,9 @@ pub(super) struct Schedule {
     /// Those that do not run at the moment.
     tasks: HashMap<u64, Vec<Thread>>,
     runnable: VecDeque<(u64, Wake)>,
-    /// Those that wait for a command.
-    waits: HashMap<Tag, u64>,
+    /// Those that wait for a command, and what the command takes.
+    waits: HashMap<Tag, (u64, usize)>,
+    asked: usize,
     current: u64,
     last_task: u64,
     last_tag: u64,
@@ -61,17 +62,24 @@ impl Schedule {
         self.current
     }
 
-    /// The current task is going to wait for a command.
-    pub fn wait(&mut self) -> Tag {
+    /// The current task is going to wait for a command of so many bytes.
+    pub fn wait(&mut self, bytes: usize) -> Tag {
         self.last_tag = self.last_tag.saturating_add(1);
         let tag = Tag(self.last_tag);
-        self.waits.insert(tag, self.current);
+        self.waits.insert(tag, (self.current, bytes));
+        self.asked = self.asked.saturating_add(bytes);
         tag
+    }
+
+    /// Bytes of all commands that are waited for.
+    pub fn asked(&self) -> usize {
+        self.asked
     }
 
     /// The command has been answered; false if nobody waits for it.
     pub fn complete(&mut self, tag: Tag, reply: Reply) -> bool {
-        let Some(task) = self.waits.remove(&tag) else { return false };
+        let Some((task, bytes)) = self.waits.remove(&tag) else { return false };
+        self.asked = self.asked.saturating_sub(bytes);
         self.runnable.push_back((task, Wake::Reply(reply)));
         true
     }

@@ -6,7 +6,7 @@ use super::{
     sandbox,
 };
 use crate::{
-    dispatch::{Command, Mail, Received},
+    dispatch::{Command, Mail, Received, Yield},
     process::{Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
 };
@@ -200,6 +200,31 @@ fn patterns_match_as_in_lua() {
         matches += usize::from(matches!(ours, Ok(Some(_))));
     }
     assert!(matches > 2_000, "{matches}");
+}
+
+#[test]
+fn commands_that_wait_have_a_limit_together() {
+    let source = "function main() \
+        local large, refused = ('x'):rep(8 << 20), 0 \
+        for _ = 1, 10 do coroutine.spawn(function() \
+            local _, why = process.send('other', 'large', large) \
+            if why then refused = refused + 1 end \
+        end) end \
+        coroutine.yield() print(refused) process.inbox():receive() end";
+    let mut process = started(source);
+    let out = step(&mut process, 1 << 40);
+    // Of 64 MiB, seven times 8 MiB and a little more.
+    let sends = out.yields.iter().filter(|asked| matches!(asked.command, Command::Actor(_)));
+    assert_eq!((sends.count(), &out.status), (7, &Status::Blocked));
+    let is_three = |asked: &Yield| matches!(&asked.command, Command::WriteStdio { bytes, .. } if bytes == b"3\n");
+    assert!(out.yields.iter().any(is_three));
+}
+
+#[test]
+fn a_text_of_an_error_is_cut() {
+    let mut process = started("function main() error(('x'):rep(1 << 20), 0) end");
+    let Status::Done(Err(error)) = step(&mut process, 1 << 40).status else { panic!() };
+    assert_eq!(error.to_string().lines().next().map(str::len), Some((64 << 10) + '…'.len_utf8()));
 }
 
 #[test]
