@@ -53,12 +53,17 @@ pub(super) struct Budget {
     late: AtomicI64,
     killed: AtomicBool,
     held: AtomicBool,
-    pub memory: Watch,
+    pub memory: Arc<Watch>,
     /// When the slice has begun, by the clock and on the processor.
     begun: Mutex<Option<(Instant, Duration)>>,
 }
 
 impl Budget {
+    /// The budget of a state whose memory is watched.
+    pub fn new(memory: Arc<Watch>) -> Budget {
+        Budget { memory, ..Budget::default() }
+    }
+
     /// Begins a slice, with the debt of the one before. The fuel that this gives.
     pub fn begin(&self, fuel: u64) {
         let fuel = i64::try_from(fuel).unwrap_or(i64::MAX >> 1);
@@ -122,7 +127,8 @@ impl Budget {
     }
 
     fn look(&self, lua: &Lua, debug: &Debug<'_>) -> Result<VmState> {
-        self.charge(i64::from(QUANTUM));
+        let quantum = i64::from(self.memory.strings.look());
+        self.charge(quantum);
         self.memory.look(lua);
         if self.has_taken(self.time()) {
             self.end_if_held(MAX_HOLD);
@@ -131,7 +137,7 @@ impl Budget {
         if !self.is_spent() {
             return Ok(VmState::Continue);
         }
-        let late = self.late.load(Relaxed).saturating_add(i64::from(QUANTUM));
+        let late = self.late.load(Relaxed).saturating_add(quantum);
         self.late.store(late, Relaxed);
         if late > self.slice.load(Relaxed).max(i64::from(QUANTUM)).saturating_mul(MAX_LATE) {
             self.killed.store(true, Relaxed);
@@ -148,9 +154,8 @@ impl Budget {
     }
 
     /// Has `lua` count, in all coroutines.
-    pub fn watch(self: &Arc<Budget>, lua: &Lua, limit: usize) -> Result<()> {
+    pub fn watch(self: &Arc<Budget>, lua: &Lua) -> Result<()> {
         let budget = self.clone();
-        budget.memory.set_limit(limit);
         let triggers = mlua::HookTriggers::new().every_nth_instruction(QUANTUM);
         lua.set_global_hook(triggers, move |lua, debug| budget.look(lua, debug))
     }
@@ -158,7 +163,7 @@ impl Budget {
 
 /// How long this thread has been on the processor.
 #[cfg(unix)]
-fn processor_time() -> Duration {
+pub(super) fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
@@ -166,7 +171,7 @@ fn processor_time() -> Duration {
 
 /// Not known: a slice that seems to take long is left alone.
 #[cfg(not(unix))]
-fn processor_time() -> Duration {
+pub(super) fn processor_time() -> Duration {
     Duration::ZERO
 }
 

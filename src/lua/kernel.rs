@@ -17,7 +17,9 @@ use mlua::{
 
 use super::{
     budget::Budget,
-    json, mail, method,
+    json,
+    long::Limited,
+    mail, method,
     program::{Program, Required},
     reply::{self, short},
     request, sandbox,
@@ -59,16 +61,16 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// Makes the kernel of a state and runs what every process begins with.
-    pub fn install(lua: &Lua, program: &Program) -> Result<Kernel> {
+    pub fn install(lua: &Limited, program: &Program) -> Result<Kernel> {
         let kernel = Kernel {
             state: Arc::default(),
-            budget: Arc::default(),
+            budget: Arc::new(Budget::new(lua.watch().clone())),
             limit: usize::try_from(program.max_memory()).unwrap_or(usize::MAX),
             errors: lua.create_table()?,
             table: lua.create_table()?,
         };
         kernel.budget.begin(u64::from(u32::MAX));
-        kernel.budget.watch(lua, kernel.limit)?;
+        kernel.budget.watch(lua)?;
         let table = &kernel.table;
         table.raw_set("error_meta", &kernel.errors)?;
         // One nothing for all: a value, which a table can hold.

@@ -26,7 +26,7 @@
 //! that can run for long is replaced: patterns are matched in Rust with a limit
 //! on steps, and `table.sort`, `insert`, `remove` and `move` are Lua. `load` takes
 //! at most 256 KiB of text. Finalizers (`__gc`) are refused. A string has at most
-//! 16 MiB, see [`memory`]. What is left is linear in memory: concatenating and comparing
+//! 16 MiB, see `memory`. What is left is linear in memory: concatenating and comparing
 //! strings, `table.concat`, `table.unpack`, `next` in a table that has been emptied,
 //! growing a table, collecting all garbage where memory is short, turning a message or
 //! JSON into tables. Each takes some ten milliseconds at most with the memory that a
@@ -63,6 +63,7 @@
 mod budget;
 mod json;
 mod kernel;
+mod long;
 mod mail;
 mod memory;
 mod method;

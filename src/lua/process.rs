@@ -6,7 +6,7 @@ use mlua::{MultiValue, Value as Lv};
 
 use super::{
     kernel::Kernel,
-    memory::Limited,
+    long::Limited,
     program::{Program, broken},
     reply, sandbox,
     schedule::{self, MAIN, Turn, Wake},

@@ -123,10 +123,11 @@ pub(super) fn turn(
     loop {
         let Some(thread) = stack.last().cloned() else { return Turn::Ended(task, values) };
         budget.turn();
-        let mut yielded = match thread.resume::<MultiValue>(values) {
-            Ok(yielded) => yielded,
-            Err(error) => return Turn::Broken(error),
-        };
+        let mut yielded =
+            match budget.memory.strings.run(&thread, || thread.resume::<MultiValue>(values)) {
+                Ok(yielded) => yielded,
+                Err(error) => return Turn::Broken(error),
+            };
         if budget.is_killed() {
             return Turn::Broken(mlua::Error::RuntimeError("not interruptible".to_owned()));
         }

@@ -16,7 +16,7 @@ fn program(source: &str) -> Program {
         name: "test:program".to_owned(),
         source: source.to_owned(),
         method: "main".to_owned(),
-        modules: vec!["time".to_owned(), "io".to_owned()],
+        modules: vec!["time".to_owned(), "io".to_owned(), "json".to_owned()],
         ..LuaConfig::default()
     };
     Program::new(&config).unwrap()
@@ -250,6 +250,69 @@ fn an_idle_process_is_small() {
     process.trim(&mut |_| {});
     let used = process.memory_used();
     assert!(used < 66 << 10, "{used} bytes");
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn measure_the_longest_steps() {
+    let zeros = "local a = ('\\0'):rep(12 << 20) local b = a .. '' local t = {}";
+    for (name, before, again) in [
+        ("nothing", "", ""),
+        ("less than", zeros, "local _ = a < b"),
+        ("equal", zeros, "local _ = a == b"),
+        ("a key", zeros, "t[a .. 'y'] = nil"),
+        ("concat", zeros, "local _ = a .. b:sub(1, 1 << 20)"),
+        (
+            "large garbage",
+            "local s = ('x'):rep(1 << 20) local t = {} for i = 1, 500000 do t[i] = { i } end",
+            "local _ = s .. i",
+        ),
+        ("small garbage", "local t = {} for i = 1, 400000 do t[i] = { i } end", "local _ = { i }"),
+        (
+            "out of memory",
+            "local s = ('x'):rep(8 << 20) local t = {} for i = 1, 500000 do t[i] = { i } end",
+            "local _ = s .. s",
+        ),
+        ("growing tables", "", "local t = {} for i = 1, 300000 do t['k' .. i] = i end"),
+        (
+            "an emptied table",
+            "local t = {} for i = 1, 400000 do t['k' .. i] = i end for k in next, t do t[k] = nil end",
+            "next(t)",
+        ),
+        (
+            "json",
+            "local j = require('json') local s = '[' .. ('[1,2],'):rep(100000) .. '1]'",
+            "j.encode(j.decode(s))",
+        ),
+        ("messages", "local t = {} for i = 1, 100000 do t[i] = i end", "process.send('x', 'y', t)"),
+        (
+            "sort",
+            "local t = {} for i = 1, 50000 do t[i] = ('\\0'):rep(1000) .. i end",
+            "table.sort(t)",
+        ),
+        (
+            "weak keys",
+            "local t = setmetatable({}, { __mode = 'k' }) local k = {} for i = 1, 200000 do local n = {} t[k] = n k = n end",
+            "local _ = { i }",
+        ),
+    ] {
+        let source =
+            format!("function main() {before} local i = 0 while true do i = i + 1 {again} end end");
+        let mut process = started(&source);
+        let (mut longest, mut steps) = (std::time::Duration::ZERO, 0);
+        let begin = std::time::Instant::now();
+        while begin.elapsed().as_secs() < 10 {
+            let start = super::budget::processor_time();
+            let out = step(&mut process, 100_000);
+            longest = longest.max(super::budget::processor_time() - start);
+            steps += 1;
+            if out.status != Status::Continue {
+                println!("    {name}: {:?}", out.status);
+                break;
+            }
+        }
+        println!("{name}: longest step {longest:?} of {steps}");
+    }
 }
 
 #[test]
