@@ -13,7 +13,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Instant,
 };
 
@@ -24,7 +24,10 @@ use super::{
     program::HostOptions,
     watch::Watcher,
 };
-use crate::dispatch::{Ending, Fault, Kind, Pid};
+use crate::{
+    account::Account,
+    dispatch::{Ending, Fault, Kind, Pid},
+};
 
 /// The number that a process has on its node.
 pub(super) type Serial = u64;
@@ -38,6 +41,8 @@ pub(super) struct Seat {
     pub host: Arc<HostInner>,
     pub born: Instant,
     pub post: Post,
+    /// What it holds, once it is known what it may.
+    pub account: OnceLock<Account>,
     ties: Mutex<Ties>,
 }
 
@@ -62,7 +67,8 @@ impl Seat {
     pub fn new(pid: Pid, serial: Serial, entry: Arc<str>, host: Arc<HostInner>) -> Seat {
         let HostOptions { queue_size: mails, queue_bytes: bytes, .. } = host.options;
         let post = Post::new(Capacity { mails, bytes });
-        Seat { pid, serial, entry, host, born: Instant::now(), post, ties: Mutex::default() }
+        let (born, account, ties) = (Instant::now(), OnceLock::new(), Mutex::default());
+        Seat { pid, serial, entry, host, born, post, account, ties }
     }
 
     /// Nothing panics while it holds the lock.
