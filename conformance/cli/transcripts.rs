@@ -27,6 +27,7 @@ fn root() -> &'static Path {
 fn wippy() -> Command {
     let mut command = Command::new(WIPPY);
     command.current_dir(root()).stdin(Stdio::null());
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     for name in ["COLUMNS", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "RUST_BACKTRACE"] {
         command.env_remove(name);
     }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::{
     component::TrapKind,
+    host::PrepareError,
     process::{Cause, Error},
     registry::{Problem, Problems},
 };
@@ -24,6 +25,8 @@ pub(super) enum Exit {
     /// told to stop and do have done what they should: that is [`Exit::Ok`].
     Interrupted,
     Output,
+    /// Of the engine itself.
+    Engine,
     /// The program's own.
     Program(u8),
 }
@@ -38,6 +41,7 @@ Exit codes:
   4    the program trapped, or reached a limit other than time
   5    the program ran out of time
   6    the program called an import that it has not been given
+  70   the engine failed, through no fault of the program
   74   the output could not be written
   130  interrupted
   141  nobody reads the program's output any more
@@ -55,6 +59,8 @@ impl Exit {
             Exit::Trap => 4,
             Exit::Timeout => 5,
             Exit::Denied => 6,
+            // `EX_SOFTWARE` of sysexits.h.
+            Exit::Engine => 70,
             // `EX_IOERR` of sysexits.h.
             Exit::Output => 74,
             // 128 + SIGINT.
@@ -94,6 +100,12 @@ impl Failure {
         Failure::Message(Exit::Config, message.into())
     }
 
+    /// A file that cannot be made ready to run.
+    pub(super) fn prepare(name: &str, error: &PrepareError) -> Failure {
+        let exit = if error.is_of_engine() { Exit::Engine } else { Exit::Config };
+        Failure::Message(exit, format!("{name}: {error}"))
+    }
+
     /// A process called `name` has ended with an error.
     pub(super) fn process(name: &str, error: &Error) -> Failure {
         let exit = match error.cause() {
@@ -104,6 +116,7 @@ impl Failure {
             Cause::Trap(TrapKind::Denied) => Exit::Denied,
             // Validated only now, but it is the file that is not in order.
             Cause::Trap(TrapKind::Invalid) => Exit::Config,
+            Cause::Engine => Exit::Engine,
             Cause::Program | Cause::Link => Exit::Err,
             Cause::Trap(_) | Cause::Usage => Exit::Trap,
         };

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     adapter::{Adapted, CoreImportSource},
     artifact::{Artifact, ArtifactKind},
-    component::{Config, DEFAULT_STACK, Engine, Function, Program, Validation},
+    component::{DEFAULT_STACK, Engine, Function, Program},
     host::{Loaded, PrepareError, Runtime},
     process::{Grants, group_of},
 };
@@ -35,11 +35,11 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let name = args.file.display().to_string();
     let artifact = Artifact::from_file(&args.file).map_err(|error| unreadable(&error))?;
     let complain = |error: &dyn fmt::Display| Failure::config(format!("{name}: {error}"));
-    let engine = Engine::new(Config { validation: Validation::Eager });
-    let runtime = Runtime::new(engine, super::run::linker()?);
+    let runtime = Runtime::new(Engine::default(), super::run::linker()?).with_cache();
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
-    let loaded =
-        runtime.load(&artifact, wit.as_deref(), DEFAULT_STACK).map_err(|error| complain(&error))?;
+    let loaded = runtime
+        .load(&artifact, wit.as_deref(), DEFAULT_STACK)
+        .map_err(|error| Failure::prepare(&name, &error))?;
     if args.print_wit {
         output::print(&whole_wit(&artifact, &loaded).map_err(|why| complain(&why))?)?;
         return Ok(Exit::Ok);

@@ -74,7 +74,7 @@ pub(super) fn failure(failure: &Failure) -> Exit {
         }
         Failure::Problem(problem) => {
             message(&problem_text(problem));
-            Exit::Config
+            if problem.engine { Exit::Engine } else { Exit::Config }
         }
         Failure::Problems(all) => {
             problems(all);

@@ -28,7 +28,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
-    let runtime = Runtime::new(Engine::default(), linker()?);
+    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
     match args.target()? {
         Target::Services => services::serve(dir, runtime, args.trace.as_deref(), logs),
         Target::List => list::list(dir, args.json),
@@ -155,8 +155,9 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Fa
     let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let complain = |error: &dyn std::fmt::Display| Failure::config(format!("{name}: {error}"));
-    let loaded =
-        runtime.load(&artifact, wit.as_deref(), DEFAULT_STACK).map_err(|error| complain(&error))?;
+    let loaded = runtime
+        .load(&artifact, wit.as_deref(), DEFAULT_STACK)
+        .map_err(|error| Failure::prepare(&name, &error))?;
     if wit.is_some() && loaded.adapted.is_none() {
         output::warning("--wit is for core modules; this is a component, which has its own types");
     }

@@ -82,7 +82,7 @@ impl Job {
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
         let post = Post::new(Capacity { mails: 1, bytes: 0 });
-        live(&mut process, Alone(world), &post, &options, result.as_ref(), None).await
+        live(&mut process, Alone(world), &post, &options, result.as_ref(), None, None).await
     }
 }
 

@@ -24,6 +24,7 @@ use smol::Timer;
 use super::{
     actor::Actor,
     life::{Ended, RunOptions, live},
+    panics::{self, Undertaker},
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
     seat::{Seat, Serial, Table, Ties, gone},
     trace::{Probe, Trace},
@@ -33,7 +34,7 @@ use super::{
 use crate::{
     account::Account,
     dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
-    process::Error,
+    process::{Cause, Error},
     value::Term,
 };
 
@@ -109,6 +110,7 @@ impl Node {
             let why = format!("there is a host {id} already");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
+        panics::install();
         let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let count = options.workers.unwrap_or_else(processors);
         let (sweep, asked) = async_channel::bounded(1);
@@ -462,10 +464,52 @@ async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
     if let Some(probe) = &probe {
         probe.trace.started(&seat);
     }
+    let last = LastResort { node: &node, seat: &seat };
+    let (post, probe) = (&seat.post, probe.as_ref());
     let ended =
-        live(&mut *process, answers, &seat.post, &options, result.as_ref(), probe.as_ref()).await;
+        live(&mut *process, answers, post, &options, result.as_ref(), probe, Some(&last)).await;
     drop(process);
     drop(place);
+    node.ended(&seat, ended);
+}
+
+impl Node {
+    /// A process has left its host.
+    fn ended(&self, seat: &Seat, ended: Ended) {
+        log_end(seat, &ended);
+        self.farewell(seat, ended);
+    }
+}
+
+/// Ends a process whose thread cannot be used any more, nor anything that it holds.
+struct LastResort<'a> {
+    node: &'a Node,
+    seat: &'a Arc<Seat>,
+}
+
+impl Undertaker for LastResort<'_> {
+    fn give_up(&self, why: &str) -> bool {
+        let (node, seat) = (self.node.clone(), self.seat.clone());
+        let host = seat.host.clone();
+        if let Err(error) = host.workers.add_thread() {
+            // The others go on, if there are others.
+            tracing::error!(host = &*host.id, %error, "a thread is lost and cannot be replaced");
+        }
+        let error = Error::engine(why);
+        host.workers.spawn(async move {
+            let ending = Err(error.fault());
+            if let Some(trace) = node.0.trace.get() {
+                Probe { trace, seat: &seat }.ended(&ending);
+            }
+            seat.host.live.fetch_sub(1, Ordering::Relaxed);
+            let ended = Ended::after(&seat.post, Err(error), ending, seat.born);
+            node.ended(&seat, ended);
+        });
+        true
+    }
+}
+
+fn log_end(seat: &Seat, ended: &Ended) {
     let (pid, fuel, steps) = (&seat.pid, ended.fuel_used, ended.steps);
     match &ended.ending {
         Ok(_) => tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, "ended"),
@@ -474,7 +518,13 @@ async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
             tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, %kind, error, "ended");
         }
     }
-    node.farewell(&seat, ended);
+    // Who runs one process tells of its end in another way.
+    if let Err(error) = &ended.outcome
+        && error.cause() == Cause::Engine
+        && seat.host.options.max_processes > 1
+    {
+        tracing::error!(%pid, "{error}");
+    }
 }
 
 /// Looks at the processes of a host as long as there are some that have run and

@@ -34,6 +34,7 @@ use async_task::Runnable;
 use concurrent_queue::{ConcurrentQueue, PopError};
 
 use self::relief::{Place, Relief};
+use super::panics;
 
 /// About what it takes to wake a thread.
 const SEARCH: Duration = Duration::from_micros(20);
@@ -43,6 +44,7 @@ const SEARCH: Duration = Duration::from_micros(20);
 #[derive(Debug)]
 pub(super) struct Workers {
     queue: Arc<Queue>,
+    name: String,
 }
 
 #[derive(Debug)]
@@ -79,15 +81,26 @@ impl Workers {
             relief: Relief::default(),
         });
         // Made first, so that the threads end if one of them cannot be started.
-        let workers = Workers { queue };
+        let workers = Workers { queue, name: name.to_owned() };
         for _ in 0..count.max(1) {
-            let queue = workers.queue.clone();
-            thread::Builder::new().name(name.to_owned()).spawn(move || queue.work(None))?;
+            workers.add_thread()?;
         }
         let (queue, name) = (workers.queue.clone(), name.to_owned());
         let watchman = thread::Builder::new().name(format!("{name} watch"));
         watchman.spawn(move || relief::watch(&queue, &name))?;
         Ok(workers)
+    }
+
+    /// Starts one more thread, in the place of one that never comes back.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no more threads.
+    pub fn add_thread(&self) -> io::Result<()> {
+        relief::lose();
+        let queue = self.queue.clone();
+        thread::Builder::new().name(self.name.clone()).spawn(move || queue.work(None))?;
+        Ok(())
     }
 
     /// Runs a future to its end.
@@ -147,7 +160,10 @@ impl Queue {
                 // catches their panics itself, so that this is for all other tasks.
                 Ok(turn) => {
                     self.relief.begin(&own);
-                    drop(catch_unwind(AssertUnwindSafe(|| turn.run())));
+                    let run = AssertUnwindSafe(|| turn.run());
+                    if panics::catching(|| catch_unwind(run)).is_err() {
+                        tracing::error!("a task has failed: {}; please report it", panics::said());
+                    }
                     own.end();
                 }
                 Err(PopError::Closed) => return,

@@ -24,6 +24,9 @@ pub enum Cause {
     Program,
     /// A process that it was linked to ended with an error.
     Link,
+    /// The engine failed while it ran the process. Nothing says that the program is
+    /// at fault, and another try may go well.
+    Engine,
     /// The process was used wrongly: an unknown method, arguments of other
     /// types, a start after its end.
     Usage,
@@ -83,6 +86,12 @@ impl Error {
         Error { retryable, details, ..Error::because(kind, Cause::Program, message) }
     }
 
+    /// The end of a process in which the engine failed, with what is known of it.
+    pub fn engine(what: &str) -> Error {
+        let message = format!("the engine failed in this process: {what}; please report it");
+        Error { retryable: true, ..Error::because(Kind::Internal, Cause::Engine, message) }
+    }
+
     /// The end of a process by the end of another, as retryable as that.
     pub fn linked(other: &Pid, fault: &Fault) -> Error {
         let message = format!("the linked process {other} ended: {}", fault.message);
@@ -108,9 +117,14 @@ impl Error {
             return Error::because(Kind::Internal, Cause::Exit(code), message);
         }
         let kind = match trap.kind {
+            TrapKind::Engine => return Error::engine(&format!("`{method}`: {trap}")),
             TrapKind::Denied => Kind::PermissionDenied,
             TrapKind::Invalid | TrapKind::Unsupported => Kind::Invalid,
-            _ => Kind::Internal,
+            TrapKind::Core
+            | TrapKind::Canonical
+            | TrapKind::Host
+            | TrapKind::Limit
+            | TrapKind::Exit(_) => Kind::Internal,
         };
         let message = format!("`{method}` trapped: {trap}");
         Error::because(kind, Cause::Trap(trap.kind), message)

@@ -50,6 +50,8 @@ pub struct Problem {
     pub fix: String,
     /// It is for the machine and not for the project: the same may be well later.
     pub may_pass: bool,
+    /// The engine itself failed. Nothing says that the project is at fault.
+    pub engine: bool,
 }
 
 impl Problem {
@@ -70,12 +72,19 @@ impl Problem {
             expected: expected.into(),
             fix: fix.into(),
             may_pass: false,
+            engine: false,
         }
     }
 
     /// The same problem, which may be gone later or not.
     pub fn that_may_pass(mut self, may_pass: bool) -> Problem {
         self.may_pass = may_pass;
+        self
+    }
+
+    /// The same problem, which is a failure of the engine or not.
+    pub fn of_engine(mut self, engine: bool) -> Problem {
+        self.engine = engine;
         self
     }
 

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod account;
+mod contain;
 mod node;
 mod service;
 

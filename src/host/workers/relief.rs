@@ -13,6 +13,7 @@
 //! sleeps until the next one begins.
 
 use std::{
+    cell::RefCell,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
@@ -38,6 +39,22 @@ pub(super) struct Turns {
     number: AtomicU64,
     /// The turn in which another thread has taken its place.
     relieved: AtomicU64,
+    /// It never comes back, and somebody else has started another.
+    lost: AtomicBool,
+}
+
+thread_local! {
+    /// The turns of this thread.
+    static OWN: RefCell<Option<Arc<Turns>>> = const { RefCell::new(None) };
+}
+
+/// The present thread never comes back, and needs no relief.
+pub(super) fn lose() {
+    OWN.with_borrow(|own| {
+        if let Some(own) = own {
+            own.lost.store(true, SeqCst);
+        }
+    });
 }
 
 impl Turns {
@@ -82,6 +99,7 @@ impl Relief {
         let mut threads = lock(&self.threads);
         threads.retain(|thread| thread.strong_count() > 0);
         threads.push(Arc::downgrade(&turns));
+        OWN.set(Some(turns.clone()));
         turns
     }
 
@@ -138,7 +156,11 @@ pub(super) fn watch(queue: &Arc<Queue>, name: &str) {
             let same =
                 |(other, then): &(Arc<Turns>, u64)| Arc::ptr_eq(other, turns) && then == number;
             let held = before.iter().any(same) && turns.relieved.load(SeqCst) != *number;
-            if !held || queue.turns.is_empty() || at_work.len() >= MAX_RELIEF {
+            if !held
+                || turns.lost.load(SeqCst)
+                || queue.turns.is_empty()
+                || at_work.len() >= MAX_RELIEF
+            {
                 continue;
             }
             turns.relieved.store(*number, SeqCst);
