@@ -129,7 +129,11 @@ impl Budget {
     fn look(&self, lua: &Lua, debug: &Debug<'_>) -> Result<VmState> {
         let quantum = i64::from(self.memory.strings.look());
         self.charge(quantum);
-        self.memory.look(lua);
+        if let Err(exceeded) = self.memory.look(lua) {
+            // It was a whole collection.
+            self.charge(i64::from(u32::MAX >> 12));
+            return Err(Error::RuntimeError(format!("not enough memory: {exceeded}")));
+        }
         if self.has_taken(self.time()) {
             self.end_if_held(MAX_HOLD);
             self.left.store(self.left().min(0), Relaxed);

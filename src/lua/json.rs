@@ -64,7 +64,7 @@ pub(super) fn text(kernel: &Kernel, value: &Value) -> std::result::Result<Vec<u8
     let mut giver = Giver::new(kernel);
     let term = giver.term(value, "value");
     kernel.budget.charge(giver.work());
-    let mut text = Text { bytes: Vec::new(), limit: MAX_TEXT.min(kernel.limit) };
+    let mut text = Text { bytes: Vec::new(), limit: MAX_TEXT.min(kernel.room()) };
     let written = serde_json::to_writer(&mut text, &Json(&term?));
     kernel.budget.charge(i64::try_from(text.bytes.len() / 16).unwrap_or(i64::MAX));
     written.map_err(|error| error.to_string())?;

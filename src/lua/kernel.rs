@@ -27,6 +27,7 @@ use super::{
     text,
 };
 use crate::{
+    account::Account,
     dispatch::{Fault, Identity, Immediate, Inbox, Kind, Yield},
     registry::units,
 };
@@ -52,8 +53,8 @@ pub(super) struct State {
 pub(super) struct Kernel {
     state: Arc<Mutex<State>>,
     pub budget: Arc<Budget>,
-    /// Bytes of memory that the process may have, and what the host makes for it.
-    pub limit: usize,
+    /// What the process and the host for it hold.
+    pub account: Account,
     /// The metatable of errors.
     pub errors: Table,
     table: Table,
@@ -61,11 +62,11 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// Makes the kernel of a state and runs what every process begins with.
-    pub fn install(lua: &Limited, program: &Program) -> Result<Kernel> {
+    pub fn install(lua: &Limited, program: &Program, account: Account) -> Result<Kernel> {
         let kernel = Kernel {
             state: Arc::default(),
             budget: Arc::new(Budget::new(lua.watch().clone())),
-            limit: usize::try_from(program.max_memory()).unwrap_or(usize::MAX),
+            account,
             errors: lua.create_table()?,
             table: lua.create_table()?,
         };
@@ -89,6 +90,11 @@ impl Kernel {
         table.set_metatable(Some(meta))?;
         sandbox::prelude(lua, "core", lua.globals())?.call::<()>(table)?;
         Ok(kernel)
+    }
+
+    /// Bytes that the host may make for the process.
+    pub fn room(&self) -> usize {
+        usize::try_from(self.account.room()).unwrap_or(usize::MAX)
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {

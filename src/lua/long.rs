@@ -28,8 +28,9 @@ use mlua::{
 
 use super::{
     budget::QUANTUM,
-    memory::{MAX_STRING, PAUSE, SLOW, Watch},
+    memory::{MAX_STRING, PAUSE, PROCESS, SLOW, Watch},
 };
+use crate::account::Charge;
 
 /// What Lua adds to the bytes of a string: it is never more.
 const HEAD: usize = 32;
@@ -49,12 +50,14 @@ pub(super) struct Limited {
 static INNER: OnceLock<ffi::lua_Alloc> = OnceLock::new();
 
 impl Limited {
-    /// Sets the limits of a new state.
-    pub fn new(lua: Lua, limit: usize) -> Result<Limited> {
-        lua.set_memory_limit(limit)?;
+    /// Sets the limits of a new state: `limit` bytes for the process, of which it keeps
+    /// charged what it uses.
+    pub fn new(lua: Lua, limit: usize, held: Charge) -> Result<Limited> {
+        let own = usize::try_from(PROCESS).unwrap_or_default();
+        lua.set_memory_limit(limit.saturating_sub(own).max(1))?;
         let slow = GcIncParams::default().step_multiplier(SLOW).pause(PAUSE);
         lua.gc_set_mode(GcMode::Incremental(slow));
-        let watch = Arc::new(Watch::new(limit));
+        let watch = Arc::new(Watch::new(limit, held));
         let set = |state: *mut ffi::lua_State| {
             let mut data = ptr::null_mut();
             // SAFETY: `state` is the live state that `exec_raw` hands in. `allocate` hands
@@ -257,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_string_has_a_limit_and_other_things_have_that_of_the_process() {
-        let lua = Limited::new(sandbox::bare().unwrap(), 100 << 20).unwrap();
+        let lua = Limited::new(sandbox::bare().unwrap(), 100 << 20, Charge::default()).unwrap();
         let run = |code: &str| lua.load(code).exec().map_err(|error| error.to_string());
         assert!(run("local s = ('x'):rep(1 << 20) for _ = 1, 4 do s = s .. s end").is_ok());
         let error = run("local s = ('x'):rep(1 << 20) for _ = 1, 5 do s = s .. s end");
@@ -268,7 +271,7 @@ mod tests {
 
     #[test]
     fn long_strings_bring_looks_nearer_and_zeros_bring_them_much_nearer() {
-        let lua = Limited::new(sandbox::bare().unwrap(), 100 << 20).unwrap();
+        let lua = Limited::new(sandbox::bare().unwrap(), 100 << 20, Charge::default()).unwrap();
         let quantum = |code: &str| {
             lua.load(code).exec().unwrap();
             lua.gc_collect().unwrap();

@@ -21,7 +21,10 @@
 //! takes some 100 ms where 64 MiB are full of small tables. The nearer a process is to
 //! its limit, the earlier and the faster it is collected, so that this is rare.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
 
 use mlua::{
     Lua,
@@ -29,6 +32,7 @@ use mlua::{
 };
 
 use super::long::Strings;
+use crate::account::{Charge, Exceeded};
 
 /// The longest string.
 pub(super) const MAX_STRING: usize = 16 << 20;
@@ -37,6 +41,8 @@ pub(super) const MAX_STRING: usize = 16 << 20;
 pub(super) const PAUSE: i32 = 150;
 /// The multiplier is set in steps of 4; what is below counts as 1.
 pub(super) const SLOW: i32 = 1;
+/// What the host holds for each process beside its Lua state.
+pub(super) const PROCESS: u64 = 20 << 10;
 /// The deepest calls that are counted as such when memory is short.
 const DEEP: usize = 10_000;
 /// What a call takes, at least.
@@ -57,6 +63,8 @@ pub(super) fn limit(bytes: usize) -> String {
 pub(super) struct Watch {
     pub strings: Strings,
     limit: u64,
+    /// What Lua uses, and the process besides.
+    held: Mutex<Charge>,
     /// The pace that is set: pause and multiplier.
     pace: AtomicU64,
     looks: AtomicU64,
@@ -64,16 +72,52 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub fn new(limit: usize) -> Watch {
-        Watch { limit: u64::try_from(limit).unwrap_or(u64::MAX), ..Watch::default() }
+    /// A watch that keeps what is used charged.
+    pub fn new(limit: usize, held: Charge) -> Watch {
+        let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+        Watch { limit, held: Mutex::new(held), ..Watch::default() }
     }
 
-    /// Sets the pace of the collector, and looks whether calls are nested deep.
-    pub fn look(&self, lua: &Lua) {
+    fn held(&self) -> MutexGuard<'_, Charge> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Charges what is used.
+    pub fn cover(&self, lua: &Lua) -> Result<(), Exceeded> {
+        self.held().cover(used(lua).saturating_add(PROCESS))
+    }
+
+    /// Charges what is used, as it is there.
+    pub fn cover_anyway(&self, lua: &Lua) {
+        let used = used(lua).saturating_add(PROCESS);
+        let mut held = self.held();
+        if held.cover(used).is_err() {
+            let more = used.saturating_sub(held.bytes());
+            held.add_anyway(more);
+        }
+    }
+
+    /// Charges what is used, sets the pace of the collector, and looks whether calls are
+    /// nested deep.
+    ///
+    /// # Errors
+    ///
+    /// What is missing, where there is no room for it on the account.
+    pub fn look(&self, lua: &Lua) -> Result<(), Exceeded> {
         let limit = self.limit;
-        let used = u64::try_from(lua.used_memory()).unwrap_or(u64::MAX);
+        let used = used(lua);
+        let charged = self.held().cover(used.saturating_add(PROCESS));
+        if charged.is_err() {
+            // Once, as what is there is charged then.
+            let collected = lua.gc_collect();
+            let charged = self.cover(lua);
+            self.cover_anyway(lua);
+            if collected.is_err() || charged.is_err() {
+                return charged;
+            }
+        }
         if used <= limit / 8 {
-            return;
+            return Ok(());
         }
         let looks = self.looks.fetch_add(1, Relaxed);
         if looks.is_multiple_of(4) {
@@ -87,6 +131,7 @@ impl Watch {
             let params = GcIncParams::default().pause(pause).step_multiplier(factor);
             lua.gc_set_mode(GcMode::Incremental(params));
         }
+        Ok(())
     }
 
     /// What an error for lack of memory says.
@@ -99,6 +144,11 @@ impl Watch {
         let string = MAX_STRING >> 20;
         format!("not enough memory: the process may have {limit}, and a string {string} MiB")
     }
+}
+
+/// Bytes that Lua uses.
+fn used(lua: &Lua) -> u64 {
+    u64::try_from(lua.used_memory()).unwrap_or(u64::MAX)
 }
 
 /// The pace of the collector: pause and multiplier. In the upper half of the memory a

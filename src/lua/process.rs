@@ -7,12 +7,14 @@ use mlua::{MultiValue, Value as Lv};
 use super::{
     kernel::Kernel,
     long::Limited,
+    memory,
     program::{Program, broken},
     reply, sandbox,
     schedule::{self, MAIN, Turn, Wake},
     values::{Giver, from_term},
 };
 use crate::{
+    account::{Account, Exceeded},
     dispatch::{Completion, Fault, Identity, Immediate, Kind, Mail, Received, Reply},
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
@@ -27,6 +29,8 @@ pub struct Start {
     pub env: Arc<BTreeMap<String, String>>,
     /// What `io.args` gives.
     pub argv: Vec<String>,
+    /// On which is counted what it holds; with the limit of its program if there is none.
+    pub account: Option<Account>,
     /// Answers commands inside its steps, where that takes no time.
     pub immediate: Option<Box<dyn Immediate>>,
 }
@@ -72,8 +76,13 @@ impl LuaProcess {
         }
         let failed = |error: mlua::Error| Error::program(broken(&error));
         let memory = usize::try_from(self.program.max_memory()).unwrap_or(usize::MAX);
-        let lua = sandbox::bare().and_then(|lua| Limited::new(lua, memory)).map_err(failed)?;
-        let kernel = Kernel::install(&lua, &self.program).map_err(failed)?;
+        let own = || Account::new(self.program.max_memory());
+        let account = start.account.unwrap_or_else(own);
+        let full = |exceeded: Exceeded| Error::new(Kind::Unavailable, exceeded.to_string());
+        let held = account.charge(memory::PROCESS).map_err(full)?;
+        let lua = sandbox::bare().and_then(|lua| Limited::new(lua, memory, held));
+        let lua = lua.map_err(failed)?;
+        let kernel = Kernel::install(&lua, &self.program, account).map_err(failed)?;
         {
             let mut state = kernel.state();
             state.identity = start.identity;
@@ -92,6 +101,7 @@ impl LuaProcess {
         values.push_front(Lv::String(name));
         values.push_front(Lv::Function(chunk));
         kernel.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
+        lua.watch().cover(&lua).map_err(full)?;
         kernel.budget.begin(0);
         self.state = State::Live(Box::new(Live { kernel, lua }));
         Ok(())
@@ -274,6 +284,7 @@ impl Process for LuaProcess {
             _ => Ok(()),
         };
         let result = delivered.and_then(|()| live.run());
+        live.lua.watch().cover_anyway(&live.lua);
         out.fuel_used = u64::try_from(before.saturating_sub(budget.left())).unwrap_or_default();
         let mut state = live.kernel.state();
         mem::swap(&mut out.yields, &mut state.yields);
@@ -288,10 +299,11 @@ impl Process for LuaProcess {
 
     /// Collects garbage.
     fn trim(&mut self, _: &mut dyn FnMut(&mut [u8])) {
-        if let State::Live(live) = &self.state
-            && let Err(error) = live.lua.gc_collect()
-        {
-            tracing::debug!(%error, "garbage that cannot be collected");
+        if let State::Live(live) = &self.state {
+            if let Err(error) = live.lua.gc_collect() {
+                tracing::debug!(%error, "garbage that cannot be collected");
+            }
+            live.lua.watch().cover_anyway(&live.lua);
         }
     }
 

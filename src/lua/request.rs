@@ -4,7 +4,7 @@ use mlua::{Function, Lua, MultiValue, Result, Value};
 
 use super::{
     kernel::Kernel,
-    memory, reply,
+    reply,
     values::{Giver, kind},
 };
 use crate::{
@@ -30,17 +30,8 @@ pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
                 return with(true, reply::refused(lua, &own, &fault)?);
             }
         };
-        let size = request.size;
+        let size = u64::try_from(request.size).unwrap_or(u64::MAX);
         let mut state = own.state();
-        let asked = state.schedule.asked().saturating_add(size);
-        if asked > own.limit {
-            drop(state);
-            let limit = memory::limit(own.limit);
-            let why =
-                format!("commands that wait would take more than the process may have, {limit}");
-            let fault = Fault::new(Kind::Unavailable, format!("{name}: {why}"));
-            return with(true, reply::refused(lua, &own, &fault)?);
-        }
         let command = match state.immediate.as_mut() {
             Some(immediate) => match immediate.now(command) {
                 Ok(answer) => {
@@ -51,7 +42,15 @@ pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
             },
             None => command,
         };
-        let tag = state.schedule.wait(size);
+        let charge = match own.account.charge(size) {
+            Ok(charge) => charge,
+            Err(exceeded) => {
+                drop(state);
+                let fault = Fault::new(Kind::Unavailable, format!("{name}: {exceeded}"));
+                return with(true, reply::refused(lua, &own, &fault)?);
+            }
+        };
+        let tag = state.schedule.wait(charge);
         state.yields.push(Yield { tag, command });
         with(false, MultiValue::new())
     })
@@ -171,10 +170,9 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 // Before they are copied.
                 let more = text.as_ref().map_or(0, |text| text.len());
                 self.size = self.size.saturating_add(more);
-                if self.size.saturating_add(self.kernel.state().schedule.asked())
-                    > self.kernel.limit
-                {
-                    return Ok(Command::WriteStdio { to, bytes: Vec::new() });
+                let room = self.kernel.room();
+                if more > room {
+                    return Err(format!("{more} bytes, and there is room for {room} more"));
                 }
                 let bytes = text.map(|text| text.to_vec()).unwrap_or_default();
                 self.kernel.budget.charge(i64::try_from(bytes.len() / 64).unwrap_or(i64::MAX));

@@ -10,7 +10,10 @@ use std::collections::{HashMap, VecDeque};
 use mlua::{Lua, MultiValue, Thread, Value};
 
 use super::budget::Budget;
-use crate::dispatch::{Reply, Tag};
+use crate::{
+    account::Charge,
+    dispatch::{Reply, Tag},
+};
 
 /// The deepest stack of coroutines.
 const MAX_STACK: usize = 190;
@@ -40,8 +43,7 @@ pub(super) struct Schedule {
     tasks: HashMap<u64, Vec<Thread>>,
     runnable: VecDeque<(u64, Wake)>,
     /// Those that wait for a command, and what the command takes.
-    waits: HashMap<Tag, (u64, usize)>,
-    asked: usize,
+    waits: HashMap<Tag, (u64, Charge)>,
     current: u64,
     last_task: u64,
     last_tag: u64,
@@ -62,24 +64,17 @@ impl Schedule {
         self.current
     }
 
-    /// The current task is going to wait for a command of so many bytes.
-    pub fn wait(&mut self, bytes: usize) -> Tag {
+    /// The current task is going to wait for a command that takes so much.
+    pub fn wait(&mut self, charge: Charge) -> Tag {
         self.last_tag = self.last_tag.saturating_add(1);
         let tag = Tag(self.last_tag);
-        self.waits.insert(tag, (self.current, bytes));
-        self.asked = self.asked.saturating_add(bytes);
+        self.waits.insert(tag, (self.current, charge));
         tag
-    }
-
-    /// Bytes of all commands that are waited for.
-    pub fn asked(&self) -> usize {
-        self.asked
     }
 
     /// The command has been answered; false if nobody waits for it.
     pub fn complete(&mut self, tag: Tag, reply: Reply) -> bool {
-        let Some((task, bytes)) = self.waits.remove(&tag) else { return false };
-        self.asked = self.asked.saturating_sub(bytes);
+        let Some((task, _)) = self.waits.remove(&tag) else { return false };
         self.runnable.push_back((task, Wake::Reply(reply)));
         true
     }

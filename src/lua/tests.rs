@@ -213,11 +213,41 @@ fn commands_that_wait_have_a_limit_together() {
         coroutine.yield() print(refused) process.inbox():receive() end";
     let mut process = started(source);
     let out = step(&mut process, 1 << 40);
-    // Of 64 MiB, seven times 8 MiB and a little more.
+    // Of 64 MiB, six times 8 MiB, as Lua has others.
     let sends = out.yields.iter().filter(|asked| matches!(asked.command, Command::Actor(_)));
-    assert_eq!((sends.count(), &out.status), (7, &Status::Blocked));
-    let is_three = |asked: &Yield| matches!(&asked.command, Command::WriteStdio { bytes, .. } if bytes == b"3\n");
-    assert!(out.yields.iter().any(is_three));
+    assert_eq!((sends.count(), &out.status), (6, &Status::Blocked));
+    let is_four = |asked: &Yield| matches!(&asked.command, Command::WriteStdio { bytes, .. } if bytes == b"4\n");
+    assert!(out.yields.iter().any(is_four));
+}
+
+#[test]
+fn what_a_process_holds_is_on_its_account() {
+    let account = crate::account::Account::new(64 << 20);
+    let source = "function main() t = ('x'):rep(8 << 20) time = require('time') \
+        time.sleep('1s') t = nil time.sleep('1s') end";
+    let mut process = program(source).process();
+    let start = Start { account: Some(account.clone()), ..Start::default() };
+    process.start("main", vec![], start).unwrap();
+    let idle = account.used();
+    assert!(idle > process.memory_used() + (16 << 10), "{idle}");
+    assert!(matches!(step(&mut process, 1 << 40).status, Status::Blocked));
+    assert!(account.used() > 8 << 20, "{account:?}");
+    drop(process);
+    assert_eq!(account.used(), 0);
+    // One that has no room is not started, nor does it grow beyond.
+    let account = crate::account::Account::new(40 << 10);
+    let start = Start { account: Some(account), ..Start::default() };
+    let error = program(source).process().start("main", vec![], start).unwrap_err();
+    assert_eq!(error.kind(), crate::dispatch::Kind::Unavailable);
+    assert!(error.to_string().contains("limits.max_memory"), "{error}");
+    let account = crate::account::Account::of_host(20 << 20).process(64 << 20);
+    let source = "function main() return pcall(function() \
+        local t = {} for i = 1, 1e7 do t[i] = { i } end end) end";
+    let mut process = program(source).process();
+    let start = Start { account: Some(account), ..Start::default() };
+    process.start("main", vec![], start).unwrap();
+    let Status::Done(Err(error)) = step(&mut process, 1 << 40).status else { panic!() };
+    assert!(error.to_string().contains("beyond `host.max_memory`"), "{error}");
 }
 
 #[test]

@@ -29,7 +29,7 @@ use std::ffi::c_void;
 
 use mlua::{Lua, Table, Value};
 
-use super::{kernel::Kernel, memory};
+use super::kernel::Kernel;
 use crate::value::Term;
 
 /// The deepest nesting.
@@ -72,7 +72,7 @@ impl Misfit {
 
 impl<'a> Giver<'a> {
     pub fn new(kernel: &'a Kernel) -> Giver<'a> {
-        let (errors, limit) = (&kernel.errors, kernel.limit);
+        let (errors, limit) = (&kernel.errors, kernel.room());
         Giver { errors, nodes: 0, bytes: 0, limit, above: Vec::new() }
     }
 
@@ -98,8 +98,9 @@ impl<'a> Giver<'a> {
             return Err(Misfit::new(format!("more than {MAX_BYTES} bytes")));
         }
         if self.size() > self.limit {
-            let limit = memory::limit(self.limit);
-            return Err(Misfit::new(format!("more than the process may have, {limit}")));
+            let room = self.limit;
+            let why = format!("more than there is room for: {room} bytes up to limits.max_memory");
+            return Err(Misfit::new(why));
         }
         Ok(())
     }
