@@ -7,18 +7,17 @@
 //! pipe or terminal holds up nobody but the process that asked.
 //!
 //! Within the step: clocks, up to 64 KiB of random numbers, input that has been
-//! read ahead, output that cannot block, and what is done to regular files
-//! without waiting for the disk or giving back its space: opening (not
-//! truncating), reading, writing up to 1 MiB, asking for and setting the times of
-//! open files, reading links, closing. Directories are listed and changed on the
-//! pool.
+//! read ahead, output that cannot block, and what is done with files that are in
+//! memory (see `files`). Directories are listed and changed on the pool.
 
 mod clock;
+mod disk;
 mod errno;
 mod file;
 mod files;
 mod input;
 mod lines;
+mod name;
 mod open;
 mod output;
 mod path;
@@ -30,7 +29,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::output::write_stderr;
 pub use self::{
+    disk::Directory,
     input::Input,
     output::{Callback, MAX_BUFFER, Output},
     pending::{Answers, Pending},
@@ -42,7 +44,6 @@ use self::{
     table::{Folder, Node, Table},
 };
 use super::{Clock, Command, Errno, FileId, Immediate, Reply, Stdio};
-use cap_std::fs::Dir;
 use std::{
     fmt,
     sync::{
@@ -122,7 +123,8 @@ impl World {
 
     /// Gives the process a directory. If it is `read_only`, whatever would change
     /// something below it fails with [`Errno::ReadOnly`].
-    pub fn add_dir(&self, dir: Dir, read_only: bool) -> FileId {
+    pub fn add_dir(&self, dir: impl Into<Directory>, read_only: bool) -> FileId {
+        let dir = dir.into();
         locked(&self.0.table).insert(Node::Dir(Arc::new(Folder { dir, read_only })))
     }
 
