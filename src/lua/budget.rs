@@ -36,8 +36,8 @@ const NO_SOURCE: &str = "=?";
 /// happen without a look, on average.
 const TURN: i64 = 200;
 /// The time of a slice, at least; and of one unit of a slice.
-const MIN_TIME: Duration = Duration::from_millis(50);
-const UNIT_TIME: u64 = 200;
+const MIN_TIME: Duration = Duration::from_millis(5);
+const UNIT_TIME: u64 = 50;
 /// Slices that a C function may take with a Lua function that does not return.
 const MAX_LATE: i64 = 100;
 
@@ -53,6 +53,8 @@ pub(super) struct Budget {
     late: AtomicI64,
     killed: AtomicBool,
     held: AtomicBool,
+    /// The slice has been cut short because of its time.
+    cut: AtomicBool,
     pub memory: Arc<Watch>,
     /// When the slice has begun, by the clock and on the processor.
     begun: Mutex<Option<(Instant, Duration)>>,
@@ -64,8 +66,10 @@ impl Budget {
         Budget { memory, ..Budget::default() }
     }
 
-    /// Begins a slice, with the debt of the one before. The fuel that this gives.
+    /// Begins a slice, with the debt of the one before. The fuel that this gives. After
+    /// one that was cut short looks are nearer to each other.
     pub fn begin(&self, fuel: u64) {
+        self.memory.strings.set_slow(self.cut.swap(false, Relaxed));
         let fuel = i64::try_from(fuel).unwrap_or(i64::MAX >> 1);
         let debt = self.left.load(Relaxed).min(0);
         self.slice.store(fuel, Relaxed);
@@ -136,6 +140,7 @@ impl Budget {
         }
         if self.has_taken(self.time()) {
             self.end_if_held(MAX_HOLD);
+            self.cut.store(true, Relaxed);
             self.left.store(self.left().min(0), Relaxed);
         }
         if !self.is_spent() {

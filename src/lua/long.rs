@@ -39,6 +39,8 @@ const LONG: usize = 64 << 10;
 /// Zeros, and bytes, that the instructions between two looks may have to do with.
 const ZEROS: usize = 20_000_000;
 const BYTES: usize = 1_000_000_000;
+/// Instructions between two looks where instructions have turned out to be slow.
+const SLOW_QUANTUM: u32 = 31;
 
 /// A Lua state with limits.
 pub(super) struct Limited {
@@ -150,6 +152,8 @@ pub(super) struct Strings {
     early: AtomicBool,
     /// Instructions between two looks, beside the usual number.
     less: AtomicU32,
+    /// Instructions are slow for another reason.
+    slow: AtomicBool,
 }
 
 /// A long string: its block, and its zeros once they have been counted.
@@ -198,7 +202,13 @@ impl Strings {
             let quantum = u32::try_from(quantum).unwrap_or(QUANTUM).clamp(1, QUANTUM);
             self.less.store(QUANTUM.saturating_sub(quantum), Relaxed);
         }
-        QUANTUM.saturating_sub(self.less.load(Relaxed)).max(1)
+        let quantum = QUANTUM.saturating_sub(self.less.load(Relaxed)).max(1);
+        if self.slow.load(Relaxed) { quantum.min(SLOW_QUANTUM) } else { quantum }
+    }
+
+    /// Whether instructions have turned out to be slow.
+    pub fn set_slow(&self, slow: bool) {
+        self.slow.store(slow, Relaxed);
     }
 
     /// A look, in the coroutine that runs: how many instructions there have been since
