@@ -27,7 +27,7 @@ pub(super) fn check(dir: &Path) -> Result<Exit, Failure> {
         0 => "",
         _ => ", with warnings",
     };
-    output::print(&format!("ok: {entries}, {processes}{but}\n"))?;
+    output::show(&format!("ok: {entries}, {processes}{but}\n"))?;
     Ok(Exit::Ok)
 }
 

@@ -22,7 +22,7 @@ use async_channel::{Receiver, Sender};
 use smol::Timer;
 
 use super::{
-    actor::Actor,
+    actor::{Actor, shown},
     life::{Ended, RunOptions, live},
     panics::{self, Undertaker},
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
@@ -154,7 +154,7 @@ impl Node {
         hosts.get(id).cloned().ok_or_else(|| {
             let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
             let known = known.join(", ");
-            Fault::new(Kind::NotFound, format!("there is no host {id}; there are {known}"))
+            Fault::new(Kind::NotFound, format!("there is no host {}; there are {known}", shown(id)))
         })
     }
 

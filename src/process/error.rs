@@ -6,6 +6,7 @@ use crate::{
     component::{Trap, TrapKind},
     dispatch::{Fault, Kind, Pid},
     value::Term,
+    visible,
 };
 
 /// Where an error comes from.
@@ -176,7 +177,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         for frame in &self.frames {
-            write!(f, "\n    in {frame}")?;
+            write!(f, "\n    in {}", visible::name(frame))?;
         }
         match self.depth.saturating_sub(self.frames.len()) {
             0 => Ok(()),

@@ -101,6 +101,7 @@ impl Loader<'_> {
             let report = Report {
                 file: entry.file.clone(),
                 entry: Some(entry.id.clone()),
+                kind: entry.kind.value.as_str().into(),
                 problems: self.problems,
             };
             let before = self.problems.borrow().count(Severity::Error);
@@ -411,22 +412,23 @@ fn command(report: &Report<'_>, entry: &RawEntry) -> Option<(Command, Option<u32
     }
     fields.finish();
     let name = name?;
-    let wrong = if name.value.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        "a name without spaces"
-    } else if name.value.starts_with('-') {
-        "a name that does not look like an option"
-    } else if name.value == "list" {
-        "another name: `run list` lists the commands"
-    } else if name.value.contains('/')
-        || name.value.ends_with(".wasm")
-        || name.value.ends_with(".wat")
-    {
-        "a name that does not look like a file"
-    } else {
-        let line = name.line;
-        let (name, entry) = (name.value.to_owned(), entry.id.clone());
-        return Some((Command { name, short, main, entry }, line));
-    };
+    let wrong =
+        if name.value.contains(char::is_whitespace) || crate::visible::has_hidden(name.value) {
+            "a name without spaces and characters that cannot be seen"
+        } else if name.value.starts_with('-') {
+            "a name that does not look like an option"
+        } else if name.value == "list" {
+            "another name: `run list` lists the commands"
+        } else if name.value.contains('/')
+            || name.value.ends_with(".wasm")
+            || name.value.ends_with(".wat")
+        {
+            "a name that does not look like a file"
+        } else {
+            let line = name.line;
+            let (name, entry) = (name.value.to_owned(), entry.id.clone());
+            return Some((Command { name, short, main, entry }, line));
+        };
     report.error(name.line, &name.field, name.found, wrong, fix);
     None
 }

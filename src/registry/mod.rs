@@ -29,6 +29,7 @@ mod environment;
 mod fields;
 mod id;
 mod kinds;
+mod known;
 mod load;
 mod placeholder;
 mod places;

@@ -29,6 +29,8 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::output::write_stderr;
 pub use self::{
     disk::Directory,
     input::Input,
