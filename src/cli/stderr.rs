@@ -21,6 +21,9 @@ use crate::dispatch::world;
 /// Bytes of the log that may wait.
 const ROOM: usize = 1 << 20;
 
+/// Bytes that the log says at once, such as a table of processes.
+const LONGEST: usize = 256 << 10;
+
 /// About so many bytes are written at a time.
 const PIECE: usize = 8 << 10;
 
@@ -115,8 +118,12 @@ pub(super) fn say(text: String) {
     put(text, usize::MAX);
 }
 
-/// Writes lines of the log, if there is room for them.
-pub(super) fn log(text: String) {
+/// Writes lines of the log, if there is room for them, and not more than that.
+pub(super) fn log(mut text: String) {
+    if text.len() > LONGEST {
+        text.truncate(text.floor_char_boundary(LONGEST));
+        text.push_str(" [cut]\n");
+    }
     put(text, ROOM);
 }
 
@@ -228,5 +235,6 @@ mod tests {
         }
         let pieces: Vec<String> = (0..4).map(|_| state.take()).collect();
         assert_eq!(pieces, ["a", &*long, "bc", ""]);
+        const { assert!(LONGEST < ROOM, "an empty queue takes any line") };
     }
 }
