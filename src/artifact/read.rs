@@ -2,7 +2,8 @@
 
 use super::{ArtifactError, clean_path};
 use crate::registry::{describe_io, nearest};
-use cap_std::fs::Dir;
+use cap_fs_ext::OpenOptionsSyncExt;
+use cap_std::fs::{Dir, OpenOptions};
 use std::{
     io::{self, Read},
     path::Path,
@@ -50,11 +51,13 @@ pub(super) fn file_in(
         }
         _ => unreadable(path, &error),
     };
-    // Opening a pipe would wait for a writer, so look before.
+    // To open a pipe or a device is not without effect, so look before; and should
+    // it be one by then, do not wait for it.
     if !directory.metadata(&clean).map_err(fail)?.is_file() {
         return Err(ArtifactError::NotAFile(path.to_owned()));
     }
-    let file = directory.open(&clean).map_err(fail)?;
+    let mut options = OpenOptions::new();
+    let file = directory.open_with(&clean, options.read(true).nonblock(true)).map_err(fail)?;
     let meta = file.metadata().map_err(fail)?;
     if !meta.is_file() {
         return Err(ArtifactError::NotAFile(path.to_owned()));

@@ -283,23 +283,27 @@ impl Loader<'_> {
         let mut sources = BTreeSet::new();
         for (id, entry) in &self.entries {
             sources.insert(self.dir.join(&*entry.file));
-            let (field, path) = match (&entry.kind, self.storages.get(id)) {
-                (Kind::EnvStorage, Some(StorageEntry::File(file))) => {
-                    ("file_path", file.path.clone())
-                }
-                (Kind::LibraryLua(code) | Kind::FunctionLua(code), _) => match &code.file {
-                    Some(file) => ("source", self.dir.join(file)),
-                    None => continue,
-                },
-                (Kind::ProcessLua(process), _) => match &process.code.file {
-                    Some(file) => ("source", self.dir.join(file)),
-                    None => continue,
-                },
-                _ => continue,
+            let code = match &entry.kind {
+                Kind::ProcessLua(process) => Some(&process.code),
+                Kind::LibraryLua(code) | Kind::FunctionLua(code) => Some(&**code),
+                Kind::FsDirectory(_)
+                | Kind::EnvStorage
+                | Kind::EnvVariable(_)
+                | Kind::ProcessHost(_)
+                | Kind::TerminalHost(_)
+                | Kind::ProcessService(_)
+                | Kind::ProcessWasm(_)
+                | Kind::Other => None,
             };
-            if field == "source" {
-                sources.insert(path.clone());
-            }
+            let source = code.and_then(|code| Some(self.dir.join(code.file.as_ref()?)));
+            sources.extend(source.clone());
+            let (field, path) = if let Some(source) = source {
+                ("source", source)
+            } else if let Some(StorageEntry::File(file)) = self.storages.get(id) {
+                ("file_path", file.path.clone())
+            } else {
+                continue;
+            };
             if let Some(link) = directories.link_on_the_way(&path) {
                 self.problems.borrow_mut().push(entry.problem(
                     field,

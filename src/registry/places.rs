@@ -258,11 +258,10 @@ impl Directories {
         let (written, used) = (written(entries), used(entries));
         let (ids, paths): (Vec<&Id>, Vec<(&Path, bool)>) = entries
             .iter()
-            .filter_map(|(id, entry)| match &entry.kind {
-                Kind::FsDirectory(found) if used.contains(id) => {
-                    Some((id, (&*found.path, written.contains(id))))
-                }
-                _ => None,
+            .filter(|(id, _)| used.contains(id))
+            .filter_map(|(id, entry)| {
+                let Kind::FsDirectory(found) = &entry.kind else { return None };
+                Some((id, (&*found.path, written.contains(id))))
             })
             .unzip();
         let (found, writable) = open_all(&paths);
@@ -329,9 +328,9 @@ impl Directories {
 }
 
 fn processes(entries: &BTreeMap<Id, Entry>) -> impl Iterator<Item = &ProcessWasm> {
-    entries.values().filter_map(|entry| match &entry.kind {
-        Kind::ProcessWasm(process) => Some(&**process),
-        _ => None,
+    entries.values().filter_map(|entry| {
+        let Kind::ProcessWasm(process) = &entry.kind else { return None };
+        Some(&**process)
     })
 }
 

@@ -271,3 +271,36 @@ fn directories_of_one_command_are_looked_at_together() {
     let nothing = open_together(&[(Path::new(""), true), (&place.at("none"), true)]);
     assert!(nothing.iter().all(Result::is_err));
 }
+
+/// A guest that swaps a directory and a link while another's is opened.
+#[test]
+#[cfg(unix)]
+fn no_race_leads_elsewhere() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let place = Place::new("race", &entries("./data/x/sub"));
+    place.make("wasm");
+    place.make("data/x/sub");
+    std::fs::create_dir_all(place.0.join("outside/sub")).unwrap();
+    std::os::unix::fs::symlink("../../outside", place.at("data/link")).unwrap();
+    let outside = Dir::open_ambient_dir(place.0.join("outside/sub"), ambient_authority()).unwrap();
+    let outside = identity(&outside).unwrap();
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let swapper = scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                for (from, to) in [("x", "dir"), ("link", "x"), ("x", "link"), ("dir", "x")] {
+                    let at = |name| place.at(&format!("data/{name}"));
+                    let _ = std::fs::rename(at(from), at(to));
+                }
+            }
+        });
+        for _ in 0..300 {
+            // On loading, or when it is needed.
+            if let Ok(found) = get(&place.load().project, "app:sub") {
+                assert_ne!(identity(&found).unwrap(), outside);
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        swapper.join().unwrap();
+    });
+}

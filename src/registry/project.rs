@@ -116,13 +116,9 @@ impl Project {
     /// is loaded, or, if it did not exist then, when it is first needed. Nothing
     /// if there is no such entry.
     pub(crate) fn directory(&self, id: &Id) -> Option<Result<Directory, DirectoryError>> {
-        match &self.entries.get(id)?.kind {
-            Kind::FsDirectory(entry) => {
-                let written = written(&self.entries).contains(id);
-                Some(self.directories.get(id, entry, written))
-            }
-            _ => None,
-        }
+        let Kind::FsDirectory(entry) = &self.entries.get(id)?.kind else { return None };
+        let written = written(&self.entries).contains(id);
+        Some(self.directories.get(id, entry, written))
     }
 
     /// The environment registry.

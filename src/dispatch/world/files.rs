@@ -13,7 +13,10 @@ use super::{
     table::{Folder, Node},
 };
 use smol::Timer;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 impl Inner {
     /// The answer, if it waits neither for a disk nor for anybody.
@@ -21,8 +24,10 @@ impl Inner {
         use FileCommand as C;
         let result = match command {
             C::Open { dir, path, follow, flags } => {
-                let at_hand =
-                    |folder: Arc<Folder>| disk::is_cached(&folder, path, *follow, Some(*flags));
+                let at_hand = |folder: Arc<Folder>| match self.waits_for(folder.dir.disk()) {
+                    true => !flags.truncate,
+                    false => disk::is_cached(&folder, path, *follow, Some(*flags)),
+                };
                 match self.folder(*dir).map(at_hand) {
                     Ok(true) => self.file(command),
                     Ok(false) => return None,
@@ -30,15 +35,24 @@ impl Inner {
                 }
             }
             C::StatAt { dir, path, follow } => match self.folder(*dir) {
-                Ok(folder) if !disk::is_cached(&folder, path, *follow, None) => return None,
+                Ok(folder)
+                    if !self.waits_for(folder.dir.disk())
+                        && !disk::is_cached(&folder, path, *follow, None) =>
+                {
+                    return None;
+                }
                 Ok(folder) => path::stat_at(&folder, path, *follow),
                 Err(errno) => Err(errno),
             },
             C::Read { file, offset, len } => match self.node(*file) {
+                Ok(node) if self.may_use(&node) => file::read(&node, *offset, *len),
                 Ok(node) => file::read_now(&node, *offset, *len)?,
                 Err(errno) => Err(errno),
             },
             C::Write { file, offset, bytes } => match self.node(*file) {
+                Ok(node) if bytes.len() <= file::MOST && self.may_use(&node) => {
+                    file::write(&node, *offset, bytes)
+                }
                 Ok(node) => file::write_now(&node, *offset, bytes)?,
                 Err(errno) => Err(errno),
             },
@@ -66,6 +80,21 @@ impl Inner {
             // Perhaps a pipe that nobody reads yet.
             (C::Open { .. }, Err(Errno::NoSuchDevice)) => None,
             (_, result) => Some(result.unwrap_or_else(Reply::Failed)),
+        }
+    }
+
+    /// A disk that this process may wait for, because nobody else would have to:
+    /// any, where the system cannot tell them apart.
+    fn waits_for(&self, disk: Disk) -> bool {
+        let near = disk != Disk::Far || cfg!(not(target_os = "linux"));
+        near && self.alone.load(Ordering::Relaxed)
+    }
+
+    /// Contents that this process may wait for.
+    fn may_use(&self, node: &Node) -> bool {
+        match node {
+            Node::File(open) => open.is_regular() && !open.synchronous && self.waits_for(open.disk),
+            Node::Dir(_) => false,
         }
     }
 

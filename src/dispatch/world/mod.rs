@@ -102,6 +102,8 @@ struct Inner {
     table: Mutex<Table>,
     /// Nobody reads what goes to stdout any more.
     unread: AtomicBool,
+    /// See [`World::set_alone`].
+    alone: AtomicBool,
 }
 
 /// A panic elsewhere has left nothing half done behind any of these locks.
@@ -118,6 +120,7 @@ impl World {
             stderr: Sink::new(streams.stderr, Stdio::Stderr),
             table: Mutex::default(),
             unread: AtomicBool::new(false),
+            alone: AtomicBool::new(false),
         }))
     }
 
@@ -133,6 +136,12 @@ impl World {
     /// ended by a signal here.
     pub fn is_unread(&self) -> bool {
         self.0.unread.load(Ordering::Relaxed)
+    }
+
+    /// The thread that steps the process has nobody else to step. So it may wait
+    /// for a disk of this machine, which is less work than to let the pool do it.
+    pub fn set_alone(&self) {
+        self.0.alone.store(true, Ordering::Relaxed);
     }
 
     /// From now on, no file is opened while so many are open.

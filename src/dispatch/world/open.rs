@@ -18,7 +18,7 @@ use cap_fs_ext::{
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 use std::{
     io::{self, ErrorKind},
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex},
 };
 
 /// Opens or creates what a path names.
@@ -77,8 +77,10 @@ pub(super) fn open(
             _ => file.try_clone().and_then(smol::Async::new).ok(),
         },
         disk: Disk::of(&file),
-        unhurried: AtomicBool::new(false),
-        unhurried_writes: AtomicBool::new(false),
+        #[cfg(target_os = "linux")]
+        unhurried: false.into(),
+        #[cfg(target_os = "linux")]
+        unhurried_writes: false.into(),
         file,
         kind,
         read: flags.read,

@@ -7,7 +7,7 @@ use super::{
 use std::{
     collections::HashMap,
     fs::File,
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{Arc, Mutex},
 };
 
 /// The most files and directories that one process can have open, unless
@@ -43,9 +43,11 @@ pub(super) struct Open {
     pub(super) synchronous: bool,
     pub(super) disk: Disk,
     /// The system cannot say what of it can be read without waiting.
-    pub(super) unhurried: AtomicBool,
+    #[cfg(target_os = "linux")]
+    pub(super) unhurried: std::sync::atomic::AtomicBool,
     /// The same for writing.
-    pub(super) unhurried_writes: AtomicBool,
+    #[cfg(target_os = "linux")]
+    pub(super) unhurried_writes: std::sync::atomic::AtomicBool,
     /// Tells when a pipe or a device is ready, if it can.
     #[cfg(unix)]
     pub(super) readiness: Option<smol::Async<File>>,

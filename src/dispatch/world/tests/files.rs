@@ -414,6 +414,13 @@ fn what_is_not_in_memory_is_not_read_within_the_step() {
     let file = world.get(dir, "file", READ).unwrap();
     let read = Command::File(FileCommand::Read { file, offset: 0, len: 1 << 20 });
     assert_eq!(world.try_answer(read.clone()), Err(read.clone()));
+    // Where others have to wait as well: here is nobody.
+    let (alone, dir, _) = sandbox.world();
+    alone.set_alone();
+    let file = alone.get(dir, "file", READ).unwrap();
+    let its = Command::File(FileCommand::Read { file, offset: 0, len: 10 });
+    assert_eq!(alone.try_answer(its), Ok(Reply::Bytes(b"0123456789".to_vec())));
+    fadvise(std::fs::File::open(&path).unwrap(), 0, None, Os::DontNeed).unwrap();
     assert_eq!(world.ask(read.clone()), Reply::Bytes(text.clone().into_bytes()));
     // Half of it out again: a part is not taken for the whole.
     let file = std::fs::File::open(&path).unwrap();
