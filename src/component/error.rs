@@ -136,6 +136,8 @@ pub enum TrapKind {
     Host,
     /// A limit of the process (fuel, stack, instances, …) was reached.
     Limit,
+    /// The host of the process has no memory left for it.
+    Crowded,
     /// Something in the component that this engine cannot run.
     Unsupported,
     /// A function body turned out to be invalid when it was first called.
@@ -181,7 +183,8 @@ impl std::error::Error for Trap {}
 
 impl From<Exceeded> for Trap {
     fn from(exceeded: Exceeded) -> Trap {
-        Trap::new(TrapKind::Limit, format!("out of memory: {exceeded}"))
+        let kind = if exceeded.is_of_host() { TrapKind::Crowded } else { TrapKind::Limit };
+        Trap::new(kind, format!("out of memory: {exceeded}"))
     }
 }
 
