@@ -14,7 +14,7 @@ use std::{
     cell::{Cell, RefCell},
     collections::HashMap,
     rc::Rc,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
 use wasmparser::{
@@ -74,6 +74,7 @@ impl From<LoadError> for Failure {
 /// Links `root` with what `linker` provides and `deny` permits.
 pub(crate) fn link(
     core: &wasmi::Engine,
+    condemned: Arc<AtomicBool>,
     max_slice: u64,
     root: &Arc<ComponentDef>,
     linker: &Linker,
@@ -92,6 +93,7 @@ pub(crate) fn link(
         depth: 0,
         plan: Plan {
             core: core.clone(),
+            condemned,
             max_slice,
             types: Arc::default(),
             layouts: Layouts::default(),

@@ -14,7 +14,7 @@ use wasmi::{
 // wasmi names this type in a public trait but does not export it.
 use wasmi_core::LimiterError;
 
-use crate::account::{Account, Charge};
+use crate::account::{Account, Charge, Exceeded};
 
 /// Bytes of one table element in the interpreter.
 pub(crate) const ELEMENT: usize = 8;
@@ -52,6 +52,8 @@ pub(crate) struct Limiter {
     /// Memories and tables are being made, of any size.
     making: bool,
     last: Last,
+    /// Why the last growth that failed did so.
+    refused: Option<Exceeded>,
 }
 
 /// Where the growth that is under way has been taken from.
@@ -64,12 +66,17 @@ enum Last {
 impl Limiter {
     pub fn new(account: Account) -> Limiter {
         let (charge, last) = (account.open(), Last::Account(0));
-        Limiter { charge, account, asked: None, promised: 0, making: false, last }
+        Limiter { charge, account, asked: None, promised: 0, making: false, last, refused: None }
     }
 
     /// The account of the process.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Why the last growth has failed, if the account had no room for it.
+    pub fn refused(&self) -> Option<Exceeded> {
+        self.refused
     }
 
     /// Bytes of linear memory and tables at present.
@@ -78,8 +85,12 @@ impl Limiter {
     }
 
     /// There is room for so many bytes more.
-    pub fn fits(&self, more: u64) -> bool {
-        self.account.charge(more).is_ok()
+    ///
+    /// # Errors
+    ///
+    /// If there is not.
+    pub fn fits(&self, more: u64) -> Result<(), Exceeded> {
+        self.account.charge(more).map(drop)
     }
 
     /// While memories and tables are made, they may be of any size at once.
@@ -98,11 +109,12 @@ impl Limiter {
         let more = desired.saturating_sub(current) as u64;
         let fits = |end: u64| max.is_none_or(|max| end <= max as u64);
         self.last = Last::Account(0);
+        self.refused = None;
         if let Some(count) = self.asked.take() {
             self.charge.sub(std::mem::take(&mut self.promised));
             let whole = count.saturating_mul(unit as u64);
             let end = (current as u64).saturating_add(whole);
-            if !fits(end) || self.charge.add(whole).is_err() {
+            if !fits(end) || !self.add(whole) {
                 return false;
             }
             self.promised = whole;
@@ -113,11 +125,16 @@ impl Limiter {
             return true;
         }
         let at_once = self.making || more < step as u64;
-        if !at_once || !fits(desired as u64) || self.charge.add(more).is_err() {
+        if !at_once || !fits(desired as u64) || !self.add(more) {
             return false;
         }
         self.last = Last::Account(more);
         true
+    }
+
+    fn add(&mut self, bytes: u64) -> bool {
+        self.refused = self.charge.add(bytes).err();
+        self.refused.is_none()
     }
 
     /// The growth that is under way has not come about; it may be tried again if it

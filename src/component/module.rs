@@ -1,12 +1,60 @@
 //! Core modules inside a component.
 
-use std::{ops::Range, sync::Arc};
+use std::{cell::Cell, ops::Range, sync::Arc};
 
 use super::{
     error::LoadError,
-    rewrite,
+    rewrite::{self, Rewritten},
     shim::{Shape, shape},
+    vet::{self, Vetter},
 };
+
+/// How the modules of a component are loaded.
+pub(crate) struct Loader<'a> {
+    pub engine: wasmi::Engine,
+    /// Vets what is translated late.
+    pub vetter: Option<Vetter<'a>>,
+    mode: Mode,
+    largest_body: Cell<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Translate,
+    /// Only look for what is invalid.
+    Validate,
+    /// Without changes, see [`Config`](super::Config).
+    WithoutMending,
+}
+
+impl<'a> Loader<'a> {
+    pub fn new(engine: wasmi::Engine, vetter: Option<Vetter<'a>>, mends: bool) -> Loader<'a> {
+        let mode = if mends { Mode::Translate } else { Mode::WithoutMending };
+        Loader { engine, vetter, mode, largest_body: Cell::new(0) }
+    }
+
+    /// A loader that looks for what is invalid and makes nothing.
+    pub fn validating(engine: wasmi::Engine) -> Loader<'a> {
+        Loader { mode: Mode::Validate, ..Loader::new(engine, None, true) }
+    }
+
+    pub fn validates_bodies(&self) -> bool {
+        self.mode == Mode::Validate
+    }
+
+    pub fn mends(&self) -> bool {
+        self.mode != Mode::WithoutMending
+    }
+
+    pub fn note_body(&self, bytes: usize) {
+        self.largest_body.set(bytes.max(self.largest_body.get()));
+    }
+
+    /// Bytes of the largest function body.
+    pub fn largest_body(&self) -> usize {
+        self.largest_body.get()
+    }
+}
 
 /// A translated core module. Functions are translated when first called.
 #[derive(Debug)]
@@ -50,16 +98,22 @@ impl std::fmt::Debug for Source {
 pub(crate) struct Outline {
     /// Bytes of the data and element sections.
     pub segments: u64,
+    /// Bytes of the largest function body.
+    pub largest_body: usize,
 }
 
 impl CoreModule {
     /// Translates a module, after the changes that it needs, see [`rewrite`].
     pub fn new(
-        engine: &wasmi::Engine,
+        loader: &Loader<'_>,
         source: Source,
         outline: &Outline,
     ) -> Result<CoreModule, LoadError> {
-        let module = CoreModule::rewritten(engine, source.get(), source.clone())?;
+        let new = rewrite::rewrite(source.get(), loader.mends())?;
+        if let Some(vetter) = &loader.vetter {
+            vetter.add(&new.bytes, &source)?;
+        }
+        let module = CoreModule::translate(&loader.engine, new, source.clone())?;
         Ok(CoreModule { segments: outline.segments, shape: shape(source.get()), ..module })
     }
 
@@ -69,23 +123,19 @@ impl CoreModule {
         bytes: &[u8],
         source: Source,
     ) -> Result<CoreModule, LoadError> {
-        let new = rewrite::rewrite(bytes)?;
-        let module = CoreModule::translate(engine, &new.bytes, source, new.start)?;
-        Ok(CoreModule { first: new.first, ..module })
+        CoreModule::translate(engine, rewrite::rewrite(bytes, true)?, source)
     }
 
-    /// Translates bytes that need no more changes.
     fn translate(
         engine: &wasmi::Engine,
-        bytes: &[u8],
+        new: Rewritten<'_>,
         source: Source,
-        start: Option<Box<str>>,
     ) -> Result<CoreModule, LoadError> {
-        let module = wasmi::Module::new(engine, bytes).map_err(|error| {
-            LoadError::new(format!("core module at offset {:#x}: {error}", source.range.start))
-        })?;
+        let Rewritten { bytes, start, first } = new;
+        let module = vet::translate(engine, &bytes)
+            .map_err(|verdict| vet::explain(&bytes, &source, verdict))?;
         let imports =
             module.imports().map(|import| (import.module().into(), import.name().into())).collect();
-        Ok(CoreModule { module, start, imports, segments: 0, first: 0, source, shape: None })
+        Ok(CoreModule { module, start, imports, segments: 0, first, source, shape: None })
     }
 }

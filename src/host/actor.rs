@@ -15,6 +15,7 @@ use super::{
     watch::watch,
 };
 use crate::{
+    account::Exceeded,
     dispatch::{
         ActorCommand, Command, Ending, Fault, Immediate, Kind, Mail, Message, Received, Reply,
         Spawn,
@@ -22,6 +23,7 @@ use crate::{
     },
     process::Error,
     value::Term,
+    visible,
 };
 
 /// Names that a process can have at a time.
@@ -171,13 +173,11 @@ impl Actor {
 
     /// Whether the caller's mailbox has room for the notices that it asks for.
     fn room(&self) -> Result<(), Fault> {
-        match self.seat.post.has_room() {
-            true => Ok(()),
-            false => {
-                let why = "the caller's own mailbox is full; it has to receive first";
-                Err(Fault::new(Kind::Unavailable, why))
-            }
+        if !self.seat.post.has_room() {
+            let why = "the caller's own mailbox is full; it has to receive first";
+            return Err(Fault::new(Kind::Unavailable, why));
         }
+        self.seat.ties().room().map_err(crowded)
     }
 
     fn spawn(&self, spawn: Spawn, program: &dyn Program) -> Reply {
@@ -227,7 +227,7 @@ impl Actor {
             "" => Some("is empty"),
             name if name.len() > MAX_NAME => Some("is longer than 255 bytes"),
             name if name.contains('|') => Some("looks like a pid"),
-            name if name.contains(char::is_control) => Some("contains a control character"),
+            name if visible::has_hidden(name) => Some("contains a character that cannot be seen"),
             _ => None,
         };
         if let Some(wrong) = wrong {
@@ -237,12 +237,13 @@ impl Actor {
         match names.get(name) {
             Some(seat) if seat.serial == self.seat.serial => return Ok(()),
             Some(seat) => {
-                let why = format!("{} has the name {name:?}", seat.pid);
+                let why = format!("{} has the name \"{name}\"", seat.pid);
                 return Err(Fault::new(Kind::AlreadyExists, why));
             }
             None => {}
         }
         let mut ties = self.seat.ties();
+        ties.room().map_err(crowded)?;
         if ties.names.len() >= MAX_NAMES {
             let why = format!("a process has at most {MAX_NAMES} names");
             return Err(Fault::new(Kind::Unavailable, why));
@@ -263,6 +264,11 @@ impl Actor {
     }
 }
 
+/// The host has no memory for it.
+fn crowded(exceeded: Exceeded) -> Fault {
+    Fault::new(Kind::Unavailable, exceeded.to_string())
+}
+
 fn nobody(to: &str) -> Fault {
     let what = if to.contains('|') { "there is no process" } else { "no process has the name" };
     Fault::new(Kind::NotFound, format!("{what} {}", shown(to)))
@@ -279,14 +285,7 @@ pub(super) fn shown(text: &str) -> String {
         end = end.saturating_sub(1);
     }
     let (head, rest) = text.split_at(end);
-    // `escape_debug` would also take apart what is merely not ASCII.
-    let mut shown = String::with_capacity(head.len());
-    for c in head.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
+    let mut shown = visible::name(head).into_owned();
     if !rest.is_empty() {
         shown.push('…');
     }
@@ -329,6 +328,7 @@ fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> Fault {
     let HostOptions { queue_size, queue_bytes, .. } = options;
     let why = match why {
         Undelivered::Gone => return nobody(to),
+        Undelivered::Crowded(exceeded) => return crowded(exceeded),
         Undelivered::Many(Received { mails, .. }) => {
             format!("it has not taken {mails} mails, of at most {queue_size}")
         }

@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     mem,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::atomic::Ordering::Relaxed,
     task::{Context, Poll},
@@ -21,11 +21,13 @@ use futures_util::FutureExt;
 use smol::Timer;
 
 use super::{
+    panics::{self, Undertaker},
     post::{News, Post, State},
     release_zeros,
     trace::Probe,
 };
 use crate::{
+    account::Account,
     dispatch::{
         Command, Ending, Fault, Kind, Mail,
         world::{Answers, Pending},
@@ -79,6 +81,12 @@ impl Ended {
         let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
         Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
     }
+
+    /// A process that has begun at this time, with what its post has counted.
+    pub(super) fn after(post: &Post, outcome: Outcome, ending: Ending, start: Instant) -> Ended {
+        let (fuel_used, steps) = (post.fuel.load(Relaxed), post.steps.load(Relaxed));
+        Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+    }
 }
 
 /// What the loop wants of those who answer, beyond the answers.
@@ -92,7 +100,8 @@ pub(super) trait Outside: Answers {
 }
 
 /// Steps a process that has been initialized until it is done, and closes it. A
-/// panic is an error of the engine, and the end of this process only.
+/// panic is an error of the engine, and the end of this process only. Where it
+/// cannot be caught, `undertaker` is told.
 pub(super) async fn live(
     process: &mut dyn Process,
     outside: impl Outside,
@@ -100,13 +109,23 @@ pub(super) async fn live(
     options: &RunOptions,
     result: Option<&Type>,
     probe: Option<&Probe<'_>>,
+    undertaker: Option<&dyn Undertaker>,
 ) -> Ended {
-    // Nothing of the process is used again after a panic.
-    let life = AssertUnwindSafe(steps(process, outside, post, options, result, probe));
-    life.catch_unwind().await.unwrap_or_else(|_| {
-        let why = "the engine failed in this process; please report it";
-        Ended::without_life(Error::new(Kind::Internal, why))
-    })
+    let start = Instant::now();
+    // Nothing of the process is used again after a panic, but that it is closed.
+    let life =
+        AssertUnwindSafe(steps(&mut *process, outside, post, options, probe, undertaker, start));
+    let (outcome, exited) =
+        life.catch_unwind().await.unwrap_or_else(|_| (Err(Error::engine(&panics::said())), None));
+    let close = AssertUnwindSafe(|| process.close());
+    if panics::catching(|| catch_unwind(close)).is_err() {
+        tracing::error!(why = panics::said(), "a process could not be closed; please report it");
+    }
+    let ending = ending(&outcome, exited, result);
+    if let Some(probe) = probe {
+        probe.ended(&ending);
+    }
+    Ended::after(post, outcome, ending, start)
 }
 
 async fn steps(
@@ -114,10 +133,10 @@ async fn steps(
     outside: impl Outside,
     post: &Post,
     options: &RunOptions,
-    result: Option<&Type>,
     probe: Option<&Probe<'_>>,
-) -> Ended {
-    let start = Instant::now();
+    undertaker: Option<&dyn Undertaker>,
+    start: Instant,
+) -> (Outcome, Option<Term>) {
     let limit = options.max_execution.and_then(|limit| start.checked_add(limit));
     let pending = Pending::new(outside.clone());
     let mut life = Life {
@@ -131,7 +150,10 @@ async fn steps(
         turn: options.slice.0,
     };
     let mut out = StepOutput::default();
+    let guard = process.guard();
     let mut exited = None;
+    // Its memory has been sent away and called back since it was last looked through.
+    let (account, mut back) = (post.account.get(), false);
     let outcome = loop {
         let News { mail, end, deadline } = post.collect(&mut life.spare, &mut life.events);
         if let Some(error) = end {
@@ -149,11 +171,14 @@ async fn steps(
             break Err(Error::exited(UNREAD, "nobody reads the output any more"));
         }
         post.set_state(State::Running);
+        back |= account.is_some_and(Account::call_back);
         let began = probe.map(|probe| {
             probe.mail(&life.events);
             Instant::now()
         });
-        process.step(&mut life.events, Fuel(life.turn), &mut out);
+        panics::stepping(guard.as_deref(), undertaker, || {
+            process.step(&mut life.events, Fuel(life.turn), &mut out);
+        });
         post.taken(mem::take(&mut out.received));
         post.stepped(out.fuel_used, process.memory_used());
         if let (Some(probe), Some(began)) = (probe, began) {
@@ -192,10 +217,19 @@ async fn steps(
                         Woken::AtOnce => break,
                         Woken::ToStep => break life.turn = options.slice.0,
                         Woken::ToTrim => {
-                            // Zeros come with new memory.
-                            match post.take_grown() {
-                                true => process.trim(&mut release_zeros),
-                                false => process.trim(&mut |_| {}),
+                            // Zeros come with new memory; and what has been used again
+                            // is worth another look when there is not much left.
+                            let pressed = account.is_some_and(Account::is_pressed);
+                            if post.take_grown() || mem::take(&mut back) && pressed {
+                                let mut away = 0u64;
+                                process.trim(&mut |memory| {
+                                    away = away.saturating_add(release_zeros(memory));
+                                });
+                                if let Some(account) = account {
+                                    account.send_away(away);
+                                }
+                            } else {
+                                process.trim(&mut |_| {});
                             }
                             out.yields = Vec::new();
                             life.shrink();
@@ -208,13 +242,7 @@ async fn steps(
             }
         }
     };
-    process.close();
-    let (fuel_used, steps) = (post.fuel.load(Relaxed), post.steps.load(Relaxed));
-    let ending = ending(&outcome, exited, result);
-    if let Some(probe) = probe {
-        probe.ended(&ending);
-    }
-    Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+    (outcome, exited)
 }
 
 /// What other processes are told. A method that returns a `result` says with it

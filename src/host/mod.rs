@@ -34,6 +34,7 @@
 
 mod actor;
 mod check;
+mod crew;
 mod error;
 mod given;
 mod input;
@@ -42,8 +43,10 @@ mod large;
 mod life;
 #[cfg(feature = "lua")]
 mod lua;
+mod machine;
 mod node;
 mod pages;
+mod panics;
 mod post;
 mod program;
 mod project;
@@ -53,6 +56,7 @@ mod seat;
 mod service;
 mod states;
 mod trace;
+mod vetted;
 mod watch;
 mod workers;
 

@@ -22,8 +22,10 @@ use async_channel::{Receiver, Sender};
 use smol::Timer;
 
 use super::{
-    actor::Actor,
+    actor::{Actor, shown},
     life::{Ended, RunOptions, live},
+    machine::memory_share,
+    panics::{self, Undertaker},
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
     seat::{Seat, Serial, Table, Ties, gone},
     trace::{Probe, Trace},
@@ -31,9 +33,9 @@ use super::{
     workers::Workers,
 };
 use crate::{
-    account::Account,
+    account::{Account, Charge},
     dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
-    process::Error,
+    process::{Cause, Error},
     value::Term,
 };
 
@@ -46,6 +48,8 @@ pub(super) struct Inner {
     next: AtomicU64,
     hosts: RwLock<BTreeMap<String, Arc<HostInner>>>,
     pub table: Table,
+    /// What the processes of all hosts hold that have no limit of their own.
+    machine: Account,
     pub names: Mutex<HashMap<Arc<str>, Arc<Seat>>>,
     pub programs: Box<dyn Programs>,
     pub trace: OnceLock<Arc<Trace>>,
@@ -90,6 +94,7 @@ impl Node {
             next: AtomicU64::new(1),
             hosts: RwLock::default(),
             table: Table::default(),
+            machine: Account::of_host(memory_share()),
             names: Mutex::default(),
             programs: Box::new(programs),
             trace: OnceLock::new(),
@@ -109,13 +114,15 @@ impl Node {
             let why = format!("there is a host {id} already");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
+        panics::install();
         let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let count = options.workers.unwrap_or_else(processors);
+        let account = options.max_memory.map_or_else(|| self.0.machine.clone(), Account::of_host);
         let (sweep, asked) = async_channel::bounded(1);
         let host = Arc::new(HostInner {
             id: id.into(),
             options,
-            account: Account::of_host(u64::MAX),
+            account,
             workers: Workers::start(id, count)?,
             live: AtomicUsize::new(0),
             sweep,
@@ -130,6 +137,13 @@ impl Node {
     pub fn set_trace(&self, trace: Arc<Trace>) {
         // Who sets a second one has the first already.
         let _ = self.0.trace.set(trace);
+    }
+
+    /// Bytes that the processes of a host hold, and that they may hold; nothing if
+    /// there is no such host.
+    pub fn memory(&self, host: &str) -> Option<(u64, u64)> {
+        let account = &self.host(host).ok()?.account;
+        Some((account.used(), account.limit()))
     }
 
     /// The ids of all hosts.
@@ -152,7 +166,7 @@ impl Node {
         hosts.get(id).cloned().ok_or_else(|| {
             let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
             let known = known.join(", ");
-            Fault::new(Kind::NotFound, format!("there is no host {id}; there are {known}"))
+            Fault::new(Kind::NotFound, format!("there is no host {}; there are {known}", shown(id)))
         })
     }
 
@@ -285,6 +299,7 @@ impl Node {
             fuel: seat.post.fuel.load(Ordering::Relaxed),
             steps: seat.post.steps.load(Ordering::Relaxed),
             memory: seat.post.memory.load(Ordering::Relaxed),
+            held: seat.post.account.get().map_or(0, Account::used),
             mailbox: seat.post.unread(),
             age: seat.born.elapsed(),
         };
@@ -430,21 +445,29 @@ impl fmt::Debug for Node {
     }
 }
 
-/// A place on a host, for as long as a process lives there.
-struct Place(Arc<HostInner>);
+/// A place on a host, for as long as a process lives there, and what any process
+/// takes up.
+struct Place(Arc<HostInner>, Charge);
+
+/// Bytes that a process takes up besides what it does: its store, its tables, its
+/// mailbox, its task.
+const PROCESS: u64 = 12 << 10;
 
 impl Place {
     fn take(host: &Arc<HostInner>) -> Result<Place, Fault> {
         let before = host.live.fetch_add(1, Ordering::Relaxed);
-        let place = Place(host.clone());
+        // Made first, so that it is given back.
+        let mut place = Place(host.clone(), host.account.open());
         let max = host.options.max_processes;
-        match before < max {
-            true => Ok(place),
-            false => Err(Fault::new(
-                Kind::Unavailable,
-                format!("{} takes no more than {max} processes at a time", host.id),
-            )),
+        if before >= max {
+            let why = format!("{} takes no more than {max} processes at a time", host.id);
+            return Err(Fault::new(Kind::Unavailable, why));
         }
+        place.1.add(PROCESS).map_err(|exceeded| {
+            let why = format!("{} has no memory for another process: {exceeded}", host.id);
+            Fault::new(Kind::Unavailable, why)
+        })?;
+        Ok(place)
     }
 }
 
@@ -462,10 +485,52 @@ async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
     if let Some(probe) = &probe {
         probe.trace.started(&seat);
     }
+    let last = LastResort { node: &node, seat: &seat };
+    let (post, probe) = (&seat.post, probe.as_ref());
     let ended =
-        live(&mut *process, answers, &seat.post, &options, result.as_ref(), probe.as_ref()).await;
+        live(&mut *process, answers, post, &options, result.as_ref(), probe, Some(&last)).await;
     drop(process);
     drop(place);
+    node.ended(&seat, ended);
+}
+
+impl Node {
+    /// A process has left its host.
+    fn ended(&self, seat: &Seat, ended: Ended) {
+        log_end(seat, &ended);
+        self.farewell(seat, ended);
+    }
+}
+
+/// Ends a process whose thread cannot be used any more, nor anything that it holds.
+struct LastResort<'a> {
+    node: &'a Node,
+    seat: &'a Arc<Seat>,
+}
+
+impl Undertaker for LastResort<'_> {
+    fn give_up(&self, why: &str) -> bool {
+        let (node, seat) = (self.node.clone(), self.seat.clone());
+        let host = seat.host.clone();
+        if let Err(error) = host.workers.add_thread() {
+            // The others go on, if there are others.
+            tracing::error!(host = &*host.id, %error, "a thread is lost and cannot be replaced");
+        }
+        let error = Error::engine(why);
+        host.workers.spawn(async move {
+            let ending = Err(error.fault());
+            if let Some(trace) = node.0.trace.get() {
+                Probe { trace, seat: &seat }.ended(&ending);
+            }
+            seat.host.live.fetch_sub(1, Ordering::Relaxed);
+            let ended = Ended::after(&seat.post, Err(error), ending, seat.born);
+            node.ended(&seat, ended);
+        });
+        true
+    }
+}
+
+fn log_end(seat: &Seat, ended: &Ended) {
     let (pid, fuel, steps) = (&seat.pid, ended.fuel_used, ended.steps);
     match &ended.ending {
         Ok(_) => tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, "ended"),
@@ -474,7 +539,13 @@ async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
             tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, %kind, error, "ended");
         }
     }
-    node.farewell(&seat, ended);
+    // Who runs one process tells of its end in another way.
+    if let Err(error) = &ended.outcome
+        && error.cause() == Cause::Engine
+        && seat.host.options.max_processes > 1
+    {
+        tracing::error!(%pid, "{error}");
+    }
 }
 
 /// Looks at the processes of a host as long as there are some that have run and

@@ -12,6 +12,10 @@
 //! one does, none is woken. Invariant: there is no turn in the queue while all
 //! threads sleep. Who adds one looks for a searcher after that, and a searcher
 //! looks at the queue once more after it has given up.
+//!
+//! A thread that is held in one turn is relieved: see [`relief`].
+
+mod relief;
 
 use std::{
     future::Future,
@@ -29,6 +33,9 @@ use std::{
 use async_task::Runnable;
 use concurrent_queue::{ConcurrentQueue, PopError};
 
+use self::relief::{Place, Relief};
+use super::panics;
+
 /// About what it takes to wake a thread.
 const SEARCH: Duration = Duration::from_micros(20);
 
@@ -37,6 +44,7 @@ const SEARCH: Duration = Duration::from_micros(20);
 #[derive(Debug)]
 pub(super) struct Workers {
     queue: Arc<Queue>,
+    name: String,
 }
 
 #[derive(Debug)]
@@ -52,6 +60,7 @@ struct Queue {
     /// Held from the last look at the queue to the sleep, and to wake.
     bed: Mutex<()>,
     alarm: Condvar,
+    relief: Relief,
 }
 
 impl Workers {
@@ -69,14 +78,29 @@ impl Workers {
             patience: if processors > 1 { SEARCH } else { Duration::ZERO },
             bed: Mutex::default(),
             alarm: Condvar::new(),
+            relief: Relief::default(),
         });
         // Made first, so that the threads end if one of them cannot be started.
-        let workers = Workers { queue };
+        let workers = Workers { queue, name: name.to_owned() };
         for _ in 0..count.max(1) {
-            let queue = workers.queue.clone();
-            thread::Builder::new().name(name.to_owned()).spawn(move || queue.work())?;
+            workers.add_thread()?;
         }
+        let (queue, name) = (workers.queue.clone(), name.to_owned());
+        let watchman = thread::Builder::new().name(format!("{name} watch"));
+        watchman.spawn(move || relief::watch(&queue, &name))?;
         Ok(workers)
+    }
+
+    /// Starts one more thread, in the place of one that never comes back.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no more threads.
+    pub fn add_thread(&self) -> io::Result<()> {
+        relief::lose();
+        let queue = self.queue.clone();
+        thread::Builder::new().name(self.name.clone()).spawn(move || queue.work(None))?;
+        Ok(())
     }
 
     /// Runs a future to its end.
@@ -99,6 +123,7 @@ impl Drop for Workers {
         self.queue.turns.close();
         let _bed = self.queue.bed.lock().unwrap_or_else(PoisonError::into_inner);
         self.queue.alarm.notify_all();
+        self.queue.relief.ring();
     }
 }
 
@@ -118,12 +143,29 @@ impl Queue {
         }
     }
 
-    fn work(&self) {
+    /// Runs turns: until the queue is closed, or until the one whose place it has taken
+    /// is back.
+    fn work(&self, place: Option<&Place>) {
+        let own = self.relief.enter();
         loop {
+            if place.is_some_and(Place::is_over) {
+                // It may have been woken for a turn that another has to run now.
+                if !self.turns.is_empty() {
+                    self.wake_one();
+                }
+                return;
+            }
             match self.turns.pop() {
                 // A task that panics is dropped, and none but it. What runs processes
                 // catches their panics itself, so that this is for all other tasks.
-                Ok(turn) => drop(catch_unwind(AssertUnwindSafe(|| turn.run()))),
+                Ok(turn) => {
+                    self.relief.begin(&own);
+                    let run = AssertUnwindSafe(|| turn.run());
+                    if panics::catching(|| catch_unwind(run)).is_err() {
+                        tracing::error!("a task has failed: {}; please report it", panics::said());
+                    }
+                    own.end();
+                }
                 Err(PopError::Closed) => return,
                 Err(PopError::Empty) => {
                     self.search();

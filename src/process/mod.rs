@@ -8,6 +8,8 @@
 
 mod error;
 mod grants;
+#[doc = include_str!("limits.md")]
+pub mod limits {}
 mod wasm;
 
 #[cfg(test)]
@@ -19,7 +21,10 @@ pub use self::{
     wasm::{Limits, WasmProcess},
 };
 pub use crate::dispatch::Kind;
+use std::sync::Arc;
+
 use crate::{
+    component::Guard,
     dispatch::{Command, Completion, Mail, Received, Reply, Yield},
     value::{Term, Value},
 };
@@ -121,6 +126,12 @@ pub trait Process: Send {
     /// Bytes of memory that the program has at present.
     fn memory_used(&self) -> u64 {
         0
+    }
+
+    /// Tells whether a step is in code that cannot unwind. It is the same one from
+    /// [`init`](Process::init) to the end.
+    fn guard(&self) -> Option<Arc<Guard>> {
+        None
     }
 
     /// Releases everything. Nothing runs afterwards.

@@ -1,7 +1,11 @@
 //! `wasi:random`.
 
-use super::call::{Args, Body, MAX_IO, ask, misuse, now, unexpected_reply};
+use super::{
+    WasiState,
+    call::{Args, Body, MAX_IO, ask, misuse, now, unexpected_reply},
+};
 use crate::{
+    account::Charge,
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     dispatch::{Command, Reply},
     value::Value,
@@ -26,31 +30,51 @@ const INSECURE: &[(&str, Body)] = &[
     ("get-insecure-random-u64", |_, _| numbers(1, true, |numbers| numbers.into_iter().next())),
 ];
 
-const SEED: &[(&str, Body)] =
-    &[("insecure-seed", |_, _| numbers(2, true, |numbers| Some(Value::Record(numbers))))];
+const SEED: &[(&str, Body)] = &[("insecure-seed", |cx, _| match cx.state::<WasiState>().seed {
+    Some(seed) => now(pair(seed)),
+    None => ask(Command::Random { len: 16, insecure: true }, |cx, reply| match reply {
+        Reply::Bytes(bytes) => {
+            let (numbers, rest) = bytes.as_chunks::<8>();
+            let ([one, other], []) = (numbers, rest) else {
+                return Err(unexpected_reply(&Reply::Bytes(bytes)));
+            };
+            let seed = (u64::from_le_bytes(*one), u64::from_le_bytes(*other));
+            cx.state::<WasiState>().seed = Some(seed);
+            now(pair(seed))
+        }
+        other => Err(unexpected_reply(&other)),
+    }),
+})];
+
+/// The seed is for hash tables: one that changed would make them inconsistent.
+fn pair((one, other): (u64, u64)) -> Value {
+    Value::Record(vec![Value::U64(one), Value::U64(other)])
+}
 
 fn bytes(cx: &mut HostCx<'_>, args: &mut Args, insecure: bool) -> Result<Answer, Trap> {
     let len = args.u64()?;
     if len > MAX_BYTES {
         return Err(misuse(format!("{len} random bytes at once, where {MAX_BYTES} are allowed")));
     }
-    more(cx, Vec::new(), len, insecure)
+    // For what is there and for the next piece.
+    let charge = cx.account().charge(len.saturating_add(len.min(MAX_IO)))?;
+    let all = Vec::with_capacity(len as usize);
+    more(all, len, insecure, charge)
 }
 
 /// Asks for `len` more bytes, in pieces.
-fn more(_: &mut HostCx<'_>, mut all: Vec<u8>, len: u64, insecure: bool) -> Result<Answer, Trap> {
+fn more(mut all: Vec<u8>, len: u64, insecure: bool, charge: Charge) -> Result<Answer, Trap> {
     if len == 0 {
+        drop(charge);
         return now(all);
     }
     let piece = len.min(MAX_IO);
     // A piece is at most a MiB.
     ask(Command::Random { len: piece as u32, insecure }, move |cx, reply| match reply {
         Reply::Bytes(bytes) if bytes.len() as u64 == piece => {
-            match all.is_empty() {
-                true => all = bytes,
-                false => all.extend(bytes),
-            }
-            more(cx, all, len.saturating_sub(piece), insecure)
+            cx.charge(piece);
+            all.extend(bytes);
+            more(all, len.saturating_sub(piece), insecure, charge)
         }
         other => Err(unexpected_reply(&other)),
     })

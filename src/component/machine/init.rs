@@ -5,6 +5,7 @@ use std::collections::{HashMap, hash_map::Entry};
 use wasmi::AsContextMut;
 
 use super::{Activity, Machine};
+use crate::account::Exceeded;
 use crate::component::{
     engine::BYTES_PER_FUEL,
     error::{Trap, TrapKind},
@@ -42,13 +43,15 @@ impl Machine {
                     externs.push(trace.top.into());
                 }
                 // What it begins with growing will be there, or nothing is made.
-                if !self.store.data().limiter.fits(module.first) {
-                    return Err(Trap::new(TrapKind::Limit, TOO_LARGE));
-                }
+                self.store.data().limiter.fits(module.first).map_err(too_large)?;
                 self.store.data_mut().limiter.set_making(true);
                 let instance = wasmi::Instance::new(&mut self.store, &module.module, &externs);
                 self.store.data_mut().limiter.set_making(false);
-                let instance = instance.map_err(instantiation)?;
+                let instance =
+                    instance.map_err(|error| match self.store.data().limiter.refused() {
+                        Some(exceeded) if exceeded.is_of_host() => exceeded.into(),
+                        _ => instantiation(error),
+                    })?;
                 self.store.data_mut().cores.push(instance);
                 let work = BYTES_PER_FUEL
                     .saturating_mul(imports.len() as u64)
@@ -91,6 +94,13 @@ impl Machine {
                     .ok_or_else(|| Trap::internal("no such core export"))
             }
         }
+    }
+}
+
+fn too_large(exceeded: Exceeded) -> Trap {
+    match exceeded.is_of_host() {
+        true => exceeded.into(),
+        false => Trap::new(TrapKind::Limit, TOO_LARGE),
     }
 }
 

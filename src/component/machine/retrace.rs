@@ -27,6 +27,7 @@ impl Machine {
         let TracedPlan { plan, modules } = traced.clone()?;
         let account = self.store.data().limiter.account().again(STACK_BYTES);
         let mut machine = Machine::new(plan, account);
+        machine.store.data_mut().guard = self.guard().clone();
         machine.store.data_mut().limiter.set_making(true);
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
         machine.store.data_mut().limiter.set_making(false);

@@ -64,12 +64,13 @@ pub(super) struct Rewritten<'a> {
     pub first: u64,
 }
 
-/// The module with all that has to be changed.
-pub(super) fn rewrite(bytes: &[u8]) -> Result<Rewritten<'_>, LoadError> {
+/// The module with all that has to be changed; only its start function, unless it
+/// `mends`.
+pub(super) fn rewrite(bytes: &[u8], mends: bool) -> Result<Rewritten<'_>, LoadError> {
     let spaces = Spaces::new(bytes)?;
     let mut helpers = Helpers::new(&spaces)?;
-    let bodies = bodies(&spaces, &mut helpers)?;
-    let first = First::new(&spaces);
+    let bodies = bodies(&spaces, &mut helpers, mends)?;
+    let first = if mends { First::new(&spaces) } else { First::default() };
     let start = match first.is_empty() {
         true => spaces.start,
         false => Some(first.function(&spaces, &mut helpers)?),
@@ -85,14 +86,19 @@ pub(super) fn rewrite(bytes: &[u8]) -> Result<Rewritten<'_>, LoadError> {
 }
 
 /// The function bodies, changed where they have to be.
-fn bodies<'a>(spaces: &Spaces<'a>, helpers: &mut Helpers) -> Result<Vec<Cow<'a, [u8]>>, LoadError> {
+fn bodies<'a>(
+    spaces: &Spaces<'a>,
+    helpers: &mut Helpers,
+    mends: bool,
+) -> Result<Vec<Cow<'a, [u8]>>, LoadError> {
     let mut bodies = Vec::new();
     let sections = spaces.sections.iter().filter(|(id, _)| *id == CODE_SECTION);
     for (_, section) in sections {
         let reader = CodeSectionReader::new(BinaryReader::new(section, 0))?;
         for (func, body) in (spaces.imported_funcs..).zip(reader) {
             let body = body?;
-            let new = match may_need_rewriting(body.as_bytes(), spaces.memories.len()) {
+            let found = mends && may_need_rewriting(body.as_bytes(), spaces.memories.len());
+            let new = match found {
                 true => body::rewrite(spaces, helpers, &body, func)?,
                 false => None,
             };

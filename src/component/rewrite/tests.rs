@@ -2,7 +2,7 @@ use super::*;
 
 fn rewritten(wat: &str) -> (Vec<u8>, Rewritten<'static>) {
     let bytes = wat::parse_str(wat).unwrap();
-    let new = rewrite(bytes.clone().leak()).unwrap();
+    let new = rewrite(bytes.clone().leak(), true).unwrap();
     let mut validator = wasmparser::Validator::new_with_features(super::super::engine::features());
     validator.validate_all(&new.bytes).unwrap();
     (bytes, new)

@@ -1,7 +1,10 @@
 //! What a process has open.
 
-use super::super::{Errno, FileId, FileKind};
-use cap_std::fs::Dir;
+use super::{
+    super::{Errno, FileId, FileKind},
+    disk::{self, Directory, Disk},
+    permits::{Permit, Permits},
+};
 use std::{
     collections::HashMap,
     fs::File,
@@ -15,8 +18,10 @@ pub const MAX_OPEN: usize = 1024;
 
 /// An open directory. Everything opened below it is as read-only as it is.
 pub(super) struct Folder {
-    pub(super) dir: Dir,
+    pub(super) dir: Directory,
     pub(super) read_only: bool,
+    /// What the host gives is open anyway.
+    pub(super) _permit: Option<Permit>,
 }
 
 impl Folder {
@@ -39,11 +44,26 @@ pub(super) struct Open {
     pub(super) read_only: bool,
     /// Each write waits for the disk.
     pub(super) synchronous: bool,
+    pub(super) disk: Disk,
+    /// The system cannot say what of it can be read without waiting.
+    #[cfg(target_os = "linux")]
+    pub(super) unhurried: std::sync::atomic::AtomicBool,
+    /// The same for writing.
+    #[cfg(target_os = "linux")]
+    pub(super) unhurried_writes: std::sync::atomic::AtomicBool,
     /// Tells when a pipe or a device is ready, if it can.
     #[cfg(unix)]
     pub(super) readiness: Option<smol::Async<File>>,
     /// One append at a time where it takes several steps.
     pub(super) appending: Mutex<()>,
+    pub(super) _permit: Permit,
+}
+
+/// A directory that is being listed.
+pub(super) struct List {
+    pub(super) entries: Mutex<cap_std::fs::ReadDir>,
+    pub(super) disk: Disk,
+    pub(super) _permit: Permit,
 }
 
 impl Open {
@@ -57,13 +77,22 @@ impl Open {
 pub(super) enum Node {
     Dir(Arc<Folder>),
     File(Arc<Open>),
+    List(Arc<List>),
 }
 
 impl Node {
     pub(super) fn kind(&self) -> FileKind {
         match self {
-            Node::Dir(_) => FileKind::Directory,
+            Node::Dir(_) | Node::List(_) => FileKind::Directory,
             Node::File(open) => open.kind,
+        }
+    }
+
+    pub(super) fn disk(&self) -> Disk {
+        match self {
+            Node::Dir(folder) => folder.dir.disk(),
+            Node::List(list) => list.disk,
+            Node::File(open) => open.disk,
         }
     }
 }
@@ -81,6 +110,12 @@ impl Default for Table {
     }
 }
 
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
 impl Table {
     /// For what the host itself gives: without a limit.
     pub(super) fn insert(&mut self, node: Node) -> FileId {
@@ -90,8 +125,10 @@ impl Table {
         id
     }
 
-    pub(super) fn room(&self) -> Result<(), Errno> {
-        if self.nodes.len() < self.max { Ok(()) } else { Err(Errno::InsufficientMemory) }
+    /// Before something is opened.
+    pub(super) fn permit(&self) -> Result<Permit, Errno> {
+        let own = self.nodes.len();
+        if own < self.max { Permits::of_system().take(own) } else { Err(Errno::TooManyOpen) }
     }
 
     pub(super) fn close(&mut self, id: FileId) -> Result<Node, Errno> {
@@ -99,7 +136,7 @@ impl Table {
     }
 
     pub(super) fn clear(&mut self) {
-        self.nodes.clear();
+        disk::close(self.nodes.drain().map(|(_, node)| node));
     }
 
     pub(super) fn node(&self, id: FileId) -> Result<Node, Errno> {
@@ -111,6 +148,15 @@ impl Table {
         match self.node(id)? {
             Node::Dir(folder) => Ok(folder),
             Node::File(_) => Err(Errno::NotDirectory),
+            Node::List(_) => Err(Errno::BadDescriptor),
+        }
+    }
+
+    /// A list that has been opened.
+    pub(super) fn list(&self, id: FileId) -> Result<Arc<List>, Errno> {
+        match self.node(id)? {
+            Node::List(list) => Ok(list),
+            Node::Dir(_) | Node::File(_) => Err(Errno::BadDescriptor),
         }
     }
 }

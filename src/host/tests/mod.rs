@@ -10,6 +10,8 @@ use crate::{
 };
 
 mod account;
+mod contain;
+mod memory;
 mod node;
 mod service;
 

@@ -3,12 +3,12 @@
 use super::{
     super::{
         WasiState,
-        call::{Args, MAX_IO, own, unexpected_argument, unexpected_reply},
+        call::{Args, MAX_IO, most_io, own, under_way, unexpected_argument, unexpected_reply},
         descriptor::Descriptor,
         input::Input,
         output::Output,
         request,
-        table::Entry,
+        table::{self, Entry},
     },
     Body, Stop, ask, carry_out, descriptor, done, ok,
 };
@@ -21,21 +21,24 @@ use crate::{
 pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.read-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
+        if descriptor.is_dir() {
+            return Err(Errno::IsDirectory.into());
+        }
         descriptor.readable()?;
         let stream = Input::file(descriptor.file.clone(), args.u64()?);
-        ok(own(cx.state::<WasiState>().table.add(Entry::Input(stream))?))
+        ok(own(table::add(cx, Entry::Input(stream))?))
     }),
     ("[method]descriptor.write-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.writable()?;
+        to_write(descriptor)?;
         let stream = Output::file(descriptor.file.clone(), args.u64()?);
-        ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
+        ok(own(table::add(cx, Entry::Output(stream))?))
     }),
     ("[method]descriptor.append-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.writable()?;
+        to_write(descriptor)?;
         let stream = Output::append(descriptor.file.clone());
-        ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
+        ok(own(table::add(cx, Entry::Output(stream))?))
     }),
     ("[method]descriptor.advise", |cx, args| {
         let descriptor = descriptor(cx, args)?;
@@ -67,7 +70,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.read", read),
     ("[method]descriptor.write", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.writable()?;
+        to_write(descriptor)?;
         let file = *descriptor.file;
         let (mut bytes, offset) = (args.bytes()?, args.u64()?);
         // The guest is told how much has been written and goes on by itself.
@@ -87,6 +90,13 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     }),
 ];
 
+/// Fails unless contents may be changed. That the mount forbids it is another
+/// error than that the file was not opened for it.
+fn to_write(descriptor: &Descriptor) -> Result<(), Errno> {
+    descriptor.plain()?;
+    if descriptor.read_only { Err(Errno::ReadOnly) } else { descriptor.writable() }
+}
+
 fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     let descriptor = descriptor(cx, args)?;
     descriptor.readable()?;
@@ -94,12 +104,14 @@ fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     let (len, offset) = (args.u64()?, args.u64()?);
     let result = |bytes: Vec<u8>, end: bool| ok(Value::Record(vec![bytes.into(), end.into()]));
     // At most a MiB.
-    let len = len.min(MAX_IO) as u32;
+    let len = len.min(most_io(cx)) as u32;
     if len == 0 {
         return result(Vec::new(), false);
     }
+    let charge = under_way(cx, len.into());
     ask(FileCommand::Read { file, offset, len }, move |_, reply| match reply {
         Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => {
+            drop(charge);
             let end = bytes.is_empty();
             result(bytes, end)
         }
@@ -116,10 +128,9 @@ fn sync(descriptor: &Descriptor, data_only: bool) -> Result<Answer, Stop> {
 
 /// A file that has just been opened.
 pub(super) fn opened(cx: &mut HostCx<'_>, descriptor: Descriptor) -> Result<Answer, Stop> {
-    let table = &mut cx.state::<WasiState>().table;
-    if !table.has_room() {
+    if !cx.state::<WasiState>().table.has_room() {
         super::super::io::release(cx, Some(descriptor.file));
-        return Err(Errno::InsufficientMemory.into());
+        return Err(Errno::TooManyOpen.into());
     }
-    ok(own(table.add(Entry::Descriptor(descriptor))?))
+    ok(own(table::add(cx, Entry::Descriptor(descriptor))?))
 }

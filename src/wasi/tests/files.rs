@@ -69,6 +69,7 @@ fn a_descriptor_allows_what_it_was_opened_for() {
     assert_eq!(guest.world.log.len(), before);
 
     // Directories are no files, and files no directories.
+    assert_eq!(guest.fs("read-via-stream", root, &offset()), Err(Errno::IsDirectory));
     assert_eq!(guest.fs("read", root, &read_args), Err(Errno::BadDescriptor));
     assert_eq!(guest.fs("write", root, &both), Err(Errno::BadDescriptor));
     assert_eq!(guest.fs("set-size", root, &offset()), Err(Errno::BadDescriptor));
@@ -150,8 +151,8 @@ fn descriptors_have_an_end() {
     let open: Vec<u32> =
         std::iter::from_fn(|| guest.open(root, "top", 0, READ).ok()).take(5000).collect();
     assert_eq!(open.len(), 4095);
-    assert_eq!(guest.open(root, "top", 0, READ), Err(Errno::InsufficientMemory));
-    assert_eq!(guest.fs("read-directory", root, &[]), Err(Errno::InsufficientMemory));
+    assert_eq!(guest.open(root, "top", 0, READ), Err(Errno::Quota));
+    assert_eq!(guest.fs("read-directory", root, &[]), Err(Errno::Quota));
     guest.drop("filesystem/types", "descriptor", open[17]).unwrap();
     assert_eq!(guest.open(root, "top", 0, READ), Ok(open[17]));
     assert_eq!(guest.world.open.len(), 4096);
