@@ -52,6 +52,7 @@ mod seat;
 mod service;
 mod states;
 mod trace;
+mod turns;
 mod watch;
 mod workers;
 

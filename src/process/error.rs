@@ -110,7 +110,11 @@ impl Error {
         let kind = match trap.kind {
             TrapKind::Denied => Kind::PermissionDenied,
             TrapKind::Invalid | TrapKind::Unsupported => Kind::Invalid,
-            _ => Kind::Internal,
+            TrapKind::Core
+            | TrapKind::Canonical
+            | TrapKind::Host
+            | TrapKind::Limit
+            | TrapKind::Exit(_) => Kind::Internal,
         };
         let message = format!("`{method}` trapped: {trap}");
         Error::because(kind, Cause::Trap(trap.kind), message)
@@ -130,7 +134,12 @@ impl Error {
     pub fn exit_code(&self) -> Option<u8> {
         match self.cause {
             Cause::Exit(code) => Some(code),
-            _ => None,
+            Cause::Trap(_)
+            | Cause::Timeout
+            | Cause::Cancel
+            | Cause::Program
+            | Cause::Link
+            | Cause::Usage => None,
         }
     }
 
