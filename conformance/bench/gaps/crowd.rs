@@ -41,7 +41,7 @@ pub fn offences() -> Vec<Offence<'static>> {
         }),
         offence("100 000 terminated at once", |bench| {
             let wait = add(bench)?.get("wait")?;
-            let pids = crowd(bench, &wait, || Vec::new())?;
+            let pids = crowd(bench, &wait, Vec::new)?;
             for pid in pids {
                 bench.node.terminate(&pid)?;
             }

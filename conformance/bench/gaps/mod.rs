@@ -60,8 +60,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// What may hold a thread.
 pub struct Offence<'a> {
     name: &'static str,
-    run: Box<dyn Fn(&Bench) -> Result<()> + 'a>,
+    run: Box<Run<'a>>,
 }
+
+type Run<'a> = dyn Fn(&Bench) -> Result<()> + 'a;
 
 pub fn measure(rounds: u32, only: Option<&str>, wippy: &Path, report: &mut Report) -> Result<()> {
     let offences = offences();
