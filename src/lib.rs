@@ -57,8 +57,8 @@
 //!
 //! # The two halves
 //!
-//! [`value`], [`adapter`], [`component`], [`process`], [`wasi`], [`actor`] and the
-//! types of [`dispatch`] are pure computation: no files, threads, clocks or random
+//! [`value`], [`account`], [`adapter`], [`component`], [`process`], [`wasi`],
+//! [`actor`] and the types of [`dispatch`] are pure computation: no files, threads, clocks or random
 //! numbers. They are all that is left with `default-features = false`. The
 //! feature `host` adds what knows the world, `cli` the `wippy` command.
 //!
@@ -71,6 +71,7 @@
 //! steps are cut very short (see [`component::Engine`]).
 #![warn(missing_docs)]
 
+pub mod account;
 pub mod actor;
 pub mod adapter;
 pub mod component;

@@ -2,14 +2,18 @@
 
 use super::{
     abi::{
-        lift::{Flat, LIFT_BUDGET, Lift},
-        lower::{Lower, Realloc, Spill, Target},
+        lift::{Lift, Source},
+        lower::{Lower, Next, Spill, Target},
     },
+    engine::BYTES_PER_FUEL,
     error::{Trap, TrapKind},
     plan::{CanonOptions, Encoding, Plan, Signature},
     state::{Context, GuestHandles, Lends, charge, memory_and_state},
 };
-use crate::value::{TypeId, Value};
+use crate::{
+    account::Charge,
+    value::{TypeId, Value},
+};
 
 /// The guest at one end of a call: its memory, its `realloc`, its handles.
 #[derive(Clone, Copy)]
@@ -29,8 +33,33 @@ pub(crate) struct Destination {
     pub source: Encoding,
 }
 
+/// Values that have been lifted, or a lifting that has been cut.
+pub(crate) enum Lifting {
+    /// The values, and what they take up.
+    Done(Vec<Value>, Charge),
+    Cut(Box<Lift>),
+}
+
+/// Work that a lifting or lowering may do beyond the slice, as bytes: so that small
+/// values are never cut.
+const SLACK: u64 = 16 << 10;
+
+/// The work that is left in the slice, as bytes.
+fn budget<C: Context>(context: &mut C) -> u64 {
+    let fuel = context.as_context_mut().get_fuel().unwrap_or(0);
+    fuel.saturating_mul(BYTES_PER_FUEL).saturating_add(SLACK)
+}
+
+/// Charges for work. What is less than a unit of fuel is left, so that the sum does
+/// not depend on the cuts.
+fn settle<C: Context>(context: &mut C, work: &mut u64) {
+    charge(context.as_context_mut(), *work);
+    *work %= BYTES_PER_FUEL;
+}
+
 impl Side<'_> {
-    /// Lifts values out of the guest, and charges for it.
+    /// Lifts values out of the guest, and charges for it. If it is cut, the fuel is
+    /// used up.
     pub fn lift<C: Context>(
         &self,
         context: &mut C,
@@ -38,23 +67,51 @@ impl Side<'_> {
         spilled: bool,
         flat: &[u64],
         lends: &mut Lends,
-    ) -> Result<Vec<Value>, Trap> {
+    ) -> Result<Lifting, Trap> {
+        let mut lift = Lift::new(flat, budget(context));
+        let values =
+            self.with_source(context, lends, |source| lift.values(types, spilled, source))?;
+        settle(context, &mut lift.work);
+        Ok(match values {
+            Some(values) => Lifting::Done(values, lift.charge),
+            None => Lifting::Cut(Box::new(lift)),
+        })
+    }
+
+    /// Goes on with a lifting that has been cut.
+    pub fn lift_on<C: Context>(
+        &self,
+        context: &mut C,
+        mut lift: Box<Lift>,
+        lends: &mut Lends,
+    ) -> Result<Lifting, Trap> {
+        lift.until = budget(context);
+        let values = self.with_source(context, lends, |source| lift.resume(source))?;
+        settle(context, &mut lift.work);
+        Ok(match values {
+            Some(values) => Lifting::Done(values, lift.charge),
+            None => Lifting::Cut(lift),
+        })
+    }
+
+    /// Calls `f` with what values are lifted from.
+    fn with_source<C: Context, R>(
+        &self,
+        context: &mut C,
+        lends: &mut Lends,
+        f: impl FnOnce(&mut Source<'_>) -> R,
+    ) -> R {
         let (memory, state) = memory_and_state(context, self.options);
         let mut handles =
             GuestHandles { state, instance: self.options.instance, host: self.host, lends };
-        let mut lift = Lift {
+        f(&mut Source {
             types: &self.plan.types,
             layouts: &self.plan.layouts,
             memory,
             encoding: self.options.encoding,
             wide: self.options.wide,
             handles: &mut handles,
-            budget: LIFT_BUDGET,
-        };
-        let values = lift.values(types, spilled, &mut Flat(flat.iter()))?;
-        let used = LIFT_BUDGET - lift.budget;
-        charge(context.as_context_mut(), used);
-        Ok(values)
+        })
     }
 
     /// Begins to lower a function's result into the guest that called it.
@@ -82,23 +139,24 @@ impl Side<'_> {
         })
     }
 
-    /// Runs a lowering until it needs memory, and charges for it. First it is given
-    /// the address of what it has asked for last.
+    /// Runs a lowering until it needs memory or is cut, and charges for it. First it
+    /// is given the address of what it has asked for last.
     pub fn run<C: Context>(
         &self,
         context: &mut C,
         lower: &mut Lower,
         address: Option<u64>,
         lends: &mut Lends,
-    ) -> Result<Option<Realloc>, Trap> {
-        let more = self.with(context, lends, |target| {
+    ) -> Result<Next, Trap> {
+        lower.until = budget(context);
+        let next = self.with(context, lends, |target| {
             if let Some(address) = address {
                 lower.provide(address, target)?;
             }
             lower.run(target)
         })?;
-        charge(context.as_context_mut(), std::mem::take(&mut lower.work));
-        Ok(more)
+        settle(context, &mut lower.work);
+        Ok(next)
     }
 
     /// Calls `f` with what values are lowered into.

@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::account::Exceeded;
+
 /// Bytes that are not a component that this engine can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
@@ -127,6 +129,12 @@ impl fmt::Display for Trap {
 }
 
 impl std::error::Error for Trap {}
+
+impl From<Exceeded> for Trap {
+    fn from(exceeded: Exceeded) -> Trap {
+        Trap::new(TrapKind::Limit, format!("out of memory: {exceeded}"))
+    }
+}
 
 impl From<&wasmi::Error> for Trap {
     fn from(error: &wasmi::Error) -> Trap {

@@ -3,13 +3,8 @@
 //! CanonicalABI.md, "Table State" and "Resource State". A handle is an index
 //! into the table of one instance; there is no way to name another's.
 
-use super::error::{Trap, TrapKind};
+use super::error::Trap;
 use crate::value::ResourceId;
-
-/// Places for handles that all tables of one process may have. The specification
-/// allows 2^28 in each; that many would be a way to use up the host's memory that
-/// `max_memory` does not see.
-const MAX_HANDLES: usize = 1 << 20;
 
 /// One handle.
 #[derive(Clone, Debug)]
@@ -31,24 +26,25 @@ pub(crate) struct HandleTable {
 }
 
 impl HandleTable {
-    /// Adds a handle; its index. `places` counts the places of all tables of
-    /// the process.
-    pub fn add(&mut self, handle: Handle, places: &mut usize) -> Result<u32, Trap> {
+    /// Whether a handle can be added without a new place.
+    pub fn has_free(&self) -> bool {
+        !self.free.is_empty()
+    }
+
+    /// Adds a handle; its index. Whoever calls has counted it: the specification
+    /// allows 2^28 in each table, which are a way to use up memory.
+    pub fn add(&mut self, handle: Handle) -> u32 {
         if let Some(index) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(index as usize)
         {
             *slot = Some(handle);
-            return Ok(index);
+            return index;
         }
-        if *places >= MAX_HANDLES {
-            return Err(Trap::new(TrapKind::Limit, format!("more than {MAX_HANDLES} handles")));
-        }
-        *places += 1;
         if self.slots.is_empty() {
             self.slots.push(None);
         }
         self.slots.push(Some(handle));
-        Ok(self.slots.len() as u32 - 1)
+        self.slots.len() as u32 - 1
     }
 
     /// The handle at an index, if it is of the type.
@@ -92,23 +88,5 @@ impl HandleTable {
         if let Some(Some(handle)) = self.slots.get_mut(index as usize) {
             handle.lends = handle.lends.saturating_sub(1);
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_counted_over_all_tables() {
-        let handle = || Handle { ty: ResourceId(0), rep: 0, borrowed: None, lends: 0 };
-        let (mut a, mut b) = (HandleTable::default(), HandleTable::default());
-        let mut places = MAX_HANDLES - 2;
-        assert_eq!(a.add(handle(), &mut places), Ok(1));
-        assert_eq!(b.add(handle(), &mut places), Ok(1));
-        assert!(a.add(handle(), &mut places).is_err_and(|trap| trap.kind == TrapKind::Limit));
-        // A place that is free can be used again.
-        assert!(a.remove(1, ResourceId(0)).is_ok());
-        assert_eq!(a.add(handle(), &mut places), Ok(1));
     }
 }

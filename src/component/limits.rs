@@ -7,46 +7,49 @@ use wasmi::{
 // wasmi names this type in a public trait but does not export it.
 use wasmi_core::LimiterError;
 
+use crate::account::{Account, Charge};
+
 /// Bytes of one table element in the interpreter.
 const ELEMENT: usize = 8;
 
 /// Linear memory that a process may have unless its entry says otherwise.
 pub const DEFAULT_MEMORY: u64 = 1 << 30;
 
-/// Counts all linear memory and tables of a process against one limit. Growth
-/// beyond it fails inside the guest, as growth fails in wasm: with -1.
+/// Charges all linear memory and tables of a process to its account. Growth beyond
+/// the limit fails inside the guest, as growth fails in wasm: with -1.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    max: u64,
-    used: u64,
+    account: Account,
+    charge: Charge,
     /// What the growth that is under way has added.
     last: u64,
 }
 
 impl Limiter {
-    pub fn new(max: u64) -> Limiter {
-        Limiter { max, used: 0, last: 0 }
+    pub fn new(account: Account) -> Limiter {
+        Limiter { charge: account.open(), account, last: 0 }
+    }
+
+    /// The account of the process.
+    pub fn account(&self) -> &Account {
+        &self.account
     }
 
     /// Bytes of linear memory and tables at present.
     pub fn used(&self) -> u64 {
-        self.used
+        self.charge.bytes()
     }
 
     fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
         let more = desired.saturating_sub(current) as u64;
-        let used = self.used.saturating_add(more);
-        if used > self.max || maximum.is_some_and(|maximum| desired > maximum) {
-            self.last = 0;
-            return false;
-        }
-        self.used = used;
-        self.last = more;
-        true
+        let fits = maximum.is_none_or(|maximum| desired <= maximum);
+        let grows = fits && self.charge.add(more).is_ok();
+        self.last = if grows { more } else { 0 };
+        grows
     }
 
     fn undo(&mut self) {
-        self.used = self.used.saturating_sub(self.last);
+        self.charge.sub(self.last);
         self.last = 0;
     }
 }

@@ -19,6 +19,7 @@ use semver::Version;
 
 use super::{Component, Engine, LoadError, Trap, decode::ComponentDef, module::CoreModule, wit};
 use crate::{
+    account::Account,
     dispatch::{Command, Immediate, Reply},
     value::{FuncType, ResourceId, Types, Value},
 };
@@ -182,6 +183,8 @@ pub struct HostState {
     pub(crate) outbox: Vec<Command>,
     /// Bytes of work that have not been charged for.
     pub(crate) work: u64,
+    /// What is held for the process.
+    pub(crate) account: Account,
     /// Answers commands inside a step.
     pub(crate) immediate: Option<Box<dyn Immediate>>,
 }
@@ -193,6 +196,10 @@ impl fmt::Debug for HostState {
 }
 
 impl HostState {
+    pub(crate) fn new(account: Account) -> HostState {
+        HostState { slots: Vec::new(), outbox: Vec::new(), work: 0, account, immediate: None }
+    }
+
     /// The slot of type `T`, made with its default when first used.
     pub fn get<T: Any + Send + Default>(&mut self) -> &mut T {
         let id = TypeId::of::<T>();
@@ -239,6 +246,11 @@ impl<'a> HostCx<'a> {
     /// and the result are charged for anyway.
     pub fn charge(&mut self, bytes: u64) {
         self.state.work = self.state.work.saturating_add(bytes);
+    }
+
+    /// The account of the process: for what the function keeps for it.
+    pub fn account(&self) -> &Account {
+        &self.state.account
     }
 
     /// The memory of the calling core module: the one that it exports as

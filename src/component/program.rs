@@ -14,6 +14,7 @@ use super::{
     machine::Machine,
     plan::Plan,
 };
+use crate::account::Account;
 use crate::value::{FuncType, Type, Types};
 
 /// A decoded and validated component, translated once and shared by all
@@ -193,8 +194,8 @@ impl Program {
         self.plan.max_slice
     }
 
-    pub(crate) fn machine(&self, max_memory: u64) -> Machine {
-        Machine::new(self.plan.clone(), max_memory)
+    pub(crate) fn machine(&self, account: Account) -> Machine {
+        Machine::new(self.plan.clone(), account)
     }
 }
 

@@ -13,7 +13,7 @@ use wasmi::{
 };
 
 use super::{
-    abi::lower::{Lower, Realloc},
+    abi::lower::{Lower, Next, Realloc},
     boundary::Side,
     error::Trap,
     state::{Context, Lends, State},
@@ -35,6 +35,15 @@ pub(crate) struct Suspended {
     top: Val,
 }
 
+/// How far a lowering has come.
+pub(crate) enum Lowering {
+    Done,
+    /// There has been enough work for this slice.
+    Cut,
+    /// In a `realloc`.
+    Suspended(Box<Suspended>),
+}
+
 #[derive(Debug)]
 enum Rest {
     Narrow(TypedResumableCallOutOfFuel<i32>),
@@ -52,21 +61,24 @@ impl Suspended {
 }
 
 impl Side<'_> {
-    /// Goes on with a lowering, to its end unless `realloc` uses up the slice.
+    /// Goes on with a lowering, to its end unless it or `realloc` uses up the slice.
     pub fn finish<C: Context>(
         &self,
         context: &mut C,
         lower: &mut Lower,
         lends: &mut Lends,
-    ) -> Result<Option<Box<Suspended>>, Trap> {
-        let mut more = self.run(context, lower, None, lends)?;
-        while let Some(realloc) = more {
-            match self.realloc(context, realloc)? {
-                Ok(address) => more = self.run(context, lower, Some(address), lends)?,
-                Err(suspended) => return Ok(Some(Box::new(suspended))),
+    ) -> Result<Lowering, Trap> {
+        let mut next = self.run(context, lower, None, lends)?;
+        loop {
+            match next {
+                Next::Done => return Ok(Lowering::Done),
+                Next::Cut => return Ok(Lowering::Cut),
+                Next::Memory(realloc) => match self.realloc(context, realloc)? {
+                    Ok(address) => next = self.run(context, lower, Some(address), lends)?,
+                    Err(suspended) => return Ok(Lowering::Suspended(Box::new(suspended))),
+                },
             }
         }
-        Ok(None)
     }
 
     /// Gives a lowering the memory that it has asked for.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::{
-    abi::{Handles, lower::Lower},
+    abi::{Handles, lift::Lift, lower::Lower},
     engine::BYTES_PER_FUEL,
-    error::Trap,
+    error::{Trap, TrapKind},
     handles::{Handle, HandleTable},
     limits::Limiter,
     linker::{Answer, HostState},
@@ -13,7 +13,10 @@ use super::{
     realloc::{Narrow, Suspended},
     trace::{Recorded, Recording},
 };
-use crate::value::ResourceId;
+use crate::{
+    account::{Account, Charge, MAX_PLACES},
+    value::ResourceId,
+};
 
 /// The plan, which all processes of a program share, behind a counter of the
 /// process's own: it is cloned at every call, and threads that count on the same
@@ -25,8 +28,12 @@ pub(crate) type OwnPlan = Arc<Arc<Plan>>;
 pub(crate) struct State {
     pub plan: OwnPlan,
     pub instances: Vec<Instance>,
-    /// Places in all handle tables.
-    handle_places: usize,
+    /// Handles in all tables.
+    handles: u64,
+    /// Places that the account has given for them: some more.
+    places: u64,
+    /// What the tables take up.
+    tables: Charge,
     /// The handles that the host holds of resources that components define.
     pub host_handles: HandleTable,
     pub cores: Vec<wasmi::Instance>,
@@ -77,20 +84,44 @@ pub(crate) struct Instance {
 pub(crate) enum Request {
     /// Call a function of another component.
     Guest { trampoline: u32, args: Vec<u64> },
+    /// Go on lifting the arguments of a call.
+    Lift(Box<Arguments>),
     /// Wait for the answer of a host function.
     Host {
         trampoline: u32,
         address: Option<u64>,
         lends: Lends,
         memory: Option<wasmi::Memory>,
+        /// For the arguments, which may be in the answer.
+        charge: Charge,
         answer: Answer,
     },
-    /// Finish a `realloc`, and then the call of a host function whose result is
-    /// lowered.
-    Realloc { trampoline: u32, lends: Lends, lower: Box<Lower>, suspended: Box<Suspended> },
+    /// Finish a `realloc`, if there is one, and then the call of a host function
+    /// whose result is lowered.
+    Lower { trampoline: u32, lends: Lends, lower: Box<Lower>, suspended: Option<Box<Suspended>> },
     /// Run a destructor.
     Drop { func: u32, instance: u32, caller: u32, rep: u32 },
 }
+
+/// Arguments that are being lifted.
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    /// Of which function.
+    pub trampoline: u32,
+    /// Where the result goes.
+    pub address: Option<u64>,
+    pub lends: Lends,
+    /// What a host function sees of its caller's memory.
+    pub memory: Option<wasmi::Memory>,
+    pub lift: Box<Lift>,
+}
+
+/// Places that are asked for at a time.
+const MORE_PLACES: u64 = 32;
+
+/// Bytes of a place in a table, which keeps it: the handle and its number among the
+/// free ones, both with the room that lists keep to grow.
+const PLACE: u64 = 2 * (size_of::<Option<Handle>>() + size_of::<u32>()) as u64;
 
 /// Handles that a call has lent: table and index.
 pub(crate) type Lends = Vec<(u32, u32)>;
@@ -106,7 +137,9 @@ impl State {
         State {
             instances: plan.parents.iter().map(instance).collect(),
             plan,
-            handle_places: 0,
+            handles: 0,
+            places: 0,
+            tables: limiter.account().open(),
             host_handles: HandleTable::default(),
             cores: Vec::new(),
             memories: Vec::new(),
@@ -114,7 +147,7 @@ impl State {
             reallocs: Vec::new(),
             scopes: Vec::new(),
             request: None,
-            host: HostState::default(),
+            host: HostState::new(limiter.account().clone()),
             limiter,
             debt: 0,
             context: [0; 2],
@@ -135,11 +168,25 @@ impl State {
         rep: u32,
         borrowed: Option<u32>,
     ) -> Result<u32, Trap> {
-        let mut places = self.handle_places;
+        if self.handles >= self.places {
+            let account = self.limiter.account();
+            let more = [MORE_PLACES, 1].into_iter().find(|n| account.take_places(*n).is_ok());
+            let more = more.ok_or_else(|| {
+                Trap::new(TrapKind::Limit, format!("more than {MAX_PLACES} handles"))
+            })?;
+            self.places = self.places.saturating_add(more);
+        }
         let handle = Handle { ty, rep, borrowed, lends: 0 };
-        let index = self.table(instance)?.add(handle, &mut places)?;
-        self.handle_places = places;
-        Ok(index)
+        if !self.table(instance)?.has_free() {
+            self.tables.add(PLACE)?;
+        }
+        self.handles = self.handles.saturating_add(1);
+        Ok(self.table(instance)?.add(handle))
+    }
+
+    /// Counts a handle less.
+    pub fn removed_handle(&mut self) {
+        self.handles = self.handles.saturating_sub(1);
     }
 
     fn table(&mut self, instance: u32) -> Result<&mut HandleTable, Trap> {
@@ -243,8 +290,13 @@ impl GuestHandles<'_> {
 }
 
 impl Handles for GuestHandles<'_> {
+    fn account(&self) -> &Account {
+        self.state.limiter.account()
+    }
+
     fn lift_own(&mut self, ty: ResourceId, index: u32) -> Result<u32, Trap> {
         let rep = self.state.table(self.instance)?.remove_own(index, ty)?;
+        self.state.removed_handle();
         if self.host && self.guest_defined(ty)?.is_some() {
             return self.state.add_handle(HOST, ty, rep, None);
         }
@@ -261,7 +313,11 @@ impl Handles for GuestHandles<'_> {
 
     fn lower_own(&mut self, ty: ResourceId, rep: u32) -> Result<u32, Trap> {
         let rep = match self.host && self.guest_defined(ty)?.is_some() {
-            true => self.state.host_handles.remove_own(rep, ty)?,
+            true => {
+                let rep = self.state.host_handles.remove_own(rep, ty)?;
+                self.state.removed_handle();
+                rep
+            }
             false => rep,
         };
         self.state.add_handle(self.instance, ty, rep, None)

@@ -14,14 +14,15 @@ use wasmi::{Caller, Func, Val};
 use super::{
     abi::{CoreType, MAX_FLAT_PARAMS},
     answer::call_host,
-    boundary::{Destination, Side},
+    boundary::{Destination, Lifting, Side},
     error::{Trap, TrapKind},
     linker::{Answer, HostCx},
     plan::{
         CanonOptions, Encoding, HostImport, Plan, ResourceDef, Signature, Trampoline,
         TrampolineKind,
     },
-    state::{Lends, Request, State},
+    realloc::Lowering,
+    state::{Arguments, Lends, Request, State},
 };
 use crate::value::ResourceId;
 
@@ -180,6 +181,7 @@ fn drop_handle(
     index: u32,
 ) -> Result<bool, Trap> {
     let handle = state.instance(instance)?.handles.remove(index, ty)?;
+    state.removed_handle();
     if let Some(scope) = handle.borrowed {
         if let Some(count) = state.scopes.get_mut(scope as usize) {
             *count = count.saturating_sub(1);
@@ -230,27 +232,43 @@ impl HostCall<'_> {
         let mut lends = Lends::new();
         let side = Side { plan: self.plan, options: self.options, host: true };
         let signature = self.signature;
-        let values =
-            side.lift(caller, &signature.params, signature.spill_params, args, &mut lends)?;
+        let (types, spilled) = (&signature.params, signature.spill_params);
+        let lifting = side.lift(caller, types, spilled, args, &mut lends)?;
         let memory = match host.sees_memory {
             true => caller.get_export("memory").and_then(wasmi::Extern::into_memory),
             false => None,
+        };
+        let (values, charge) = match lifting {
+            Lifting::Done(values, charge) => (values, charge),
+            Lifting::Cut(lift) => {
+                let trampoline = self.trampoline;
+                let arguments = Arguments { trampoline, address, lends, memory, lift };
+                caller.data_mut().request = Some(Request::Lift(Box::new(arguments)));
+                return Ok(false);
+            }
         };
         let value = match call_host(caller, host, values, memory)? {
             Answer::Now(value) => value,
             answer => {
                 let trampoline = self.trampoline;
-                let request = Request::Host { trampoline, address, lends, memory, answer };
+                let request = Request::Host { trampoline, address, lends, memory, charge, answer };
                 caller.data_mut().request = Some(request);
                 return Ok(false);
             }
         };
+        // The arguments are gone.
+        drop(charge);
         caller.data_mut().recording.note(&value);
         let to = Destination { address, source: Encoding::Utf8 };
         let mut lower = side.lower_result(caller, signature, value, to, &mut lends)?;
-        if let Some(suspended) = side.finish(caller, &mut lower, &mut lends)? {
+        let suspended = match side.finish(caller, &mut lower, &mut lends)? {
+            Lowering::Done => None,
+            Lowering::Cut => Some(None),
+            Lowering::Suspended(suspended) => Some(Some(suspended)),
+        };
+        if let Some(suspended) = suspended {
             let (trampoline, lower) = (self.trampoline, Box::new(lower));
-            let request = Request::Realloc { trampoline, lends, lower, suspended };
+            let request = Request::Lower { trampoline, lends, lower, suspended };
             caller.data_mut().request = Some(request);
             return Ok(false);
         }

@@ -34,7 +34,9 @@ impl Job {
         words: Vec<String>,
         mut birth: Birth,
     ) -> Result<Started, Fault> {
-        let mut process = self.initialized(input).map_err(|error| error.fault())?;
+        let account = birth.account(self.limits.max_memory);
+        let process = WasmProcess::on_account(&self.program, self.limits, account);
+        let mut process = self.initialized(process, input).map_err(|error| error.fault())?;
         let streams = std::mem::take(&mut birth.streams);
         let world = self.given.to(&self.program_name, words, streams, &mut process);
         let world = world.map_err(|error| Fault::new(Kind::Invalid, error.to_string()))?;
@@ -53,8 +55,11 @@ impl Job {
         })
     }
 
-    fn initialized(&self, input: Vec<Value>) -> Result<WasmProcess, Error> {
-        let mut process = self.process();
+    fn initialized(
+        &self,
+        mut process: WasmProcess,
+        input: Vec<Value>,
+    ) -> Result<WasmProcess, Error> {
         process.init(&self.function.full_name(), input)?;
         Ok(process)
     }
@@ -64,7 +69,7 @@ impl Job {
     pub async fn run(&self, input: Vec<Value>, streams: Streams, options: &RunOptions) -> Ended {
         let mut options = options.clone();
         options.max_execution = self.max_execution.or(options.max_execution);
-        let mut process = match self.initialized(input) {
+        let mut process = match self.initialized(self.process(), input) {
             Ok(process) => process,
             Err(error) => return Ended::without_life(error),
         };

@@ -31,6 +31,7 @@ use super::{
     workers::Workers,
 };
 use crate::{
+    account::Account,
     dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
     process::Error,
     value::Term,
@@ -58,6 +59,8 @@ pub(super) struct Inner {
 pub(super) struct HostInner {
     pub id: Arc<str>,
     pub options: HostOptions,
+    /// What all its processes hold.
+    pub account: Account,
     live: AtomicUsize,
     /// Asks the sweeper to look at the processes. Dropped before the workers, who
     /// run the sweeper's last turn.
@@ -112,6 +115,7 @@ impl Node {
         let host = Arc::new(HostInner {
             id: id.into(),
             options,
+            account: Account::of_host(u64::MAX),
             workers: Workers::start(id, count)?,
             live: AtomicUsize::new(0),
             sweep,

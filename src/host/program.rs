@@ -10,6 +10,7 @@ use super::{
     watch::Watched,
 };
 use crate::{
+    account::Account,
     dispatch::{
         Fault, Identity, Kind, Pid,
         world::{Streams, World},
@@ -98,6 +99,13 @@ pub struct Birth {
 }
 
 impl Birth {
+    /// The account of the process, with this limit, under that of its host. To be
+    /// asked for once; all that is held for the process goes on it.
+    pub fn account(&self, max_memory: u64) -> Account {
+        let host = &self.actor.seat.host;
+        self.actor.seat.account.get_or_init(|| host.account.process(max_memory)).clone()
+    }
+
     /// What answers the commands of the process, those to its host among them.
     pub fn answers(&self, world: World) -> Reach {
         Reach::new(world, self.actor.clone())

@@ -15,7 +15,7 @@ use std::{
     fmt,
     hash::{BuildHasherDefault, Hasher},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
     time::Instant,
@@ -28,7 +28,10 @@ use super::{
     program::HostOptions,
     watch::Watcher,
 };
-use crate::dispatch::{Ending, Fault, Kind, Pid};
+use crate::{
+    account::Account,
+    dispatch::{Ending, Fault, Kind, Pid},
+};
 
 /// The number that a process has on its node.
 pub(super) type Serial = u64;
@@ -42,6 +45,8 @@ pub(super) struct Seat {
     pub host: Arc<HostInner>,
     pub born: Instant,
     pub post: Post,
+    /// What it holds, once it is known what it may.
+    pub account: OnceLock<Account>,
     ties: Mutex<Ties>,
     /// Processes that it has started in its present step.
     births: AtomicU32,
@@ -69,7 +74,8 @@ impl Seat {
         let HostOptions { queue_size: mails, queue_bytes: bytes, .. } = host.options;
         let post = Post::new(Capacity { mails, bytes });
         let (born, ties, births) = (Instant::now(), Mutex::default(), AtomicU32::new(0));
-        Seat { pid, serial, entry, host, born, post, ties, births }
+        let account = OnceLock::new();
+        Seat { pid, serial, entry, host, born, post, account, ties, births }
     }
 
     /// It has started another.

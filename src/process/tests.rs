@@ -1,7 +1,9 @@
 //! What steps promise: bounded, repeatable, and the same in any slice size.
 
+mod values;
+
 use super::{
-    Cause, Error, Event, Fuel, Kind, Limits, Process, Status, StepOutput, WasmProcess, run,
+    Cause, Error, Event, Fuel, Kind, Limits, Outcome, Process, Status, StepOutput, WasmProcess, run,
 };
 use crate::{
     component::{Component, Engine, Linker, Program, TrapKind},

@@ -4,6 +4,7 @@ use std::{fmt, mem};
 
 use super::{Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput};
 use crate::{
+    account::Account,
     component::{
         DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
     },
@@ -17,8 +18,9 @@ use crate::{
 /// its time is kept by who steps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of linear memory and tables, together. Growth beyond fails inside
-    /// the guest.
+    /// Bytes of linear memory, of tables, and of all that the host holds for the
+    /// process, together: see [`account`](crate::account). Growth beyond fails
+    /// inside the guest, anything else is a trap.
     pub max_memory: u64,
     /// Fuel of the whole process. The process traps when it needs more.
     pub max_fuel: Option<u64>,
@@ -35,6 +37,7 @@ impl Default for Limits {
 pub struct WasmProcess {
     program: Program,
     limits: Limits,
+    account: Account,
     state: State,
     method: String,
     /// Fuel used since the start.
@@ -65,12 +68,19 @@ const MAX_RETRACE: u64 = 50_000_000;
 const MAX_FRAMES: usize = 12;
 
 impl WasmProcess {
-    /// A process that will run `program`. Nothing is allocated for it before it
-    /// is started.
+    /// A process that will run `program`. Nearly nothing is allocated for it before
+    /// it is started.
     pub fn new(program: &Program, limits: Limits) -> WasmProcess {
+        WasmProcess::on_account(program, limits, Account::new(limits.max_memory))
+    }
+
+    /// The same, with an account that somebody else knows as well; its limit takes
+    /// the place of [`Limits::max_memory`].
+    pub fn on_account(program: &Program, limits: Limits, account: Account) -> WasmProcess {
         WasmProcess {
             program: program.clone(),
             limits,
+            account,
             state: State::New,
             method: String::new(),
             used: 0,
@@ -91,7 +101,7 @@ impl WasmProcess {
     pub fn instantiate(&mut self) -> Result<(), Error> {
         match &self.state {
             State::New => {
-                let machine = self.program.machine(self.limits.max_memory);
+                let machine = self.program.machine(self.account.clone());
                 self.method = "instantiation".to_owned();
                 self.state = State::Live(Box::new(machine));
                 Ok(())
@@ -167,9 +177,11 @@ impl WasmProcess {
         let first = self.first.take();
         if let (State::Live(machine), Some((export, args))) = (&mut self.state, first)
             && self.used <= MAX_RETRACE
-            && let Some(mut retrace) = machine.again(self.limits.max_memory)
+            && let Some(mut retrace) = machine.again()
         {
-            retrace.machine.call_when_ready(export, args);
+            // There was room for them the first time.
+            let ready = retrace.machine.call_when_ready(export, args);
+            debug_assert!(ready.is_ok());
             self.state = State::Retracing(Box::new(retrace), error);
             out.status = Status::Continue;
             return;
@@ -256,9 +268,10 @@ impl Process for WasmProcess {
                 machine.call(function.index(), input).map_err(invalid)
             }
             State::New => {
+                // Few enough not to be counted.
                 self.first = small(&input).then(|| (function.index(), input.clone()));
-                let mut machine = self.program.machine(self.limits.max_memory);
-                machine.call_when_ready(function.index(), input);
+                let mut machine = self.program.machine(self.account.clone());
+                machine.call_when_ready(function.index(), input).map_err(invalid)?;
                 self.state = State::Live(Box::new(machine));
                 Ok(())
             }

@@ -19,6 +19,7 @@
 
 pub mod check;
 mod example;
+mod held;
 pub mod json;
 mod list;
 mod path;

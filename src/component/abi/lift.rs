@@ -1,22 +1,37 @@
 //! Lifting: core values and guest memory to component values.
 //!
-//! Lifting runs no guest code, so it needs no suspension. It must be bounded
-//! nevertheless: a list of a million pointers to one string is small in the
-//! guest and huge outside. So it works against a budget of host bytes.
+//! Lifting runs no guest code, but a list of a million pointers to one string is
+//! small in the guest and huge outside. So whatever a value takes outside is
+//! charged to the account of the process before it is allocated, and each value
+//! and each byte is work. When there has been as much work as the slice is worth,
+//! the recursion is left: each level puts where it is into a [`Frame`], the
+//! innermost first, and a later slice goes on with these. No guest code runs in
+//! between, so that the memory is the same then.
 
 use super::{
-    super::Trap, Handles, Layouts, MAX_BYTE_LENGTH, align_address, discriminant_size, string,
+    super::Trap, Handles, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, VALUE_WORK,
+    align_address, discriminant_size, string,
 };
 use crate::{
+    account::Charge,
     component::plan::Encoding,
-    value::{List, Resource, Scalar, TypeDef, TypeId, Types, Value},
+    value::{Field, List, Resource, Scalar, TypeDef, TypeId, Types, Value},
 };
 
-/// The host memory that the values of one call may take up.
-pub(crate) const LIFT_BUDGET: u64 = 256 << 20;
+/// Host bytes that each lifting may have without a charge: those of a few numbers
+/// or a short text. So many calls never touch the account.
+const FREE: u64 = 512;
+
+/// What is charged beyond what is needed, so that not each small value is a charge.
+const AHEAD: u64 = 4 << 10;
+
+/// What an allocation takes besides its bytes.
+const BLOCK: u64 = 16;
+
+const VALUE: u64 = size_of::<Value>() as u64;
 
 /// What is lifted from, and how.
-pub(crate) struct Lift<'a> {
+pub(crate) struct Source<'a> {
     pub types: &'a Types,
     pub layouts: &'a Layouts,
     pub memory: &'a [u8],
@@ -24,59 +39,582 @@ pub(crate) struct Lift<'a> {
     /// Pointers have 64 bits.
     pub wide: bool,
     pub handles: &'a mut dyn Handles,
-    /// Host bytes that may still be used.
-    pub budget: u64,
 }
 
 /// Core values, as their bits.
-pub(crate) struct Flat<'a>(pub std::slice::Iter<'a, u64>);
+#[derive(Clone, Copy)]
+struct Flat {
+    bits: [u64; MAX_FLAT_PARAMS],
+    len: usize,
+    next: usize,
+}
 
-impl Flat<'_> {
+impl Flat {
     fn next(&mut self) -> Result<u64, Trap> {
-        self.0.next().copied().ok_or_else(|| Trap::internal("too few core values"))
-    }
-
-    fn next_u32(&mut self) -> Result<u32, Trap> {
-        // A variant may carry an `i32` in an `i64`: the upper half is dropped.
-        Ok(self.next()? as u32)
+        let bits = self.bits.get(..self.len).and_then(|bits| bits.get(self.next).copied());
+        self.next = self.next.saturating_add(1);
+        bits.ok_or_else(|| Trap::internal("too few core values"))
     }
 }
 
-impl Lift<'_> {
+/// Where a level of the recursion is.
+enum Frame {
+    /// Before the next element of a list, or in it.
+    Elements { ty: TypeId, place: Place, left: u64, out: Vec<Value> },
+    /// The same with the entries of a map. Of the present one, the key may be there.
+    Entries {
+        ty: (TypeId, TypeId),
+        at: u64,
+        left: u64,
+        out: Vec<(Value, Value)>,
+        key: Option<Value>,
+    },
+    /// In a member of a record or tuple; the next one is given.
+    Product { of: Of, next: usize, place: Place, out: Vec<Value> },
+    /// In the payload of a case; then the core values up to this one are left out.
+    Variant { case: u32, end: Option<usize> },
+    /// In the bytes of a list of numbers.
+    Scalars { scalar: Scalar, at: u64, left: u64, out: Vec<u8> },
+    /// In a text.
+    Text { simple: string::Simple, at: u64, left: u64, out: String },
+}
+
+/// Whose members a product has.
+enum Of {
+    Type(TypeId),
+    Values(Box<[TypeId]>),
+}
+
+/// The types of the members of a product.
+#[derive(Clone, Copy)]
+enum Members<'a> {
+    Ids(&'a [TypeId]),
+    Fields(&'a [Field]),
+}
+
+impl Members<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Members::Ids(ids) => ids.len(),
+            Members::Fields(fields) => fields.len(),
+        }
+    }
+
+    fn get(&self, index: usize) -> Option<TypeId> {
+        match self {
+            Members::Ids(ids) => ids.get(index).copied(),
+            Members::Fields(fields) => fields.get(index).map(|field| field.ty),
+        }
+    }
+}
+
+/// A lifting in progress.
+pub(crate) struct Lift {
+    flat: Flat,
+    /// The levels that have been left, the innermost last.
+    frames: Vec<Frame>,
+    /// Those that are being left, the innermost first.
+    leaving: Vec<Frame>,
+    /// Work since this was set to zero, as bytes.
+    pub work: u64,
+    /// At so much work the recursion is left.
+    pub until: u64,
+    /// Bytes that are charged, or free, and not used.
+    credit: u64,
+    pub charge: Charge,
+}
+
+impl std::fmt::Debug for Lift {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lift").field("charge", &self.charge).finish_non_exhaustive()
+    }
+}
+
+/// What a value comes to; nothing if the recursion has been left.
+type Maybe<T> = Result<Option<T>, Trap>;
+
+impl Lift {
+    /// A lifting of these core values, with so much work at first.
+    pub fn new(flat: &[u64], until: u64) -> Lift {
+        let mut bits = [0; MAX_FLAT_PARAMS];
+        let len = flat.len().min(bits.len());
+        for (to, from) in bits.iter_mut().zip(flat) {
+            *to = *from;
+        }
+        Lift {
+            flat: Flat { bits, len, next: 0 },
+            frames: Vec::new(),
+            leaving: Vec::new(),
+            work: 0,
+            until,
+            credit: FREE,
+            charge: Charge::default(),
+        }
+    }
+
     /// Lifts several values that came flat, or through memory at the pointer
-    /// that is the one core value.
+    /// that is the one core value. Without a result it is to be
+    /// [resumed](Lift::resume).
     pub fn values(
         &mut self,
         types: &[TypeId],
         spilled: bool,
-        flat: &mut Flat<'_>,
-    ) -> Result<Vec<Value>, Trap> {
-        if !spilled {
-            let mut values = Vec::with_capacity(types.len());
-            for id in types {
-                values.push(self.flat(*id, flat)?);
+        source: &mut Source<'_>,
+    ) -> Maybe<Vec<Value>> {
+        let place = match spilled {
+            false => Place::Flat,
+            true => {
+                let tuple = source.layouts.tuple(types, source.wide);
+                let ptr = self.pointer(Place::Flat, source)?;
+                source.check(ptr, u64::from(tuple.size), tuple.align, "values in memory:")?;
+                Place::At(ptr)
             }
-            return Ok(values);
-        }
-        let tuple = self.layouts.tuple(types, self.wide);
-        let ptr = self.pointer(flat)?;
-        self.check(ptr, u64::from(tuple.size), tuple.align, "values in memory:")?;
-        let mut at = ptr;
-        let mut values = Vec::with_capacity(types.len());
-        for id in types {
-            let layout = self.layouts.get(*id, self.wide);
-            at = align_address(at, layout.align);
-            values.push(self.load(*id, at)?);
-            at = at.saturating_add(u64::from(layout.size));
+        };
+        let members = Members::Ids(types);
+        // As many as the function has parameters: the program's memory, not the call's.
+        let out = Vec::with_capacity(members.len());
+        let of = || Of::Values(types.into());
+        let values = self.product(members, of, 0, place, out, source)?;
+        if values.is_none() {
+            self.frames.extend(self.leaving.drain(..).rev());
         }
         Ok(values)
     }
 
-    fn pointer(&self, flat: &mut Flat<'_>) -> Result<u64, Trap> {
-        let bits = flat.next()?;
-        Ok(if self.wide { bits } else { u64::from(bits as u32) })
+    /// Goes on.
+    pub fn resume(&mut self, source: &mut Source<'_>) -> Maybe<Vec<Value>> {
+        let mut inner = None;
+        loop {
+            let Some(frame) = self.frames.pop() else {
+                return Err(Trap::internal("nothing is left to lift"));
+            };
+            let is_last = self.frames.is_empty();
+            match self.go_on(frame, inner.take(), source)? {
+                Some(Value::Record(values)) if is_last => return Ok(Some(values)),
+                Some(value) => inner = Some(value),
+                None => {
+                    self.frames.extend(self.leaving.drain(..).rev());
+                    return Ok(None);
+                }
+            }
+        }
     }
 
+    /// Goes on with a level, given the value of what was in it.
+    fn go_on(
+        &mut self,
+        frame: Frame,
+        inner: Option<Value>,
+        source: &mut Source<'_>,
+    ) -> Maybe<Value> {
+        Ok(match frame {
+            Frame::Elements { ty, place, left, mut out } => {
+                out.extend(inner);
+                return self.list_of(ty, place, left, out, source);
+            }
+            Frame::Entries { ty, at, left, mut out, mut key } => {
+                match (key.take(), inner) {
+                    (Some(key), Some(value)) => out.push((key, value)),
+                    (_, inner) => key = inner,
+                }
+                self.entries(ty, at, left, out, key, source)?.map(Value::Map)
+            }
+            Frame::Product { of, next, place, mut out } => {
+                out.extend(inner);
+                let types = source.types;
+                match of {
+                    Of::Type(id) => {
+                        let members = members(types.get(id))?;
+                        let of = || Of::Type(id);
+                        self.product(members, of, next, place, out, source)?
+                    }
+                    Of::Values(ids) => {
+                        let members = Members::Ids(&ids);
+                        let of = || Of::Values(ids.clone());
+                        self.product(members, of, next, place, out, source)?
+                    }
+                }
+                .map(Value::Record)
+            }
+            Frame::Variant { case, end } => {
+                self.skip_to(end)?;
+                Some(Value::Variant { case, payload: inner.map(Box::new) })
+            }
+            Frame::Scalars { scalar, at, left, out } => {
+                self.scalars(scalar, at, left, out, source)?.map(Value::List)
+            }
+            Frame::Text { simple, at, left, out } => {
+                self.text(simple, at, left, out, source)?.map(Value::String)
+            }
+        })
+    }
+
+    /// Whether the recursion is to be left.
+    fn is_over(&self) -> bool {
+        self.work >= self.until
+    }
+
+    /// Before something is allocated.
+    fn spend(&mut self, bytes: u64, source: &Source<'_>) -> Result<(), Trap> {
+        match self.credit.checked_sub(bytes) {
+            Some(rest) => self.credit = rest,
+            None => {
+                let more = bytes.saturating_sub(self.credit);
+                if self.charge.is_nobodys() {
+                    self.charge = source.handles.account().open();
+                }
+                let ahead = more.saturating_add(AHEAD);
+                self.credit = match self.charge.add(ahead) {
+                    Ok(()) => AHEAD,
+                    // Near the limit, nothing is to spare.
+                    Err(_) => self.charge.add(more).map(|()| 0)?,
+                };
+            }
+        }
+        Ok(())
+    }
+
+    fn spend_values(&mut self, count: u64, source: &Source<'_>) -> Result<(), Trap> {
+        self.spend(count.saturating_mul(VALUE).saturating_add(BLOCK), source)
+    }
+
+    fn pointer(&mut self, place: Place, source: &Source<'_>) -> Result<u64, Trap> {
+        self.int(place, if source.wide { 8 } else { 4 }, source).map(|bits| match source.wide {
+            true => bits,
+            false => u64::from(bits as u32),
+        })
+    }
+
+    /// The pointer and the length of a string or list.
+    fn pair(&mut self, place: Place, source: &Source<'_>) -> Result<(u64, u64), Trap> {
+        let second = match place {
+            Place::Flat => Place::Flat,
+            Place::At(at) => Place::At(at.saturating_add(if source.wide { 8 } else { 4 })),
+        };
+        Ok((self.pointer(place, source)?, self.pointer(second, source)?))
+    }
+
+    /// A number. Of one that came flat the upper bits may mean nothing: a variant
+    /// may carry an `i32` in an `i64`.
+    fn int(&mut self, place: Place, size: u32, source: &Source<'_>) -> Result<u64, Trap> {
+        match place {
+            Place::Flat => self.flat.next(),
+            Place::At(at) => source.int(at, size),
+        }
+    }
+
+    /// One value: CanonicalABI.md, `load` and `lift_flat`. Bounds and alignment of
+    /// the whole value have been checked, and a value's parts lie inside it.
+    fn value(&mut self, id: TypeId, place: Place, source: &mut Source<'_>) -> Maybe<Value> {
+        let types = source.types;
+        let def = types.get(id);
+        Ok(Some(match def {
+            TypeDef::Bool => Value::Bool(self.int(place, 1, source)? as u32 != 0),
+            TypeDef::S8 => Value::S8(self.int(place, 1, source)? as i8),
+            TypeDef::U8 => Value::U8(self.int(place, 1, source)? as u8),
+            TypeDef::S16 => Value::S16(self.int(place, 2, source)? as i16),
+            TypeDef::U16 => Value::U16(self.int(place, 2, source)? as u16),
+            TypeDef::S32 => Value::S32(self.int(place, 4, source)? as i32),
+            TypeDef::U32 => Value::U32(self.int(place, 4, source)? as u32),
+            TypeDef::S64 => Value::S64(self.int(place, 8, source)? as i64),
+            TypeDef::U64 => Value::U64(self.int(place, 8, source)?),
+            TypeDef::F32 => Value::F32(canonical_f32(self.int(place, 4, source)? as u32)),
+            TypeDef::F64 => Value::F64(canonical_f64(self.int(place, 8, source)?)),
+            TypeDef::Char => Value::Char(char_of(self.int(place, 4, source)? as u32)?),
+            TypeDef::String => {
+                let (ptr, len) = self.pair(place, source)?;
+                return Ok(self.string(ptr, len, source)?.map(Value::String));
+            }
+            TypeDef::List(element) => {
+                let (ptr, len) = self.pair(place, source)?;
+                let layout = source.layouts.get(*element, source.wide);
+                let at = source.range(ptr, len, layout.size, layout.align)?;
+                return self.list(*element, at, len, source);
+            }
+            TypeDef::Map(key, value) => {
+                let (ptr, len) = self.pair(place, source)?;
+                let entry = source.layouts.tuple(&[*key, *value], source.wide);
+                let at = source.range(ptr, len, entry.size, entry.align)?;
+                self.spend_values(len.saturating_mul(2), source)?;
+                let out = Vec::with_capacity(len as usize);
+                let entries = self.entries((*key, *value), at, len, out, None, source)?;
+                return Ok(entries.map(Value::Map));
+            }
+            TypeDef::FixedList(element, length) => match place {
+                Place::At(at) => return self.list(*element, at, u64::from(*length), source),
+                Place::Flat => {
+                    self.spend_values(u64::from(*length), source)?;
+                    let out = Vec::with_capacity(*length as usize);
+                    return self.list_of(*element, place, u64::from(*length), out, source);
+                }
+            },
+            TypeDef::Record(_) | TypeDef::Tuple(_) => {
+                let members = members(def)?;
+                self.spend_values(members.len() as u64, source)?;
+                let out = Vec::with_capacity(members.len());
+                let of = || Of::Type(id);
+                let values = self.product(members, of, 0, place, out, source)?;
+                return Ok(values.map(Value::Record));
+            }
+            TypeDef::Flags(labels) => {
+                let size = source.layouts.get(id, source.wide).size;
+                Value::Flags(self.int(place, size, source)? as u32 & mask(labels.len()))
+            }
+            TypeDef::Enum(labels) => {
+                let case = self.int(place, discriminant_size(labels.len()), source)? as u32;
+                check_case(case, labels.len())?;
+                Value::case(case)
+            }
+            TypeDef::Own(ty) => {
+                let index = self.int(place, 4, source)? as u32;
+                let rep = source.handles.lift_own(*ty, index)?;
+                Value::Own(Resource { ty: *ty, rep })
+            }
+            TypeDef::Borrow(ty) => {
+                let index = self.int(place, 4, source)? as u32;
+                // Noted until the call returns.
+                self.spend(LEND, source)?;
+                let rep = source.handles.lift_borrow(*ty, index)?;
+                Value::Borrow(Resource { ty: *ty, rep })
+            }
+            TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. } => {
+                return self.variant(id, def, place, source);
+            }
+            TypeDef::Async(name) => return Err(unsupported(name)),
+        }))
+    }
+
+    fn variant(
+        &mut self,
+        id: TypeId,
+        def: &TypeDef,
+        place: Place,
+        source: &mut Source<'_>,
+    ) -> Maybe<Value> {
+        let cases = if let TypeDef::Variant(cases) = def { cases.len() } else { 2 };
+        let layout = source.layouts.get(id, source.wide);
+        let (payload_place, end) = match (place, &layout.flat) {
+            (Place::At(at), _) => (Place::At(at.saturating_add(u64::from(layout.payload))), None),
+            // The other cases may be wider.
+            (Place::Flat, Some(flat)) => {
+                (Place::Flat, Some(self.flat.next.saturating_add(flat.len())))
+            }
+            (Place::Flat, None) => return Err(Trap::internal("flat variant is too wide")),
+        };
+        let case = self.int(place, discriminant_size(cases), source)? as u32;
+        let payload = match payload_type(def, case)? {
+            None => None,
+            Some(ty) => {
+                self.work = self.work.saturating_add(place.work());
+                self.spend(VALUE + BLOCK, source)?;
+                match self.value(ty, payload_place, source)? {
+                    Some(value) => Some(Box::new(value)),
+                    None => {
+                        self.leaving.push(Frame::Variant { case, end });
+                        return Ok(None);
+                    }
+                }
+            }
+        };
+        self.skip_to(end)?;
+        Ok(Some(Value::Variant { case, payload }))
+    }
+
+    fn skip_to(&mut self, end: Option<usize>) -> Result<(), Trap> {
+        if let Some(end) = end {
+            if end > self.flat.len {
+                return Err(Trap::internal("too few core values"));
+            }
+            self.flat.next = end;
+        }
+        Ok(())
+    }
+
+    fn product(
+        &mut self,
+        members: Members<'_>,
+        of: impl FnOnce() -> Of,
+        first: usize,
+        mut place: Place,
+        mut out: Vec<Value>,
+        source: &mut Source<'_>,
+    ) -> Maybe<Vec<Value>> {
+        let mut next = first;
+        while let Some(ty) = members.get(next) {
+            self.work = self.work.saturating_add(place.work());
+            let at = place.next(ty, source.layouts, source.wide);
+            next = next.saturating_add(1);
+            match self.value(ty, at, source)? {
+                Some(value) => out.push(value),
+                None => {
+                    self.leaving.push(Frame::Product { of: of(), next, place, out });
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(out))
+    }
+
+    /// The elements of a list in memory.
+    fn list(&mut self, ty: TypeId, at: u64, len: u64, source: &mut Source<'_>) -> Maybe<Value> {
+        if let Some(scalar) = Scalar::of(source.types.get(ty)) {
+            let bytes = len.saturating_mul(scalar.size() as u64);
+            self.spend(bytes.saturating_add(BLOCK), source)?;
+            let out = Vec::with_capacity(bytes as usize);
+            return Ok(self.scalars(scalar, at, bytes, out, source)?.map(Value::List));
+        }
+        self.spend_values(len, source)?;
+        let out = Vec::with_capacity(len as usize);
+        self.list_of(ty, Place::At(at), len, out, source)
+    }
+
+    /// The same, one by one, after those that are there.
+    fn list_of(
+        &mut self,
+        ty: TypeId,
+        mut place: Place,
+        mut left: u64,
+        mut out: Vec<Value>,
+        source: &mut Source<'_>,
+    ) -> Maybe<Value> {
+        while left > 0 {
+            if self.is_over() {
+                self.leaving.push(Frame::Elements { ty, place, left, out });
+                return Ok(None);
+            }
+            self.work = self.work.saturating_add(VALUE_WORK);
+            left = left.saturating_sub(1);
+            let at = place.next(ty, source.layouts, source.wide);
+            match self.value(ty, at, source)? {
+                Some(value) => out.push(value),
+                None => {
+                    self.leaving.push(Frame::Elements { ty, place, left, out });
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(Value::List(pack(source.types, ty, out))))
+    }
+
+    /// The entries of a map, after those that are there and a key.
+    fn entries(
+        &mut self,
+        ty: (TypeId, TypeId),
+        mut at: u64,
+        mut left: u64,
+        mut out: Vec<(Value, Value)>,
+        mut key: Option<Value>,
+        source: &mut Source<'_>,
+    ) -> Maybe<Vec<(Value, Value)>> {
+        let entry = source.layouts.tuple(&[ty.0, ty.1], source.wide);
+        let size = u64::from(source.layouts.get(ty.0, source.wide).size);
+        let second = align_address(size, source.layouts.get(ty.1, source.wide).align);
+        while left > 0 {
+            if self.is_over() {
+                self.leaving.push(Frame::Entries { ty, at, left, out, key });
+                return Ok(None);
+            }
+            self.work = self.work.saturating_add(2 * VALUE_WORK);
+            let first = match key.take() {
+                Some(key) => Some(key),
+                None => self.value(ty.0, Place::At(at), source)?,
+            };
+            let Some(first) = first else {
+                self.leaving.push(Frame::Entries { ty, at, left, out, key: None });
+                return Ok(None);
+            };
+            let value_at = at.saturating_add(second);
+            let value = self.value(ty.1, Place::At(value_at), source)?;
+            at = at.saturating_add(u64::from(entry.size));
+            left = left.saturating_sub(1);
+            match value {
+                Some(value) => out.push((first, value)),
+                None => {
+                    self.leaving.push(Frame::Entries { ty, at, left, out, key: Some(first) });
+                    return Ok(None);
+                }
+            }
+        }
+        Ok(Some(out))
+    }
+
+    /// How many of so many bytes may be copied now: at least a few, so that there is
+    /// an end, and whole numbers.
+    fn piece(&self, left: u64) -> u64 {
+        left.min(self.until.saturating_sub(self.work).max(4096) & !7)
+    }
+
+    /// The numbers of a list, after those that are there.
+    fn scalars(
+        &mut self,
+        scalar: Scalar,
+        mut at: u64,
+        mut left: u64,
+        mut out: Vec<u8>,
+        source: &Source<'_>,
+    ) -> Maybe<List> {
+        while left > 0 {
+            if self.is_over() {
+                self.leaving.push(Frame::Scalars { scalar, at, left, out });
+                return Ok(None);
+            }
+            let piece = self.piece(left);
+            let before = out.len();
+            out.extend_from_slice(source.bytes(at, piece as usize)?);
+            canonicalize(scalar, out.get_mut(before..).unwrap_or_default());
+            self.work = self.work.saturating_add(piece);
+            at = at.saturating_add(piece);
+            left = left.saturating_sub(piece);
+        }
+        Ok(Some(List::Scalars(scalar, out)))
+    }
+
+    fn string(&mut self, ptr: u64, units: u64, source: &Source<'_>) -> Maybe<String> {
+        let string::Source { simple, bytes, align } =
+            string::source(source.encoding, units, source.wide);
+        if bytes > MAX_BYTE_LENGTH {
+            return Err(Trap::canonical(format!("string too long: {bytes} bytes")));
+        }
+        let at = source.check(ptr, bytes, align, "string")?;
+        // One in another encoding grows while it is written.
+        let most = if simple == string::Simple::Utf8 { bytes } else { bytes.saturating_mul(2) };
+        self.spend(most.saturating_add(BLOCK), source)?;
+        let out = String::with_capacity(match simple {
+            string::Simple::Utf16 => bytes / 2,
+            _ => bytes,
+        } as usize);
+        self.text(simple, at, bytes, out, source)
+    }
+
+    /// The rest of a text, after what is there.
+    fn text(
+        &mut self,
+        simple: string::Simple,
+        mut at: u64,
+        mut left: u64,
+        mut out: String,
+        source: &Source<'_>,
+    ) -> Maybe<String> {
+        while left > 0 {
+            if self.is_over() {
+                self.leaving.push(Frame::Text { simple, at, left, out });
+                return Ok(None);
+            }
+            let piece = self.piece(left);
+            let bytes = source.bytes(at, piece as usize)?;
+            let read = string::decode(simple, bytes, piece == left, &mut out)? as u64;
+            self.work = self.work.saturating_add(piece);
+            at = at.saturating_add(read);
+            left = left.saturating_sub(read);
+        }
+        Ok(Some(out))
+    }
+}
+
+/// What a handle that is lent takes up until it is given back.
+pub(crate) const LEND: u64 = 16;
+
+impl Source<'_> {
     /// Bounds and alignment of `len` bytes at `ptr`.
     fn check(&self, ptr: u64, len: u64, align: u32, what: &str) -> Result<u64, Trap> {
         if ptr & u64::from(align - 1) != 0 {
@@ -91,207 +629,13 @@ impl Lift<'_> {
         }
     }
 
-    fn spend(&mut self, bytes: u64) -> Result<(), Trap> {
-        match self.budget.checked_sub(bytes) {
-            Some(rest) => {
-                self.budget = rest;
-                Ok(())
-            }
-            None => Err(Trap::canonical(format!(
-                "the values of one call are larger than {} MiB",
-                LIFT_BUDGET >> 20
-            ))),
-        }
-    }
-
-    /// CanonicalABI.md, `lift_flat`.
-    fn flat(&mut self, id: TypeId, flat: &mut Flat<'_>) -> Result<Value, Trap> {
-        let types = self.types;
-        Ok(match types.get(id) {
-            TypeDef::Bool => Value::Bool(flat.next_u32()? != 0),
-            TypeDef::S8 => Value::S8(flat.next()? as i8),
-            TypeDef::U8 => Value::U8(flat.next()? as u8),
-            TypeDef::S16 => Value::S16(flat.next()? as i16),
-            TypeDef::U16 => Value::U16(flat.next()? as u16),
-            TypeDef::S32 => Value::S32(flat.next()? as i32),
-            TypeDef::U32 => Value::U32(flat.next_u32()?),
-            TypeDef::S64 => Value::S64(flat.next()? as i64),
-            TypeDef::U64 => Value::U64(flat.next()?),
-            TypeDef::F32 => Value::F32(canonical_f32(flat.next_u32()?)),
-            TypeDef::F64 => Value::F64(canonical_f64(flat.next()?)),
-            TypeDef::Char => Value::Char(char_of(flat.next_u32()?)?),
-            TypeDef::String => {
-                let ptr = self.pointer(flat)?;
-                let len = self.pointer(flat)?;
-                self.string(ptr, len)?
-            }
-            TypeDef::List(element) => {
-                let ptr = self.pointer(flat)?;
-                let len = self.pointer(flat)?;
-                self.list(*element, ptr, len)?
-            }
-            TypeDef::Map(key, value) => {
-                let ptr = self.pointer(flat)?;
-                let len = self.pointer(flat)?;
-                self.map(*key, *value, ptr, len)?
-            }
-            TypeDef::FixedList(element, length) => {
-                self.spend(u64::from(*length) * size_of::<Value>() as u64)?;
-                let values = (0..*length).map(|_| self.flat(*element, flat));
-                Value::List(pack(types, *element, values.collect::<Result<_, _>>()?))
-            }
-            TypeDef::Record(fields) => {
-                let values = fields.iter().map(|field| self.flat(field.ty, flat));
-                Value::Record(values.collect::<Result<_, _>>()?)
-            }
-            TypeDef::Tuple(ids) => {
-                let values = ids.iter().map(|id| self.flat(*id, flat));
-                Value::Record(values.collect::<Result<_, _>>()?)
-            }
-            TypeDef::Flags(labels) => Value::Flags(flat.next_u32()? & mask(labels.len())),
-            TypeDef::Enum(labels) => {
-                let case = flat.next_u32()?;
-                self.case(case, labels.len())?;
-                Value::case(case)
-            }
-            TypeDef::Own(ty) => {
-                let index = flat.next_u32()?;
-                let rep = self.handles.lift_own(*ty, index)?;
-                Value::Own(Resource { ty: *ty, rep })
-            }
-            TypeDef::Borrow(ty) => {
-                let index = flat.next_u32()?;
-                let rep = self.handles.lift_borrow(*ty, index)?;
-                Value::Borrow(Resource { ty: *ty, rep })
-            }
-            TypeDef::Async(name) => return Err(unsupported(name)),
-            def @ (TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. }) => {
-                let width = match &self.layouts.get(id, self.wide).flat {
-                    Some(flat) => flat.len(),
-                    None => return Err(Trap::internal("flat variant is too wide")),
-                };
-                let before = flat.0.len();
-                let case = flat.next_u32()?;
-                let payload = self
-                    .payload_type(def, case)?
-                    .map(|ty| self.flat(ty, flat).map(Box::new))
-                    .transpose()?;
-                // The other cases may be wider.
-                while before - flat.0.len() < width {
-                    flat.next()?;
-                }
-                Value::Variant { case, payload }
-            }
-        })
-    }
-
-    /// CanonicalABI.md, `load`. Bounds and alignment of the whole value have
-    /// been checked, and a value's parts lie inside it.
-    fn load(&mut self, id: TypeId, at: u64) -> Result<Value, Trap> {
-        let types = self.types;
-        let def = types.get(id);
-        if let Some(scalar) = Scalar::of(def) {
-            let value = scalar.read(self.bytes(at, scalar.size())?);
-            return match value {
-                Some(Value::F32(v)) => Ok(Value::F32(canonical_f32(v.to_bits()))),
-                Some(Value::F64(v)) => Ok(Value::F64(canonical_f64(v.to_bits()))),
-                Some(value) => Ok(value),
-                None => Err(Trap::internal("scalar of another size")),
-            };
-        }
-        Ok(match def {
-            TypeDef::Bool => Value::Bool(self.int(at, 1)? != 0),
-            TypeDef::Char => Value::Char(char_of(self.int(at, 4)? as u32)?),
-            TypeDef::String => {
-                let (ptr, len) = self.pair(at)?;
-                self.string(ptr, len)?
-            }
-            TypeDef::List(element) => {
-                let (ptr, len) = self.pair(at)?;
-                self.list(*element, ptr, len)?
-            }
-            TypeDef::Map(key, value) => {
-                let (ptr, len) = self.pair(at)?;
-                self.map(*key, *value, ptr, len)?
-            }
-            TypeDef::FixedList(element, length) => {
-                self.elements(*element, at, u64::from(*length)).map(Value::List)?
-            }
-            TypeDef::Record(fields) => self.product(at, fields.iter().map(|field| field.ty))?,
-            TypeDef::Tuple(ids) => self.product(at, ids.iter().copied())?,
-            TypeDef::Flags(labels) => {
-                let size = self.layouts.get(id, self.wide).size;
-                Value::Flags(self.int(at, size)? as u32 & mask(labels.len()))
-            }
-            TypeDef::Enum(labels) => {
-                let case = self.int(at, discriminant_size(labels.len()))? as u32;
-                self.case(case, labels.len())?;
-                Value::case(case)
-            }
-            TypeDef::Own(ty) => {
-                let index = self.int(at, 4)? as u32;
-                let rep = self.handles.lift_own(*ty, index)?;
-                Value::Own(Resource { ty: *ty, rep })
-            }
-            TypeDef::Borrow(ty) => {
-                let index = self.int(at, 4)? as u32;
-                let rep = self.handles.lift_borrow(*ty, index)?;
-                Value::Borrow(Resource { ty: *ty, rep })
-            }
-            TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. } => {
-                let cases = if let TypeDef::Variant(cases) = def { cases.len() } else { 2 };
-                let case = self.int(at, discriminant_size(cases))? as u32;
-                let payload_at =
-                    at.saturating_add(u64::from(self.layouts.get(id, self.wide).payload));
-                let payload = self
-                    .payload_type(def, case)?
-                    .map(|ty| self.load(ty, payload_at).map(Box::new))
-                    .transpose()?;
-                Value::Variant { case, payload }
-            }
-            TypeDef::Async(name) => return Err(unsupported(name)),
-            _ => return Err(Trap::internal("a scalar was not recognised")),
-        })
-    }
-
-    fn product(
-        &mut self,
-        mut at: u64,
-        ids: impl ExactSizeIterator<Item = TypeId>,
-    ) -> Result<Value, Trap> {
-        let mut values = Vec::with_capacity(ids.len());
-        for id in ids {
-            let layout = self.layouts.get(id, self.wide);
-            at = align_address(at, layout.align);
-            values.push(self.load(id, at)?);
-            at = at.saturating_add(u64::from(layout.size));
-        }
-        Ok(Value::Record(values))
-    }
-
-    fn case(&self, case: u32, cases: usize) -> Result<(), Trap> {
-        if (case as usize) < cases {
-            return Ok(());
-        }
-        Err(Trap::canonical(format!("invalid variant discriminant: {case}, of {cases} cases")))
-    }
-
-    fn payload_type(&self, def: &TypeDef, case: u32) -> Result<Option<TypeId>, Trap> {
-        match def {
-            TypeDef::Variant(cases) => {
-                self.case(case, cases.len())?;
-                Ok(cases.get(case as usize).and_then(|case| case.ty))
-            }
-            TypeDef::Option(ty) => {
-                self.case(case, 2)?;
-                Ok((case == 1).then_some(*ty))
-            }
-            TypeDef::Result { ok, err } => {
-                self.case(case, 2)?;
-                Ok(if case == 0 { *ok } else { *err })
-            }
-            _ => Err(Trap::internal("not a variant")),
-        }
+    /// Checks the memory of a list and gives its address.
+    fn range(&self, ptr: u64, len: u64, size: u32, align: u32) -> Result<u64, Trap> {
+        let bytes = len
+            .checked_mul(u64::from(size))
+            .filter(|bytes| *bytes <= MAX_BYTE_LENGTH)
+            .ok_or_else(|| Trap::canonical(format!("list too long: {len} elements")))?;
+        self.check(ptr, bytes, align, "list")
     }
 
     fn bytes(&self, at: u64, len: usize) -> Result<&[u8], Trap> {
@@ -302,82 +646,48 @@ impl Lift<'_> {
     }
 
     fn int(&self, at: u64, size: u32) -> Result<u64, Trap> {
-        let mut bytes = [0; 8];
-        let source = self.bytes(at, size as usize)?;
-        for (to, from) in bytes.iter_mut().zip(source) {
-            *to = *from;
-        }
-        Ok(u64::from_le_bytes(bytes))
-    }
-
-    /// The pointer and the length of a string or list in memory.
-    fn pair(&self, at: u64) -> Result<(u64, u64), Trap> {
-        let size = if self.wide { 8 } else { 4 };
-        Ok((self.int(at, size)?, self.int(at.saturating_add(u64::from(size)), size)?))
-    }
-
-    fn string(&mut self, ptr: u64, units: u64) -> Result<Value, Trap> {
-        let source = string::source(self.encoding, units, self.wide);
-        if source.bytes > MAX_BYTE_LENGTH {
-            return Err(Trap::canonical(format!("string too long: {} bytes", source.bytes)));
-        }
-        let at = self.check(ptr, source.bytes, source.align, "string")?;
-        self.spend(source.bytes.saturating_mul(2))?;
-        let bytes = self.bytes(at, source.bytes as usize)?;
-        string::decode(source.simple, bytes).map(Value::String)
-    }
-
-    fn list(&mut self, element: TypeId, ptr: u64, len: u64) -> Result<Value, Trap> {
-        let layout = self.layouts.get(element, self.wide);
-        let at = self.range(ptr, len, layout.size, layout.align)?;
-        self.elements(element, at, len).map(Value::List)
-    }
-
-    /// Checks the memory of a list and gives its address.
-    fn range(&mut self, ptr: u64, len: u64, size: u32, align: u32) -> Result<u64, Trap> {
-        let bytes = len
-            .checked_mul(u64::from(size))
-            .filter(|bytes| *bytes <= MAX_BYTE_LENGTH)
-            .ok_or_else(|| Trap::canonical(format!("list too long: {len} elements")))?;
-        self.check(ptr, bytes, align, "list")
-    }
-
-    fn elements(&mut self, element: TypeId, at: u64, len: u64) -> Result<List, Trap> {
-        let layout = self.layouts.get(element, self.wide);
-        let size = layout.size;
-        if let Some(scalar) = Scalar::of(self.types.get(element)) {
-            let total = len.saturating_mul(u64::from(size));
-            self.spend(total)?;
-            let mut bytes = self.bytes(at, total as usize)?.to_vec();
-            canonicalize(scalar, &mut bytes);
-            return Ok(List::Scalars(scalar, bytes));
-        }
-        self.spend(len.saturating_mul(size_of::<Value>() as u64))?;
-        let mut values = Vec::with_capacity(len as usize);
-        let mut at = at;
-        for _ in 0..len {
-            values.push(self.load(element, at)?);
-            at = at.saturating_add(u64::from(size));
-        }
-        Ok(List::Values(values))
-    }
-
-    fn map(&mut self, key: TypeId, value: TypeId, ptr: u64, len: u64) -> Result<Value, Trap> {
-        let entry = self.layouts.tuple(&[key, value], self.wide);
-        let second = u64::from(self.layouts.get(key, self.wide).size);
-        let second = align_address(second, self.layouts.get(value, self.wide).align);
-        let mut at = self.range(ptr, len, entry.size, entry.align)?;
-        self.spend(len.saturating_mul(2 * size_of::<Value>() as u64))?;
-        let mut entries = Vec::with_capacity(len as usize);
-        for _ in 0..len {
-            let key = self.load(key, at)?;
-            entries.push((key, self.load(value, at.saturating_add(second))?));
-            at = at.saturating_add(u64::from(entry.size));
-        }
-        Ok(Value::Map(entries))
+        Ok(match *self.bytes(at, size as usize)? {
+            [a] => u64::from(a),
+            [a, b] => u64::from(u16::from_le_bytes([a, b])),
+            [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+            _ => return Err(Trap::internal("a number of another size")),
+        })
     }
 }
 
+fn members(def: &TypeDef) -> Result<Members<'_>, Trap> {
+    match def {
+        TypeDef::Record(fields) => Ok(Members::Fields(fields)),
+        TypeDef::Tuple(ids) => Ok(Members::Ids(ids)),
+        _ => Err(Trap::internal("not a record")),
+    }
+}
+
+fn check_case(case: u32, cases: usize) -> Result<(), Trap> {
+    if (case as usize) < cases {
+        return Ok(());
+    }
+    Err(Trap::canonical(format!("invalid variant discriminant: {case}, of {cases} cases")))
+}
+
+fn payload_type(def: &TypeDef, case: u32) -> Maybe<TypeId> {
+    match def {
+        TypeDef::Variant(cases) => {
+            check_case(case, cases.len())?;
+            Ok(cases.get(case as usize).and_then(|case| case.ty))
+        }
+        TypeDef::Option(ty) => {
+            check_case(case, 2)?;
+            Ok((case == 1).then_some(*ty))
+        }
+        TypeDef::Result { ok, err } => {
+            check_case(case, 2)?;
+            Ok(if case == 0 { *ok } else { *err })
+        }
+        _ => Err(Trap::internal("not a variant")),
+    }
+}
 /// Elements that were lifted one by one, in the form that lists of their type have.
 fn pack(types: &Types, element: TypeId, values: Vec<Value>) -> List {
     match Scalar::of(types.get(element)) {

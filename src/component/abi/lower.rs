@@ -4,13 +4,14 @@
 //! slice like any other call. So it is a recursion that can be left: when memory
 //! is needed, each level puts what it has still to do on a stack of [`Task`]s,
 //! below what the levels inside have put there. Given the address, the machine
-//! goes on with the stack.
+//! goes on with the stack. In the same way it is left when it has done as much work
+//! as the slice is worth; what is done with many bytes is cut into parts.
 
 use super::{
     super::Trap,
-    Handles, Layout, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, align_address, discriminant_size,
-    lift::unsupported,
-    string::{Script, script},
+    Handles, Layout, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, discriminant_size,
+    lift::{canonicalize, unsupported},
+    string::{self, Scan, Script, Simple, Step, encode, script},
 };
 use crate::{
     component::plan::Encoding,
@@ -35,26 +36,6 @@ pub(crate) struct Realloc {
     pub old_size: u64,
     pub align: u32,
     pub new_size: u64,
-}
-
-/// Where a value goes.
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    /// To the end of the core values.
-    Flat,
-    /// To an address whose bounds have been checked.
-    At(u64),
-}
-
-impl Place {
-    /// Where the next member of a tuple goes; this place is what comes after it.
-    fn next(&mut self, ty: TypeId, target: &Target<'_>) -> Place {
-        let Place::At(at) = self else { return Place::Flat };
-        let layout = target.layouts.get(ty, target.wide);
-        let place = align_address(*at, layout.align);
-        *at = place.saturating_add(u64::from(layout.size));
-        Place::At(place)
-    }
 }
 
 enum Task {
@@ -99,23 +80,58 @@ enum Pending {
         text: String,
         place: Place,
     },
+    /// Any other, of which some is written then.
     String {
-        script: Script,
-        write: Vec<u8>,
-        place: Place,
+        stored: Stored,
+        write: Option<(Simple, usize)>,
     },
 }
+
+/// A string whose bytes are changed.
+struct Stored {
+    text: String,
+    script: Script,
+    place: Place,
+}
+
+/// Work on many bytes, which comes before all else and is done in parts.
+enum Busy {
+    /// Bytes are copied.
+    Copy { bytes: Vec<u8>, scalar: Option<Scalar>, from: usize, at: u64 },
+    /// A text is looked at.
+    Scan { text: String, scan: Scan, place: Place },
+    /// A text up to `end` is written to memory that has been made for it.
+    Write { stored: Stored, how: Simple, from: usize, end: usize, at: u64, made: (u64, u64) },
+}
+
+/// What a lowering goes on with.
+pub(crate) enum Next {
+    Done,
+    /// Memory is needed.
+    Memory(Realloc),
+    /// It has done as much work as it may now.
+    Cut,
+}
+
+/// The fewest bytes of a part, so that there is an end.
+const PART: usize = 4096;
+
+/// Up to so many bytes are copied at once, however little work may be done.
+const SMALL: usize = 16 << 10;
 
 /// A lowering in progress.
 pub(crate) struct Lower {
     tasks: Vec<Task>,
     pending: Option<(Realloc, Pending)>,
+    busy: Option<Busy>,
     /// The encoding of the place that strings come from.
     source: Encoding,
     /// The core values, as their bits.
     pub flat: Vec<u64>,
-    /// Bytes written, for fuel.
+    /// Work that has not been charged for, as bytes.
     pub work: u64,
+    /// At so much work it is cut.
+    pub until: u64,
 }
 
 impl std::fmt::Debug for Lower {
@@ -135,8 +151,15 @@ impl Lower {
         source: Encoding,
         target: &mut Target<'_>,
     ) -> Result<Lower, Trap> {
-        let mut lower =
-            Lower { tasks: Vec::new(), pending: None, source, flat: Vec::new(), work: 0 };
+        let mut lower = Lower {
+            tasks: Vec::new(),
+            pending: None,
+            busy: None,
+            source,
+            flat: Vec::new(),
+            work: 0,
+            until: SMALL as u64,
+        };
         match spill {
             Spill::No => {
                 lower.product(values.zip(types.iter().copied()), Place::Flat, target)?;
@@ -181,7 +204,7 @@ impl Lower {
     ) {
         let end = self.tasks.len();
         for (value, ty) in members {
-            let place = place.next(ty, target);
+            let place = place.next(ty, target.layouts, target.wide);
             self.tasks.push(Task::Value { value, ty, place });
         }
         if let Some(new) = self.tasks.get_mut(end..) {
@@ -195,13 +218,30 @@ impl Lower {
 
     /// Whether something is left to do of what began with so many tasks.
     fn left(&self, base: usize) -> bool {
-        self.pending.is_some() || self.tasks.len() > base
+        self.pending.is_some() || self.busy.is_some() || self.tasks.len() > base
     }
 
-    /// Goes on until all is done (`None`) or memory is needed.
-    pub fn run(&mut self, target: &mut Target<'_>) -> Result<Option<Realloc>, Trap> {
-        while self.pending.is_none() {
-            let Some(task) = self.tasks.pop() else { return Ok(None) };
+    /// Whether it has done enough for now.
+    fn is_over(&self) -> bool {
+        self.work >= self.until
+    }
+
+    /// Goes on until all is done, memory is needed, or there has been enough work.
+    pub fn run(&mut self, target: &mut Target<'_>) -> Result<Next, Trap> {
+        loop {
+            if self.is_over()
+                && (self.busy.is_some() || self.pending.is_none() && !self.tasks.is_empty())
+            {
+                return Ok(Next::Cut);
+            }
+            if let Some(busy) = self.busy.take() {
+                self.go_on(busy, target)?;
+                continue;
+            }
+            if let Some((realloc, _)) = &self.pending {
+                return Ok(Next::Memory(*realloc));
+            }
+            let Some(task) = self.tasks.pop() else { return Ok(Next::Done) };
             let base = self.tasks.len();
             match task {
                 Task::Value { value, ty, place } => self.value(value, ty, place, target)?,
@@ -211,7 +251,7 @@ impl Lower {
                     while let Some(value) = rest.next() {
                         self.value(value, ty, Place::At(at), target)?;
                         at = at.saturating_add(size);
-                        if self.left(base) {
+                        if self.left(base) || self.is_over() {
                             self.tasks.insert(base, Task::Elements { rest, ty, at });
                             break;
                         }
@@ -228,7 +268,93 @@ impl Lower {
                 }
             }
         }
-        Ok(self.pending.as_ref().map(|(realloc, _)| *realloc))
+    }
+
+    /// How many bytes may be worked on now.
+    fn part(&self) -> usize {
+        let left = self.until.saturating_sub(self.work);
+        // Whole numbers, and not so many that much would be held for them.
+        usize::try_from(left).unwrap_or(usize::MAX).clamp(PART, 1 << 20) & !7
+    }
+
+    /// Writes bytes, now if they are few.
+    fn copy(
+        &mut self,
+        at: u64,
+        mut bytes: Vec<u8>,
+        scalar: Option<Scalar>,
+        target: &mut Target<'_>,
+    ) -> Result<(), Trap> {
+        if bytes.len() > SMALL {
+            self.busy = Some(Busy::Copy { bytes, scalar, from: 0, at });
+            return Ok(());
+        }
+        if let Some(scalar) = scalar {
+            canonicalize(scalar, &mut bytes);
+        }
+        self.work = self.work.saturating_add(bytes.len() as u64);
+        target.write(at, &bytes)
+    }
+
+    /// Does a part of what is to be done with many bytes.
+    fn go_on(&mut self, busy: Busy, target: &mut Target<'_>) -> Result<(), Trap> {
+        let most = self.part();
+        match busy {
+            Busy::Copy { mut bytes, scalar, from, at } => {
+                let end = bytes.len().min(from.saturating_add(most));
+                let part = bytes.get_mut(from..end).unwrap_or_default();
+                if let Some(scalar) = scalar {
+                    canonicalize(scalar, part);
+                }
+                target.write(at.saturating_add(from as u64), part)?;
+                self.work = self.work.saturating_add(part.len() as u64);
+                if end < bytes.len() {
+                    self.busy = Some(Busy::Copy { bytes, scalar, from: end, at });
+                }
+            }
+            Busy::Scan { text, mut scan, place } => {
+                let part = string::part(&text, scan.seen, most);
+                scan.look(part);
+                self.work = self.work.saturating_add(part.len() as u64);
+                if scan.seen < text.len() {
+                    self.busy = Some(Busy::Scan { text, scan, place });
+                    return Ok(());
+                }
+                let script = script(&scan, self.source, target.encoding, target.wide);
+                self.step(Stored { text, script, place }, (0, 0), target)?;
+            }
+            Busy::Write { stored, how, from, end, at, made } => {
+                let text = stored.text.get(..end).unwrap_or_default();
+                let part = string::part(text, from, most);
+                let bytes = encode(how, part);
+                target.write(at, &bytes)?;
+                self.work = self.work.saturating_add(part.len() as u64);
+                let from = from.saturating_add(part.len());
+                let at = at.saturating_add(bytes.len() as u64);
+                if from < end && !part.is_empty() {
+                    self.busy = Some(Busy::Write { stored, how, from, end, at, made });
+                    return Ok(());
+                }
+                self.step(stored, made, target)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next step of storing a string for which there is memory, its address and
+    /// its size; or the end.
+    fn step(
+        &mut self,
+        mut stored: Stored,
+        (old, old_size): (u64, u64),
+        target: &mut Target<'_>,
+    ) -> Result<(), Trap> {
+        let Some(Step { align, size, write }) = stored.script.steps.next() else {
+            return self.pair(stored.place, old, stored.script.tagged_units, target);
+        };
+        let realloc = Realloc { old, old_size, align, new_size: size };
+        self.ask(realloc, Pending::String { stored, write });
+        Ok(())
     }
 
     /// Gives the address that `realloc` returned.
@@ -251,10 +377,7 @@ impl Lower {
             Pending::List { list, ty, place } => {
                 self.pair(place, address, list.len() as u64, target)?;
                 match list {
-                    List::Scalars(_, bytes) => {
-                        self.work = self.work.saturating_add(bytes.len() as u64);
-                        target.write(at, &bytes)?;
-                    }
+                    List::Scalars(scalar, bytes) => self.copy(at, bytes, Some(scalar), target)?,
                     List::Values(values) => {
                         self.tasks.push(Task::Elements { rest: values.into_iter(), ty, at });
                     }
@@ -265,24 +388,17 @@ impl Lower {
                 self.tasks.push(Task::Entries { rest: entries.into_iter(), ty, at });
             }
             Pending::Text { text, place } => {
-                self.work = self.work.saturating_add(text.len() as u64);
-                target.write(at, text.as_bytes())?;
-                self.pair(place, address, text.len() as u64, target)?;
+                let len = text.len() as u64;
+                self.copy(at, text.into_bytes(), None, target)?;
+                self.pair(place, address, len, target)?;
             }
-            Pending::String { mut script, write, place } => {
-                self.work = self.work.saturating_add(write.len() as u64);
-                target.write(at, &write)?;
-                match script.steps.next() {
-                    None => self.pair(place, address, script.tagged_units, target)?,
-                    Some(step) => self.ask(
-                        Realloc {
-                            old: address,
-                            old_size: realloc.new_size,
-                            align: step.align,
-                            new_size: step.size,
-                        },
-                        Pending::String { write: step.write, script, place },
-                    ),
+            Pending::String { stored, write } => {
+                let made = (address, realloc.new_size);
+                match write {
+                    Some((how, end)) if end > 0 => {
+                        self.busy = Some(Busy::Write { stored, how, from: 0, end, at, made });
+                    }
+                    _ => self.step(stored, made, target)?,
                 }
             }
         }
@@ -319,9 +435,9 @@ impl Lower {
     ) -> Result<(), Trap> {
         let base = self.tasks.len();
         while let Some((value, ty)) = members.next() {
-            let at = place.next(ty, target);
+            let at = place.next(ty, target.layouts, target.wide);
             self.value(value, ty, at, target)?;
-            if self.left(base) {
+            if self.left(base) || self.is_over() {
                 self.rest(base, members, place, target);
                 break;
             }
@@ -343,7 +459,7 @@ impl Lower {
         place: Place,
         target: &mut Target<'_>,
     ) -> Result<(), Trap> {
-        self.work = self.work.saturating_add(8);
+        self.work = self.work.saturating_add(place.work());
         let types = target.types;
         match (types.get(ty), value) {
             (TypeDef::String, Value::String(text)) => {
@@ -357,13 +473,7 @@ impl Lower {
                     self.ask(realloc, Pending::Text { text, place });
                     return Ok(());
                 }
-                let mut script = script(text, self.source, target.encoding, target.wide);
-                let Some(step) = script.steps.next() else {
-                    return Err(Trap::internal("a string without a step"));
-                };
-                let realloc =
-                    Realloc { old: 0, old_size: 0, align: step.align, new_size: step.size };
-                self.ask(realloc, Pending::String { write: step.write, script, place });
+                self.go_on(Busy::Scan { text, scan: Scan::default(), place }, target)?;
             }
             (TypeDef::List(element), Value::List(list)) => {
                 let layout = target.layouts.get(*element, target.wide);
@@ -391,7 +501,9 @@ impl Lower {
                     return Err(mismatch(types, ty));
                 }
                 match (place, typed(list, *element, types)?) {
-                    (Place::At(at), List::Scalars(_, bytes)) => target.write(at, &bytes)?,
+                    (Place::At(at), List::Scalars(scalar, bytes)) => {
+                        self.copy(at, bytes, Some(scalar), target)?;
+                    }
                     (Place::At(at), List::Values(values)) => {
                         let rest = values.into_iter();
                         self.tasks.push(Task::Elements { rest, ty: *element, at });
@@ -542,14 +654,12 @@ impl Target<'_> {
     }
 }
 
-/// A list in the form that its element type asks for.
+/// A list in the form that its element type asks for; numbers are made canonical
+/// when they are written.
 fn typed(list: List, element: TypeId, types: &Types) -> Result<List, Trap> {
     let scalar = Scalar::of(types.get(element));
     match (scalar, list) {
-        (Some(want), List::Scalars(have, mut bytes)) if want == have => {
-            super::lift::canonicalize(want, &mut bytes);
-            Ok(List::Scalars(have, bytes))
-        }
+        (Some(want), list @ List::Scalars(have, _)) if want == have => Ok(list),
         (Some(want), List::Values(values)) => {
             let mut bytes = Vec::with_capacity(values.len().saturating_mul(want.size()));
             for value in &values {
@@ -557,7 +667,6 @@ fn typed(list: List, element: TypeId, types: &Types) -> Result<List, Trap> {
                     return Err(mismatch(types, element));
                 }
             }
-            super::lift::canonicalize(want, &mut bytes);
             Ok(List::Scalars(want, bytes))
         }
         (None, list @ List::Values(_)) => Ok(list),

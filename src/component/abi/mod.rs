@@ -8,6 +8,7 @@ pub(crate) mod lift;
 pub(crate) mod lower;
 mod string;
 
+use crate::account::Account;
 use crate::value::{ResourceId, TypeDef, TypeId, Types};
 
 /// Core parameters that a component function's parameters may take up before
@@ -19,6 +20,39 @@ pub(crate) const MAX_FLAT_RESULTS: usize = 1;
 
 /// The longest string or list, in bytes, that is lifted.
 pub(crate) const MAX_BYTE_LENGTH: u64 = (1 << 28) - 1;
+
+/// What a value counts for as work, in bytes that could be copied instead: about as
+/// much as making one takes. Those that are no more than a function has core values
+/// count nothing.
+pub(crate) const VALUE_WORK: u64 = 128;
+
+/// Where a value is, or goes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    /// The next core values.
+    Flat,
+    /// At an address whose bounds have been checked.
+    At(u64),
+}
+
+impl Place {
+    /// Where the next member of a tuple is; this place is what comes after it.
+    fn next(&mut self, ty: TypeId, layouts: &Layouts, wide: bool) -> Place {
+        let Place::At(at) = self else { return Place::Flat };
+        let layout = layouts.get(ty, wide);
+        let place = align_address(*at, layout.align);
+        *at = place.saturating_add(u64::from(layout.size));
+        Place::At(place)
+    }
+
+    /// The work of a value here.
+    fn work(self) -> u64 {
+        match self {
+            Place::Flat => 0,
+            Place::At(_) => VALUE_WORK,
+        }
+    }
+}
 
 /// The core types that component values flatten to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,6 +264,8 @@ fn sum<'a>(cases: usize, payloads: impl Iterator<Item = &'a Layout>) -> Layout {
 /// What lifting and lowering need to know of handles; the tables themselves
 /// belong to the process.
 pub(crate) trait Handles {
+    /// What is held for the process is on this account.
+    fn account(&self) -> &Account;
     /// Takes an owned handle out of the guest's table; its representation.
     fn lift_own(&mut self, ty: ResourceId, index: u32) -> Result<u32, super::Trap>;
     /// Lends a handle of the guest's table for the present call.

@@ -2,8 +2,9 @@
 //! one takes: CanonicalABI.md, `load_string` and `store_string`.
 //!
 //! Which calls are made follows from the source's encoding and length and from
-//! the text, which is all here when a store begins. So the calls are planned
-//! first, as a [`Script`], and then played; each call may be suspended.
+//! the text, which is all here when a store begins. So the text is looked at first,
+//! the calls are planned, as a [`Script`], and then played. A text can be long, so
+//! it is read, looked at and written in parts, and each call may be suspended.
 
 use super::super::Trap;
 use crate::component::plan::Encoding;
@@ -43,53 +44,123 @@ pub(super) fn source(encoding: Encoding, units: u64, wide: bool) -> Source {
     }
 }
 
-pub(super) fn decode(simple: Simple, bytes: &[u8]) -> Result<String, Trap> {
+/// Reads a piece of a string, and says how many bytes of it: a character that goes
+/// on in the next piece is left to that, unless this is the `last` one.
+pub(super) fn decode(
+    simple: Simple,
+    bytes: &[u8],
+    last: bool,
+    out: &mut String,
+) -> Result<usize, Trap> {
     match simple {
         Simple::Utf8 => match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
+            Ok(text) => {
+                out.push_str(text);
+                Ok(bytes.len())
+            }
+            Err(error) if error.error_len().is_none() && !last => {
+                let whole = bytes.get(..error.valid_up_to()).unwrap_or_default();
+                out.push_str(std::str::from_utf8(whole).unwrap_or_default());
+                Ok(whole.len())
+            }
             Err(error) if error.error_len().is_none() => {
                 Err(Trap::canonical("incomplete utf-8 byte sequence at the end of a string"))
             }
             Err(error) => Err(Trap::canonical(format!("invalid utf-8: {error}"))),
         },
         Simple::Utf16 => {
-            let units = bytes.chunks_exact(2).map(|pair| match pair {
-                [low, high] => u16::from_le_bytes([*low, *high]),
-                _ => 0,
-            });
-            char::decode_utf16(units)
-                .collect::<Result<_, _>>()
-                .map_err(|_| Trap::canonical("invalid utf-16: unpaired surrogate"))
+            let (pairs, _) = bytes.as_chunks::<2>();
+            let pairs = match pairs.split_last() {
+                Some(([_, 0xd8..=0xdb], rest)) if !last => rest,
+                _ => pairs,
+            };
+            for c in char::decode_utf16(pairs.iter().map(|pair| u16::from_le_bytes(*pair))) {
+                let unpaired = |_| Trap::canonical("invalid utf-16: unpaired surrogate");
+                out.push(c.map_err(unpaired)?);
+            }
+            Ok(pairs.len().saturating_mul(2))
         }
-        Simple::Latin1 => Ok(bytes.iter().map(|byte| char::from(*byte)).collect()),
+        Simple::Latin1 => {
+            out.extend(bytes.iter().map(|byte| char::from(*byte)));
+            Ok(bytes.len())
+        }
     }
 }
 
-/// One call of `realloc` and what is then written to the start of the memory.
+/// A part of a text in another encoding. For Latin-1 all its characters are below
+/// 256.
+pub(super) fn encode(simple: Simple, text: &str) -> Vec<u8> {
+    match simple {
+        Simple::Utf8 => text.as_bytes().to_vec(),
+        Simple::Utf16 => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        Simple::Latin1 => text.chars().map(|c| c as u8).collect(),
+    }
+}
+
+/// The longest part of a text from here on that has at most so many bytes, or one
+/// character.
+pub(super) fn part(text: &str, from: usize, most: usize) -> &str {
+    let rest = text.get(from..).unwrap_or_default();
+    let mut end = most.max(4).min(rest.len());
+    while !rest.is_char_boundary(end) {
+        end = end.saturating_sub(1);
+    }
+    rest.get(..end).unwrap_or_default()
+}
+
+/// What storing a text depends on besides the encodings, found out part by part.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scan {
+    /// So many bytes have been looked at.
+    pub seen: usize,
+    /// The bytes before the first character that is not ASCII.
+    ascii: usize,
+    /// The bytes before the first character that is not Latin-1.
+    latin1: usize,
+    characters: u64,
+    /// Units of UTF-16.
+    units: u64,
+}
+
+impl Scan {
+    /// Looks at the next part.
+    pub fn look(&mut self, part: &str) {
+        for c in part.chars() {
+            let here = self.seen;
+            self.seen = here.saturating_add(c.len_utf8());
+            if self.ascii == here && c.is_ascii() {
+                self.ascii = self.seen;
+            }
+            if self.latin1 == here && (c as u32) < 0x100 {
+                self.latin1 = self.seen;
+            }
+            self.characters = self.characters.saturating_add(1);
+            self.units = self.units.saturating_add(c.len_utf16() as u64);
+        }
+    }
+}
+
+/// One call of `realloc`, and what is then written to the start of the memory: the
+/// text up to a byte, in an encoding.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub align: u32,
     pub size: u64,
-    pub write: Vec<u8>,
+    pub write: Option<(Simple, usize)>,
 }
 
 /// The steps of storing one string, and the length to store with it.
+#[derive(Debug)]
 pub(super) struct Script {
     pub steps: std::vec::IntoIter<Step>,
     pub tagged_units: u64,
 }
 
-fn utf16(text: &str) -> Vec<u8> {
-    text.encode_utf16().flat_map(u16::to_le_bytes).collect()
-}
-
-fn latin1(text: &str) -> Vec<u8> {
-    // Only called for texts of which every character is below 256.
-    text.chars().map(|c| c as u8).collect()
-}
-
-/// Plans the store of `text`, which comes from a place with encoding `source`.
-pub(super) fn script(text: String, source: Encoding, target: Encoding, wide: bool) -> Script {
-    let narrow = text.chars().all(|c| (c as u32) < 0x100);
+/// Plans the store of a text that has been looked at, which comes from a place with
+/// encoding `source`.
+pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, wide: bool) -> Script {
+    let len = scan.seen;
+    let narrow = scan.latin1 == len;
     let simple = match source {
         Encoding::Utf8 => Simple::Utf8,
         Encoding::Utf16 => Simple::Utf16,
@@ -99,61 +170,55 @@ pub(super) fn script(text: String, source: Encoding, target: Encoding, wide: boo
         Encoding::Compact => Simple::Utf16,
     };
     let units = match simple {
-        Simple::Utf8 => text.len() as u64,
-        Simple::Utf16 => text.encode_utf16().count() as u64,
-        Simple::Latin1 => text.chars().count() as u64,
+        Simple::Utf8 => len as u64,
+        Simple::Utf16 => scan.units,
+        Simple::Latin1 => scan.characters,
     };
+    let twice = units.saturating_mul(2);
     let step = |align, size, write| Step { align, size, write };
+    let (utf8, utf16) = (Some((Simple::Utf8, len)), Some((Simple::Utf16, len)));
+    let utf16_bytes = scan.units.saturating_mul(2);
     let (steps, tagged_units) = match (target, simple) {
-        (Encoding::Utf8, Simple::Utf8) => (vec![step(1, units, text.into_bytes())], units),
+        (Encoding::Utf8, Simple::Utf8) => (vec![step(1, units, utf8)], units),
+        (Encoding::Utf8, _) if scan.ascii == len => (vec![step(1, units, utf8)], units),
         (Encoding::Utf8, _) => {
-            let prefix = text.bytes().take_while(u8::is_ascii).count();
-            let len = text.len() as u64;
-            let worst = units * if simple == Simple::Utf16 { 3 } else { 2 };
-            let bytes = text.into_bytes();
-            if prefix == bytes.len() {
-                (vec![step(1, units, bytes)], units)
-            } else {
-                let head = bytes.iter().take(prefix).copied().collect();
-                let mut steps = vec![step(1, units, head), step(1, worst, bytes)];
-                if worst > len {
-                    steps.push(step(1, len, Vec::new()));
-                }
-                (steps, len)
+            let bytes = len as u64;
+            let worst = units.saturating_mul(if simple == Simple::Utf16 { 3 } else { 2 });
+            let head = Some((Simple::Utf8, scan.ascii));
+            let mut steps = vec![step(1, units, head), step(1, worst, utf8)];
+            if worst > bytes {
+                steps.push(step(1, bytes, None));
             }
+            (steps, bytes)
         }
         (Encoding::Utf16, Simple::Utf8) => {
-            let bytes = utf16(&text);
-            let len = bytes.len() as u64;
-            let mut steps = vec![step(2, 2 * units, bytes)];
-            if len < 2 * units {
-                steps.push(step(2, len, Vec::new()));
+            let mut steps = vec![step(2, twice, utf16)];
+            if utf16_bytes < twice {
+                steps.push(step(2, utf16_bytes, None));
             }
-            (steps, len / 2)
+            (steps, scan.units)
         }
-        (Encoding::Utf16, _) => (vec![step(2, 2 * units, utf16(&text))], units),
-        (Encoding::Compact, Simple::Latin1) => (vec![step(2, units, latin1(&text))], units),
+        (Encoding::Utf16, _) => (vec![step(2, twice, utf16)], units),
+        (Encoding::Compact, Simple::Latin1) => {
+            (vec![step(2, units, Some((Simple::Latin1, len)))], units)
+        }
         (Encoding::Compact, Simple::Utf16) if source == Encoding::Compact => {
-            (vec![step(2, 2 * units, utf16(&text))], units | utf16_tag(wide))
+            (vec![step(2, twice, utf16)], units | utf16_tag(wide))
         }
         (Encoding::Compact, _) if narrow => {
-            let bytes = latin1(&text);
-            let len = bytes.len() as u64;
-            let mut steps = vec![step(2, units, bytes)];
-            if len < units {
-                steps.push(step(2, len, Vec::new()));
+            let mut steps = vec![step(2, units, Some((Simple::Latin1, len)))];
+            if scan.characters < units {
+                steps.push(step(2, scan.characters, None));
             }
-            (steps, len)
+            (steps, scan.characters)
         }
         (Encoding::Compact, _) => {
-            let prefix: String = text.chars().take_while(|c| (*c as u32) < 0x100).collect();
-            let bytes = utf16(&text);
-            let len = bytes.len() as u64;
-            let mut steps = vec![step(2, units, latin1(&prefix)), step(2, 2 * units, bytes)];
-            if len < 2 * units {
-                steps.push(step(2, len, Vec::new()));
+            let head = Some((Simple::Latin1, scan.latin1));
+            let mut steps = vec![step(2, units, head), step(2, twice, utf16)];
+            if utf16_bytes < twice {
+                steps.push(step(2, utf16_bytes, None));
             }
-            (steps, (len / 2) | utf16_tag(wide))
+            (steps, scan.units | utf16_tag(wide))
         }
     };
     Script { steps: steps.into_iter(), tagged_units }
@@ -164,7 +229,12 @@ mod tests {
     use super::*;
 
     fn sizes(text: &str, source: Encoding, target: Encoding) -> (Vec<u64>, u64) {
-        let script = script(text.to_owned(), source, target, false);
+        let mut scan = Scan::default();
+        // In parts as small as there are.
+        while scan.seen < text.len() {
+            scan.look(part(text, scan.seen, 1));
+        }
+        let script = script(&scan, source, target, false);
         (script.steps.map(|step| step.size).collect(), script.tagged_units)
     }
 
@@ -181,9 +251,42 @@ mod tests {
         assert_eq!(sizes("aż", Encoding::Utf8, Encoding::Compact), (vec![3, 6, 4], 2 | 1 << 31));
     }
 
+    /// In pieces of so many bytes.
+    fn read(simple: Simple, bytes: &[u8], piece: usize) -> Result<String, Trap> {
+        let (mut out, mut at) = (String::new(), 0);
+        while at < bytes.len() {
+            let end = bytes.len().min(at + piece);
+            at += decode(simple, &bytes[at..end], end == bytes.len(), &mut out)?;
+        }
+        Ok(out)
+    }
+
     #[test]
     fn lone_surrogates_do_not_pass() {
-        assert!(decode(Simple::Utf16, &[0x00, 0xd8]).is_err());
-        assert_eq!(decode(Simple::Latin1, &[0xe9]).as_deref(), Ok("é"));
+        assert!(read(Simple::Utf16, &[0x00, 0xd8], 8).is_err());
+        assert_eq!(read(Simple::Latin1, &[0xe9], 8).as_deref(), Ok("é"));
+    }
+
+    #[test]
+    fn a_string_is_the_same_in_whatever_pieces_it_is_read() {
+        let text = "aé€😀 and 😀€éa";
+        let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for piece in 4..24 {
+            assert_eq!(read(Simple::Utf8, text.as_bytes(), piece).as_deref(), Ok(text));
+            assert_eq!(read(Simple::Utf16, &utf16, piece & !1).as_deref(), Ok(text));
+            let cut = &text.as_bytes()[..text.len() - 3];
+            assert!(read(Simple::Utf8, &[cut, &[0xf0, 0x9f]].concat(), piece).is_err());
+            assert!(read(Simple::Utf8, b"abcdefgh\xffijklmnop", piece).is_err());
+            assert!(read(Simple::Utf16, &utf16[..8], piece & !1).is_err());
+        }
+    }
+
+    #[test]
+    fn a_part_ends_between_characters() {
+        assert_eq!(part("a😀b", 0, 4), "a");
+        assert_eq!(part("a😀b", 1, 1), "😀");
+        assert_eq!(part("a😀b", 5, 100), "b");
+        assert_eq!(part("a😀b", 6, 100), "");
+        assert_eq!(encode(Simple::Utf16, "é"), [0xe9, 0]);
     }
 }

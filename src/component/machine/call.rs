@@ -4,11 +4,16 @@ use wasmi::Val;
 
 use super::{Activity, Caller, Machine, value};
 use crate::{
+    account::Charge,
     component::{
-        abi::lower::{Lower, Spill},
-        boundary::{Destination, Side},
+        abi::{
+            lift::{LEND, Lift},
+            lower::{Lower, Spill},
+        },
+        boundary::{Destination, Lifting, Side},
         error::{Trap, TrapKind},
         plan::{CanonOptions, Encoding, Lifted, Plan, Signature, TrampolineKind},
+        realloc,
         state::Lends,
         trampoline::{bits, options, trampoline},
     },
@@ -28,6 +33,8 @@ pub(super) struct Call {
     pub entered: Vec<u32>,
     /// What the core function returned, for the post-return function.
     pub results: Vec<Val>,
+    /// For the values that are under way, and for what notes the handles lent.
+    pub charge: Charge,
     pub context: [u64; 2],
 }
 
@@ -36,6 +43,8 @@ pub(super) enum Phase {
     Lower(Lower),
     /// The core function runs.
     Run,
+    /// The result is lifted.
+    Lift(Box<Lift>),
     /// The result is lowered into the caller.
     Return(Lower),
     /// The post-return function runs; then these core values are the result.
@@ -47,6 +56,7 @@ impl std::fmt::Debug for Phase {
         f.write_str(match self {
             Phase::Lower(_) => "Lower",
             Phase::Run => "Run",
+            Phase::Lift(_) => "Lift",
             Phase::Return(_) => "Return",
             Phase::PostReturn(_) => "PostReturn",
         })
@@ -93,7 +103,7 @@ impl Machine {
         index: u32,
         caller: Caller,
         caller_instance: u32,
-        args: Vec<Value>,
+        (args, charge): (Vec<Value>, Charge),
         mut lends: Lends,
     ) -> Result<Activity, Trap> {
         let plan = self.plan.clone();
@@ -144,6 +154,7 @@ impl Machine {
             lends,
             entered,
             results: Vec::new(),
+            charge,
             context,
         })))
     }
@@ -167,13 +178,13 @@ impl Machine {
             Phase::Lower(lower) => {
                 let option = options(&plan, option)?;
                 let side = Side { plan: &plan, options: option, host: from_host };
-                let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
-                if let Some(suspended) = rest {
-                    self.stack.push(Activity::Call(call));
-                    self.stack.push(Activity::Realloc(suspended));
-                    return Ok(());
+                match side.finish(&mut self.store, lower, &mut call.lends)? {
+                    realloc::Lowering::Done => {}
+                    rest => return self.cut(call, rest),
                 }
                 let flat = std::mem::take(&mut lower.flat);
+                // The arguments are in the guest now.
+                call.charge.keep(LEND.saturating_mul(call.lends.len() as u64));
                 let func = self.core_func(callee)?;
                 let ty = func.ty(&self.store);
                 let args = flat.iter().zip(ty.params()).map(|(bits, ty)| value(*bits, *ty));
@@ -189,17 +200,33 @@ impl Machine {
                 };
                 let option = guest_side(&plan, index)?.1;
                 let side = Side { plan: &plan, options: option, host: false };
-                let rest = side.finish(&mut self.store, lower, &mut call.lends)?;
-                if let Some(suspended) = rest {
-                    self.stack.push(Activity::Call(call));
-                    self.stack.push(Activity::Realloc(suspended));
-                    return Ok(());
+                match side.finish(&mut self.store, lower, &mut call.lends)? {
+                    realloc::Lowering::Done => {}
+                    rest => return self.cut(call, rest),
                 }
                 let flat = std::mem::take(&mut lower.flat);
                 self.post_return(call, flat)
             }
+            Phase::Lift(_) => {
+                let Phase::Lift(lift) = std::mem::replace(&mut call.phase, Phase::Run) else {
+                    return Ok(());
+                };
+                let option = options(&plan, option)?;
+                let side = Side { plan: &plan, options: option, host: from_host };
+                let lifting = side.lift_on(&mut self.store, lift, &mut Lends::new())?;
+                self.lifted_results(call, lifting)
+            }
             Phase::Run | Phase::PostReturn(_) => Err(Trap::internal("a call does not wait")),
         }
+    }
+
+    /// Puts a call back whose lowering goes on in a later slice.
+    fn cut(&mut self, call: Box<Call>, rest: realloc::Lowering) -> Result<(), Trap> {
+        self.stack.push(Activity::Call(call));
+        if let realloc::Lowering::Suspended(suspended) = rest {
+            self.stack.push(Activity::Realloc(suspended));
+        }
+        Ok(())
     }
 
     /// The core function of a call has returned.
@@ -219,7 +246,27 @@ impl Machine {
         let mut none = Lends::new();
         let side = Side { plan: &plan, options: option, host: from_host };
         let spilled = signature.spill_result;
-        let value = side.lift(&mut self.store, types, spilled, &flat, &mut none)?.pop();
+        let lifting = side.lift(&mut self.store, types, spilled, &flat, &mut none)?;
+        self.lifted_results(call, lifting)
+    }
+
+    /// The result of a call has been lifted, or as much of it as the slice is worth.
+    fn lifted_results(&mut self, mut call: Box<Call>, lifting: Lifting) -> Result<(), Trap> {
+        let mut value = match lifting {
+            Lifting::Cut(lift) => {
+                call.phase = Phase::Lift(lift);
+                self.stack.push(Activity::Call(call));
+                return Ok(());
+            }
+            Lifting::Done(values, charge) => {
+                call.charge.merge(charge);
+                values
+            }
+        };
+        let value = value.pop();
+        let plan = self.plan.clone();
+        let lifted = self.lifted(call.lifted)?;
+        let option = options(&plan, lifted.options)?;
         if self.store.data().scopes.get(call.scope).is_some_and(|borrows| *borrows > 0) {
             return Err(Trap::canonical("borrow handles still remain at the end of the call"));
         }

@@ -5,6 +5,7 @@ use super::{
     call::{Lowering, guest_side},
 };
 use crate::{
+    account::Charge,
     component::{
         abi::lower::Lower,
         answer::{reply_value, settle, with_host},
@@ -12,6 +13,7 @@ use crate::{
         error::Trap,
         linker::{Answer, Continuation},
         plan::{Encoding, Plan},
+        realloc,
         state::Lends,
     },
     dispatch::{Command, Reply, Tag, Yield},
@@ -23,13 +25,15 @@ pub(super) struct HostCall {
     pub lends: Lends,
     /// What the function sees of its caller's memory.
     pub memory: Option<wasmi::Memory>,
+    /// For its arguments, which may be in what is asked for.
+    pub charge: Charge,
     pub phase: HostPhase,
 }
 
 pub(super) enum HostPhase {
     Answer(Answer),
     Wait { tag: Tag, then: Option<Continuation>, reply: Option<Reply> },
-    Return(Lower),
+    Return(Box<Lower>),
     Taken,
 }
 
@@ -45,7 +49,7 @@ impl HostCall {
     pub(super) fn lowering<'a>(&'a mut self, plan: &'a Plan) -> Result<Lowering<'a>, Trap> {
         match (&mut self.phase, &self.caller) {
             (HostPhase::Return(lower), Caller::Guest { trampoline, .. }) => {
-                Ok((lower, &mut self.lends, guest_side(plan, *trampoline)?.1, true))
+                Ok((lower.as_mut(), &mut self.lends, guest_side(plan, *trampoline)?.1, true))
             }
             _ => Err(Trap::internal("memory for nothing")),
         }
@@ -84,9 +88,10 @@ impl Machine {
                     let (signature, option) = guest_side(&plan, index)?;
                     let side = Side { plan: &plan, options: option, host: true };
                     let to = Destination { address, source: Encoding::Utf8 };
+                    call.charge = Charge::default();
                     let lends = &mut call.lends;
                     let lower = side.lower_result(&mut self.store, signature, value, to, lends)?;
-                    call.phase = HostPhase::Return(lower);
+                    call.phase = HostPhase::Return(Box::new(lower));
                 }
             },
             HostPhase::Answer(Answer::Later(command)) => self.wait(command, None)?,
@@ -113,11 +118,17 @@ impl Machine {
                 };
                 let option = guest_side(&plan, index)?.1;
                 let side = Side { plan: &plan, options: option, host: true };
-                let rest = side.finish(&mut self.store, &mut lower, &mut call.lends)?;
-                if let Some(suspended) = rest {
-                    call.phase = HostPhase::Return(lower);
-                    self.stack.push(Activity::Realloc(suspended));
-                    return Ok(None);
+                match side.finish(&mut self.store, &mut lower, &mut call.lends)? {
+                    realloc::Lowering::Done => {}
+                    realloc::Lowering::Cut => {
+                        call.phase = HostPhase::Return(lower);
+                        return Ok(None);
+                    }
+                    realloc::Lowering::Suspended(suspended) => {
+                        call.phase = HostPhase::Return(lower);
+                        self.stack.push(Activity::Realloc(suspended));
+                        return Ok(None);
+                    }
                 }
                 let lends = std::mem::take(&mut call.lends);
                 self.stack.pop();

@@ -27,16 +27,20 @@ use self::{
 use super::{
     abi::CoreType,
     answer::call_host,
-    boundary::Side,
+    boundary::{Lifting, Side},
     error::{Trap, TrapKind},
     limits::Limiter,
     linker::HostState,
     plan::{HOST, Plan, Target, TrampolineKind},
     realloc::Suspended,
-    state::{Lends, OwnPlan, Request, State},
+    state::{Arguments, Lends, OwnPlan, Request, State},
     trampoline::{Halt, core_value, options, split_address, trampoline},
 };
-use crate::{dispatch::Yield, value::Value};
+use crate::{
+    account::{Account, Charge, Exceeded},
+    dispatch::Yield,
+    value::Value,
+};
 
 /// Activities that may be suspended on top of each other. A component can call
 /// its own exports, and each call that is suspended keeps its wasm stack, which
@@ -66,7 +70,7 @@ pub(crate) struct Machine {
     /// During instantiation: the functions that have been made of trampolines.
     made: HashMap<u32, Func>,
     /// The call to begin once the component is instantiated.
-    first: Option<(usize, Vec<Value>)>,
+    first: Option<(usize, (Vec<Value>, Charge))>,
     outcome: Option<Option<Value>>,
 }
 
@@ -75,6 +79,8 @@ enum Activity {
     /// Instantiation, before the given operation.
     Init(usize),
     Core(Box<Core>),
+    /// The arguments of a call are lifted.
+    Lift(Box<Arguments>),
     Call(Box<Call>),
     Host(Box<HostCall>),
     /// A `realloc` for what is lowered by the activity below.
@@ -121,9 +127,9 @@ enum Caller {
 
 impl Machine {
     /// A machine that will first instantiate the component.
-    pub fn new(plan: Arc<Plan>, max_memory: u64) -> Machine {
+    pub fn new(plan: Arc<Plan>, account: Account) -> Machine {
         let plan = Arc::new(plan);
-        let state = State::new(plan.clone(), Limiter::new(max_memory));
+        let state = State::new(plan.clone(), Limiter::new(account));
         let mut store = wasmi::Store::new(&plan.core, state);
         store.limiter(|state| &mut state.limiter);
         Machine {
@@ -170,12 +176,23 @@ impl Machine {
     }
 
     /// Sets the call that follows instantiation.
-    pub fn call_when_ready(&mut self, export: usize, args: Vec<Value>) {
-        self.first = Some((export, args));
+    pub fn call_when_ready(&mut self, export: usize, args: Vec<Value>) -> Result<(), Trap> {
+        let charge = self.charge_for(&args)?;
+        self.first = Some((export, (args, charge)));
+        Ok(())
+    }
+
+    fn charge_for(&self, args: &[Value]) -> Result<Charge, Exceeded> {
+        self.store.data().limiter.account().charge(Value::held_by_all(args))
     }
 
     /// Begins a call of an export. Nothing else may be under way.
     pub fn call(&mut self, export: usize, args: Vec<Value>) -> Result<(), Trap> {
+        let charge = self.charge_for(&args)?;
+        self.call_export(export, (args, charge))
+    }
+
+    fn call_export(&mut self, export: usize, args: (Vec<Value>, Charge)) -> Result<(), Trap> {
         let plan = self.plan.clone();
         let export = plan.exports.get(export).ok_or_else(|| Trap::internal("unknown export"))?;
         let activity = match export.target {
@@ -183,10 +200,11 @@ impl Machine {
             Target::Host(host) => {
                 let host = plan.hosts.get(host as usize);
                 let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
+                let (args, charge) = args;
                 let answer = call_host(&mut self.store, host, args, None)?;
                 let (caller, phase) = (Caller::Host, HostPhase::Answer(answer));
                 let lends = Lends::new();
-                Activity::Host(Box::new(HostCall { caller, lends, memory: None, phase }))
+                Activity::Host(Box::new(HostCall { caller, lends, memory: None, charge, phase }))
             }
         };
         self.stack.push(activity);
@@ -221,7 +239,7 @@ impl Machine {
             let pause = match self.stack.last_mut() {
                 None => match self.first.take() {
                     Some((export, args)) => {
-                        self.call(export, args)?;
+                        self.call_export(export, args)?;
                         None
                     }
                     None => return Ok(Pause::Finished(self.outcome.take())),
@@ -230,6 +248,10 @@ impl Machine {
                 Some(Activity::Init(op)) => {
                     let op = *op;
                     self.init(op)?;
+                    None
+                }
+                Some(Activity::Lift(_)) => {
+                    self.run_lift()?;
                     None
                 }
                 Some(Activity::Call(_)) => {
@@ -367,21 +389,38 @@ impl Machine {
                 self.check_enter(*lifted, trampoline.instance)?;
                 let side = Side { plan: &plan, options: option, host: false };
                 let (types, spilled) = (&signature.params, signature.spill_params);
-                let values = side.lift(&mut self.store, types, spilled, args, &mut lends)?;
-                let caller = Caller::Guest { trampoline: index, address };
-                self.begin(*lifted, caller, trampoline.instance, values, lends)?
+                match side.lift(&mut self.store, types, spilled, args, &mut lends)? {
+                    Lifting::Done(values, charge) => {
+                        let caller = Caller::Guest { trampoline: index, address };
+                        let args = (values, charge);
+                        self.begin(*lifted, caller, trampoline.instance, args, lends)?
+                    }
+                    Lifting::Cut(lift) => {
+                        let (trampoline, memory) = (index, None);
+                        let arguments = Arguments { trampoline, address, lends, memory, lift };
+                        Activity::Lift(Box::new(arguments))
+                    }
+                }
             }
-            Request::Host { trampoline, address, lends, memory, answer } => {
+            Request::Lift(arguments) => Activity::Lift(arguments),
+            Request::Host { trampoline, address, lends, memory, charge, answer } => {
                 let caller = Caller::Guest { trampoline, address };
                 let phase = HostPhase::Answer(answer);
-                Activity::Host(Box::new(HostCall { caller, lends, memory, phase }))
+                Activity::Host(Box::new(HostCall { caller, lends, memory, charge, phase }))
             }
-            Request::Realloc { trampoline, lends, lower, suspended } => {
+            Request::Lower { trampoline, lends, lower, suspended } => {
                 let caller = Caller::Guest { trampoline, address: None };
-                let phase = HostPhase::Return(*lower);
-                let call = HostCall { caller, lends, memory: None, phase };
-                self.stack.push(Activity::Host(Box::new(call)));
-                Activity::Realloc(suspended)
+                let phase = HostPhase::Return(lower);
+                let charge = Charge::default();
+                let call = HostCall { caller, lends, memory: None, charge, phase };
+                let call = Activity::Host(Box::new(call));
+                match suspended {
+                    None => call,
+                    Some(suspended) => {
+                        self.stack.push(call);
+                        Activity::Realloc(suspended)
+                    }
+                }
             }
             Request::Drop { func, instance, caller, rep } => {
                 let entered = self.enter(caller, instance)?;
@@ -391,6 +430,46 @@ impl Machine {
                 self.stack.push(Activity::Drop(Drop { entered, context }));
                 let func = self.core_func(func)?;
                 return self.push_core(func, vec![Val::I32(rep as i32)], 0);
+            }
+        };
+        self.stack.push(activity);
+        Ok(())
+    }
+
+    /// Goes on lifting the arguments of a call, and begins the call after that.
+    fn run_lift(&mut self) -> Result<(), Trap> {
+        let plan = self.plan.clone();
+        let Some(Activity::Lift(arguments)) = self.stack.pop() else {
+            return Err(Trap::internal("arguments are lost"));
+        };
+        let Arguments { trampoline: index, address, mut lends, memory, lift } = *arguments;
+        let callee = trampoline(&plan, index)?;
+        let (option, host) = match &callee.kind {
+            TrampolineKind::Guest { options, .. } => (*options, false),
+            TrampolineKind::Host { options, .. } => (*options, true),
+            _ => return Err(Trap::internal("not a lowered function")),
+        };
+        let side = Side { plan: &plan, options: options(&plan, option)?, host };
+        let activity = match side.lift_on(&mut self.store, lift, &mut lends)? {
+            Lifting::Cut(lift) => {
+                let arguments = Arguments { trampoline: index, address, lends, memory, lift };
+                Activity::Lift(Box::new(arguments))
+            }
+            Lifting::Done(values, charge) => {
+                let caller = Caller::Guest { trampoline: index, address };
+                match &callee.kind {
+                    TrampolineKind::Guest { lifted, .. } => {
+                        self.begin(*lifted, caller, callee.instance, (values, charge), lends)?
+                    }
+                    TrampolineKind::Host { host, .. } => {
+                        let host = plan.hosts.get(*host as usize);
+                        let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
+                        let answer = call_host(&mut self.store, host, values, memory)?;
+                        let phase = HostPhase::Answer(answer);
+                        Activity::Host(Box::new(HostCall { caller, lends, memory, charge, phase }))
+                    }
+                    _ => return Err(Trap::internal("not a lowered function")),
+                }
             }
         };
         self.stack.push(activity);
@@ -445,13 +524,14 @@ impl Machine {
                     };
                     self.end(call, flat)
                 }
-                Phase::Lower(_) | Phase::Return(_) => {
+                Phase::Lower(_) | Phase::Lift(_) | Phase::Return(_) => {
                     Err(Trap::internal("a result in the middle of a lowering"))
                 }
             },
-            Some(Activity::Host(_) | Activity::Realloc(_) | Activity::Core(_)) | None => {
-                Err(Trap::internal("a result for nobody"))
-            }
+            Some(
+                Activity::Host(_) | Activity::Realloc(_) | Activity::Core(_) | Activity::Lift(_),
+            )
+            | None => Err(Trap::internal("a result for nobody")),
         }
     }
 

@@ -20,13 +20,13 @@ pub(crate) struct Retrace {
 impl Machine {
     /// A machine that runs what this one ran, up to its trap, and leaves a
     /// trace. `None` if that cannot be done.
-    pub fn again(&mut self, max_memory: u64) -> Option<Retrace> {
+    pub fn again(&mut self) -> Option<Retrace> {
         let recording = std::mem::take(&mut self.store.data_mut().recording);
         let answers = recording.into_answers()?.into_iter();
         let traced = self.plan.traced.get_or_init(|| traced(&self.plan).ok());
         let TracedPlan { plan, modules } = traced.clone()?;
-        let limit = max_memory.saturating_add(STACK_BYTES);
-        let mut machine = Machine::new(plan, limit);
+        let account = self.store.data().limiter.account().again(STACK_BYTES);
+        let mut machine = Machine::new(plan, account);
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
         let zero = Val::I32(0);
         let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);
@@ -56,14 +56,17 @@ impl Retrace {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::{Component, Engine, Linker};
+    use crate::{
+        account::Account,
+        component::{Component, Engine, Linker},
+    };
 
     #[test]
     fn a_component_is_changed_once_however_many_of_its_processes_trap() {
         let wasm = wat::parse_str("(component (core module $m) (core instance (instantiate $m)))");
         let component = Component::new(&Engine::default(), wasm.unwrap()).unwrap();
         let program = component.link(&Linker::default()).unwrap();
-        let again = || program.machine(1 << 20).again(1 << 20).unwrap().modules;
+        let again = || program.machine(Account::new(1 << 20)).again().unwrap().modules;
         assert!(Arc::ptr_eq(&again(), &again()));
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     value::Value,
 };
 
+mod account;
 mod ends;
 mod node;
 mod service;

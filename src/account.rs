@@ -1,0 +1,473 @@
+//! Accounts: what the host holds in memory for a process, counted before it is
+//! allocated.
+//!
+//! Each process has one [`Account`], with its `limits.max_memory` as the limit:
+//! linear memory and tables, lifted values, arguments that wait for an answer,
+//! listings, handles, whatever a guest can make the host hold. So the limit is one
+//! of their sum, and the host's memory is no way around it. The account of a
+//! process lies under that of its host, which bounds all processes together.
+//!
+//! A clone is the same account. Who is about to hold something says so first, in
+//! one of three ways:
+//!
+//! - [`Account::charge`] gives a [`Charge`] to keep beside the bytes, which gives
+//!   them back when it is dropped. For buffers and values that have an owner.
+//! - [`Charge::cover`] for what grows and shrinks in small steps, such as a table
+//!   or a queue: the charge is kept a little larger than what is needed, so that
+//!   most steps touch no counter that others use.
+//! - [`Account::add`] and [`Account::sub`], where the bytes are counted already by
+//!   whoever calls.
+//!
+//! All three fail with [`Exceeded`], which names the limit, and change nothing then:
+//! the guest is told in the way that fits (growth fails, a call traps, an error is
+//! returned). What is there already and only has to be counted goes to
+//! [`Account::add_anyway`]. Where a list is made, charge once for the list and not
+//! for each element.
+//!
+//! When the last clone of an account is dropped, its host has everything back that
+//! was left on it. Nothing here panics, and counters stay at their ends instead of
+//! passing them.
+//!
+//! An account also counts [places](Account::take_places) in tables: handles, open
+//! files, timers, names. They are counted over all tables of a process, because
+//! each table alone would be a way around the limit of the others.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// Places in tables that a process may have, all of them together, unless its
+/// bytes end before.
+pub const MAX_PLACES: u64 = 1 << 20;
+
+/// An account takes whole blocks of so many bytes from the one that it lies under,
+/// so that the counter which all processes of a host share is left alone by most
+/// charges.
+const BLOCK: u64 = 4 << 10;
+
+/// What [`Charge::cover`] leaves beyond what is needed.
+const SPARE: u64 = 1 << 10;
+
+/// A counter of bytes with a limit. See the [module documentation](self).
+#[derive(Clone)]
+pub struct Account(Arc<Inner>);
+
+struct Inner {
+    /// The limit's name, for messages.
+    name: &'static str,
+    limit: u64,
+    used: AtomicU64,
+    /// Bytes on this account that the system has back for the time being.
+    away: AtomicU64,
+    places: AtomicU64,
+    under: Option<Account>,
+}
+
+/// There is no room for so many bytes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exceeded {
+    /// The name of the limit: `limits.max_memory`, `host.max_memory`.
+    pub name: &'static str,
+    /// The limit.
+    pub limit: u64,
+    /// What was in use.
+    pub used: u64,
+    /// What was asked for.
+    pub asked: u64,
+}
+
+impl fmt::Display for Exceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Exceeded { name, limit, used, asked } = self;
+        write!(f, "{asked} bytes more than the {used} in use are beyond `{name}`, {limit} bytes")
+    }
+}
+
+impl std::error::Error for Exceeded {}
+
+impl Account {
+    /// The account of a process: the limit is its `limits.max_memory`.
+    pub fn new(limit: u64) -> Account {
+        Account::named("limits.max_memory", limit, None)
+    }
+
+    /// The account of a host.
+    pub fn of_host(limit: u64) -> Account {
+        Account::named("host.max_memory", limit, None)
+    }
+
+    /// An account for a process whose bytes are counted here as well.
+    pub fn process(&self, limit: u64) -> Account {
+        Account::named("limits.max_memory", limit, Some(self.clone()))
+    }
+
+    /// Another account with this limit and so many bytes more, under the same host.
+    pub(crate) fn again(&self, more: u64) -> Account {
+        let Inner { name, limit, under, .. } = &*self.0;
+        Account::named(name, limit.saturating_add(more), under.clone())
+    }
+
+    fn named(name: &'static str, limit: u64, under: Option<Account>) -> Account {
+        let zero = || AtomicU64::new(0);
+        Account(Arc::new(Inner { name, limit, used: zero(), away: zero(), places: zero(), under }))
+    }
+
+    /// The limit in bytes.
+    pub fn limit(&self) -> u64 {
+        self.0.limit
+    }
+
+    /// Bytes on the account.
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Relaxed)
+    }
+
+    /// Bytes up to the limit. That of the host may be nearer.
+    pub fn room(&self) -> u64 {
+        self.0.limit.saturating_sub(self.used())
+    }
+
+    /// Bytes on the account that are in the memory of the system: without what has
+    /// been [sent away](Account::send_away).
+    pub fn resident(&self) -> u64 {
+        self.used().saturating_sub(self.0.away.load(Relaxed))
+    }
+
+    /// Places in tables that are taken.
+    pub fn places(&self) -> u64 {
+        self.0.places.load(Relaxed)
+    }
+
+    /// Counts bytes.
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for them here or on the host's account; then nothing is
+    /// counted.
+    pub fn add(&self, bytes: u64) -> Result<(), Exceeded> {
+        let Inner { name, limit, used, under, .. } = &*self.0;
+        let within = |used: u64| used.checked_add(bytes).filter(|sum| sum <= limit);
+        let before = used.fetch_update(Relaxed, Relaxed, within);
+        let before = before.map_err(|used| Exceeded { name, limit: *limit, used, asked: bytes })?;
+        let Some(under) = under else { return Ok(()) };
+        let more = blocks(before.saturating_add(bytes)).saturating_sub(blocks(before));
+        if more == 0 {
+            return Ok(());
+        }
+        let Err(exceeded) = under.add(more) else { return Ok(()) };
+        // Others may have counted meanwhile: what the two changes of the own counter
+        // have made of its blocks is what the other counter must see of them.
+        let before = subtract(used, bytes);
+        let less = blocks(before).saturating_sub(blocks(before.saturating_sub(bytes)));
+        match less.checked_sub(more) {
+            Some(less) => under.sub(less),
+            None => under.add_anyway(more.saturating_sub(less)),
+        }
+        Err(Exceeded { asked: bytes, ..exceeded })
+    }
+
+    /// Counts bytes that are there already, beyond the limits if need be: then
+    /// nothing else finds room.
+    pub fn add_anyway(&self, bytes: u64) {
+        let sum = |used: u64| Some(used.saturating_add(bytes));
+        let before = self.0.used.fetch_update(Relaxed, Relaxed, sum).unwrap_or_else(|used| used);
+        if let Some(under) = &self.0.under {
+            let more = blocks(before.saturating_add(bytes)).saturating_sub(blocks(before));
+            if more > 0 {
+                under.add_anyway(more);
+            }
+        }
+    }
+
+    /// Gives bytes back.
+    pub fn sub(&self, bytes: u64) {
+        let before = subtract(&self.0.used, bytes);
+        if let Some(under) = &self.0.under {
+            let less = blocks(before).saturating_sub(blocks(before.saturating_sub(bytes)));
+            if less > 0 {
+                under.sub(less);
+            }
+        }
+    }
+
+    /// Counts bytes until the charge is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Account::add`].
+    pub fn charge(&self, bytes: u64) -> Result<Charge, Exceeded> {
+        self.add(bytes)?;
+        Ok(Charge { account: Some(self.clone()), bytes })
+    }
+
+    /// A charge of nothing, which can grow.
+    pub fn open(&self) -> Charge {
+        Charge { account: Some(self.clone()), bytes: 0 }
+    }
+
+    /// Takes places in a table; the bytes are charged for apart.
+    ///
+    /// # Errors
+    ///
+    /// If the process has [`MAX_PLACES`], with that number.
+    pub fn take_places(&self, count: u64) -> Result<(), u64> {
+        let within = |have: u64| have.checked_add(count).filter(|sum| *sum <= MAX_PLACES);
+        self.0.places.fetch_update(Relaxed, Relaxed, within).map(drop).map_err(|_| MAX_PLACES)
+    }
+
+    /// Gives places back.
+    pub fn give_places(&self, count: u64) {
+        subtract(&self.0.places, count);
+    }
+
+    /// The system has so many of the bytes back, for as long as the process does
+    /// nothing: its host can use them.
+    pub fn send_away(&self, bytes: u64) {
+        let Some(under) = &self.0.under else { return };
+        let away = self.0.away.load(Relaxed);
+        let bytes = bytes.min(blocks(self.used()).saturating_sub(away));
+        self.0.away.store(away.saturating_add(bytes), Relaxed);
+        under.sub(bytes);
+    }
+
+    /// The process goes on, and may use all of its memory.
+    pub fn call_back(&self) {
+        // Most have sent nothing away.
+        if self.0.away.load(Relaxed) == 0 {
+            return;
+        }
+        let away = self.0.away.swap(0, Relaxed);
+        if let Some(under) = &self.0.under {
+            under.add_anyway(away);
+        }
+    }
+}
+
+/// Bytes that are taken from the account below for so many.
+fn blocks(bytes: u64) -> u64 {
+    bytes.div_ceil(BLOCK).saturating_mul(BLOCK)
+}
+
+/// Subtracts, down to zero; what was there before.
+fn subtract(counter: &AtomicU64, count: u64) -> u64 {
+    let rest = |have: u64| Some(have.saturating_sub(count));
+    counter.fetch_update(Relaxed, Relaxed, rest).unwrap_or_else(|have| have)
+}
+
+impl Default for Account {
+    /// An account without a limit.
+    fn default() -> Account {
+        Account::new(u64::MAX)
+    }
+}
+
+impl fmt::Debug for Account {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Account({} of {})", self.used(), self.limit())
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(under) = &self.under {
+            let left = blocks(*self.used.get_mut());
+            under.sub(left.saturating_sub(*self.away.get_mut()));
+        }
+    }
+}
+
+/// Bytes on an account, until this is dropped. The default is on none, and counts
+/// nothing.
+#[derive(Debug, Default)]
+pub struct Charge {
+    account: Option<Account>,
+    bytes: u64,
+}
+
+impl Charge {
+    /// The bytes that are charged.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// It is on no account.
+    pub(crate) fn is_nobodys(&self) -> bool {
+        self.account.is_none()
+    }
+
+    /// Gives all back but so many.
+    pub fn keep(&mut self, bytes: u64) {
+        self.sub(self.bytes.saturating_sub(bytes));
+    }
+
+    /// Charges so many more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Account::add`].
+    pub fn add(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        if let Some(account) = &self.account {
+            account.add(bytes)?;
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+        Ok(())
+    }
+
+    /// Gives so many back, at most all.
+    pub fn sub(&mut self, bytes: u64) {
+        let bytes = bytes.min(self.bytes);
+        if let Some(account) = &self.account {
+            account.sub(bytes);
+        }
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+
+    /// Sees to it that at least `bytes` are charged, and not very many more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Account::add`].
+    pub fn cover(&mut self, bytes: u64) -> Result<(), Exceeded> {
+        if bytes > self.bytes {
+            let more = bytes.saturating_sub(self.bytes);
+            // Near the limit, nothing is to spare.
+            return self.add(more.saturating_add(SPARE)).or_else(|_| self.add(more));
+        }
+        let enough = bytes.saturating_add(SPARE);
+        if self.bytes > enough.saturating_add(2 * SPARE) {
+            self.sub(self.bytes.saturating_sub(enough));
+        }
+        Ok(())
+    }
+
+    /// Charges so many more, beyond the limits if need be.
+    pub fn add_anyway(&mut self, bytes: u64) {
+        if let Some(account) = &self.account {
+            account.add_anyway(bytes);
+            self.bytes = self.bytes.saturating_add(bytes);
+        }
+    }
+
+    /// Takes over what another one has charged on the same account.
+    pub fn merge(&mut self, mut other: Charge) {
+        match &self.account {
+            Some(_) => self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes)),
+            None => *self = other,
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        if let Some(account) = &self.account
+            && self.bytes > 0
+        {
+            account.sub(self.bytes);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_holds_for_the_sum_and_names_itself() {
+        let account = Account::new(1000);
+        let first = account.charge(600).unwrap();
+        let refused = account.charge(500).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "500 bytes more than the 600 in use are beyond `limits.max_memory`, 1000 bytes"
+        );
+        assert_eq!(account.used(), 600);
+        drop(first);
+        account.charge(1000).unwrap();
+        assert_eq!((account.used(), account.room()), (0, 1000));
+    }
+
+    #[test]
+    fn counters_stay_at_their_ends() {
+        let account = Account::default();
+        account.add_anyway(u64::MAX);
+        account.add_anyway(u64::MAX);
+        assert!(account.add(1).is_err());
+        account.sub(u64::MAX);
+        account.sub(7);
+        assert_eq!(account.used(), 0);
+    }
+
+    #[test]
+    fn processes_are_on_the_account_of_their_host() {
+        let host = Account::of_host(10 * BLOCK);
+        let (a, b) = (host.process(u64::MAX), host.process(u64::MAX));
+        a.add(BLOCK + 1).unwrap();
+        assert_eq!(host.used(), 2 * BLOCK);
+        b.add(8 * BLOCK).unwrap();
+        let refused = b.add(1).unwrap_err();
+        assert_eq!((refused.name, refused.asked), ("host.max_memory", 1));
+        // What was refused has left no trace.
+        assert_eq!((b.used(), host.used()), (8 * BLOCK, 10 * BLOCK));
+        b.add_anyway(1);
+        assert_eq!(host.used(), 11 * BLOCK);
+        assert!(a.add(BLOCK).is_err());
+        drop(b);
+        a.add(BLOCK).unwrap();
+        assert_eq!(host.used(), 3 * BLOCK);
+        // Nobody has given these bytes back.
+        drop(a);
+        assert_eq!(host.used(), 0);
+    }
+
+    #[test]
+    fn what_the_system_has_back_is_the_hosts_until_the_process_goes_on() {
+        let host = Account::of_host(10 * BLOCK);
+        let sleeper = host.process(u64::MAX);
+        sleeper.add(9 * BLOCK).unwrap();
+        sleeper.send_away(8 * BLOCK);
+        assert_eq!((sleeper.used(), sleeper.resident(), host.used()), (9 * BLOCK, BLOCK, BLOCK));
+        let other = host.process(u64::MAX);
+        other.add(5 * BLOCK).unwrap();
+        sleeper.call_back();
+        assert_eq!((sleeper.resident(), host.used()), (9 * BLOCK, 14 * BLOCK));
+        sleeper.send_away(u64::MAX);
+        assert_eq!(host.used(), 5 * BLOCK);
+        drop(sleeper);
+        assert_eq!(host.used(), 5 * BLOCK);
+    }
+
+    #[test]
+    fn a_charge_covers_what_is_needed_and_little_more() {
+        let account = Account::new(10 * SPARE);
+        let mut charge = account.open();
+        charge.cover(SPARE).unwrap();
+        assert_eq!(account.used(), 2 * SPARE);
+        charge.cover(2 * SPARE).unwrap();
+        charge.cover(0).unwrap();
+        assert_eq!(account.used(), 2 * SPARE);
+        charge.cover(10 * SPARE).unwrap();
+        assert!(charge.cover(10 * SPARE + 1).is_err());
+        charge.cover(SPARE).unwrap();
+        assert_eq!(account.used(), 2 * SPARE);
+        let mut other = account.charge(3).unwrap();
+        other.merge(charge);
+        assert_eq!(other.bytes(), 2 * SPARE + 3);
+        drop(other);
+        assert_eq!(account.used(), 0);
+        Charge::default().add(u64::MAX).unwrap();
+    }
+
+    #[test]
+    fn places_are_counted_over_all_tables() {
+        let account = Account::new(0);
+        account.take_places(MAX_PLACES).unwrap();
+        assert_eq!(account.take_places(1), Err(MAX_PLACES));
+        account.give_places(1);
+        account.take_places(1).unwrap();
+        assert_eq!(account.places(), MAX_PLACES);
+    }
+}

@@ -1,0 +1,76 @@
+;; A component that makes lists, and passes them on to another one whose strings
+;; have another encoding.
+(component
+  (component $taker
+    (core module $m
+      (memory (export "memory") 200)
+      (global $top (mut i32) (i32.const 65536))
+      (func (export "realloc") (param $old i32) (param $size i32) (param i32 i32) (result i32)
+        (local $at i32)
+        (local.set $at (i32.and (i32.add (global.get $top) (i32.const 7)) (i32.const -8)))
+        (global.set $top (i32.add (local.get $at) (local.get 3)))
+        (memory.copy (local.get $at) (local.get $old) (local.get $size))
+        (local.get $at))
+      ;; A sum of all bytes that have been given.
+      (func (export "take") (param i32 i32) (result i32) (local $at i32) (local $sum i32)
+        (local.set $at (i32.const 65536))
+        (loop $next
+          (local.set $sum (i32.add (i32.mul (local.get $sum) (i32.const 31))
+                                   (i32.load8_u (local.get $at))))
+          (local.set $at (i32.add (local.get $at) (i32.const 1)))
+          (br_if $next (i32.lt_u (local.get $at) (global.get $top))))
+        (local.get $sum)))
+    (core instance $i (instantiate $m))
+    (func (export "take")
+      (param "items" (list (tuple string (list u32) (option string)))) (result u32)
+      (canon lift (core func $i "take")
+        (memory $i "memory") (realloc (func $i "realloc")) string-encoding=utf16)))
+  (instance $taker (instantiate $taker))
+
+  (core module $memory (memory (export "memory") 200))
+  (core instance $memory (instantiate $memory))
+  (core func $take (canon lower (func $taker "take") (memory $memory "memory")))
+  (core module $m
+    (import "memory" "memory" (memory 200))
+    (import "taker" "take" (func $take (param i32 i32) (result i32)))
+    ;; One character each of one, two, three and four bytes.
+    (data (i32.const 0) "a\c3\a9\e2\82\ac\f0\9f\98\80")
+    (func $fill (param $n i32) (local $i i32) (local $at i32)
+      (loop $next
+        (memory.copy (i32.add (i32.const 1024) (i32.mul (local.get $i) (i32.const 10)))
+                     (i32.const 0) (i32.const 10))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $next (i32.lt_u (local.get $i) (i32.const 4000))))
+      (local.set $i (i32.const 0))
+      (local.set $at (i32.const 65536))
+      (loop $next
+        (i32.store (local.get $at) (i32.const 1024))
+        (i32.store offset=4 (local.get $at)
+          (i32.mul (i32.rem_u (local.get $i) (i32.const 5)) (i32.const 10)))
+        (i32.store offset=8 (local.get $at) (i32.const 1024))
+        (i32.store offset=12 (local.get $at) (i32.rem_u (local.get $i) (i32.const 7)))
+        (i32.store8 offset=16 (local.get $at)
+          (i32.ne (i32.rem_u (local.get $i) (i32.const 3)) (i32.const 0)))
+        (i32.store offset=20 (local.get $at) (i32.const 1024))
+        (i32.store offset=24 (local.get $at) (i32.const 10))
+        (local.set $at (i32.add (local.get $at) (i32.const 28)))
+        (local.set $i (i32.add (local.get $i) (i32.const 1)))
+        (br_if $next (i32.lt_u (local.get $i) (local.get $n))))
+      ;; The first one is long.
+      (i32.store offset=4 (i32.const 65536) (i32.const 40000))
+      (i32.store offset=12 (i32.const 65536) (i32.const 10000)))
+    (func (export "make") (param $n i32) (result i32)
+      (call $fill (local.get $n))
+      (i32.store (i32.const 512) (i32.const 65536))
+      (i32.store offset=4 (i32.const 512) (local.get $n))
+      (i32.const 512))
+    (func (export "pass") (param $n i32) (result i32)
+      (call $fill (local.get $n))
+      (call $take (i32.const 65536) (local.get $n))))
+  (core instance $i (instantiate $m
+    (with "memory" (instance $memory))
+    (with "taker" (instance (export "take" (func $take))))))
+  (func (export "make") (param "n" u32)
+    (result (list (tuple string (list u32) (option string))))
+    (canon lift (core func $i "make") (memory $memory "memory")))
+  (func (export "pass") (param "n" u32) (result u32) (canon lift (core func $i "pass"))))

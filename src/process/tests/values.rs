@@ -1,0 +1,132 @@
+//! What values cost while they are lifted: memory, fuel, time.
+
+use super::*;
+use crate::{account::Account, value::List};
+
+fn load(text: &str) -> Program {
+    let bytes = wat::parse_str(text).unwrap();
+    Component::new(&Engine::default(), bytes).unwrap().link(&Linker::default()).unwrap()
+}
+
+/// Result, fuel and steps of a call, and what is left on the account.
+fn call(program: &Program, method: &str, args: Vec<Value>, slice: u64) -> (Outcome, u64, u64, u64) {
+    let limits = Limits::default();
+    let account = Account::new(64 << 20);
+    let mut process = WasmProcess::on_account(program, limits, account.clone());
+    process.init(method, args).unwrap();
+    let (mut out, mut steps) = (StepOutput::default(), 0);
+    let outcome = loop {
+        process.step(&mut Vec::new(), Fuel(slice), &mut out);
+        steps += 1;
+        match std::mem::replace(&mut out.status, Status::Continue) {
+            Status::Done(outcome) => break outcome,
+            Status::Continue => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let fuel = process.fuel_used();
+    process.close();
+    (outcome, fuel, steps, account.used())
+}
+
+#[test]
+fn lifting_and_lowering_may_be_cut_anywhere() {
+    let program = load(include_str!("passes.wat"));
+    for method in ["make", "pass"] {
+        let whole = call(&program, method, vec![Value::U32(2000)], u64::MAX);
+        assert!(whole.0.is_ok(), "{:?}", whole.0);
+        assert_eq!(whole.3, 0);
+        for slice in [50, 1_000, 30_000] {
+            let sliced = call(&program, method, vec![Value::U32(2000)], slice);
+            assert!(sliced.0 == whole.0, "{method} in slices of {slice}");
+            assert_eq!((sliced.1, sliced.3), (whole.1, 0), "{method} in slices of {slice}");
+        }
+    }
+    let Ok(Some(Value::List(List::Values(items)))) =
+        call(&program, "make", vec![Value::U32(3)], 1000).0
+    else {
+        panic!("no list");
+    };
+    let text = Value::from("aé€😀".repeat(4000));
+    let Value::Record(first) = &items[0] else { panic!("no tuple") };
+    assert_eq!((&first[0], &first[2]), (&text, &Value::NONE));
+    let Value::List(numbers) = &first[1] else { panic!("no list") };
+    assert_eq!((numbers.len(), numbers.get(0)), (10_000, Some(Value::U32(0xe2a9_c361))));
+    let second = [Value::from("aé€😀"), Value::from(vec![Value::U32(0xe2a9_c361)])];
+    let Value::Record(found) = &items[1] else { panic!("no tuple") };
+    assert_eq!(found[..2], second[..]);
+    assert_eq!(found[2], Value::some("aé€😀"));
+}
+
+#[test]
+fn a_lifting_takes_no_more_of_a_step_than_the_slice() {
+    let program = load(include_str!("passes.wat"));
+    let (_, fuel, steps, _) = call(&program, "make", vec![Value::U32(50_000)], 10_000);
+    assert!(steps >= fuel / 20_000, "{steps} steps for {fuel}");
+}
+
+#[test]
+fn what_is_small_inside_and_huge_outside_meets_the_limit() {
+    let program = load(include_str!("shared.wat"));
+    for method in ["tuples", "options", "maps", "flags", "numbers", "strings"] {
+        let (outcome, _, _, left) = call(&program, method, vec![], 100_000);
+        match method {
+            // 16 MiB.
+            "strings" => assert!(outcome.is_ok(), "{outcome:?}"),
+            _ => {
+                let error = outcome.unwrap_err();
+                assert_eq!(error.cause(), Cause::Trap(TrapKind::Limit), "{method}: {error}");
+                assert!(error.message().contains("`limits.max_memory`"), "{method}: {error}");
+            }
+        }
+        assert_eq!(left, 0, "{method}");
+    }
+}
+
+#[test]
+fn arguments_are_on_the_account() {
+    let program = load(
+        r#"(component
+            (core module $m (memory (export "memory") 1)
+                (func (export "realloc") (param i32 i32 i32 i32) (result i32) (unreachable))
+                (func (export "take") (param i32 i32)))
+            (core instance $i (instantiate $m))
+            (func (export "take") (param "s" string)
+                (canon lift (core func $i "take") (memory $i "memory")
+                    (realloc (func $i "realloc")))))"#,
+    );
+    let account = Account::new(1 << 20);
+    let mut process = WasmProcess::on_account(&program, Limits::default(), account.clone());
+    let error = process.init("take", vec![Value::from("x".repeat(1 << 20))]).unwrap_err();
+    assert!(error.message().contains("`limits.max_memory`"), "{error}");
+    assert_eq!(account.used(), 0);
+    process.init("take", vec![Value::from("x".repeat(1000))]).unwrap();
+    assert!(account.used() >= 1000);
+}
+
+#[test]
+fn handles_are_on_the_account() {
+    let program = load(
+        r#"(component
+            (type $r (resource (rep i32)))
+            (core func $new (canon resource.new $r))
+            (core module $m
+                (import "" "new" (func $new (param i32) (result i32)))
+                (func (export "make") (param $n i32) (result i32) (local $last i32)
+                    (loop $next
+                        (local.set $last (call $new (i32.const 7)))
+                        (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+                        (br_if $next (local.get $n)))
+                    (local.get $last)))
+            (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+            (func (export "make") (param "n" u32) (result u32)
+                (canon lift (core func $i "make"))))"#,
+    );
+    let (outcome, ..) = call(&program, "make", vec![Value::U32(1000)], 100_000);
+    assert_eq!(outcome, Ok(Some(Value::U32(1000))));
+    // 64 MiB end before the number of handles does.
+    let (outcome, _, _, left) = call(&program, "make", vec![Value::U32(2_000_000)], 100_000);
+    let error = outcome.unwrap_err();
+    assert!(error.message().contains("handles") || error.message().contains("max_memory"));
+    assert_eq!((error.cause(), left), (Cause::Trap(TrapKind::Limit), 0));
+}
