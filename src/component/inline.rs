@@ -9,6 +9,8 @@
 mod canon;
 mod frame;
 mod host;
+#[cfg(test)]
+mod tests;
 
 use std::{
     cell::RefCell,
@@ -76,12 +78,23 @@ pub(crate) fn link(
     linker: &Linker,
     deny: &Deny<'_>,
 ) -> Result<Plan, Failure> {
+    link_within(Budget::new(root.file.len()), core, max_slice, root, linker, deny)
+}
+
+fn link_within(
+    budget: Budget,
+    core: &wasmi::Engine,
+    max_slice: u64,
+    root: &Arc<ComponentDef>,
+    linker: &Linker,
+    deny: &Deny<'_>,
+) -> Result<Plan, Failure> {
     let mut linking = Linking {
         linker,
         deny,
         types: Types::default(),
         layouts: Layouts::default(),
-        common: Rc::new(Common::new(Budget::new(root.file.len()))),
+        common: Rc::new(Common::new(budget)),
         core_instances: 0,
         memories: 0,
         funcs: 0,
