@@ -55,9 +55,9 @@ impl Component {
 
     /// The component, for others that import it.
     pub(super) fn provide(&self) -> Provided {
-        let module = self.def.defs.iter().find_map(|def| match def {
-            Def::Module(module) => Some(module.clone()),
-            _ => None,
+        let module = self.def.defs.iter().find_map(|def| {
+            let Def::Module(module) = def else { return None };
+            Some(module.clone())
         });
         Provided { core: self.core.clone(), def: self.def.clone(), module }
     }
@@ -74,9 +74,9 @@ impl Component {
         self.def
             .defs
             .iter()
-            .filter_map(|def| match def {
-                Def::Import { name } => types.component_item_for_import(name).map(|i| (name, i)),
-                _ => None,
+            .filter_map(|def| {
+                let Def::Import { name } = def else { return None };
+                types.component_item_for_import(name).map(|item| (name, item))
             })
             .filter(|(_, item)| {
                 !matches!(item.ty, ComponentEntityType::Type { .. } | ComponentEntityType::Value(_))

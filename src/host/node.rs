@@ -432,7 +432,9 @@ impl Node {
         let result = gone(pid);
         match (me.ties().traps, &result) {
             (false, Err(fault)) => me.post.end(Error::linked(pid, fault)),
-            _ => me.post.notice(Mail::LinkDown { from: pid.clone(), result }),
+            (true, Err(_)) | (_, Ok(_)) => {
+                me.post.notice(Mail::LinkDown { from: pid.clone(), result })
+            }
         }
     }
 

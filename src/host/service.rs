@@ -175,7 +175,13 @@ impl Supervisor {
                             false => return None,
                         }
                     }
-                    _ => {}
+                    Some(
+                        ServiceState::Running
+                        | ServiceState::Stopping
+                        | ServiceState::Stopped
+                        | ServiceState::Exited,
+                    )
+                    | None => {}
                 }
             }
             Some(())
@@ -299,7 +305,15 @@ impl Keeper {
                         let why = format!("{need}, which it needs, has failed");
                         return Some(Err(Fault::new(Kind::Unavailable, why)));
                     }
-                    _ => all = false,
+                    Some((
+                        ServiceState::Unknown
+                        | ServiceState::Starting
+                        | ServiceState::Stopping
+                        | ServiceState::Stopped
+                        | ServiceState::Failed,
+                        _,
+                    ))
+                    | None => all = false,
                 }
             }
             all.then_some(Ok(()))
@@ -313,7 +327,7 @@ impl Keeper {
         let handle = match self.or_stop(self.start()).await {
             Turn::Done(Ok(handle)) => handle,
             Turn::Done(Err(fault)) if !self.is_closing() => return Some((fault, false)),
-            _ => {
+            Turn::Done(Err(_)) | Turn::Stop => {
                 self.set(ServiceState::Stopped);
                 return None;
             }

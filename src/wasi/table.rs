@@ -81,7 +81,7 @@ impl Entry {
             Entry::Descriptor(descriptor) => Some(descriptor.file),
             Entry::Input(input) => input.into_held(),
             Entry::Output(output) => output.into_held(),
-            _ => None,
+            Entry::Listing(_) | Entry::Error(_) | Entry::Pollable(_) | Entry::Terminal => None,
         }
     }
 }

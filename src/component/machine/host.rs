@@ -51,7 +51,10 @@ impl HostCall {
             (HostPhase::Return(lower), Caller::Guest { trampoline, .. }) => {
                 Ok((lower.as_mut(), &mut self.lends, guest_side(plan, *trampoline)?.1, true))
             }
-            _ => Err(Trap::internal("memory for nothing")),
+            (HostPhase::Return(_), Caller::Host)
+            | (HostPhase::Answer(_) | HostPhase::Wait { .. } | HostPhase::Taken, _) => {
+                Err(Trap::internal("memory for nothing"))
+            }
         }
     }
 }
