@@ -81,9 +81,8 @@ impl Call {
             (Phase::Return(lower), Caller::Guest { trampoline, .. }) => {
                 Ok((lower, lends, guest_side(plan, *trampoline)?.1, false))
             }
-            (Phase::Run | Phase::PostReturn(_), _) | (Phase::Return(_), Caller::Host) => {
-                Err(Trap::internal("memory for nothing"))
-            }
+            (Phase::Run | Phase::Lift(_) | Phase::PostReturn(_), _)
+            | (Phase::Return(_), Caller::Host) => Err(Trap::internal("memory for nothing")),
         }
     }
 }

@@ -292,7 +292,11 @@ impl Machine {
             Some(Activity::Host(call)) => call.lowering(&plan)?,
             Some(Activity::Call(call)) => call.lowering(&plan)?,
             Some(
-                Activity::Init(_) | Activity::Core(_) | Activity::Realloc(_) | Activity::Drop(_),
+                Activity::Init(_)
+                | Activity::Core(_)
+                | Activity::Lift(_)
+                | Activity::Realloc(_)
+                | Activity::Drop(_),
             )
             | None => return Err(Trap::internal("memory for nothing")),
         };
@@ -523,7 +527,9 @@ impl Machine {
                     let mut call = self.pop_call()?;
                     let flat = match &mut call.phase {
                         Phase::PostReturn(flat) => std::mem::take(flat),
-                        Phase::Lower(_) | Phase::Run | Phase::Return(_) => Vec::new(),
+                        Phase::Lower(_) | Phase::Run | Phase::Lift(_) | Phase::Return(_) => {
+                            Vec::new()
+                        }
                     };
                     self.end(call, flat)
                 }
