@@ -78,6 +78,7 @@ pub mod component;
 pub mod dispatch;
 pub mod process;
 pub mod value;
+mod visible;
 pub mod wasi;
 
 #[cfg(feature = "host")]

@@ -8,7 +8,7 @@ use std::{
 };
 
 use wippy::{
-    component::{Component, Engine, Linker, TrapKind},
+    component::{Component, Engine, Linker, LoadOptions, TrapKind, Vetting},
     process::{Cause, DEFAULT_SLICE, Limits, Process, Status, StepOutput, WasmProcess},
     value::Value,
 };
@@ -119,7 +119,7 @@ fn python(report: &mut Report) -> Result<()> {
     let ours = load(&["load", "process", &file])?;
     row(report, what, "process", &ours, None);
     let verified = load(&["load", "process-eager", &file])?;
-    row(report, what, "process, all code validated", &verified, None);
+    row(report, what, "process, all code translated", &verified, None);
     #[cfg(feature = "peers")]
     for (task, name) in super::peer::LOADERS {
         let theirs = load(&["load", task, &file])?;
@@ -183,12 +183,12 @@ pub fn child(args: &[String]) -> Result<()> {
     let bytes = fs::read(file)?;
     match who.as_str() {
         "process" | "process-eager" => {
-            let validation = match who.as_str() {
-                "process" => wippy::component::Validation::Lazy,
-                _ => wippy::component::Validation::Eager,
+            let vetting = match who.as_str() {
+                "process" => Vetting::Done,
+                _ => Vetting::Alone,
             };
-            let engine = Engine::new(wippy::component::Config { validation });
-            let component = Component::new(&engine, bytes)?;
+            let options = LoadOptions { vetting, ..LoadOptions::default() };
+            let component = Component::load(&Engine::default(), bytes, options)?;
             let loaded = start.elapsed();
             let program = component.link(&Linker::default())?;
             let linked = start.elapsed();

@@ -4,7 +4,7 @@
 //! what it writes to stdout follows, then what it writes to stderr with `! ` in
 //! front, then `? ` and the exit code unless that is 0. Commands run in the
 //! repository's root. `[..]` in a line stands for anything. Lines that begin
-//! with `# ` are remarks.
+//! with `# ` are remarks. A command `sh -c '...'` is a shell's, which knows `wippy`.
 //!
 //! `BLESS=1 cargo test --test cli` writes what the binary says into the files.
 
@@ -27,6 +27,7 @@ fn root() -> &'static Path {
 fn wippy() -> Command {
     let mut command = Command::new(WIPPY);
     command.current_dir(root()).stdin(Stdio::null());
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     for name in ["COLUMNS", "CLICOLOR_FORCE", "FORCE_COLOR", "NO_COLOR", "RUST_BACKTRACE"] {
         command.env_remove(name);
     }
@@ -77,8 +78,18 @@ fn replay(text: &str) -> Result<String> {
         expected.truncate(expected.len() - blank);
         let words = words(command)?;
         let (program, args) = words.split_first().ok_or("an empty command")?;
-        assert_eq!(program, "wippy", "{command}");
-        for (i, line) in said(&wippy().args(args).output()?)?.iter().enumerate() {
+        let output = match program.as_str() {
+            "wippy" => wippy().args(args).output()?,
+            "sh" if cfg!(unix) => shell(args)?,
+            // Stays as it is.
+            "sh" => {
+                out.extend(expected.iter().map(|line| format!("{line}\n")));
+                out.push_str(&"\n".repeat(blank));
+                continue;
+            }
+            _ => return Err(format!("not `wippy` or `sh`: {command}").into()),
+        };
+        for (i, line) in said(&output)?.iter().enumerate() {
             let shown = match expected.get(i) {
                 Some(expected) if matches(expected, line) => expected,
                 _ => line.as_str(),
@@ -89,6 +100,22 @@ fn replay(text: &str) -> Result<String> {
         out.push_str(&"\n".repeat(blank));
     }
     Ok(out)
+}
+
+/// What a shell does with `-c` and a script.
+fn shell(args: &[String]) -> Result<Output> {
+    let [option, script] = args else { return Err("sh takes -c and a script".into()) };
+    let mut command = Command::new("sh");
+    let known = wippy();
+    command.current_dir(root()).stdin(Stdio::null()).env("WIPPY", known.get_program());
+    for (name, value) in known.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let script = format!("wippy() {{ \"$WIPPY\" \"$@\"; }}\n{script}");
+    Ok(command.args([option, &script]).output()?)
 }
 
 fn remark(line: &str) -> bool {
@@ -206,6 +233,29 @@ fn a_closed_pipe_is_quiet() -> Result {
     let output = child.wait_with_output()?;
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
     assert_eq!(output.status.code(), Some(0));
+    Ok(())
+}
+
+/// However little memory there is, the command says so, or runs. Below that the system's
+/// own loader gives up, with 127.
+#[cfg(target_os = "linux")]
+#[test]
+fn too_little_memory_is_a_message() -> Result {
+    let run = "exec \"$WIPPY\" -C conformance/apps/hello run greet Ada";
+    let mut codes = Vec::new();
+    for kib in (26_000..120_000).step_by(4_000) {
+        let output = shell(&["-c".into(), format!("ulimit -v {kib}; {run}")])?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let code = output.status.code().ok_or_else(|| format!("{kib}: {stderr}"))?;
+        assert!(matches!(code, 0 | 71 | 127), "{kib}: {code}: {stderr}");
+        assert_eq!(
+            code == 71,
+            stderr.starts_with("error: the system gives wippy no more "),
+            "{kib}"
+        );
+        codes.push(code);
+    }
+    assert!(codes.contains(&71) && codes.contains(&0), "{codes:?}");
     Ok(())
 }
 

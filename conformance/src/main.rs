@@ -20,6 +20,8 @@ enum Command {
     Wast(conformance::wast::Args),
     /// Runs the wasi-testsuite, and recorded cases, with the command `wippy`
     Wasi(conformance::wasi::Args),
+    /// Runs the reference engine's test programs with the command `wippy`
+    Programs(conformance::wasi::programs::Args),
     /// Lets processes do to each other what they can, and keeps the books
     Stress(conformance::stress::Args),
     /// Measures processes beside bare wasmi and, with the feature `peers`, wasmtime
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Wast(args) => conformance::wast::main(&args),
         Command::Wasi(args) => conformance::wasi::main(&args),
+        Command::Programs(args) => conformance::wasi::programs::main(&args),
         Command::Stress(args) => conformance::stress::main(&args),
         Command::Bench(args) => bench::main(&args),
     }

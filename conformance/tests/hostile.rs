@@ -7,7 +7,7 @@ use std::{
 };
 
 use wippy::{
-    component::{Component, Config, Engine, Linker, Program, Validation},
+    component::{Component, Engine, Linker, LoadOptions, Program, Vetting},
     process::{Event, Fuel, Limits, Process, Status, StepOutput, WasmProcess},
     value::{TypeDef, TypeId, Types, Value},
 };
@@ -150,16 +150,17 @@ struct Count {
 }
 
 fn attack(name: &str, bytes: &[u8], mutants: u64, count: &mut Count) {
-    let engines =
-        [Validation::Lazy, Validation::Eager].map(|validation| Engine::new(Config { validation }));
+    let engine = Engine::default();
     for seed in 1..=mutants {
         let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
         let mut mutant = bytes.to_vec();
         mutate(&mut mutant, &mut random);
         count.mutants += 1;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let engine = &engines[(seed % 2) as usize];
-            let Ok(component) = Component::new(engine, mutant.as_slice()) else { return (0, 0, 0) };
+            let vetting = [Vetting::Alone, Vetting::Done][(seed % 2) as usize];
+            let options = LoadOptions { vetting, ..LoadOptions::default() };
+            let component = Component::load(&engine, mutant.as_slice(), options);
+            let Ok(component) = component else { return (0, 0, 0) };
             let Ok(program) = component.link(&Linker::default()) else { return (1, 0, 0) };
             (1, 1, run(&program, &mut random))
         }));

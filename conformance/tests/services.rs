@@ -263,6 +263,52 @@ fn services_go_on_when_nobody_reads_what_they_say() {
     }
 }
 
+/// A terminal that goes away stops the services, unless they are to outlive it.
+#[test]
+fn a_hangup_stops_like_a_termination() {
+    let dir = Dir::new(false, &service("waits", "child", "wait", ""));
+    let mut wippy = dir.start(&["-v", "run"]);
+    let (code, _, stderr) = wippy.until(1, " INFO running").signal("-HUP").end();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains(" INFO stopped"), "{stderr}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_hangup_is_nothing_to_what_nohup_has_started() {
+    let dir = Dir::new(false, &service("waits", "child", "wait", ""));
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_conformance")]);
+    command.env(conformance::wasi::AS_WIPPY, "1").arg("-C").arg(&dir.0).args(["-v", "run"]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    let mut wippy = Running { child, stderr, said: Vec::new() };
+    // The table comes after the hangup, which has not ended anything then.
+    wippy.until(1, " INFO running").signal("-HUP").signal("-USR1").until(1, "mailbox");
+    let (code, _, stderr) = wippy.signal("-TERM").end();
+    assert_eq!(code, Some(0), "{stderr}");
+}
+
+/// A pipe that nobody empties holds up neither processes nor the end of the command.
+#[test]
+fn nobody_has_to_read_the_log() {
+    let talks = "- name: talks\n  kind: process.lua\n  method: run\n  modules: [io]\n  source: |\n    \
+                 local io = require('io')\n    local line = string.rep('x', 1000)\n    return { run = \
+                 function() for i = 1, 2000 do io.print(i, line) end end }\n";
+    let dir = Dir::new(false, &format!("{talks}{}", service("one", "talks", "", "")));
+    let mut wippy = dir.start(&["run"]);
+    let begin = Instant::now();
+    while wippy.child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(120), "it waits for a reader");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (code, _, stderr) = wippy.end();
+    assert_eq!(code, Some(0), "{stderr}");
+    // What the pipe has taken.
+    assert!(stderr.starts_with("starting 1 service; Ctrl-C stops it\napp:processes|"), "{stderr}");
+}
+
 #[test]
 fn a_stop_waits_for_its_timeout() {
     let dir = Dir::new(false, &service("stubborn", "child", "stubborn", "stop_timeout: 50ms"));

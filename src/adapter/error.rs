@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use crate::visible;
+
 /// What stood in the way of turning a module into a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -87,20 +89,12 @@ pub(super) fn listing<T: fmt::Display>(items: impl IntoIterator<Item = T>, limit
 /// terminal, and cut to a length that leaves the rest of the message readable.
 pub(super) fn quote(name: &str) -> String {
     const LIMIT: usize = 120;
-    let mut out = String::from("`");
-    for (i, c) in name.chars().enumerate() {
-        if i >= LIMIT {
-            out.push_str("...");
-            break;
+    match name.char_indices().nth(LIMIT) {
+        Some((end, _)) => {
+            format!("`{}...`", visible::name(name.get(..end).unwrap_or_default()))
         }
-        if c.is_control() {
-            out.extend(c.escape_debug());
-        } else {
-            out.push(c);
-        }
+        None => format!("`{}`", visible::name(name)),
     }
-    out.push('`');
-    out
 }
 
 #[cfg(test)]
@@ -110,7 +104,7 @@ mod tests {
     #[test]
     fn long_lists_and_names_are_cut() {
         assert_eq!(listing(0..4, 2), "\n  0\n  1\n  ... and 2 more");
-        assert_eq!(quote("a\0b\u{1b}"), "`a\\0b\\u{1b}`");
+        assert_eq!(quote("a\0b\u{1b}"), "`a\\u{0}b\\u{1b}`");
         assert_eq!(quote(&"x".repeat(500)).len(), 125);
     }
 }

@@ -20,6 +20,7 @@
 //! limited before anything recursive sees it.
 
 use super::error::{AdaptError, AdaptErrorKind};
+use crate::visible;
 
 /// The longest WIT text accepted, in bytes.
 const LONGEST: usize = 1 << 18;
@@ -137,7 +138,7 @@ impl Document {
         let mut text = format!("WIT, line {line}, column {column}: {message}");
         let source = self.user_text.split('\n').nth(line.saturating_sub(1)).unwrap_or_default();
         let source = source.trim_end().replace('\t', " ");
-        if !source.is_empty() && source.len() <= WIDEST && !source.contains(char::is_control) {
+        if !source.is_empty() && source.len() <= WIDEST && !visible::has_hidden(&source) {
             let indent = " ".repeat(column.saturating_sub(1));
             text.push_str(&format!("\n  {source}\n  {indent}^"));
         }

@@ -19,6 +19,13 @@ pub enum ArtifactError {
         /// See [`ArtifactError::may_pass`].
         passing: bool,
     },
+    /// A link leads to the directory that a guest may have made.
+    Link {
+        /// The directory.
+        path: PathBuf,
+        /// The link.
+        link: PathBuf,
+    },
     /// The path leads out of the directory.
     Escapes(String),
     /// There is no such file.
@@ -78,7 +85,9 @@ impl ArtifactError {
     /// The field of a process entry that the error is about.
     pub fn field(&self) -> &'static str {
         match self {
-            ArtifactError::NoDirectory(_) | ArtifactError::Directory { .. } => "fs",
+            ArtifactError::NoDirectory(_)
+            | ArtifactError::Directory { .. }
+            | ArtifactError::Link { .. } => "fs",
             ArtifactError::Hash { .. } => "hash",
             _ => "path",
         }
@@ -91,6 +100,12 @@ impl ArtifactError {
             ArtifactError::Directory { path, why, .. } => {
                 format!("the directory {}: {why}", quoted(&path.to_string_lossy()))
             }
+            ArtifactError::Link { path, link } => format!(
+                "the directory {}: {} is a link that a guest may have made, for it lies where \
+                 guests can write",
+                quoted(&path.to_string_lossy()),
+                quoted(&link.to_string_lossy())
+            ),
             ArtifactError::Escapes(path) => {
                 format!("{}, which leads out of the directory", quoted(path))
             }
@@ -114,6 +129,7 @@ impl ArtifactError {
         match self {
             ArtifactError::NoDirectory(_) => "an fs.directory entry".to_owned(),
             ArtifactError::Directory { .. } => "a directory that can be read".to_owned(),
+            ArtifactError::Link { .. } => "a directory that no guest can lead elsewhere".to_owned(),
             ArtifactError::Escapes(_) => "a path that stays inside the directory".to_owned(),
             ArtifactError::NotFound { .. } | ArtifactError::NotAFile(_) => {
                 "a .wasm or .wat file".to_owned()
@@ -137,6 +153,9 @@ impl ArtifactError {
             ArtifactError::NoDirectory(_) => "mend that entry".to_owned(),
             ArtifactError::Directory { .. } => {
                 "create the directory, or add to its fs.directory entry: auto_init: true".to_owned()
+            }
+            ArtifactError::Link { .. } => {
+                "remove the link, or name the directory that it leads to".to_owned()
             }
             ArtifactError::Escapes(_) => {
                 "move the file into the directory; `..` and links cannot lead out of it".to_owned()

@@ -24,10 +24,13 @@ pub(crate) use self::path::clean_path;
 pub use self::{
     error::ArtifactError,
     hash::{Hash, HashError, sha256_hex},
-    read::{DEFAULT_MAX_SIZE, open_directory},
+    read::DEFAULT_MAX_SIZE,
     sniff::ArtifactKind,
 };
-use crate::registry::{Id, Kind, Problem, Project};
+use crate::{
+    dispatch::world::Directory,
+    registry::{DirectoryError, Id, Kind, Problem, Project, describe_io},
+};
 use std::{path::Path, sync::Arc};
 
 /// Bytes that are WebAssembly, and what is known about them.
@@ -54,12 +57,7 @@ impl Artifact {
             };
             Box::new(problem.that_may_pass(error.may_pass()))
         };
-        let Some(Kind::FsDirectory(directory)) = project.entry(&process.fs).map(|e| &e.kind) else {
-            // The reference is right, or the project would have said so: the
-            // directory's own entry is what is wrong.
-            return Err(complain(ArtifactError::NoDirectory(process.fs.clone())));
-        };
-        let opened = open_directory(directory).map_err(complain)?;
+        let opened = directory(project, &process.fs).map_err(complain)?;
         Artifact::read(&opened, &process.path, Some(&process.hash), DEFAULT_MAX_SIZE)
             .map_err(complain)
     }
@@ -102,6 +100,26 @@ impl Artifact {
         let kind = sniff::sniff(&bytes)
             .map_err(|what| ArtifactError::NotWasm { path: path.to_owned(), what })?;
         Ok(Artifact { bytes, hash, kind })
+    }
+}
+
+/// The directory of an `fs.directory` entry.
+pub(crate) fn directory(project: &Project, id: &Id) -> Result<Directory, ArtifactError> {
+    let Some(Kind::FsDirectory(entry)) = project.entry(id).map(|entry| &entry.kind) else {
+        // The reference is right, or the project would have said so: the
+        // directory's own entry is what is wrong.
+        return Err(ArtifactError::NoDirectory(id.clone()));
+    };
+    let path = || entry.path.clone();
+    match project.directory(id) {
+        None => Err(ArtifactError::NoDirectory(id.clone())),
+        Some(Ok(directory)) => Ok(directory),
+        Some(Err(DirectoryError::Link(link))) => Err(ArtifactError::Link { path: path(), link }),
+        Some(Err(DirectoryError::System(error))) => Err(ArtifactError::Directory {
+            path: path(),
+            why: describe_io(&error),
+            passing: read::passing(&error),
+        }),
     }
 }
 

@@ -1,8 +1,9 @@
 //! Reading files, beneath a directory or by a name that the user gives.
 
 use super::{ArtifactError, clean_path};
-use crate::registry::{FsDirectory, describe_io, nearest};
-use cap_std::{ambient_authority, fs::Dir};
+use crate::registry::{describe_io, nearest};
+use cap_fs_ext::OpenOptionsSyncExt;
+use cap_std::fs::{Dir, OpenOptions};
 use std::{
     io::{self, Read},
     path::Path,
@@ -11,23 +12,6 @@ use std::{
 
 /// The largest artifact, if nobody says otherwise: 256 MiB.
 pub const DEFAULT_MAX_SIZE: u64 = 256 << 20;
-
-/// Opens the directory of an `fs.directory` entry, and creates it if the entry
-/// says so. This is the one place where a path of the whole machine is used.
-pub fn open_directory(directory: &FsDirectory) -> Result<Dir, ArtifactError> {
-    let fail = |error: io::Error| ArtifactError::Directory {
-        path: directory.path.clone(),
-        why: describe_io(&error),
-        passing: passing(&error),
-    };
-    match Dir::open_ambient_dir(&directory.path, ambient_authority()) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && directory.auto_init => {
-            create(directory).map_err(fail)?;
-            Dir::open_ambient_dir(&directory.path, ambient_authority()).map_err(fail)
-        }
-        opened => opened.map_err(fail),
-    }
-}
 
 fn unreadable(path: &str, error: &io::Error) -> ArtifactError {
     let (path, why) = (path.to_owned(), describe_io(error));
@@ -45,14 +29,6 @@ pub(super) fn passing(error: &io::Error) -> bool {
             | Kind::IsADirectory
             | Kind::InvalidInput
     )
-}
-
-fn create(directory: &FsDirectory) -> io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, directory.mode);
-    builder.create(&directory.path)
 }
 
 /// All bytes of a file below a directory.
@@ -75,11 +51,13 @@ pub(super) fn file_in(
         }
         _ => unreadable(path, &error),
     };
-    // Opening a pipe would wait for a writer, so look before.
+    // To open a pipe or a device is not without effect, so look before; and should
+    // it be one by then, do not wait for it.
     if !directory.metadata(&clean).map_err(fail)?.is_file() {
         return Err(ArtifactError::NotAFile(path.to_owned()));
     }
-    let file = directory.open(&clean).map_err(fail)?;
+    let mut options = OpenOptions::new();
+    let file = directory.open_with(&clean, options.read(true).nonblock(true)).map_err(fail)?;
     let meta = file.metadata().map_err(fail)?;
     if !meta.is_file() {
         return Err(ArtifactError::NotAFile(path.to_owned()));

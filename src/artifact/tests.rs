@@ -113,22 +113,6 @@ fn a_file_can_be_named_directly() {
     assert!(matches!(error, ArtifactError::NotFound { .. }));
 }
 
-#[test]
-fn a_directory_is_created_only_if_its_entry_says_so() {
-    let sandbox = Sandbox::new("create");
-    let mut directory = crate::registry::FsDirectory {
-        path: sandbox.0.join("new/deep"),
-        directory: "new/deep".into(),
-        auto_init: false,
-        mode: 0o755,
-    };
-    let error = open_directory(&directory).unwrap_err();
-    assert!(error.found().ends_with("it does not exist"), "{error}");
-    directory.auto_init = true;
-    open_directory(&directory).unwrap();
-    assert!(directory.path.is_dir());
-}
-
 #[cfg(unix)]
 #[test]
 fn what_is_for_the_machine_may_pass() {

@@ -167,7 +167,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
 
 const RUN_HELP: &str = "\
 Without a NAME the services with `auto_start` are started, and kept alive until
-Ctrl-C or SIGTERM, which asks them to end; a second one ends them at once.
+Ctrl-C, SIGTERM or SIGHUP, which asks them to end; a second ends them at once.
 
 A NAME that ends in .wasm or .wat, or that has a / in it, is a FILE. Options stand
 before NAME or FILE: all words after it are the program's, whatever they look like.

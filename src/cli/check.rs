@@ -7,14 +7,13 @@ use super::{
     output,
 };
 use crate::{
-    component::{Config, Engine, Validation},
+    component::Engine,
     host::{Checked, Runtime, check as check_project},
     registry::{Project, Severity},
 };
 
 pub(super) fn check(dir: &Path) -> Result<Exit, Failure> {
-    let engine = Engine::new(Config { validation: Validation::Eager });
-    let runtime = Runtime::new(engine, super::run::linker()?);
+    let runtime = Runtime::new(Engine::default(), super::run::linker()?).with_cache();
     let Checked { project, problems, processes } = check_project(&runtime, Project::load(dir));
     if !problems.is_empty() {
         output::problems(&problems);
@@ -28,7 +27,7 @@ pub(super) fn check(dir: &Path) -> Result<Exit, Failure> {
         0 => "",
         _ => ", with warnings",
     };
-    output::print(&format!("ok: {entries}, {processes}{but}\n"))?;
+    output::show(&format!("ok: {entries}, {processes}{but}\n"))?;
     Ok(Exit::Ok)
 }
 

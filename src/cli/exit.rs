@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::{
     component::TrapKind,
+    host::PrepareError,
     process::{Cause, Error},
     registry::{Problem, Problems},
 };
@@ -24,6 +25,10 @@ pub(super) enum Exit {
     /// told to stop and do have done what they should: that is [`Exit::Ok`].
     Interrupted,
     Output,
+    /// Of the engine itself.
+    Engine,
+    /// The system gives too little: no threads, files or memory.
+    System,
     /// The program's own.
     Program(u8),
 }
@@ -38,6 +43,8 @@ Exit codes:
   4    the program trapped, or reached a limit other than time
   5    the program ran out of time
   6    the program called an import that it has not been given
+  70   the engine failed, through no fault of the program
+  71   the system gives too little: threads, open files or memory
   74   the output could not be written
   130  interrupted
   141  nobody reads the program's output any more
@@ -55,7 +62,9 @@ impl Exit {
             Exit::Trap => 4,
             Exit::Timeout => 5,
             Exit::Denied => 6,
-            // `EX_IOERR` of sysexits.h.
+            // `EX_SOFTWARE`, `EX_OSERR` and `EX_IOERR` of sysexits.h.
+            Exit::Engine => 70,
+            Exit::System => 71,
             Exit::Output => 74,
             // 128 + SIGINT.
             Exit::Interrupted => 130,
@@ -94,8 +103,15 @@ impl Failure {
         Failure::Message(Exit::Config, message.into())
     }
 
-    /// A process called `name` has ended with an error.
-    pub(super) fn process(name: &str, error: &Error) -> Failure {
+    /// A file that cannot be made ready to run.
+    pub(super) fn prepare(name: &str, error: &PrepareError) -> Failure {
+        let exit = if error.is_of_engine() { Exit::Engine } else { Exit::Config };
+        Failure::Message(exit, format!("{name}: {error}"))
+    }
+
+    /// A process called `name` has ended with an error. `options` are those that have set
+    /// its limits.
+    pub(super) fn process(name: &str, error: &Error, options: &Limiting) -> Failure {
         let exit = match error.cause() {
             Cause::Timeout => Exit::Timeout,
             Cause::Cancel => Exit::Interrupted,
@@ -104,10 +120,43 @@ impl Failure {
             Cause::Trap(TrapKind::Denied) => Exit::Denied,
             // Validated only now, but it is the file that is not in order.
             Cause::Trap(TrapKind::Invalid) => Exit::Config,
+            Cause::Engine => Exit::Engine,
             Cause::Program | Cause::Link => Exit::Err,
             Cause::Trap(_) | Cause::Usage => Exit::Trap,
         };
-        Failure::Message(exit, format!("{name}: {error}"))
+        Failure::Message(exit, format!("{name}: {}", options.named_in(error)))
+    }
+}
+
+/// The limits that options have set, and not the fields of an entry.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Limiting {
+    pub fuel: bool,
+    pub memory: bool,
+    pub time: bool,
+}
+
+impl Limiting {
+    /// An error's text, which speaks of the fields of an entry, with the options in
+    /// their place.
+    fn named_in(self, error: &Error) -> String {
+        let mut text = error.to_string();
+        match error.cause() {
+            // Its own words, or those of another.
+            Cause::Program | Cause::Link | Cause::Cancel | Cause::Exit(_) => return text,
+            Cause::Trap(_) | Cause::Usage | Cause::Engine => {}
+            Cause::Timeout if self.time => text.push_str(", set by `--timeout`"),
+            Cause::Timeout => {}
+        }
+        let fields = [
+            (self.fuel, "`limits.max_fuel`", "`--fuel`"),
+            (self.memory, "`limits.max_memory`", "`--max-memory`"),
+            (self.time, "`limits.max_execution_ms`", "`--timeout`"),
+        ];
+        for (_, field, option) in fields.iter().filter(|(set, ..)| *set) {
+            text = text.replace(field, option);
+        }
+        text
     }
 }
 

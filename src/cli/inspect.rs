@@ -16,16 +16,17 @@ use wit_component::DecodedWasm;
 use super::{
     args::InspectArgs,
     exit::{Exit, Failure},
-    output::{self, bold},
+    output::{self, Page},
     run::{unreadable, wit_text},
     yaml,
 };
 use crate::{
     adapter::{Adapted, CoreImportSource},
     artifact::{Artifact, ArtifactKind},
-    component::{Config, DEFAULT_STACK, Engine, Function, Program, Validation},
+    component::{DEFAULT_STACK, Engine, Function, Program},
     host::{Loaded, PrepareError, Runtime},
     process::{Grants, group_of},
+    visible,
 };
 
 /// Signatures longer than this are cut; `--print-wit` shows them whole.
@@ -35,13 +36,13 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let name = args.file.display().to_string();
     let artifact = Artifact::from_file(&args.file).map_err(|error| unreadable(&error))?;
     let complain = |error: &dyn fmt::Display| Failure::config(format!("{name}: {error}"));
-    let engine = Engine::new(Config { validation: Validation::Eager });
-    let runtime = Runtime::new(engine, super::run::linker()?);
+    let runtime = Runtime::new(Engine::default(), super::run::linker()?).with_cache();
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
-    let loaded =
-        runtime.load(&artifact, wit.as_deref(), DEFAULT_STACK).map_err(|error| complain(&error))?;
+    let loaded = runtime
+        .load(&artifact, wit.as_deref(), DEFAULT_STACK)
+        .map_err(|error| Failure::prepare(&name, &error))?;
     if args.print_wit {
-        output::print(&whole_wit(&artifact, &loaded).map_err(|why| complain(&why))?)?;
+        output::result(&whole_wit(&artifact, &loaded).map_err(|why| complain(&why))?)?;
         return Ok(Exit::Ok);
     }
     // What cannot be linked can still be looked at.
@@ -54,7 +55,9 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
         program: program.as_ref(),
         wit: wit.as_deref(),
     };
-    output::print_styled(&sheet.to_string())?;
+    let mut page = Page::default();
+    sheet.write(&mut page).map_err(|_| complain(&"it cannot be shown"))?;
+    output::show_page(&page)?;
     Ok(Exit::Ok)
 }
 
@@ -69,32 +72,31 @@ struct Sheet<'a> {
     wit: Option<&'a str>,
 }
 
-impl fmt::Display for Sheet<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.head(f)?;
-        self.exports(f)?;
-        self.imports(f)?;
-        self.entry(f)
-    }
-}
-
 impl Sheet<'_> {
+    fn write(&self, page: &mut Page) -> fmt::Result {
+        self.head(page)?;
+        self.exports(page)?;
+        self.imports(page)?;
+        self.entry(page)
+    }
+
     fn adapted(&self) -> Option<&Adapted> {
         self.loaded.adapted.as_deref()
     }
 
-    fn head(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn head(&self, f: &mut Page) -> fmt::Result {
         let what = if self.adapted().is_some() { "core module" } else { "component" };
         let text = if self.artifact.kind == ArtifactKind::Text { ", in text form" } else { "" };
-        writeln!(f, "{}", bold(&self.file.display().to_string()))?;
+        f.heading(&self.file.display().to_string());
         writeln!(f, "  kind    {what}{text}")?;
         writeln!(f, "  size    {}", size(self.artifact.bytes.len()))?;
         let hash = self.artifact.hash.to_string();
         writeln!(f, "  sha256  {}", hash.strip_prefix("sha256:").unwrap_or(&hash))
     }
 
-    fn exports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{}", bold("Exports"))?;
+    fn exports(&self, f: &mut Page) -> fmt::Result {
+        writeln!(f)?;
+        f.heading("Exports");
         let functions = match self.program {
             Ok(program) => program.functions().collect::<Vec<Function>>(),
             Err(error) => return writeln!(f, "  none can be called: {}", error.found()),
@@ -121,16 +123,18 @@ impl Sheet<'_> {
         let left_out = self.adapted().map_or(&[][..], |adapted| &adapted.left_out);
         let mut left_out = left_out.iter().filter(|l| !l.core.starts_with("cabi_")).peekable();
         if left_out.peek().is_some() {
-            writeln!(f, "\n{}", bold("Exports that cannot be called without `wit`"))?;
+            writeln!(f)?;
+            f.heading("Exports that cannot be called without `wit`");
             for export in left_out {
-                writeln!(f, "  {}: {}", escaped(&export.core), export.reason)?;
+                writeln!(f, "  {}: {}", visible::name(&export.core), export.reason)?;
             }
         }
         Ok(())
     }
 
-    fn imports(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\n{}", bold("Imports"))?;
+    fn imports(&self, f: &mut Page) -> fmt::Result {
+        writeln!(f)?;
+        f.heading("Imports");
         let imports = self.loaded.component.imports();
         if imports.is_empty() {
             writeln!(f, "  none")?;
@@ -139,7 +143,7 @@ impl Sheet<'_> {
         let widest = imports.iter().map(width).filter(|width| *width <= 60).max().unwrap_or(0);
         let mut functions = BTreeMap::<&str, Vec<String>>::new();
         for import in self.adapted().iter().flat_map(|adapted| &adapted.core_imports) {
-            let line = format!("{}: {}", escaped(&import.name), import.ty);
+            let line = format!("{}: {}", visible::name(&import.name), import.ty);
             match &import.source {
                 CoreImportSource::Component { instance, .. } => {
                     functions.entry(instance).or_default().push(line);
@@ -156,23 +160,24 @@ impl Sheet<'_> {
                 true => "",
                 false => "; this version of wippy does not provide it",
             };
-            let (import, group) = (escaped(import), escaped(&group));
+            let (import, group) = (visible::name(import), visible::name(&group));
             writeln!(f, "  {import:widest$}  needs `- {group}`{lacks}")?;
             for function in functions.remove(&*import).unwrap_or_default() {
                 writeln!(f, "    {function}")?;
             }
         }
         for (module, functions) in functions {
-            writeln!(f, "  {}", escaped(module))?;
+            writeln!(f, "  {}", visible::name(module))?;
             functions.iter().try_for_each(|function| writeln!(f, "    {function}"))?;
         }
         Ok(())
     }
 
     /// An entry that can be pasted. Without a function there is nothing to run.
-    fn entry(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn entry(&self, f: &mut Page) -> fmt::Result {
         let Some((program, function)) = self.main_function() else { return Ok(()) };
-        writeln!(f, "\n{}", bold("Entry"))?;
+        writeln!(f)?;
+        f.heading("Entry");
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
         let name = Path::new(&*file).file_stem().unwrap_or_default().to_string_lossy();
         let others = program.functions().count().saturating_sub(1);
@@ -292,13 +297,6 @@ fn cut(text: &str, most: usize) -> String {
         Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
         None => text.to_owned(),
     }
-}
-
-/// A name of the file, without what could move the cursor.
-fn escaped(name: &str) -> String {
-    name.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect()
 }
 
 /// A file's name as an entry's name.

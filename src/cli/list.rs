@@ -6,7 +6,10 @@ use super::{
     exit::{Exit, Failure},
     output,
 };
-use crate::registry::{Command, Loaded, Problems, Project, Severity};
+use crate::{
+    registry::{Command, Loaded, Problems, Project, Severity},
+    visible,
+};
 
 /// Prints the commands that can be run. The rest of a project may be broken:
 /// that is said, but keeps nobody from looking.
@@ -17,14 +20,14 @@ pub(super) fn list(dir: &Path, json: bool) -> Result<Exit, Failure> {
         return Err(Failure::Problems(problems));
     }
     if json {
-        output::print(&format!("{:#}\n", to_json(&commands)))?;
+        output::json(&format!("{:#}\n", to_json(&commands)))?;
     } else if commands.is_empty() {
         output::message(
             "The project has no commands. A process entry becomes one by its `meta`:\n\n  \
              meta:\n    command:\n      name: greet\n      short: Greet someone",
         );
     } else {
-        output::print(&table(&commands))?;
+        output::show(&table(&commands))?;
     }
     match errors(&problems) {
         None => Ok(Exit::Ok),
@@ -43,17 +46,26 @@ fn errors(problems: &Problems) -> Option<String> {
 }
 
 fn table(commands: &[&Command]) -> String {
-    let width = |command: &&Command| command.name.chars().count();
-    let widest = commands.iter().map(width).filter(|width| *width <= 32).max().unwrap_or(0);
+    let rows: Vec<_> = commands
+        .iter()
+        .map(|command| {
+            // A line feed would break the table.
+            let short = command.short.as_deref().unwrap_or("");
+            (visible::name(&command.name), one_line(short))
+        })
+        .collect();
+    let widths = rows.iter().map(|(name, _)| name.chars().count());
+    let widest = widths.filter(|width| *width <= 32).max().unwrap_or(0);
     let mut out = String::new();
-    for command in commands {
-        let (name, short) = (&command.name, command.short.as_deref().unwrap_or(""));
-        // A line feed in a description would break the table, a control
-        // character the terminal.
-        let short: String = short.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    for (name, short) in &rows {
         let _ = writeln!(out, "{}", format!("{name:widest$}  {short}").trim_end());
     }
     out
+}
+
+/// A description on one line.
+pub(super) fn one_line(text: &str) -> String {
+    visible::name(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
 fn to_json(commands: &[&Command]) -> serde_json::Value {

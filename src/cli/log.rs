@@ -1,22 +1,23 @@
 //! What is logged, on stderr: without an option the lines that processes on hosts
 //! write and what goes wrong, with `-v` what the runtime does, with `-s` nothing.
+//!
+//! An event becomes text in the thread that it happens in, and is left to the writer
+//! of `stderr`.
 
-use std::{fmt, io};
+use std::{
+    fmt::{self, Write},
+    sync::OnceLock,
+    time::Instant,
+};
 
-use anstream::{AutoStream, ColorChoice};
 use tracing::{
-    Event, Level, Subscriber,
+    Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
-};
-use tracing_subscriber::{
-    Layer,
-    filter::{LevelFilter, Targets},
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer, time::uptime},
-    layer::SubscriberExt,
-    registry::LookupSpan,
+    level_filters::LevelFilter,
+    span,
 };
 
-use super::output::{self, ERROR, WARNING};
+use super::{output, stderr};
 
 /// The lines of processes.
 const OUTPUT: &str = "wippy::output";
@@ -34,33 +35,18 @@ impl Logs {
     pub(super) fn start(self) {
         let level = match self.verbose {
             0 => return,
-            1 => LevelFilter::INFO,
-            2 => LevelFilter::DEBUG,
-            _ => LevelFilter::TRACE,
+            1 => Level::INFO,
+            2 => Level::DEBUG,
+            _ => Level::TRACE,
         };
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_writer(io::stderr)
-            .with_timer(uptime())
-            .with_target(false)
-            .with_ansi(coloured())
-            // Would panic, as the macros do, when nobody reads stderr any more.
-            .log_internal_errors(false)
-            .finish();
-        set(subscriber);
+        set(Log { least: level, verbose: true });
     }
 
     /// Without `-v`, once it is known that the terminal need not be kept clear.
     pub(super) fn show(self) {
-        if self.verbose > 0 || self.silent {
-            return;
+        if self.verbose == 0 && !self.silent {
+            set(Log { least: Level::WARN, verbose: false });
         }
-        let shown = Targets::new().with_default(Level::WARN).with_target(OUTPUT, Level::INFO);
-        let layer = tracing_subscriber::fmt::layer()
-            .with_writer(io::stderr)
-            .with_ansi(coloured())
-            .event_format(Short);
-        set(tracing_subscriber::registry().with(layer.with_filter(shown)));
     }
 
     /// A line of the command's own.
@@ -69,60 +55,94 @@ impl Logs {
             output::message(text);
         }
     }
+
+    /// A warning of the command's own.
+    pub(super) fn warn(self, text: &str) {
+        if !self.silent {
+            output::warning(text);
+        }
+    }
 }
 
-fn coloured() -> bool {
-    AutoStream::choice(&io::stderr()) != ColorChoice::Never
-}
-
-fn set(subscriber: impl Subscriber + Send + Sync) {
+fn set(log: Log) {
+    began();
     // It only fails if an embedder has set another one before, which then stays.
-    if tracing::subscriber::set_global_default(subscriber).is_err() {
+    if tracing::subscriber::set_global_default(log).is_err() {
         tracing::debug!("there is another subscriber already");
     }
 }
 
-/// `pid stream | line` for the lines of processes; `warning: who: what` for the
-/// rest.
-struct Short;
+/// When logging began.
+fn began() -> Instant {
+    static BEGAN: OnceLock<Instant> = OnceLock::new();
+    *BEGAN.get_or_init(Instant::now)
+}
 
-impl<S, N> FormatEvent<S, N> for Short
-where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
-{
-    fn format_event(
-        &self,
-        _: &FmtContext<'_, S, N>,
-        mut writer: Writer<'_>,
-        event: &Event<'_>,
-    ) -> fmt::Result {
-        let mut found = Found::default();
+/// Takes events. There are no spans.
+struct Log {
+    /// The level of events that are shown, whatever they are.
+    least: Level,
+    /// With the time, the level and all fields.
+    verbose: bool,
+}
+
+impl Log {
+    fn line(&self, event: &Event<'_>) -> Result<String, fmt::Error> {
+        let mut found = Found { verbose: self.verbose, ..Found::default() };
         event.record(&mut found);
-        let Found { message, process, service, pid, stream, more } = found;
+        let Found { message, process, service, pid, stream, more, .. } = found;
+        let level = *event.metadata().level();
+        let mut head = String::new();
+        if self.verbose {
+            let seconds = began().elapsed().as_secs_f64();
+            let word = output::level(level, &format!("{level:>5}"));
+            write!(head, "{seconds:>12.6}s {word} ")?;
+            return Ok(output::block(&head, &format!("{message}{more}")));
+        }
         if event.metadata().target() == OUTPUT {
-            return writeln!(writer, "{process} {stream} | {message}");
+            return Ok(output::block("", &format!("{process} {stream} | {message}")));
         }
-        let (word, style) = match *event.metadata().level() {
-            Level::ERROR => ("error", ERROR),
-            _ => ("warning", WARNING),
-        };
-        match writer.has_ansi_escapes() {
-            true => write!(writer, "{style}{word}:{style:#} ")?,
-            false => write!(writer, "{word}: ")?,
-        }
+        let word = if level == Level::ERROR { "error:" } else { "warning:" };
+        write!(head, "{} ", output::level(level, word))?;
         let who = [service, pid, process].into_iter().find(|who| !who.is_empty());
-        if let Some(who) = who {
-            write!(writer, "{who}: ")?;
-        }
-        writeln!(writer, "{message}{more}")
+        let who = who.map(|who| format!("{who}: ")).unwrap_or_default();
+        Ok(output::block(&head, &format!("{who}{message}{more}")))
     }
 }
 
-/// The fields of an event. What they say may be a guest's, so that nothing but
-/// line feeds and tabs moves the cursor.
+impl Subscriber for Log {
+    fn enabled(&self, event: &Metadata<'_>) -> bool {
+        *event.level() <= self.least || (event.target() == OUTPUT && *event.level() <= Level::INFO)
+    }
+
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        // The lines of processes are of this level.
+        Some(LevelFilter::from_level(self.least.max(Level::INFO)))
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        if let Ok(line) = self.line(event) {
+            stderr::log(line);
+        }
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn enter(&self, _: &span::Id) {}
+
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// The fields of an event.
 #[derive(Default)]
 struct Found {
+    verbose: bool,
     message: String,
     process: String,
     service: String,
@@ -133,19 +153,22 @@ struct Found {
 
 impl Visit for Found {
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.record(field, value);
+        match self.verbose && field.name() != "message" {
+            true => self.record(field, format!("{value:?}")),
+            false => self.record(field, value.to_owned()),
+        }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record(field, &format!("{value:?}"));
+        self.record(field, format!("{value:?}"));
     }
 }
 
 impl Found {
-    fn record(&mut self, field: &Field, value: &str) {
-        let value = readable(value);
+    fn record(&mut self, field: &Field, value: String) {
         match field.name() {
             "message" => self.message = value,
+            name if self.verbose => self.more.push_str(&format!(" {name}={value}")),
             "process" => self.process = value,
             "service" => self.service = value,
             "pid" => self.pid = value,
@@ -155,15 +178,4 @@ impl Found {
             name => self.more.push_str(&format!(" ({name} {value})")),
         }
     }
-}
-
-fn readable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_control() && c != '\t' && c != '\n' {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown
 }

@@ -2,7 +2,8 @@
 //!
 //! One file per subcommand. They print what [`host`](crate::host) and
 //! [`registry`](crate::registry) decide; results go to stdout, everything else
-//! to stderr, and the exit code tells scripts what kind of end it was.
+//! to stderr, and the exit code tells scripts what kind of end it was. All that is
+//! written goes through `output`.
 
 mod args;
 mod check;
@@ -13,21 +14,36 @@ mod log;
 mod output;
 mod run;
 mod services;
+mod stderr;
+mod system;
 mod table;
 mod terminal;
 mod yaml;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Parser;
 
-use self::args::{Cli, Command};
+use self::{
+    args::{Cli, Command},
+    exit::Exit,
+};
+
+/// How long the end of the command waits for somebody to read what it has said, once
+/// signals do not end it any more.
+const UNREAD: Duration = Duration::from_secs(5);
 
 /// Runs the command line of this process, and gives its exit code.
 pub fn main() -> ExitCode {
+    let exit = system::run(command);
+    stderr::finish(terminal::takes_signals().then_some(UNREAD));
+    exit.into()
+}
+
+fn command() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
-        Err(error) => return output::clap(&error).into(),
+        Err(error) => return output::clap(&error),
     };
     let logs = log::Logs { verbose: cli.verbose, silent: cli.silent };
     logs.start();
@@ -36,5 +52,5 @@ pub fn main() -> ExitCode {
         Command::Check => check::check(&cli.project),
         Command::Inspect(args) => inspect::inspect(args),
     };
-    result.unwrap_or_else(|failure| output::failure(&failure)).into()
+    result.unwrap_or_else(|failure| output::failure(&failure))
 }

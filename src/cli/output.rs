@@ -1,31 +1,83 @@
 //! Writing: results to stdout, messages to stderr, colour only on a terminal.
 //!
-//! What a program returns is written as it is. Messages go through anstream,
-//! which leaves colours out where nobody would see them. Nothing here panics
-//! when a stream is closed, as the macros of the standard library do.
+//! Here is the border to the operator: what a guest, a file or a name says passes
+//! [`visible`] before it is written, so that a terminal obeys none of it and no line
+//! is another's:
+//!
+//! | what | how it is written |
+//! | --- | --- |
+//! | messages, logs, tables, help, what is shown of a file | harmless always, for it may be read from a log file later; lines after the first are indented |
+//! | results, texts made to be kept | harmless on a terminal; as they are in a file or a pipe |
+//! | JSON | harmless always, by escapes of JSON, so that it means the same |
+//! | what the process that has the terminal writes | as it is: the terminal is its own |
+//!
+//! Nothing here panics when a stream is closed, as the macros of the standard
+//! library do.
 
-use std::io::{self, Write};
+use std::{
+    fmt,
+    io::{self, IsTerminal, Write},
+    sync::OnceLock,
+    time::Duration,
+};
 
+use anstream::{AutoStream, ColorChoice};
 use clap::builder::styling::{AnsiColor, Style};
 
-use super::exit::{Exit, Failure};
-use crate::registry::{Problem, Problems, Severity};
+use super::{
+    exit::{Exit, Failure},
+    stderr,
+};
+use crate::{
+    registry::{Problem, Problems, Severity},
+    visible,
+};
 
-pub(super) const ERROR: Style = AnsiColor::Red.on_default().bold();
-pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 const BOLD: Style = Style::new().bold();
 
-/// Writes to stdout, as it is. A reader that has gone away is no error.
-pub(super) fn print(text: &str) -> Result<(), Failure> {
+/// Writes a result to stdout: as it is, but on a terminal.
+pub(super) fn result(text: &str) -> Result<(), Failure> {
+    match io::stdout().is_terminal() {
+        true => print(&visible::lines(text)),
+        false => print(text),
+    }
+}
+
+/// Writes JSON to stdout.
+pub(super) fn json(text: &str) -> Result<(), Failure> {
+    print(&visible::json(text))
+}
+
+/// Writes lines of our own to stdout, with what others say in them.
+pub(super) fn show(text: &str) -> Result<(), Failure> {
+    print(&visible::lines(text))
+}
+
+/// Writes a page to stdout, with its headings if it is a terminal.
+pub(super) fn show_page(page: &Page) -> Result<(), Failure> {
+    print_styled(&page.0)
+}
+
+/// Writes our own help to stdout, with colours if it is a terminal.
+pub(super) fn print_styled(text: &str) -> Result<(), Failure> {
+    settle();
+    let mut stdout = anstream::stdout().lock();
+    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+}
+
+/// A reader that has gone away is no error.
+fn print(text: &str) -> Result<(), Failure> {
+    settle();
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// Writes to stdout with colours, if it is a terminal.
-pub(super) fn print_styled(text: &str) -> Result<(), Failure> {
-    let mut stdout = anstream::stdout().lock();
-    written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
+/// What has been said before stands before, where both go to one terminal.
+fn settle() {
+    stderr::finish(Some(Duration::from_secs(1)));
 }
 
 fn written(result: io::Result<()>) -> Result<(), Failure> {
@@ -38,43 +90,110 @@ fn written(result: io::Result<()>) -> Result<(), Failure> {
     }
 }
 
-/// Writes a message to stderr. When even that fails there is nobody to tell.
-pub(super) fn message(text: &str) {
-    let _ = writeln!(anstream::stderr().lock(), "{text}");
+/// Text for stdout that has headings. What is written into it is harmless.
+#[derive(Default)]
+pub(super) struct Page(String);
+
+impl Page {
+    /// Adds a heading, on a line of its own.
+    pub(super) fn heading(&mut self, text: &str) {
+        let text = visible::name(text);
+        self.0.push_str(&format!("{BOLD}{text}{BOLD:#}\n"));
+    }
 }
 
-/// A heading.
-pub(super) fn bold(text: &str) -> String {
-    format!("{BOLD}{text}{BOLD:#}")
+impl fmt::Write for Page {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.push_str(&visible::lines(text));
+        Ok(())
+    }
+}
+
+/// Whether stderr shows colours.
+pub(super) fn coloured() -> bool {
+    static COLOURED: OnceLock<bool> = OnceLock::new();
+    *COLOURED.get_or_init(|| AutoStream::choice(&io::stderr()) != ColorChoice::Never)
+}
+
+fn styled(style: Style, text: &str) -> String {
+    match coloured() {
+        true => format!("{style}{text}{style:#}"),
+        false => text.to_owned(),
+    }
+}
+
+/// A message as it is written. What follows its first line is indented, so that no
+/// text in it passes for a message of its own.
+pub(super) fn block(head: &str, text: &str) -> String {
+    let mut out = head.to_owned();
+    for (i, line) in visible::lines(text).lines().enumerate() {
+        if i > 0 {
+            out.push('\n');
+            if !line.is_empty() && !line.starts_with([' ', '\t']) {
+                out.push_str("    ");
+            }
+        }
+        out.push_str(line);
+    }
+    out.push('\n');
+    out
+}
+
+fn error_line(text: &str) -> String {
+    block(&format!("{} ", styled(ERROR, "error:")), text)
+}
+
+/// `warning: ...`, as it is written.
+pub(super) fn warning_line(text: &str) -> String {
+    block(&format!("{} ", styled(WARNING, "warning:")), text)
+}
+
+/// The head of a line of the log.
+pub(super) fn level(level: tracing::Level, word: &str) -> String {
+    match level {
+        tracing::Level::ERROR => styled(ERROR, word),
+        tracing::Level::WARN => styled(WARNING, word),
+        _ => word.to_owned(),
+    }
+}
+
+/// Writes lines of our own to stderr.
+pub(super) fn message(text: &str) {
+    stderr::say(format!("{}\n", visible::lines(text)));
 }
 
 /// A line that is no error: `warning: ...`.
 pub(super) fn warning(text: &str) {
-    message(&format!("{WARNING}warning:{WARNING:#} {text}"));
+    stderr::say(warning_line(text));
+}
+
+/// A line that says why the command fails: `error: ...`.
+pub(super) fn error(text: &str) {
+    stderr::say(error_line(text));
 }
 
 /// Says why a command failed, and gives its exit code.
 pub(super) fn failure(failure: &Failure) -> Exit {
     match failure {
         Failure::Message(exit, text) => {
-            message(&format!("{ERROR}error:{ERROR:#} {text}"));
+            error(text);
             *exit
         }
         Failure::Returned { text, json: true } => {
-            message(text);
+            stderr::say(format!("{}\n", visible::json(text)));
             Exit::Err
         }
         Failure::Returned { text, json: false } => {
-            message(&format!("{ERROR}error:{ERROR:#} {text}"));
+            error(text);
             Exit::Err
         }
         Failure::Problem(problem) if &*problem.file == COMMAND_LINE => {
-            message(&problem_text(problem));
+            stderr::say(problem_text(problem));
             Exit::Usage
         }
         Failure::Problem(problem) => {
-            message(&problem_text(problem));
-            Exit::Config
+            stderr::say(problem_text(problem));
+            if problem.engine { Exit::Engine } else { Exit::Config }
         }
         Failure::Problems(all) => {
             problems(all);
@@ -90,7 +209,7 @@ const COMMAND_LINE: &str = "command line";
 /// All problems and their sum, on stderr.
 pub(super) fn problems(problems: &Problems) {
     for problem in problems {
-        message(&problem_text(problem));
+        stderr::say(problem_text(problem));
         message("");
     }
     let dropped = problems.dropped();
@@ -98,7 +217,7 @@ pub(super) fn problems(problems: &Problems) {
         message(&format!("{dropped} more are not shown\n"));
     }
     let style = if problems.has_errors() { ERROR } else { WARNING };
-    message(&format!("{style}{}{style:#}", problems.summary()));
+    stderr::say(format!("{}\n", styled(style, &problems.summary())));
 }
 
 /// A problem, with the place in bold and the word for its severity in colour.
@@ -111,16 +230,60 @@ fn problem_text(problem: &Problem) -> String {
     let text = problem.to_string();
     if &*problem.file == COMMAND_LINE {
         let (_, rest) = text.split_once("found:").unwrap_or(("", &text));
-        return format!("{style}{word}:{style:#} {}", rest.trim_start());
+        return block(&format!("{} ", styled(style, &format!("{word}:"))), rest.trim_start());
     }
     match text.split_once(&format!(": {word}")) {
-        Some((place, rest)) => format!("{BOLD}{place}:{BOLD:#} {style}{word}{style:#}{rest}"),
-        None => text,
+        Some((place, rest)) => {
+            let place = styled(BOLD, &format!("{}:", visible::name(place)));
+            block(&format!("{place} {}", styled(style, word)), rest)
+        }
+        None => block("", &text),
     }
 }
 
 /// Prints what clap has to say: help, the version, or a usage error.
 pub(super) fn clap(error: &clap::Error) -> Exit {
-    let _ = error.print();
-    if error.use_stderr() { Exit::Usage } else { Exit::Ok }
+    if !error.use_stderr() {
+        return match print_styled(&error.render().ansi().to_string()) {
+            Ok(()) => Exit::Ok,
+            Err(why) => failure(&why),
+        };
+    }
+    let text = error.render().to_string();
+    let text = text.trim_end();
+    let (head, text) = match text.strip_prefix("error: ") {
+        Some(rest) => (format!("{} ", styled(ERROR, "error:")), rest),
+        None => (String::new(), text),
+    };
+    // Its lines are its own, but for a word of the command line that has several.
+    let lines = std::env::args_os().any(|word| word.as_encoded_bytes().contains(&b'\n'));
+    stderr::say(match lines {
+        true => block(&head, text),
+        false => format!("{head}{}\n", visible::lines(text)),
+    });
+    Exit::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_one_block() {
+        let text = "a\r\u{1b}[2Jb\nerror: forged\n  more\n\nend";
+        assert_eq!(
+            block("error: ", text),
+            "error: a\\r\\u{1b}[2Jb\n    error: forged\n  more\n\n    end\n"
+        );
+        assert_eq!(block("warning: ", ""), "warning: \n");
+    }
+
+    #[test]
+    fn a_page_has_no_marks_but_its_own() {
+        use std::fmt::Write;
+        let mut page = Page::default();
+        page.heading("a\nb");
+        writeln!(page, "c \u{1b}[1m\u{202e}d").unwrap();
+        assert_eq!(page.0, format!("{BOLD}a\\nb{BOLD:#}\nc \\u{{1b}}[1m\\u{{202e}}d\n"));
+    }
 }

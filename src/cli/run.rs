@@ -1,12 +1,10 @@
 //! `wippy run`: the services of a project, a command, an entry, or a file.
 
-use std::{ffi::OsString, path::Path, sync::Arc};
-
-use cap_std::{ambient_authority, fs::Dir};
+use std::{ffi::OsString, path::Path};
 
 use super::{
     args::{DirArg, RunArgs, Target},
-    exit::{Exit, Failure},
+    exit::{Exit, Failure, Limiting},
     list,
     log::Logs,
     output, services,
@@ -18,7 +16,7 @@ use crate::{
     component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
     host::{Ended, Given, GivenDir, Job, Programs, ProjectPrograms, Runtime, Supervisor},
     process::Grants,
-    registry::{Id, Kind, Problem, Project, Severity},
+    registry::{Id, Kind, Problem, Project, Severity, open_together},
     value::{Term, Type, TypeDef, Value, json, term, usage},
     wasi,
 };
@@ -28,12 +26,12 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
-    let runtime = Runtime::new(Engine::default(), linker()?);
+    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
     match args.target()? {
         Target::Services => services::serve(dir, runtime, args.trace.as_deref(), logs),
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
-            let project = load(dir)?;
+            let project = load(dir, logs)?;
             let command = project.command(name).map_err(|problem| no_command(name, problem))?;
             let (host, entry) = (terminal::host_of(&project)?, command.entry.clone());
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
@@ -45,7 +43,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             let parsed: Id = id
                 .parse()
                 .map_err(|why| Failure::usage(format!("--exec: `{id}` is not an id: {why}")))?;
-            let project = load(dir)?;
+            let project = load(dir, logs)?;
             let host = match &args.host {
                 Some(host) => check_host(&project, host)?,
                 None => terminal::host_of(&project)?,
@@ -55,7 +53,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             run_entry(args, programs, host, (&parsed, words, &invocation, None), logs)
         }
         Target::File(path, words) => {
-            let job = job_of_file(&runtime, &path, args)?;
+            let job = job_of_file(&runtime, &path, args, logs)?;
             logs.show();
             let front = terminal::of_file()?;
             start(args, &front, job, words, &invocation_of_file(&path, args), None)
@@ -121,18 +119,16 @@ pub(super) fn linker() -> Result<Linker, Failure> {
     Ok(linker)
 }
 
-/// The project, if it has no errors. Warnings do not keep it from running, but
-/// are mentioned, unless the terminal is to be kept clear: one of them may be why
-/// it does not do what it should.
-pub(super) fn load(dir: &Path) -> Result<Project, Failure> {
+/// The project, if it has no errors. Warnings do not keep it from running, but are
+/// mentioned, whether or not processes may be heard: one of them may be why it does
+/// not do what it should.
+pub(super) fn load(dir: &Path, logs: Logs) -> Result<Project, Failure> {
     let loaded = Project::load(dir);
     let warnings = loaded.problems.count(Severity::Warning);
     let project = loaded.into_result().map_err(Failure::Problems)?;
-    if warnings > 0 && !hides_logs(&project) {
+    if warnings > 0 {
         let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
-        output::warning(&format!(
-            "the project has {warnings} warning{s}; `wippy check` shows {them}"
-        ));
+        logs.warn(&format!("the project has {warnings} warning{s}; `wippy check` shows {them}"));
     }
     project.create_files().map_err(|error| Failure::config(error.to_string()))?;
     Ok(project)
@@ -150,15 +146,16 @@ fn check_host(project: &Project, host: &str) -> Result<String, Failure> {
 }
 
 /// What to run of a file that has no entry.
-fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Failure> {
+fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs, logs: Logs) -> Result<Job, Failure> {
     let name = path.display().to_string();
     let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let complain = |error: &dyn std::fmt::Display| Failure::config(format!("{name}: {error}"));
-    let loaded =
-        runtime.load(&artifact, wit.as_deref(), DEFAULT_STACK).map_err(|error| complain(&error))?;
+    let loaded = runtime
+        .load(&artifact, wit.as_deref(), DEFAULT_STACK)
+        .map_err(|error| Failure::prepare(&name, &error))?;
     if wit.is_some() && loaded.adapted.is_none() {
-        output::warning("--wit is for core modules; this is a component, which has its own types");
+        logs.warn("--wit is for core modules; this is a component, which has its own types");
     }
     let program =
         runtime.link(&loaded.component, &Grants::all()).map_err(|error| complain(&error))?;
@@ -178,12 +175,13 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs) -> Result<Job, Fa
 
 /// What the options give a file.
 fn given(args: &RunArgs) -> Result<Given, Failure> {
+    let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
-    for DirArg { host, guest, read_only } in &args.dir {
-        let dir = Dir::open_ambient_dir(host, ambient_authority()).map_err(|why| {
+    for (DirArg { host, guest, read_only }, dir) in args.dir.iter().zip(open_together(&paths)) {
+        let dir = dir.map_err(|why| {
             Failure::config(format!("--dir: `{}` cannot be opened: {why}", host.display()))
         })?;
-        dirs.push(GivenDir { guest: guest.clone(), dir: Arc::new(dir), read_only: *read_only });
+        dirs.push(GivenDir { guest: guest.clone(), dir, read_only: *read_only });
     }
     Ok(Given { args: Vec::new(), env: args.env.clone(), cwd: args.cwd.clone(), dirs })
 }
@@ -289,7 +287,7 @@ fn start(
     let typed = !job.raw_arguments;
     let asked = args.help || (words.len() == 1 && words.iter().any(|word| word == "--help"));
     if typed && asked {
-        output::print(&help(&function, invocation, short))?;
+        output::show(&help(&function, invocation, short))?;
         return Ok(Exit::Ok);
     }
     let input = match typed {
@@ -314,19 +312,29 @@ fn start(
 /// The end of a process that has no value of its method's type.
 fn finish(args: &RunArgs, name: &str, ended: &Ended) -> Result<Exit, Failure> {
     match (&ended.outcome, &ended.ending) {
-        (Err(error), _) => Err(Failure::process(name, error)),
+        (Err(error), _) => Err(Failure::process(name, error, &limiting(args))),
         (Ok(_), Ok(Term::Nil) | Err(_)) => match args.json {
-            true => output::print("null\n").map(|()| Exit::Ok),
+            true => output::json("null\n").map(|()| Exit::Ok),
             false => Ok(Exit::Ok),
         },
         (Ok(_), Ok(term)) => show_term(name, term, args.json),
     }
 }
 
+/// The limits that options have set. A file has no entry whose fields could.
+fn limiting(args: &RunArgs) -> Limiting {
+    let file = matches!(args.target(), Ok(Target::File(..)));
+    Limiting {
+        fuel: file || args.fuel.is_some(),
+        memory: file || args.max_memory.is_some(),
+        time: file || args.timeout.is_some(),
+    }
+}
+
 fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
     let usage = usage::usage(invocation, function.types(), function.ty());
     match short {
-        Some(short) => format!("{short}\n\n{usage}"),
+        Some(short) => format!("{}\n\n{usage}", list::one_line(short)),
         None => usage,
     }
 }
@@ -384,7 +392,7 @@ fn show(job: &Job, value: &Value, json: bool) -> Result<Exit, Failure> {
     }
     if let Some(mut text) = text {
         text.push('\n');
-        output::print(&text)?;
+        write_result(&text, json)?;
     }
     Ok(Exit::Ok)
 }
@@ -408,5 +416,10 @@ fn show_term(name: &str, term: &Term, json: bool) -> Result<Exit, Failure> {
             Failure::usage(format!("{name}: the result cannot be printed: {error}"))
         })?,
     };
-    output::print(&format!("{text}\n")).map(|()| Exit::Ok)
+    let is_json = json || !matches!(term, Term::Text(_));
+    write_result(&format!("{text}\n"), is_json).map(|()| Exit::Ok)
+}
+
+fn write_result(text: &str, json: bool) -> Result<(), Failure> {
+    if json { output::json(text) } else { output::result(text) }
 }

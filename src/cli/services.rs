@@ -20,7 +20,7 @@ pub(super) fn serve(
     trace: Option<&Path>,
     logs: Logs,
 ) -> Result<Exit, Failure> {
-    let project = run::load(dir)?;
+    let project = run::load(dir, logs)?;
     let programs = ProjectPrograms::new(project, runtime);
     let node = terminal::of_project(programs.clone())?;
     let supervisor = Supervisor::new(node.clone(), programs.project());

@@ -8,14 +8,15 @@ use smol::{
     io::{AsyncBufReadExt, BufReader},
 };
 
-use crate::host::{Info, Node};
+use super::stderr;
+use crate::{
+    host::{Info, Node},
+    visible,
+};
 
-/// Prints the table to stderr.
+/// Prints the table to stderr, if there is room: whoever asks again and again reads.
 pub(super) fn print(node: &Node) {
-    let text = render(&node.processes());
-    let mut err = anstream::stderr();
-    // There is nobody to tell that it cannot be printed.
-    let _ = std::io::Write::write_all(&mut err, text.as_bytes());
+    stderr::log(visible::lines(&render(&node.processes())).into_owned());
 }
 
 /// Prints the table for each line that somebody types, if this is a terminal.
@@ -36,8 +37,8 @@ fn render(processes: &[Info]) -> String {
     let head = ["pid", "entry", "state", "fuel", "memory", "mailbox", "age"].map(str::to_owned);
     let row = |info: &Info| {
         [
-            info.pid.to_string(),
-            info.entry.to_string(),
+            visible::name(info.pid.as_str()).into_owned(),
+            visible::name(&info.entry).into_owned(),
             info.state.name().to_owned(),
             info.fuel.to_string(),
             bytes(info.memory),
@@ -49,7 +50,7 @@ fn render(processes: &[Info]) -> String {
     let mut widths = [0_usize; 7];
     for row in &rows {
         for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.len().max(*width);
+            *width = cell.chars().count().max(*width);
         }
     }
     let mut out = String::new();

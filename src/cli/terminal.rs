@@ -5,7 +5,10 @@ use std::{
     io,
     path::Path,
     pin::pin,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -16,7 +19,7 @@ use smol::Timer;
 use super::{
     exit::{Exit, Failure},
     log::Logs,
-    output, table,
+    output, system, table,
 };
 use crate::{
     dispatch::{
@@ -58,7 +61,8 @@ pub(super) fn of_file() -> Result<Front, Failure> {
 }
 
 fn add(node: &Node, id: &str, options: HostOptions) -> Result<(), Failure> {
-    let complain = |error: io::Error| Failure::config(format!("{id} cannot be started: {error}"));
+    let what = format!("threads for {id}");
+    let complain = |error: io::Error| system::lacks(&what, "ulimit -u", "ulimit -v", &error);
     node.add_host(id, options).map_err(complain)
 }
 
@@ -105,8 +109,8 @@ pub(super) fn run(
     let streams =
         Streams { stdin: Input::Inherit, stdout: Output::Inherit, stderr: Output::Inherit };
     let tracing = Tracing::start(node, trace)?;
+    let mut interrupts = Interrupts::new(node)?;
     let ended = smol::block_on(async {
-        let mut interrupts = Interrupts::new(node);
         if let Some(services) = services {
             services.start();
             if interrupts.during(services.started()).await.is_none() {
@@ -149,8 +153,8 @@ pub(super) fn serve(
     services: &Supervisor,
     logs: Logs,
 ) -> Result<Vec<ServiceStatus>, Failure> {
+    let mut interrupts = Interrupts::new(node)?;
     smol::block_on(async {
-        let mut interrupts = Interrupts::new(node);
         logs.say(&match services.len() {
             1 => "starting 1 service; Ctrl-C stops it".to_owned(),
             n => format!("starting {n} services; Ctrl-C stops them"),
@@ -198,15 +202,32 @@ async fn wind_down(
     false
 }
 
-/// SIGINT and SIGTERM.
+/// SIGINT, SIGTERM and SIGHUP, which end the command, and SIGUSR1.
 struct Interrupts<'a> {
     node: &'a Node,
-    /// None if they end the command, as they do without handlers.
-    signals: Option<Signals>,
+    signals: Signals,
     /// How many there were.
     seen: usize,
     /// When the last was counted.
     last: Option<Instant>,
+}
+
+/// Signals do not end this program by themselves any more.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+
+/// Whether signals do not end this program by themselves any more.
+pub(super) fn takes_signals() -> bool {
+    TAKEN.load(Ordering::Relaxed)
+}
+
+/// Whether whoever started this program has it live on when its terminal is gone.
+#[cfg(unix)]
+fn hangup_is_ignored() -> bool {
+    // Linux alone tells without a call that could change it. SIGHUP is the first bit.
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
 /// What comes so soon after a signal is the same one: shells, `timeout` and package
@@ -214,14 +235,23 @@ struct Interrupts<'a> {
 const ECHO: Duration = Duration::from_millis(50);
 
 impl<'a> Interrupts<'a> {
-    fn new(node: &'a Node) -> Interrupts<'a> {
-        let wanted = [
-            Signal::Int,
-            Signal::Term,
-            #[cfg(unix)]
-            Signal::Usr1,
-        ];
-        Interrupts { node, signals: Signals::new(wanted).ok(), seen: 0, last: None }
+    fn new(node: &'a Node) -> Result<Interrupts<'a>, Failure> {
+        let mut wanted = vec![Signal::Int, Signal::Term];
+        #[cfg(unix)]
+        {
+            wanted.push(Signal::Usr1);
+            // What `nohup` has started goes on without its terminal.
+            if !hangup_is_ignored() {
+                wanted.push(Signal::Hup);
+            }
+        }
+        system::enough()?;
+        // The first that needs the event queue.
+        let signals = system::make(|| Signals::new(wanted)).map_err(|error| {
+            system::lacks("threads and files to wait with", "ulimit -n", "ulimit -u", &error)
+        })?;
+        TAKEN.store(true, Ordering::Relaxed);
+        Ok(Interrupts { node, signals, seen: 0, last: None })
     }
 
     /// What the future gives, or nothing if there was a signal before. SIGUSR1 is
@@ -229,11 +259,15 @@ impl<'a> Interrupts<'a> {
     async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let Interrupts { node, signals, seen, last } = self;
         let signal = async {
-            let Some(signals) = signals else { return std::future::pending().await };
             while let Some(Ok(signal)) = signals.next().await {
-                if !matches!(signal, Signal::Int | Signal::Term) {
+                #[cfg(unix)]
+                if matches!(signal, Signal::Usr1) {
                     table::print(node);
-                } else if last.is_none_or(|last| last.elapsed() >= ECHO) {
+                    continue;
+                }
+                #[cfg(not(unix))]
+                let _ = signal;
+                if last.is_none_or(|last| last.elapsed() >= ECHO) {
                     break;
                 }
             }

@@ -2,24 +2,25 @@
 //!
 //! wasmparser reads and validates; what is kept here is only what has an effect
 //! at run time, in the order of the binary, plus wasmparser's own table of types
-//! for each component. Function bodies are left alone (design: they are
-//! validated once, by the interpreter, when first called) unless the engine is
-//! set to [`Validation::Eager`](super::Validation::Eager).
+//! for each component. Function bodies are left alone: they are validated once, by
+//! the interpreter, see `vet`. Only where it finds one that is invalid, all are
+//! validated here, to say which one and where.
 
 use std::{fmt, sync::Arc};
 
 use wasmparser::{
-    CanonicalFunction, ComponentAlias, ComponentExternalKind, ComponentOuterAliasKind,
-    ComponentType, ComponentTypeRef, Encoding, ExternalKind, FuncValidatorAllocations,
-    FunctionBody, Instance, Operator, Parser, Payload, ValidPayload, Validator,
-    component_types::ComponentAnyTypeId, types::Types,
+    BinaryReaderError, CanonicalFunction, ComponentAlias, ComponentExternalKind,
+    ComponentOuterAliasKind, ComponentType, ComponentTypeRef, Encoding, ExternalKind,
+    FuncValidatorAllocations, FunctionBody, Instance, Operator, Parser, Payload, ValidPayload,
+    Validator, component_types::ComponentAnyTypeId, types::Types,
 };
 
 use super::{
-    engine::{MAX_GROWS, Validation, features},
+    engine::{MAX_GROWS, features},
     error::LoadError,
-    module::{CoreModule, Outline, Source},
+    module::{CoreModule, Loader, Outline, Source},
     rewrite::may_grow_tables,
+    vet,
 };
 
 /// One component of the tree.
@@ -94,15 +95,10 @@ enum Frame {
 }
 
 /// Decodes and validates a component.
-pub(crate) fn decode(
-    bytes: &Arc<[u8]>,
-    validation: Validation,
-    core: &wasmi::Engine,
-) -> Result<ComponentDef, LoadError> {
+pub(crate) fn decode(bytes: &Arc<[u8]>, loader: &Loader<'_>) -> Result<ComponentDef, LoadError> {
     let mut decoder = Decoder {
         bytes,
-        validation,
-        core,
+        loader,
         validator: Validator::new_with_features(features()),
         stack: Vec::new(),
         allocations: FuncValidatorAllocations::default(),
@@ -119,8 +115,7 @@ pub(crate) fn decode(
 
 struct Decoder<'a> {
     bytes: &'a Arc<[u8]>,
-    validation: Validation,
-    core: &'a wasmi::Engine,
+    loader: &'a Loader<'a>,
     validator: Validator,
     stack: Vec<Frame>,
     allocations: FuncValidatorAllocations,
@@ -129,9 +124,10 @@ struct Decoder<'a> {
 impl Decoder<'_> {
     fn payload(&mut self, payload: Payload<'_>) -> Result<Option<ComponentDef>, LoadError> {
         match self.validator.payload(&payload)? {
-            ValidPayload::Func(func, body) if self.validation == Validation::Eager => {
+            ValidPayload::Func(func, body) if self.loader.validates_bodies() => {
+                let index = func.index;
                 let mut validator = func.into_validator(std::mem::take(&mut self.allocations));
-                validator.validate(&body)?;
+                validator.validate(&body).map_err(|error| self.body(index, &body, &error))?;
                 self.allocations = validator.into_allocations();
             }
             ValidPayload::End(types) => return self.end(types, &payload),
@@ -174,6 +170,7 @@ impl Decoder<'_> {
                 Def::Component(Arc::new(def))
             }
             Some(Frame::Module { begin, outline }) => {
+                self.loader.note_body(outline.largest_body);
                 let Payload::End(end) = payload else {
                     return Err(LoadError::new("a module has no end"));
                 };
@@ -184,7 +181,7 @@ impl Decoder<'_> {
                     .filter(|range| self.bytes.get(range.clone()).is_some())
                     .ok_or_else(|| LoadError::new("a module lies outside of its component"))?;
                 let source = Source { bytes: self.bytes.clone(), range };
-                Def::Module(Arc::new(CoreModule::new(self.core, source, &outline)?))
+                Def::Module(Arc::new(CoreModule::new(self.loader, source, &outline)?))
             }
             None => return Err(LoadError::new("unbalanced end")),
         };
@@ -196,12 +193,27 @@ impl Decoder<'_> {
     }
 }
 
+impl Decoder<'_> {
+    /// The error in a function body of the module that is being read.
+    #[cold]
+    fn body(&self, index: u32, body: &FunctionBody<'_>, error: &BinaryReaderError) -> LoadError {
+        let offset = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+        let begin = match self.stack.last() {
+            Some(Frame::Module { begin, .. }) => offset(*begin),
+            _ => 0,
+        };
+        let module = self.bytes.get(begin..).unwrap_or_default();
+        LoadError::body(&vet::function(module, index, offset(body.range().start)), error)
+    }
+}
+
 fn module_section(outline: &mut Outline, payload: Payload<'_>) -> Result<(), LoadError> {
     match payload {
         Payload::StartSection { func, .. } => outline.start = Some(func),
         Payload::DataSection(section) => note_segments(outline, &section.range()),
         Payload::ElementSection(section) => note_segments(outline, &section.range()),
         Payload::CodeSectionEntry(body) => {
+            outline.largest_body = outline.largest_body.max(body.as_bytes().len());
             outline.grows_tables |= may_grow_tables(body.as_bytes());
             check_grows(&body)?;
         }

@@ -1,10 +1,12 @@
 //! The interpreter and its configuration.
 //!
-//! One [`Engine`] serves all processes of a runtime. Everything that could make
-//! two runs differ is fixed here: the deterministic float profile is a compile
-//! time feature of wasmi, limits are numbers in [`Config`] and never taken from
-//! the machine, and translation, which happens when a function is first
-//! called, costs no fuel, so that fuel does not depend on who was first.
+//! One [`Engine`] serves all processes of a runtime, with one engine of wasmi's for
+//! each component, because wasmi's keep what has been loaded into them: what a
+//! component takes goes with it. Everything that could make two runs differ is fixed
+//! here: the deterministic float profile is a compile time feature of wasmi, limits
+//! are numbers and never taken from the machine, and translation, which happens when
+//! a function is first called or before, costs no fuel, so that fuel does not depend
+//! on who was first.
 //!
 //! # The native stack
 //!
@@ -19,10 +21,7 @@
 //! handler is a jump; [`Engine::new`] notices this by trying, and then makes
 //! slices so short that it does no harm.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use wasmparser::WasmFeatures;
 
@@ -51,22 +50,26 @@ pub const DEFAULT_STACK: usize = 4 << 20;
 /// The largest wasm stack that a process can be given.
 pub const MAX_STACK: usize = 1 << 30;
 
-/// When function bodies are validated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Validation {
-    /// Each body when it is first called; everything else when the component
-    /// is loaded. A body that is invalid ends the process that calls it.
-    #[default]
-    Lazy,
-    /// Every body when the component is loaded.
-    Eager,
-}
+/// Wasm stacks that an engine of wasmi's keeps for the next calls: about as many as
+/// are in use at a time.
+const CACHED_STACKS: usize = 4;
 
 /// How an [`Engine`] is made.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Config {
-    /// When function bodies are validated.
-    pub validation: Validation,
+    /// Gives modules to the interpreter without the changes that keep it from
+    /// failing. For tests of what happens when it fails.
+    #[doc(hidden)]
+    pub without_mending: bool,
+}
+
+/// When the interpreter translates functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Translation {
+    /// Each when it is first called.
+    Late,
+    /// All of them when the module is loaded.
+    Early,
 }
 
 /// The interpreter. Cloning it is cheap and gives the same engine.
@@ -79,9 +82,6 @@ pub struct Engine {
 struct Inner {
     config: Config,
     max_slice: u64,
-    /// wasmi fixes the stack limit per engine, so there is one for each limit
-    /// that is in use. Nearly always that is one.
-    cores: Mutex<HashMap<usize, wasmi::Engine>>,
 }
 
 impl Default for Engine {
@@ -97,7 +97,7 @@ impl Engine {
             Ok(false) => MAX_SLICE,
             Ok(true) | Err(_) => MAX_SLICE_WITHOUT_JUMPS,
         };
-        Engine { inner: Arc::new(Inner { config, max_slice, cores: Mutex::default() }) }
+        Engine { inner: Arc::new(Inner { config, max_slice }) }
     }
 
     /// The configuration that the engine was made with.
@@ -114,23 +114,22 @@ impl Engine {
     pub fn same(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
-
-    /// The wasmi engine whose calls may use `stack` bytes of wasm stack.
-    pub(crate) fn core(&self, stack: usize) -> wasmi::Engine {
-        let stack = stack.clamp(MIN_STACK, MAX_STACK);
-        // A panic while holding the lock cannot leave the map half changed.
-        let mut cores = self.inner.cores.lock().unwrap_or_else(PoisonError::into_inner);
-        cores.entry(stack).or_insert_with(|| wasmi::Engine::new(&core_config(stack))).clone()
-    }
 }
 
-fn core_config(stack: usize) -> wasmi::Config {
+/// A new engine of wasmi's, whose calls may use `stack` bytes of wasm stack.
+pub(crate) fn core(stack: usize, translation: Translation) -> wasmi::Engine {
+    wasmi::Engine::new(&core_config(stack.clamp(MIN_STACK, MAX_STACK), translation))
+}
+
+fn core_config(stack: usize, translation: Translation) -> wasmi::Config {
     let mut config = wasmi::Config::default();
     config
         .consume_fuel(true)
         .ignore_custom_sections(true)
-        // Where everything is to be validated early, the decoder does it.
-        .compilation_mode(wasmi::CompilationMode::Lazy)
+        .compilation_mode(match translation {
+            Translation::Late => wasmi::CompilationMode::Lazy,
+            Translation::Early => wasmi::CompilationMode::Eager,
+        })
         .fuel_cost(wasmi::CustomFuelCosts {
             bytes_copied_per_fuel: BYTES_PER_FUEL as u32,
             // Otherwise the first process to call a function would pay for all.
@@ -147,7 +146,7 @@ fn core_config(stack: usize) -> wasmi::Config {
         // A frame takes at least a few cells, so that the height is the
         // limit that programs meet; the depth bounds frames without cells.
         .set_max_recursion_depth(stack / 32)
-        .set_max_cached_stacks(16);
+        .set_max_cached_stacks(CACHED_STACKS);
     config
 }
 
@@ -169,7 +168,7 @@ fn instructions_take_native_stack() -> Result<bool, wasmi::Error> {
         0x10, 0, 0x03, 0x40, 0x20, 0, 0x41, 1, 0x6a, 0x22, 0, 0x41, 0xe4, 0, 0x49, 0x0d, 0, 0x0b,
         0x10, 0, 0x0b,
     ];
-    let engine = wasmi::Engine::new(&core_config(MIN_STACK));
+    let engine = core(MIN_STACK, Translation::Early);
     let mut store = wasmi::Store::new(&engine, Vec::<usize>::new());
     store.set_fuel(10_000)?;
     let look = wasmi::Func::wrap(&mut store, |mut caller: wasmi::Caller<'_, Vec<usize>>| {

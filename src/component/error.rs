@@ -5,9 +5,21 @@ use std::fmt;
 
 use crate::account::Exceeded;
 
+/// Why bytes cannot be loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LoadErrorKind {
+    /// They are not a component, or a broken one.
+    Invalid,
+    /// They are fine, but this engine cannot run them.
+    Unsupported,
+    /// The engine itself failed. Nothing says that the component is at fault.
+    Engine,
+}
+
 /// Bytes that are not a component that this engine can run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoadError {
+    kind: LoadErrorKind,
     message: String,
     /// Byte offset in the input, where it is known.
     offset: Option<u64>,
@@ -15,7 +27,29 @@ pub struct LoadError {
 
 impl LoadError {
     pub(crate) fn new(message: impl Into<String>) -> LoadError {
-        LoadError { message: message.into(), offset: None }
+        LoadError { kind: LoadErrorKind::Invalid, message: message.into(), offset: None }
+    }
+
+    /// Something that the engine does not take, though it is valid.
+    pub(crate) fn unsupported(message: impl Into<String>) -> LoadError {
+        LoadError { kind: LoadErrorKind::Unsupported, ..LoadError::new(message) }
+    }
+
+    /// A failure of the engine.
+    pub(crate) fn engine(what: impl std::fmt::Display) -> LoadError {
+        let message = format!("the engine failed: {what}; please report it");
+        LoadError { kind: LoadErrorKind::Engine, ..LoadError::new(message) }
+    }
+
+    /// Something in a function body.
+    pub(crate) fn body(function: &str, error: &wasmparser::BinaryReaderError) -> LoadError {
+        let message = format!("{function} is invalid: {}", error.message());
+        LoadError { offset: Some(error.offset()), ..LoadError::new(message) }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> LoadErrorKind {
+        self.kind
     }
 
     /// Where in the bytes the problem is, if that is known.
@@ -26,7 +60,7 @@ impl LoadError {
 
 impl From<wasmparser::BinaryReaderError> for LoadError {
     fn from(error: wasmparser::BinaryReaderError) -> LoadError {
-        LoadError { message: error.message().to_owned(), offset: Some(error.offset()) }
+        LoadError { offset: Some(error.offset()), ..LoadError::new(error.message()) }
     }
 }
 
@@ -93,6 +127,8 @@ pub enum TrapKind {
     Unsupported,
     /// A function body turned out to be invalid when it was first called.
     Invalid,
+    /// The engine itself failed, which says nothing about the component.
+    Engine,
     /// Nothing is wrong: the guest has asked to end, with this exit code.
     Exit(u8),
 }
@@ -118,7 +154,7 @@ impl Trap {
     /// process that ends is better than a runtime that does.
     #[cold]
     pub(crate) fn internal(what: &str) -> Trap {
-        Trap::new(TrapKind::Unsupported, format!("engine error, please report: {what}"))
+        Trap::new(TrapKind::Engine, what)
     }
 }
 
@@ -140,7 +176,12 @@ impl From<&wasmi::Error> for Trap {
     fn from(error: &wasmi::Error) -> Trap {
         use wasmi::TrapCode;
         let Some(code) = error.as_trap_code() else {
-            return Trap::new(TrapKind::Invalid, error.to_string());
+            let kind = match error.kind() {
+                wasmi::errors::ErrorKind::Wasm(_) => TrapKind::Invalid,
+                wasmi::errors::ErrorKind::Translation(_) => TrapKind::Unsupported,
+                _ => TrapKind::Engine,
+            };
+            return Trap::new(kind, error.to_string());
         };
         // The texts of the specification's test suite; wasmi's differ in two.
         let message = match code {

@@ -16,7 +16,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     rc::Rc,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
 use wasmparser::{
@@ -73,17 +73,19 @@ impl From<LoadError> for Failure {
 /// Links `root` with what `linker` provides and `deny` permits.
 pub(crate) fn link(
     core: &wasmi::Engine,
+    condemned: Arc<AtomicBool>,
     max_slice: u64,
     root: &Arc<ComponentDef>,
     linker: &Linker,
     deny: &Deny<'_>,
 ) -> Result<Plan, Failure> {
-    link_within(Budget::new(root.file.len()), core, max_slice, root, linker, deny)
+    link_within(Budget::new(root.file.len()), core, condemned, max_slice, root, linker, deny)
 }
 
 fn link_within(
     budget: Budget,
     core: &wasmi::Engine,
+    condemned: Arc<AtomicBool>,
     max_slice: u64,
     root: &Arc<ComponentDef>,
     linker: &Linker,
@@ -102,6 +104,7 @@ fn link_within(
         depth: 0,
         plan: Plan {
             core: core.clone(),
+            condemned,
             max_slice,
             types: Arc::default(),
             layouts: Layouts::default(),

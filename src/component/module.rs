@@ -1,12 +1,60 @@
 //! Core modules inside a component.
 
-use std::{collections::HashSet, ops::Range, sync::Arc};
+use std::{cell::Cell, collections::HashSet, ops::Range, sync::Arc};
 
 use super::{
     error::LoadError,
     rewrite,
     shim::{Shape, shape},
+    vet::{self, Vetter},
 };
+
+/// How the modules of a component are loaded.
+pub(crate) struct Loader<'a> {
+    pub engine: wasmi::Engine,
+    /// Vets what is translated late.
+    pub vetter: Option<Vetter<'a>>,
+    mode: Mode,
+    largest_body: Cell<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Translate,
+    /// Only look for what is invalid.
+    Validate,
+    /// Without changes, see [`Config`](super::Config).
+    WithoutMending,
+}
+
+impl<'a> Loader<'a> {
+    pub fn new(engine: wasmi::Engine, vetter: Option<Vetter<'a>>, mends: bool) -> Loader<'a> {
+        let mode = if mends { Mode::Translate } else { Mode::WithoutMending };
+        Loader { engine, vetter, mode, largest_body: Cell::new(0) }
+    }
+
+    /// A loader that looks for what is invalid and makes nothing.
+    pub fn validating(engine: wasmi::Engine) -> Loader<'a> {
+        Loader { mode: Mode::Validate, ..Loader::new(engine, None, true) }
+    }
+
+    pub fn validates_bodies(&self) -> bool {
+        self.mode == Mode::Validate
+    }
+
+    pub fn mends(&self) -> bool {
+        self.mode != Mode::WithoutMending
+    }
+
+    pub fn note_body(&self, bytes: usize) {
+        self.largest_body.set(bytes.max(self.largest_body.get()));
+    }
+
+    /// Bytes of the largest function body.
+    pub fn largest_body(&self) -> usize {
+        self.largest_body.get()
+    }
+}
 
 /// A translated core module. Functions are translated when first called.
 #[derive(Debug)]
@@ -53,12 +101,14 @@ pub(crate) struct Outline {
     pub segments: u64,
     /// There may be a `table.grow`.
     pub grows_tables: bool,
+    /// Bytes of the largest function body.
+    pub largest_body: usize,
 }
 
 impl CoreModule {
     /// Translates a module, after the changes that it needs, see [`rewrite`].
     pub fn new(
-        engine: &wasmi::Engine,
+        loader: &Loader<'_>,
         source: Source,
         outline: &Outline,
     ) -> Result<CoreModule, LoadError> {
@@ -70,12 +120,15 @@ impl CoreModule {
             bytes = &exported;
         }
         let guarded;
-        if outline.grows_tables {
+        if outline.grows_tables && loader.mends() {
             guarded = rewrite::guard_table_grow(bytes)?;
             bytes = &guarded;
         }
         let start = start.map(|(_, name)| name.into());
-        let module = CoreModule::translate(engine, bytes, source.clone(), start)?;
+        if let Some(vetter) = &loader.vetter {
+            vetter.add(bytes, &source)?;
+        }
+        let module = CoreModule::translate(&loader.engine, bytes, source.clone(), start)?;
         Ok(CoreModule { segments: outline.segments, shape: shape(source.get()), ..module })
     }
 
@@ -86,9 +139,8 @@ impl CoreModule {
         source: Source,
         start: Option<Box<str>>,
     ) -> Result<CoreModule, LoadError> {
-        let module = wasmi::Module::new(engine, bytes).map_err(|error| {
-            LoadError::new(format!("core module at offset {:#x}: {error}", source.range.start))
-        })?;
+        let module = vet::translate(engine, bytes)
+            .map_err(|verdict| vet::explain(bytes, &source, verdict))?;
         let imports =
             module.imports().map(|import| (import.module().into(), import.name().into())).collect();
         Ok(CoreModule { module, start, imports, segments: 0, source, shape: None })

@@ -6,7 +6,7 @@
 //! [`inline`](super::inline)), and leaves a flat list of [`Op`]s and tables
 //! that all processes share. Spawning walks the list.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 
 use super::{
     abi::{CoreType, Layouts},
@@ -22,6 +22,8 @@ pub(crate) const HOST: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub core: wasmi::Engine,
+    /// The interpreter has failed on this program, see [`Guard`](super::Guard).
+    pub condemned: Arc<AtomicBool>,
     /// The most fuel that a guest is given at once.
     pub max_slice: u64,
     pub types: Arc<Types>,

@@ -1,18 +1,26 @@
 //! A component as its users see it: loaded ([`Component`]), then linked
 //! ([`Program`]).
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use wasmparser::component_types::ComponentEntityType;
 
 use super::{
     decode::{ComponentDef, Def, decode},
-    engine::{DEFAULT_STACK, Engine},
-    error::{LinkError, LoadError},
+    engine::{DEFAULT_STACK, Engine, Translation, core},
+    error::{LinkError, LoadError, LoadErrorKind},
+    guard::message,
     inline::{Failure, link},
     linker::{Linker, Provided},
     machine::Machine,
+    module::Loader,
     plan::Plan,
+    proposal,
+    vet::{LARGE_BODY, SMALL, Vetter, Vetting},
 };
 use crate::account::Account;
 use crate::value::{FuncType, Type, Types};
@@ -23,7 +31,24 @@ use crate::value::{FuncType, Type, Types};
 pub struct Component {
     engine: Engine,
     core: wasmi::Engine,
+    bytes: Arc<[u8]>,
     def: Arc<ComponentDef>,
+    condemned: Arc<AtomicBool>,
+}
+
+/// How a component is loaded.
+#[derive(Clone, Copy, Debug)]
+pub struct LoadOptions<'a> {
+    /// The limit for the wasm stack of each call, in bytes.
+    pub stack: usize,
+    /// How it is made sure that the interpreter can take its functions.
+    pub vetting: Vetting<'a>,
+}
+
+impl Default for LoadOptions<'_> {
+    fn default() -> Self {
+        LoadOptions { stack: DEFAULT_STACK, vetting: Vetting::Alone }
+    }
 }
 
 impl Component {
@@ -31,35 +56,74 @@ impl Component {
     ///
     /// # Errors
     ///
-    /// If the bytes are not a valid component. Function bodies are checked here
-    /// or when they are first called, see [`Validation`](super::Validation).
+    /// If the bytes are not a valid component, or the engine cannot run it.
     pub fn new(engine: &Engine, bytes: impl Into<Arc<[u8]>>) -> Result<Component, LoadError> {
-        Component::with_stack(engine, bytes, DEFAULT_STACK)
+        Component::load(engine, bytes, LoadOptions::default())
     }
 
-    /// The same, with a limit for the wasm stack of each call, in bytes. A
-    /// component is translated once for each limit that it is loaded with.
+    /// The same, with options.
     ///
     /// # Errors
     ///
     /// As for [`Component::new`].
-    pub fn with_stack(
+    pub fn load(
         engine: &Engine,
         bytes: impl Into<Arc<[u8]>>,
-        stack: usize,
+        options: LoadOptions<'_>,
     ) -> Result<Component, LoadError> {
-        let core = engine.core(stack);
-        let def = Arc::new(decode(&bytes.into(), engine.config().validation, &core)?);
-        Ok(Component { engine: engine.clone(), core, def })
+        let bytes = bytes.into();
+        let load = || Component::load_or_panic(engine, &bytes, options);
+        // Nothing of a component that could not be loaded is used.
+        let loaded = catch_unwind(AssertUnwindSafe(load));
+        loaded.unwrap_or_else(|payload| Err(LoadError::engine(message(&*payload))))
+    }
+
+    fn load_or_panic(
+        engine: &Engine,
+        bytes: &Arc<[u8]>,
+        options: LoadOptions<'_>,
+    ) -> Result<Component, LoadError> {
+        let small = bytes.len() <= SMALL;
+        let crew = match options.vetting {
+            Vetting::With(crew) if !small && crew.width() > 1 => Some(crew),
+            _ => None,
+        };
+        let mut translation = match options.vetting {
+            Vetting::Done if !small => Translation::Late,
+            _ if crew.is_some() => Translation::Late,
+            _ => Translation::Early,
+        };
+        let mends = !engine.config().without_mending;
+        let stack = options.stack;
+        let mut loader = Loader::new(core(stack, translation), crew.map(Vetter::new), mends);
+        let mut def = decode(bytes, &loader);
+        let vetted = loader.vetter.take().map_or(Ok(()), Vetter::finish);
+        if loader.largest_body() > LARGE_BODY && translation == Translation::Late && def.is_ok() {
+            translation = Translation::Early;
+            loader = Loader::new(core(stack, translation), None, mends);
+            def = decode(bytes, &loader);
+        }
+        let def =
+            def.and_then(|def| vetted.map(|()| def)).map_err(|error| explain(bytes, error))?;
+        Ok(Component {
+            engine: engine.clone(),
+            core: loader.engine,
+            bytes: bytes.clone(),
+            def: Arc::new(def),
+            condemned: Arc::default(),
+        })
     }
 
     /// The component, for others that import it.
     pub(super) fn provide(&self) -> Provided {
-        let module = self.def.defs.iter().find_map(|def| {
-            let Def::Module(module) = def else { return None };
-            Some(module.clone())
-        });
-        Provided { core: self.core.clone(), def: self.def.clone(), module }
+        let module = self.def.first_module();
+        Provided {
+            core: self.core.clone(),
+            bytes: self.bytes.clone(),
+            mends: !self.engine.config().without_mending,
+            def: self.def.clone(),
+            module,
+        }
     }
 
     /// The engine that the component was loaded with.
@@ -112,13 +176,47 @@ impl Component {
         linker: &Linker,
         deny: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Program, LinkError> {
-        match link(&self.core, self.engine.max_slice(), &self.def, linker, deny) {
+        let condemned = self.condemned.clone();
+        match link(&self.core, condemned, self.engine.max_slice(), &self.def, linker, deny) {
             Ok(plan) => Ok(Program { plan: Arc::new(plan) }),
             Err(Failure::Import(error)) => Err(error),
             Err(Failure::Component(error)) => {
                 Err(LinkError { import: "(component)".to_owned(), reason: error.to_string() })
             }
         }
+    }
+}
+
+/// The engine of wasmi's that a component has.
+#[cfg(test)]
+pub(super) fn loaded_engine(component: &Component) -> &wasmi::Engine {
+    &component.core
+}
+
+/// Whether functions are translated when they are first called.
+#[cfg(test)]
+pub(super) fn translated_late(component: &Component) -> bool {
+    !format!("{:?}", component.core.config()).contains("Eager")
+}
+
+/// The error of a component that could not be loaded, in the words that say most.
+#[cold]
+fn explain(bytes: &Arc<[u8]>, error: LoadError) -> LoadError {
+    if error.kind() == LoadErrorKind::Engine {
+        return error;
+    }
+    let missing = proposal::missing(bytes);
+    if !missing.is_empty() {
+        let missing = proposal::in_words(&missing);
+        return LoadError::unsupported(format!(
+            "it uses {missing}, which this engine does not have"
+        ));
+    }
+    // The interpreter does not say where in the file something is invalid.
+    let loader = Loader::validating(core(DEFAULT_STACK, Translation::Late));
+    match decode(bytes, &loader) {
+        Err(better) if better.offset().is_some() => better,
+        _ => error,
     }
 }
 

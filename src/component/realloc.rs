@@ -16,6 +16,7 @@ use super::{
     abi::lower::{Lower, Next, Realloc},
     boundary::Side,
     error::Trap,
+    guard::enter,
     state::{Context, Lends, State},
     trampoline::{Halt, bits},
 };
@@ -113,14 +114,17 @@ impl Side<'_> {
             false => {
                 let [old, old_size, align, new_size] = args.map(|arg| arg as i32);
                 let func = narrow(context, index, func)?;
-                outcome(
-                    func.call_resumable(context.as_context_mut(), (old, old_size, align, new_size)),
-                )
+                let args = (old, old_size, align, new_size);
+                outcome(enter(context, |context| {
+                    func.call_resumable(context.as_context_mut(), args)
+                }))
             }
             true => {
                 let args = args.map(|arg| Val::I64(arg as i64));
                 let mut result = [Val::I64(0)];
-                let call = func.call_resumable(context.as_context_mut(), &args, &mut result);
+                let call = enter(context, |context| {
+                    func.call_resumable(context.as_context_mut(), &args, &mut result)
+                });
                 wide_outcome(call, &result)
             }
         };
@@ -136,10 +140,13 @@ impl Side<'_> {
     ) -> Result<Result<u64, Suspended>, Trap> {
         let Suspended { call, context: outer, top } = suspended;
         let outcome = match call {
-            Rest::Narrow(call) => outcome(call.resume(context.as_context_mut())),
+            Rest::Narrow(call) => {
+                outcome(enter(context, |context| call.resume(context.as_context_mut())))
+            }
             Rest::Wide(call) => {
                 let mut result = [Val::I64(0)];
-                let call = call.resume(context.as_context_mut(), &mut result);
+                let call =
+                    enter(context, |context| call.resume(context.as_context_mut(), &mut result));
                 wide_outcome(call, &result)
             }
         };

@@ -6,6 +6,7 @@ use super::{
     abi::{Handles, lift::Lift, lower::Lower},
     engine::BYTES_PER_FUEL,
     error::{Trap, TrapKind},
+    guard::Guard,
     handles::{Handle, HandleTable},
     limits::Limiter,
     linker::{Answer, HostState},
@@ -48,6 +49,7 @@ pub(crate) struct State {
     pub request: Option<Request>,
     pub host: HostState,
     pub limiter: Limiter,
+    pub guard: Arc<Guard>,
     /// Fuel for host work beyond what was left of the slice.
     pub debt: u64,
     /// The slots of `context.get` and `context.set`.
@@ -127,7 +129,7 @@ const PLACE: u64 = 2 * (size_of::<Option<Handle>>() + size_of::<u32>()) as u64;
 pub(crate) type Lends = Vec<(u32, u32)>;
 
 impl State {
-    pub fn new(plan: OwnPlan, limiter: Limiter) -> State {
+    pub fn new(plan: OwnPlan, limiter: Limiter, guard: Arc<Guard>) -> State {
         let instance = |_| Instance {
             may_enter: true,
             may_leave: true,
@@ -149,6 +151,7 @@ impl State {
             request: None,
             host: HostState::new(limiter.account().clone()),
             limiter,
+            guard,
             debt: 0,
             context: [0; 2],
             recording: Recording::default(),

@@ -186,7 +186,7 @@ pub(crate) fn names(modules: &[Traced], functions: &[u32]) -> Vec<String> {
         .collect()
 }
 
-fn name_section(bytes: &[u8]) -> HashMap<u32, String> {
+pub(super) fn name_section(bytes: &[u8]) -> HashMap<u32, String> {
     let mut names = HashMap::new();
     for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
         let Payload::CustomSection(section) = payload else { continue };

@@ -16,6 +16,7 @@ use super::{
     answer::call_host,
     boundary::{Destination, Lifting, Side},
     error::{Trap, TrapKind},
+    guard::leave,
     linker::{Answer, HostCx},
     plan::{
         CanonOptions, Encoding, HostImport, Plan, ResourceDef, Signature, Trampoline,
@@ -54,7 +55,7 @@ pub(crate) fn func(store: &mut wasmi::Store<State>, index: u32) -> Result<Func, 
     );
     let plan = store.data().plan.clone();
     Ok(Func::new(store, ty, move |mut caller, params, results| {
-        match call(&plan, &mut caller, index, params, results) {
+        match leave(&mut caller, |caller| call(&plan, caller, index, params, results)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(wasmi::Error::host(Halt::Suspend)),
             Err(trap) => Err(wasmi::Error::host(Halt::Trap(trap))),

@@ -203,7 +203,8 @@ pub enum FileKind {
     Socket,
 }
 
-/// What is known of a file. Times are nanoseconds since 1970-01-01T00:00:00Z.
+/// What is known of a file. Times are nanoseconds since 1970-01-01T00:00:00Z;
+/// there are none for earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stat {
     /// What it is.

@@ -22,6 +22,7 @@ use crate::{
     },
     process::Error,
     value::Term,
+    visible,
 };
 
 /// Processes that one can start in a step. Each makes the turn shorter, by about
@@ -243,7 +244,7 @@ impl Actor {
             "" => Some("is empty"),
             name if name.len() > MAX_NAME => Some("is longer than 255 bytes"),
             name if name.contains('|') => Some("looks like a pid"),
-            name if name.contains(char::is_control) => Some("contains a control character"),
+            name if visible::has_hidden(name) => Some("contains a character that cannot be seen"),
             _ => None,
         };
         if let Some(wrong) = wrong {
@@ -253,7 +254,7 @@ impl Actor {
         match names.get(name) {
             Some(seat) if seat.serial == self.seat.serial => return Ok(()),
             Some(seat) => {
-                let why = format!("{} has the name {name:?}", seat.pid);
+                let why = format!("{} has the name \"{name}\"", seat.pid);
                 return Err(Fault::new(Kind::AlreadyExists, why));
             }
             None => {}
@@ -295,14 +296,7 @@ pub(super) fn shown(text: &str) -> String {
         end = end.saturating_sub(1);
     }
     let (head, rest) = text.split_at(end);
-    // `escape_debug` would also take apart what is merely not ASCII.
-    let mut shown = String::with_capacity(head.len());
-    for c in head.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
+    let mut shown = visible::name(head).into_owned();
     if !rest.is_empty() {
         shown.push('…');
     }

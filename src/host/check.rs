@@ -33,9 +33,7 @@ pub struct Checked {
     pub processes: usize,
 }
 
-/// Checks a loaded project. To have every function body validated, the
-/// runtime's engine has to be an eager one, see
-/// [`Validation::Eager`](crate::component::Validation::Eager).
+/// Checks a loaded project.
 pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     let registry::Loaded { project, mut problems } = loaded;
     let mut processes = 0_usize;

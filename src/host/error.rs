@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::{
     adapter::{AdaptError, AdaptErrorKind},
-    component::{LinkError, LoadError, Program},
+    component::{LinkError, LoadError, LoadErrorKind, Program},
     registry::nearest,
 };
 
@@ -19,6 +19,8 @@ pub enum PrepareError {
     Adapt(AdaptError),
     /// The bytes are no valid component.
     Load(LoadError),
+    /// The engine failed while it made the artifact ready.
+    Engine(String),
     /// An import cannot be linked, not even as a stub.
     Link(LinkError),
     /// The function to call is not there, or there are several of its name.
@@ -57,6 +59,19 @@ impl PrepareError {
         PrepareError::Method { why, fix }
     }
 
+    /// The engine itself failed. Nothing says that the artifact is at fault.
+    pub fn is_of_engine(&self) -> bool {
+        match self {
+            PrepareError::Engine(_) => true,
+            PrepareError::Load(error) => error.kind() == LoadErrorKind::Engine,
+            PrepareError::Text(_)
+            | PrepareError::Adapt(_)
+            | PrepareError::Link(_)
+            | PrepareError::Method { .. }
+            | PrepareError::Untyped { .. } => false,
+        }
+    }
+
     /// The field of a process entry that the error is about.
     pub fn field(&self) -> &'static str {
         match self {
@@ -69,7 +84,7 @@ impl PrepareError {
                 | AdaptErrorKind::MissingOption
                 | AdaptErrorKind::Unsupported => "wit",
             },
-            PrepareError::Text(_) | PrepareError::Load(_) => "path",
+            PrepareError::Text(_) | PrepareError::Load(_) | PrepareError::Engine(_) => "path",
             PrepareError::Link(_) => "imports",
             PrepareError::Method { .. } | PrepareError::Untyped { .. } => "method",
         }
@@ -80,7 +95,11 @@ impl PrepareError {
         match self {
             PrepareError::Text(why) => format!("WebAssembly text that does not parse: {why}"),
             PrepareError::Adapt(error) => error.to_string(),
-            PrepareError::Load(error) => format!("not valid WebAssembly: {error}"),
+            PrepareError::Load(error) => match error.kind() {
+                LoadErrorKind::Invalid => format!("not valid WebAssembly: {error}"),
+                LoadErrorKind::Unsupported | LoadErrorKind::Engine => error.to_string(),
+            },
+            PrepareError::Engine(why) => format!("the engine failed: {why}; please report it"),
             PrepareError::Link(error) => error.to_string(),
             PrepareError::Method { why, .. } => why.clone(),
             PrepareError::Untyped { function, reason } => format!("`{function}`: {reason}"),
@@ -91,7 +110,12 @@ impl PrepareError {
     pub fn expected(&self) -> &'static str {
         match self {
             PrepareError::Text(_) => "a module or component in the text format",
-            PrepareError::Load(_) => "a valid component or core module",
+            PrepareError::Load(error) => match error.kind() {
+                LoadErrorKind::Invalid => "a valid component or core module",
+                LoadErrorKind::Unsupported => "a program that this engine can run",
+                LoadErrorKind::Engine => "",
+            },
+            PrepareError::Engine(_) => "",
             PrepareError::Link(_) => "imports that this version of wippy can provide",
             PrepareError::Method { .. } => "one of the functions that the program exports",
             PrepareError::Untyped { .. } => "a function on numbers, or WIT text that types it",
@@ -114,9 +138,17 @@ impl PrepareError {
     pub fn fix(&self) -> String {
         match self {
             PrepareError::Text(_) => "mend the text where the arrow points".to_owned(),
-            PrepareError::Load(_) => {
-                "build the file again; `wasm-tools validate FILE` may say more".to_owned()
-            }
+            PrepareError::Load(error) => match error.kind() {
+                LoadErrorKind::Invalid => {
+                    "build the file again; `wasm-tools validate FILE` may say more".to_owned()
+                }
+                LoadErrorKind::Unsupported => {
+                    "build the program for an engine without it; compilers have options for this"
+                        .to_owned()
+                }
+                LoadErrorKind::Engine => String::new(),
+            },
+            PrepareError::Engine(_) => String::new(),
             PrepareError::Link(_) => {
                 "build the component against the WIT that wippy provides, or compose it with what it \
                  imports"

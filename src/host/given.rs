@@ -1,14 +1,12 @@
 //! What a process is given of the world: arguments, variables, directories.
 
-use std::{fmt, sync::Arc};
-
-use cap_std::fs::Dir;
+use std::fmt;
 
 use crate::{
-    artifact::open_directory,
-    dispatch::world::{Streams, World},
+    artifact::{ArtifactError, directory},
+    dispatch::world::{Directory, Streams, World},
     process::WasmProcess,
-    registry::{Entry, FsDirectory, Kind, Problem, Project, Wasi},
+    registry::{Entry, Problem, Project, Wasi},
     wasi::{Config, ConfigError, Preopen, WasiState},
 };
 
@@ -30,8 +28,8 @@ pub struct Given {
 pub struct GivenDir {
     /// Where the guest sees it.
     pub guest: String,
-    /// The directory.
-    pub dir: Arc<Dir>,
+    /// The directory, open: all processes share it.
+    pub dir: Directory,
     /// The guest can only read.
     pub read_only: bool,
 }
@@ -76,15 +74,18 @@ impl Given {
             }
         }
         for (i, mount) in wasi.mounts.iter().enumerate() {
-            let directory = match project.entry(&mount.fs).map(|entry| &entry.kind) {
-                Some(Kind::FsDirectory(directory)) => directory,
-                _ => continue,
+            let dir = match directory(project, &mount.fs) {
+                Ok(dir) => dir,
+                Err(ArtifactError::NoDirectory(_)) => continue,
+                Err(error) => {
+                    let field = format!("wasi.mounts[{i}].fs");
+                    let problem =
+                        entry.problem(&field, error.found(), error.expected(), error.fix());
+                    return Err(Box::new(problem.that_may_pass(error.may_pass())));
+                }
             };
-            given.dirs.push(GivenDir {
-                guest: mount.guest.clone(),
-                dir: open(entry, i, directory)?,
-                read_only: mount.read_only,
-            });
+            let (guest, read_only) = (mount.guest.clone(), mount.read_only);
+            given.dirs.push(GivenDir { guest, dir, read_only });
         }
         Ok(given)
     }
@@ -94,8 +95,7 @@ impl Given {
     ///
     /// # Errors
     ///
-    /// If something in it makes no sense to WASI, or the system gives no second
-    /// handle for a directory.
+    /// If something in it makes no sense to WASI.
     pub(super) fn to(
         &self,
         program: &str,
@@ -106,8 +106,7 @@ impl Given {
         let world = World::new(streams);
         let mut preopens = Vec::with_capacity(self.dirs.len());
         for GivenDir { guest, dir, read_only } in &self.dirs {
-            let dir = dir.try_clone().map_err(|why| GivenError(format!("{guest}: {why}")))?;
-            let dir = world.add_dir(dir, *read_only);
+            let dir = world.add_dir(dir.clone(), *read_only);
             preopens.push(Preopen { guest: guest.clone(), dir, read_only: *read_only });
         }
         let mut args = vec![program.to_owned()];
@@ -119,14 +118,6 @@ impl Given {
         }
         Ok(world)
     }
-}
-
-fn open(entry: &Entry, mount: usize, directory: &FsDirectory) -> Result<Arc<Dir>, Box<Problem>> {
-    open_directory(directory).map(Arc::new).map_err(|error| {
-        let field = format!("wasi.mounts[{mount}].fs");
-        let problem = entry.problem(&field, error.found(), error.expected(), error.fix());
-        Box::new(problem.that_may_pass(error.may_pass()))
-    })
 }
 
 /// Why a process cannot be given its world.

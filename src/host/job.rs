@@ -40,6 +40,9 @@ impl Job {
         let streams = std::mem::take(&mut birth.streams);
         let world = self.given.to(&self.program_name, words, streams, &mut process);
         let world = world.map_err(|error| Fault::new(Kind::Invalid, error.to_string()))?;
+        if birth.is_alone() {
+            world.set_alone();
+        }
         let answers = birth.answers(world);
         let (pid, method, limits) = (&birth.identity.pid, self.function.full_name(), self.limits);
         tracing::debug!(%pid, method, ?limits, ?self.max_execution, "initialized");
@@ -82,7 +85,7 @@ impl Job {
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
         let post = Post::new(Capacity { mails: 1, bytes: 0 });
-        live(&mut process, Alone(world), &post, &options, result.as_ref(), None).await
+        live(&mut process, Alone(world), &post, &options, result.as_ref(), None, None).await
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     mem,
-    panic::AssertUnwindSafe,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::atomic::Ordering::Relaxed,
     task::{Context, Poll},
@@ -21,6 +21,7 @@ use futures_util::FutureExt;
 use smol::Timer;
 
 use super::{
+    panics::{self, Undertaker},
     post::{News, Post, State},
     release_zeros,
     trace::Probe,
@@ -84,6 +85,12 @@ impl Ended {
         let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
         Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
     }
+
+    /// A process that has begun at this time, with what its post has counted.
+    pub(super) fn after(post: &Post, outcome: Outcome, ending: Ending, start: Instant) -> Ended {
+        let (fuel_used, steps) = (post.fuel.load(Relaxed), post.steps.load(Relaxed));
+        Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+    }
 }
 
 /// What the loop wants of those who answer, beyond the answers.
@@ -99,7 +106,8 @@ pub(super) trait Outside: Answers {
 }
 
 /// Steps a process that has been initialized until it is done, and closes it. A
-/// panic is an error of the engine, and the end of this process only.
+/// panic is an error of the engine, and the end of this process only. Where it
+/// cannot be caught, `undertaker` is told.
 pub(super) async fn live(
     process: &mut dyn Process,
     outside: impl Outside,
@@ -107,13 +115,23 @@ pub(super) async fn live(
     options: &RunOptions,
     result: Option<&Type>,
     probe: Option<&Probe<'_>>,
+    undertaker: Option<&dyn Undertaker>,
 ) -> Ended {
-    // Nothing of the process is used again after a panic.
-    let life = AssertUnwindSafe(steps(process, outside, post, options, result, probe));
-    life.catch_unwind().await.unwrap_or_else(|_| {
-        let why = "the engine failed in this process; please report it";
-        Ended::without_life(Error::new(Kind::Internal, why))
-    })
+    let start = Instant::now();
+    // Nothing of the process is used again after a panic, but that it is closed.
+    let life =
+        AssertUnwindSafe(steps(&mut *process, outside, post, options, probe, undertaker, start));
+    let (outcome, exited) =
+        life.catch_unwind().await.unwrap_or_else(|_| (Err(Error::engine(&panics::said())), None));
+    let close = AssertUnwindSafe(|| process.close());
+    if panics::catching(|| catch_unwind(close)).is_err() {
+        tracing::error!(why = panics::said(), "a process could not be closed; please report it");
+    }
+    let ending = ending(&outcome, exited, result);
+    if let Some(probe) = probe {
+        probe.ended(&ending);
+    }
+    Ended::after(post, outcome, ending, start)
 }
 
 async fn steps(
@@ -121,11 +139,11 @@ async fn steps(
     outside: impl Outside,
     post: &Post,
     options: &RunOptions,
-    result: Option<&Type>,
     probe: Option<&Probe<'_>>,
-) -> Ended {
+    undertaker: Option<&dyn Undertaker>,
+    start: Instant,
+) -> (Outcome, Option<Term>) {
     post.begins();
-    let start = Instant::now();
     let limit = options.max_execution.and_then(|limit| start.checked_add(limit));
     let pending = Pending::new(outside.clone());
     let mut life = Life {
@@ -139,6 +157,7 @@ async fn steps(
         turn: options.slice.0,
     };
     let mut out = StepOutput::default();
+    let guard = process.guard();
     let mut exited = None;
     let outcome = loop {
         let News { mail, end, deadline } = post.collect(&mut life.spare, &mut life.events);
@@ -162,7 +181,9 @@ async fn steps(
             probe.mail(&life.events);
             Instant::now()
         });
-        process.step(&mut life.events, Fuel(life.turn), &mut out);
+        panics::stepping(guard.as_deref(), undertaker, || {
+            process.step(&mut life.events, Fuel(life.turn), &mut out);
+        });
         post.taken(mem::take(&mut out.received));
         post.stepped(out.fuel_used, process.memory_used());
         if let (Some(probe), Some(began)) = (probe, began) {
@@ -225,13 +246,7 @@ async fn steps(
             }
         }
     };
-    process.close();
-    let (fuel_used, steps) = (post.fuel.load(Relaxed), post.steps.load(Relaxed));
-    let ending = ending(&outcome, exited, result);
-    if let Some(probe) = probe {
-        probe.ended(&ending);
-    }
-    Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+    (outcome, exited)
 }
 
 /// What other processes are told. A method that returns a `result` says with it

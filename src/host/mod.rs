@@ -34,6 +34,7 @@
 
 mod actor;
 mod check;
+mod crew;
 mod error;
 mod given;
 mod input;
@@ -43,6 +44,7 @@ mod life;
 mod lua;
 mod node;
 mod pages;
+mod panics;
 mod post;
 mod program;
 mod project;
@@ -53,6 +55,7 @@ mod service;
 mod states;
 mod trace;
 mod turns;
+mod vetted;
 mod watch;
 mod workers;
 

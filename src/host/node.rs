@@ -22,8 +22,9 @@ use async_channel::{Receiver, Sender};
 use smol::Timer;
 
 use super::{
-    actor::Actor,
+    actor::{Actor, shown},
     life::{Ended, RunOptions, live},
+    panics::{self, Undertaker},
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
     seat::{Closed, Seat, Serial, Table, Ties, gone},
     trace::{Probe, Trace},
@@ -33,7 +34,7 @@ use super::{
 use crate::{
     account::Account,
     dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
-    process::Error,
+    process::{Cause, Error},
     value::Term,
 };
 
@@ -109,6 +110,7 @@ impl Node {
             let why = format!("there is a host {id} already");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
+        panics::install();
         let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let count = options.workers.unwrap_or_else(processors);
         let (sweep, asked) = async_channel::bounded(1);
@@ -152,7 +154,7 @@ impl Node {
         hosts.get(id).cloned().ok_or_else(|| {
             let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
             let known = known.join(", ");
-            Fault::new(Kind::NotFound, format!("there is no host {id}; there are {known}"))
+            Fault::new(Kind::NotFound, format!("there is no host {}; there are {known}", shown(id)))
         })
     }
 
@@ -484,10 +486,52 @@ async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
     if let Some(probe) = &probe {
         probe.trace.started(&seat);
     }
+    let last = LastResort { node: &node, seat: &seat };
+    let (post, probe) = (&seat.post, probe.as_ref());
     let ended =
-        live(&mut *process, answers, &seat.post, &options, result.as_ref(), probe.as_ref()).await;
+        live(&mut *process, answers, post, &options, result.as_ref(), probe, Some(&last)).await;
     drop(process);
     drop(place);
+    node.ended(&seat, ended).await;
+}
+
+impl Node {
+    /// A process has left its host.
+    async fn ended(&self, seat: &Seat, ended: Ended) {
+        log_end(seat, &ended);
+        self.farewell(seat, ended).await;
+    }
+}
+
+/// Ends a process whose thread cannot be used any more, nor anything that it holds.
+struct LastResort<'a> {
+    node: &'a Node,
+    seat: &'a Arc<Seat>,
+}
+
+impl Undertaker for LastResort<'_> {
+    fn give_up(&self, why: &str) -> bool {
+        let (node, seat) = (self.node.clone(), self.seat.clone());
+        let host = seat.host.clone();
+        if let Err(error) = host.workers.add_thread() {
+            // The others go on, if there are others.
+            tracing::error!(host = &*host.id, %error, "a thread is lost and cannot be replaced");
+        }
+        let error = Error::engine(why);
+        host.workers.spawn(async move {
+            let ending = Err(error.fault());
+            if let Some(trace) = node.0.trace.get() {
+                Probe { trace, seat: &seat }.ended(&ending);
+            }
+            seat.host.live.fetch_sub(1, Ordering::Relaxed);
+            let ended = Ended::after(&seat.post, Err(error), ending, seat.born);
+            node.ended(&seat, ended).await;
+        });
+        true
+    }
+}
+
+fn log_end(seat: &Seat, ended: &Ended) {
     let (pid, fuel, steps) = (&seat.pid, ended.fuel_used, ended.steps);
     match &ended.ending {
         Ok(_) => tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, "ended"),
@@ -496,7 +540,13 @@ async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
             tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, %kind, error, "ended");
         }
     }
-    node.farewell(&seat, ended).await;
+    // Who runs one process tells of its end in another way.
+    if let Err(error) = &ended.outcome
+        && error.cause() == Cause::Engine
+        && seat.host.options.max_processes > 1
+    {
+        tracing::error!(%pid, "{error}");
+    }
 }
 
 /// Something long that is done in pieces: after each, others have turns, those that

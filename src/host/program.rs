@@ -106,6 +106,11 @@ impl Birth {
         self.actor.seat.account.get_or_init(|| host.account.process(max_memory)).clone()
     }
 
+    /// Its host runs no other process beside it.
+    pub fn is_alone(&self) -> bool {
+        self.actor.seat.host.options.max_processes == 1
+    }
+
     /// What answers the commands of the process, those to its host among them.
     pub fn answers(&self, world: World) -> Reach {
         Reach::new(world, self.actor.clone())

@@ -68,8 +68,13 @@ impl Programs for ProjectPrograms {
             Some(registry::Kind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
             Some(_) => {
                 let fault = |problem: Box<Problem>| {
-                    let kind = if problem.may_pass { Kind::Unavailable } else { Kind::Invalid };
-                    Fault::new(kind, problem.to_string())
+                    let kind = match (problem.engine, problem.may_pass) {
+                        (true, _) => Kind::Internal,
+                        (false, true) => Kind::Unavailable,
+                        (false, false) => Kind::Invalid,
+                    };
+                    let retryable = problem.engine || problem.may_pass;
+                    Fault { retryable, ..Fault::new(kind, problem.to_string()) }
                 };
                 Arc::new(runtime.job(project, &id).map_err(fault)?)
             }

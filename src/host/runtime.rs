@@ -3,17 +3,25 @@
 use std::{
     collections::HashMap,
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::{Duration, Instant},
 };
 
-use super::{error::PrepareError, given::Given};
+use super::{
+    crew::Threads,
+    error::PrepareError,
+    given::Given,
+    panics,
+    vetted::{self, Vetted},
+};
 use crate::{
     actor,
     adapter::{AdaptOptions, Adapted, LeftOut, WitPackage, adapt},
     artifact::{Artifact, ArtifactKind, Hash},
     component::{
-        Component, DEFAULT_STACK, Engine, Function, Linker, MAX_STACK, MIN_STACK, Program,
+        Component, DEFAULT_STACK, Engine, Function, Linker, LoadOptions, MAX_STACK, MIN_STACK,
+        Program, Vetting,
     },
     process::{Grants, Limits, WasmProcess},
     registry::{Entry, Id, Kind, Problem, Project, Transport},
@@ -25,6 +33,7 @@ pub struct Runtime {
     engine: Engine,
     linker: Linker,
     loaded: Mutex<HashMap<Key, Arc<Slot>>>,
+    vetted: Vetted,
 }
 
 /// What makes two translated components the same.
@@ -53,7 +62,15 @@ impl Runtime {
     /// A runtime whose processes may import what `linker` has, as far as they
     /// are granted it.
     pub fn new(engine: Engine, linker: Linker) -> Runtime {
-        Runtime { engine, linker, loaded: Mutex::default() }
+        Runtime { engine, linker, loaded: Mutex::default(), vetted: Vetted::default() }
+    }
+
+    /// The same runtime, which remembers in the user's cache folder which artifacts
+    /// the interpreter can take, see [`Vetting`]. Without such a folder, or one that
+    /// can be written, it only remembers as long as it lives.
+    pub fn with_cache(mut self) -> Runtime {
+        self.vetted = vetted::folder().map_or_else(Vetted::default, Vetted::in_folder);
+        self
     }
 
     /// What processes may import.
@@ -84,7 +101,10 @@ impl Runtime {
         };
         slot.get_or_init(|| {
             let start = Instant::now();
-            let loaded = self.translate(artifact, wit, stack);
+            // Nothing of what could not be loaded is used.
+            let translate = AssertUnwindSafe(|| self.translate(artifact, wit, stack));
+            let loaded = panics::catching(|| catch_unwind(translate))
+                .unwrap_or_else(|_| Err(PrepareError::Engine(panics::said())));
             let elapsed = start.elapsed();
             let (hash, bytes) = (artifact.hash, artifact.bytes.len());
             match &loaded {
@@ -112,8 +132,15 @@ impl Runtime {
             }
             kind => (&*artifact.bytes, kind),
         };
+        let crew = Threads::new();
+        let known = self.vetted.contains(&artifact.hash, wit);
+        let vetting = if known { Vetting::Done } else { Vetting::With(&crew) };
         let component = |bytes: &[u8]| {
-            Component::with_stack(&self.engine, bytes, stack).map_err(PrepareError::Load)
+            let component = Component::load(&self.engine, bytes, LoadOptions { stack, vetting });
+            if component.is_ok() && !known {
+                self.vetted.insert(&artifact.hash, wit);
+            }
+            component.map_err(PrepareError::Load)
         };
         if kind != ArtifactKind::Core {
             return Ok(Loaded { component: component(bytes)?, adapted: None });
@@ -275,7 +302,8 @@ pub(super) fn problem(entry: &Entry, error: &PrepareError) -> Problem {
     if let (Kind::ProcessWasm(process), "path") = (&entry.kind, field) {
         found = format!("{}: {found}", process.path);
     }
-    entry.problem(field, found, error.expected(), error.fix())
+    let problem = entry.problem(field, found, error.expected(), error.fix());
+    problem.of_engine(error.is_of_engine())
 }
 
 pub(super) fn unsupported_transport(entry: &Entry) -> Problem {

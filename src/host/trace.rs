@@ -18,6 +18,7 @@ use super::{post::State, seat::Seat};
 use crate::{
     dispatch::{Command, Ending, Mail, Pid},
     process::Event,
+    visible,
 };
 
 /// Writes a trace.
@@ -84,7 +85,10 @@ impl Trace {
         }
         let comma: &[u8] = if out.any { b",\n" } else { b"" };
         let written = out.writer.write_all(comma);
-        let written = written.and_then(|()| Ok(serde_json::to_writer(&mut out.writer, &event)?));
+        let written = written.and_then(|()| {
+            let text = serde_json::to_string(&event)?;
+            out.writer.write_all(visible::json(&text).as_bytes())
+        });
         out.any = true;
         if let Err(error) = written {
             tracing::warn!(%error, "the trace ends here");

@@ -31,6 +31,8 @@ use concurrent_queue::PopError;
 
 use super::turns::{Class, Taken, Turns};
 
+use super::panics;
+
 /// About what it takes to wake a thread.
 const SEARCH: Duration = Duration::from_micros(20);
 
@@ -39,6 +41,7 @@ const SEARCH: Duration = Duration::from_micros(20);
 #[derive(Debug)]
 pub(super) struct Workers {
     queue: Arc<Queue>,
+    name: String,
 }
 
 #[derive(Debug)]
@@ -73,12 +76,22 @@ impl Workers {
             alarm: Condvar::new(),
         });
         // Made first, so that the threads end if one of them cannot be started.
-        let workers = Workers { queue };
+        let workers = Workers { queue, name: name.to_owned() };
         for _ in 0..count.max(1) {
-            let queue = workers.queue.clone();
-            thread::Builder::new().name(name.to_owned()).spawn(move || queue.work())?;
+            workers.add_thread()?;
         }
         Ok(workers)
+    }
+
+    /// Starts one more thread, in the place of one that never comes back.
+    ///
+    /// # Errors
+    ///
+    /// If the system gives no more threads.
+    pub fn add_thread(&self) -> io::Result<()> {
+        let queue = self.queue.clone();
+        thread::Builder::new().name(self.name.clone()).spawn(move || queue.work())?;
+        Ok(())
     }
 
     /// Runs a future to its end.
@@ -136,7 +149,12 @@ impl Queue {
             match self.turns.pop(&mut taken) {
                 // A task that panics is dropped, and none but it. What runs processes
                 // catches their panics itself, so that this is for all other tasks.
-                Ok(turn) => drop(catch_unwind(AssertUnwindSafe(|| turn.run()))),
+                Ok(turn) => {
+                    let run = AssertUnwindSafe(|| turn.run());
+                    if panics::catching(|| catch_unwind(run)).is_err() {
+                        tracing::error!("a task has failed: {}; please report it", panics::said());
+                    }
+                }
                 Err(PopError::Closed) => return,
                 Err(PopError::Empty) => {
                     self.search();

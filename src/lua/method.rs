@@ -78,5 +78,5 @@ fn functions(table: &Table) -> Vec<String> {
         Ok((Value::String(name), Value::Function(_))) => Some(name.to_string_lossy()),
         _ => None,
     });
-    named.filter(|name| name.len() <= 100 && !name.contains(char::is_control)).collect()
+    named.filter(|name| name.len() <= 100 && !crate::visible::has_hidden(name)).collect()
 }

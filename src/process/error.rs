@@ -6,6 +6,7 @@ use crate::{
     component::{Trap, TrapKind},
     dispatch::{Fault, Kind, Pid},
     value::Term,
+    visible,
 };
 
 /// Where an error comes from.
@@ -24,6 +25,9 @@ pub enum Cause {
     Program,
     /// A process that it was linked to ended with an error.
     Link,
+    /// The engine failed while it ran the process. Nothing says that the program is
+    /// at fault, and another try may go well.
+    Engine,
     /// The process was used wrongly: an unknown method, arguments of other
     /// types, a start after its end.
     Usage,
@@ -83,6 +87,12 @@ impl Error {
         Error { retryable, details, ..Error::because(kind, Cause::Program, message) }
     }
 
+    /// The end of a process in which the engine failed, with what is known of it.
+    pub fn engine(what: &str) -> Error {
+        let message = format!("the engine failed in this process: {what}; please report it");
+        Error { retryable: true, ..Error::because(Kind::Internal, Cause::Engine, message) }
+    }
+
     /// The end of a process by the end of another, as retryable as that.
     pub fn linked(other: &Pid, fault: &Fault) -> Error {
         let message = format!("the linked process {other} ended: {}", fault.message);
@@ -108,6 +118,7 @@ impl Error {
             return Error::because(Kind::Internal, Cause::Exit(code), message);
         }
         let kind = match trap.kind {
+            TrapKind::Engine => return Error::engine(&format!("`{method}`: {trap}")),
             TrapKind::Denied => Kind::PermissionDenied,
             TrapKind::Invalid | TrapKind::Unsupported => Kind::Invalid,
             TrapKind::Core
@@ -139,6 +150,7 @@ impl Error {
             | Cause::Cancel
             | Cause::Program
             | Cause::Link
+            | Cause::Engine
             | Cause::Usage => None,
         }
     }
@@ -171,7 +183,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;
         for frame in &self.frames {
-            write!(f, "\n    in {frame}")?;
+            write!(f, "\n    in {}", visible::name(frame))?;
         }
         match self.depth.saturating_sub(self.frames.len()) {
             0 => Ok(()),

@@ -19,7 +19,10 @@ pub use self::{
     wasm::{Limits, WasmProcess},
 };
 pub use crate::dispatch::Kind;
+use std::sync::Arc;
+
 use crate::{
+    component::Guard,
     dispatch::{Command, Completion, Mail, Received, Reply, Yield},
     value::{Term, Value},
 };
@@ -129,6 +132,12 @@ pub trait Process: Send {
     /// Bytes of memory that the program has at present.
     fn memory_used(&self) -> u64 {
         0
+    }
+
+    /// Tells whether a step is in code that cannot unwind. It is the same one from
+    /// [`init`](Process::init) to the end.
+    fn guard(&self) -> Option<Arc<Guard>> {
+        None
     }
 
     /// Releases everything. Nothing runs afterwards.

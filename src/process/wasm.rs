@@ -1,12 +1,12 @@
 //! The wasm process: a component, called with bounded steps.
 
-use std::{fmt, mem};
+use std::{fmt, mem, sync::Arc};
 
 use super::{Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput};
 use crate::{
     account::Account,
     component::{
-        DEFAULT_MEMORY, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
+        DEFAULT_MEMORY, Guard, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
     },
     dispatch::{Farewell, Immediate, Inbox, Mail, Received, Tag},
     value::{Type, Value, check},
@@ -14,8 +14,7 @@ use crate::{
 
 /// The limits of one process. The limit of its stack is given when the
 /// component is loaded, see
-/// [`Component::with_stack`](crate::component::Component::with_stack); that of
-/// its time is kept by who steps it.
+/// [`LoadOptions`](crate::component::LoadOptions); that of its time is kept by who steps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Bytes of linear memory, of tables, and of all that the host holds for the
@@ -171,6 +170,7 @@ impl WasmProcess {
             | TrapKind::Host
             | TrapKind::Limit
             | TrapKind::Unsupported
+            | TrapKind::Engine
             | TrapKind::Invalid => {}
         }
         let error = Error::trap(trap, &self.method);
@@ -362,6 +362,13 @@ impl Process for WasmProcess {
         match &self.state {
             State::Live(machine) => machine.memory_used(),
             State::New | State::Retracing(..) | State::Dead => 0,
+        }
+    }
+
+    fn guard(&self) -> Option<Arc<Guard>> {
+        match &self.state {
+            State::Live(machine) => Some(machine.guard().clone()),
+            State::Retracing(..) | State::New | State::Dead => None,
         }
     }
 

@@ -27,7 +27,8 @@ pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, (usize, Stri
             return Err((number, "there is no = in the line".to_owned()));
         };
         let name = name.trim();
-        if name.is_empty() || name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        if name.is_empty() || name.contains(char::is_whitespace) || crate::visible::has_hidden(name)
+        {
             return Err((number, "what stands before the = is not a name".to_owned()));
         }
         let value = read_value(value.trim()).map_err(|why| (number, why))?;

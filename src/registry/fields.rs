@@ -6,9 +6,9 @@
 //! for by the end is unknown, and no list of names can fall out of step.
 
 use super::{
-    Id, Problem, Problems, Severity,
+    Id, Problem, Problems, Severity, known,
     problem::quoted,
-    suggest::nearest,
+    suggest::{self, nearest},
     units,
     yaml::{Data, Map, Node},
 };
@@ -19,6 +19,8 @@ use std::{cell::RefCell, sync::Arc, time::Duration};
 pub(super) struct Report<'p> {
     pub file: Arc<str>,
     pub entry: Option<Id>,
+    /// The kind of the entry; empty if there is none.
+    pub kind: Arc<str>,
     pub problems: &'p RefCell<Problems>,
 }
 
@@ -49,6 +51,11 @@ impl Report<'_> {
         known: impl IntoIterator<Item = &'w str>,
     ) -> Option<&'w str> {
         if self.problems.borrow().is_full() { None } else { nearest(word, known) }
+    }
+
+    /// The known word that one surely was meant to be.
+    fn slip_of<'w>(&self, word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
+        if self.problems.borrow().is_full() { None } else { suggest::slip_of(word, known) }
     }
 
     pub fn error(
@@ -377,29 +384,57 @@ impl<'n, 'p> Fields<'n, 'p> {
         items.into_iter().filter_map(|(path, node)| read_text(self.report, path, node)).collect()
     }
 
-    /// Warns of the fields that nobody asked for.
+    /// Reports the fields that nobody asked for. One that was surely meant to be
+    /// another is an error: its author believes that it does something.
     pub fn finish(self) {
+        self.unknown(Severity::Warning);
+    }
+
+    /// The same for a mapping that protects something, or grants it: here any unknown
+    /// field is an error.
+    pub fn finish_strictly(self) {
+        self.unknown(Severity::Error);
+    }
+
+    fn unknown(&self, severity: Severity) {
         let asked = self.asked.borrow();
-        let mut known = asked.clone();
-        known.sort_unstable();
-        known.dedup();
-        let expected = format!("one of {}", known.join(", "));
+        let foreign: Vec<&str> = known::foreign(&self.report.kind, &self.path).collect();
+        let mut own = asked.clone();
+        own.sort_unstable();
+        own.dedup();
+        let expected = format!("one of {}", own.join(", "));
         for pair in &self.map.pairs {
-            if asked.contains(&pair.key.as_str()) {
+            let key = pair.key.as_str();
+            let path = self.path(&shorten(key));
+            if asked.contains(&key) {
                 continue;
             }
-            let fix = match self.report.nearest(&pair.key, asked.iter().copied()) {
-                Some(word) => format!("did you mean {word}?"),
-                None => "remove it; it has no effect".to_owned(),
+            if foreign.contains(&key) {
+                let found = "a field that this engine does not use";
+                self.report.push(Severity::Note, pair.line, &path, found, "", "");
+                continue;
+            }
+            let words = || own.iter().chain(&foreign).copied();
+            // Two letters away from a field that is there already is another word.
+            let slip = self
+                .report
+                .slip_of(key, words())
+                .filter(|meant| self.map.get(meant).is_none() || suggest::is_one_slip(key, meant));
+            let elsewhere = known::protection(key);
+            let wrong = slip.is_some() || elsewhere.is_some();
+            let severity = if wrong { Severity::Error } else { severity };
+            let like = || suggest::part_of(key, words());
+            let fix = match (slip.or_else(|| self.report.nearest(key, words())), elsewhere) {
+                (Some(word), _) => format!("did you mean {word}?"),
+                (None, Some((name, place))) => {
+                    format!("it has no effect here; {name} is a field of {place}")
+                }
+                (None, None) => match like() {
+                    Some(word) => format!("did you mean {word}?"),
+                    None => "remove it; it has no effect".to_owned(),
+                },
             };
-            self.report.push(
-                Severity::Warning,
-                pair.line,
-                &self.path(&shorten(&pair.key)),
-                "an unknown field",
-                expected.as_str(),
-                fix,
-            );
+            self.report.push(severity, pair.line, &path, "an unknown field", &*expected, fix);
         }
     }
 }

@@ -4,6 +4,7 @@
 //! and cloned into every process, mailbox and journal record, so it is two
 //! shared strings and cheap to clone.
 
+use crate::visible;
 use std::{fmt, str::FromStr, sync::Arc};
 
 /// The longest namespace or name, in bytes.
@@ -68,8 +69,8 @@ pub(super) fn check_part(part: &str) -> Result<(), IdError> {
     if part.contains(':') {
         return Err(IdError("it has more than one colon"));
     }
-    if part.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(IdError("it has a space or a control character"));
+    if part.contains(char::is_whitespace) || visible::has_hidden(part) {
+        return Err(IdError("it has a space, or a character that cannot be seen"));
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ use super::{
     fields::{Fields, Report},
     kinds::{self, LUA_KINDS, Reference, STORAGES, StorageEntry, Want},
     placeholder::{self, Filler},
+    places::Directories,
     services,
     source::{self, RawEntry, Sources},
     suggest::nearest,
@@ -21,7 +22,7 @@ use super::{
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
@@ -57,6 +58,8 @@ pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
     let mut commands = loader.commands();
     loader.entries.retain(|id, _| !broken.contains(id));
     commands.retain(|_, command| loader.entries.contains_key(&command.entry));
+    let directories = Directories::of(&loader.entries);
+    loader.check_places(&directories);
     let Loader { environment, entries, storages, .. } = loader;
     let files = storages.into_values().filter_map(|storage| match storage {
         StorageEntry::File(file) if file.create => Some(file),
@@ -68,6 +71,7 @@ pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
         commands,
         environment,
         created_files: files.collect(),
+        directories,
     };
     let mut problems = problems.into_inner();
     problems.sort();
@@ -97,6 +101,7 @@ impl Loader<'_> {
             let report = Report {
                 file: entry.file.clone(),
                 entry: Some(entry.id.clone()),
+                kind: entry.kind.value.as_str().into(),
                 problems: self.problems,
             };
             let before = self.problems.borrow().count(Severity::Error);
@@ -271,6 +276,69 @@ impl Loader<'_> {
         }
     }
 
+    /// Files that have been read where a guest may have had its hand in it: by way
+    /// of a link, which is an error, or because it can write them, which its
+    /// entry's author may have meant.
+    fn check_places(&self, directories: &Directories) {
+        let mut sources = BTreeSet::new();
+        for (id, entry) in &self.entries {
+            sources.insert(self.dir.join(&*entry.file));
+            let code = match &entry.kind {
+                Kind::ProcessLua(process) => Some(&process.code),
+                Kind::LibraryLua(code) | Kind::FunctionLua(code) => Some(&**code),
+                Kind::FsDirectory(_)
+                | Kind::EnvStorage
+                | Kind::EnvVariable(_)
+                | Kind::ProcessHost(_)
+                | Kind::TerminalHost(_)
+                | Kind::ProcessService(_)
+                | Kind::ProcessWasm(_)
+                | Kind::Other => None,
+            };
+            let source = code.and_then(|code| Some(self.dir.join(code.file.as_ref()?)));
+            sources.extend(source.clone());
+            let (field, path) = if let Some(source) = source {
+                ("source", source)
+            } else if let Some(StorageEntry::File(file)) = self.storages.get(id) {
+                ("file_path", file.path.clone())
+            } else {
+                continue;
+            };
+            if let Some(link) = directories.link_on_the_way(&path) {
+                self.problems.borrow_mut().push(entry.problem(
+                    field,
+                    format!("a path through {}, a link where guests can write", link.display()),
+                    "a path that no guest can lead elsewhere",
+                    "remove the link, or name the file that it leads to",
+                ));
+            }
+        }
+        // Somebody may mount their whole project; but where only a part of it is a
+        // guest's, files there are not the author's.
+        let all = sources.iter().filter_map(|file| file.parent().map(Path::to_owned));
+        let top = |path: &Path| {
+            let rest = path.strip_prefix(self.dir).unwrap_or(path);
+            rest.iter().next().map_or(self.dir.to_owned(), |first| self.dir.join(first))
+        };
+        let all: BTreeSet<PathBuf> = all.flat_map(|path| [top(&path), path]).collect();
+        let written = directories.written_ones(all);
+        for directory in &written {
+            let meant = written.contains(&top(directory));
+            if meant && *directory != top(directory) {
+                continue;
+            }
+            let file = directory.strip_prefix(self.dir).unwrap_or(directory).to_string_lossy();
+            let problem = Problem::error(
+                &*file,
+                "files of the project in a directory that a guest can write by a mount",
+                "files that only you can change: what stands in them is run",
+                "mount another directory, or add to the mount: read_only: true",
+            );
+            let severity = if meant { Severity::Warning } else { Severity::Error };
+            self.problems.borrow_mut().push(problem.with_severity(severity));
+        }
+    }
+
     /// All commands by name; a name given twice is an error of the second.
     fn commands(&self) -> BTreeMap<String, Command> {
         let mut commands: BTreeMap<String, Command> = BTreeMap::new();
@@ -344,22 +412,23 @@ fn command(report: &Report<'_>, entry: &RawEntry) -> Option<(Command, Option<u32
     }
     fields.finish();
     let name = name?;
-    let wrong = if name.value.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        "a name without spaces"
-    } else if name.value.starts_with('-') {
-        "a name that does not look like an option"
-    } else if name.value == "list" {
-        "another name: `run list` lists the commands"
-    } else if name.value.contains('/')
-        || name.value.ends_with(".wasm")
-        || name.value.ends_with(".wat")
-    {
-        "a name that does not look like a file"
-    } else {
-        let line = name.line;
-        let (name, entry) = (name.value.to_owned(), entry.id.clone());
-        return Some((Command { name, short, main, entry }, line));
-    };
+    let wrong =
+        if name.value.contains(char::is_whitespace) || crate::visible::has_hidden(name.value) {
+            "a name without spaces and characters that cannot be seen"
+        } else if name.value.starts_with('-') {
+            "a name that does not look like an option"
+        } else if name.value == "list" {
+            "another name: `run list` lists the commands"
+        } else if name.value.contains('/')
+            || name.value.ends_with(".wasm")
+            || name.value.ends_with(".wat")
+        {
+            "a name that does not look like a file"
+        } else {
+            let line = name.line;
+            let (name, entry) = (name.value.to_owned(), entry.id.clone());
+            return Some((Command { name, short, main, entry }, line));
+        };
     report.error(name.line, &name.field, name.found, wrong, fix);
     None
 }

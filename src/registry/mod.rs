@@ -21,7 +21,7 @@
 //! How it is done: `discover` finds files, `yaml` reads them into nodes with line
 //! numbers, `source` makes raw entries of those, `placeholder` fills in
 //! `${env:NAME}`, `kinds` types the fields, `load` puts it all in order and
-//! checks what concerns several entries.
+//! checks what concerns several entries, `places` opens the directories.
 
 mod discover;
 mod dotenv;
@@ -29,8 +29,10 @@ mod environment;
 mod fields;
 mod id;
 mod kinds;
+mod known;
 mod load;
 mod placeholder;
+mod places;
 mod problem;
 mod project;
 mod services;
@@ -39,7 +41,12 @@ mod suggest;
 pub(crate) mod units;
 mod yaml;
 
-pub(crate) use self::{discover::describe_io, problem::quoted, suggest::nearest};
+pub(crate) use self::{
+    discover::describe_io,
+    places::{DirectoryError, open_together},
+    problem::quoted,
+    suggest::nearest,
+};
 pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},

@@ -6,7 +6,8 @@
 //! where is it, what stands there, what should stand there, what to do.
 
 use super::Id;
-use std::{borrow::Cow, fmt, sync::Arc};
+use crate::visible;
+use std::{fmt, sync::Arc};
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,6 +51,8 @@ pub struct Problem {
     pub fix: String,
     /// It is for the machine and not for the project: the same may be well later.
     pub may_pass: bool,
+    /// The engine itself failed. Nothing says that the project is at fault.
+    pub engine: bool,
 }
 
 impl Problem {
@@ -70,12 +73,19 @@ impl Problem {
             expected: expected.into(),
             fix: fix.into(),
             may_pass: false,
+            engine: false,
         }
     }
 
     /// The same problem, which may be gone later or not.
     pub fn that_may_pass(mut self, may_pass: bool) -> Problem {
         self.may_pass = may_pass;
+        self
+    }
+
+    /// The same problem, which is a failure of the engine or not.
+    pub fn of_engine(mut self, engine: bool) -> Problem {
+        self.engine = engine;
         self
     }
 
@@ -107,7 +117,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", visible(&self.file))?;
+        write!(f, "{}", visible::name(&self.file))?;
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
@@ -118,9 +128,9 @@ impl fmt::Display for Problem {
         };
         write!(f, ": {severity}")?;
         match (&self.entry, &self.field) {
-            (Some(entry), Some(field)) => write!(f, ": {entry}, field {}", visible(field))?,
+            (Some(entry), Some(field)) => write!(f, ": {entry}, field {}", visible::name(field))?,
             (Some(entry), None) => write!(f, ": {entry}")?,
-            (None, Some(field)) => write!(f, ": field {}", visible(field))?,
+            (None, Some(field)) => write!(f, ": field {}", visible::name(field))?,
             (None, None) => {}
         }
         for (label, text) in
@@ -130,9 +140,9 @@ impl fmt::Display for Problem {
                 continue;
             }
             let mut lines = text.lines();
-            write!(f, "\n    {label} {}", visible(lines.next().unwrap_or_default()))?;
+            write!(f, "\n    {label} {}", visible::line(lines.next().unwrap_or_default()))?;
             for line in lines {
-                let line = visible(line);
+                let line = visible::line(line);
                 if line.is_empty() {
                     writeln!(f)?;
                 } else {
@@ -261,29 +271,11 @@ pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 100;
     let mut chars = text.chars();
     let head: String = chars.by_ref().take(MOST).collect();
-    let shown: String = head
-        .chars()
-        .map(|c| match c {
-            '"' => Cow::Borrowed("\\\""),
-            c if c.is_control() => Cow::Owned(c.escape_default().to_string()),
-            c => Cow::Owned(c.to_string()),
-        })
-        .collect();
+    let shown = visible::name(&head).replace('"', "\\\"");
     match chars.next() {
         None => format!("\"{shown}\""),
         Some(_) => format!("\"{shown}...\" ({} bytes)", text.len()),
     }
-}
-
-/// One line from outside without what could move a terminal's cursor.
-fn visible(line: &str) -> Cow<'_, str> {
-    if !line.contains(char::is_control) {
-        return Cow::Borrowed(line);
-    }
-    line.chars()
-        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
-        .collect::<String>()
-        .into()
 }
 
 #[cfg(test)]

@@ -2,8 +2,12 @@
 
 use super::{
     Environment, Id, Kind, OsLookup, Problem, Problems, ProcessHost, ProcessWasm, TerminalHost,
-    kinds::FileStorage, load, suggest::nearest,
+    kinds::FileStorage,
+    load,
+    places::{Directories, DirectoryError, written},
+    suggest::nearest,
 };
+use crate::dispatch::world::Directory;
 use std::{
     collections::BTreeMap,
     io,
@@ -19,6 +23,7 @@ pub struct Project {
     pub(super) commands: BTreeMap<String, Command>,
     pub(super) environment: Environment,
     pub(super) created_files: Vec<FileStorage>,
+    pub(super) directories: Directories,
 }
 
 /// What loading gives: always a project, and what is wrong with it.
@@ -105,6 +110,15 @@ impl Project {
     /// The entry of an id.
     pub fn entry(&self, id: &Id) -> Option<&Entry> {
         self.entries.get(id)
+    }
+
+    /// The directory of an `fs.directory` entry, which is opened when the project
+    /// is loaded, or, if it did not exist then, when it is first needed. Nothing
+    /// if there is no such entry.
+    pub(crate) fn directory(&self, id: &Id) -> Option<Result<Directory, DirectoryError>> {
+        let Kind::FsDirectory(entry) = &self.entries.get(id)?.kind else { return None };
+        let written = written(&self.entries).contains(id);
+        Some(self.directories.get(id, entry, written))
     }
 
     /// The environment registry.

@@ -5,6 +5,7 @@ use super::{
     discover::{MAX_FILE, SourceFile, describe_io, read_bounded},
     fields::{At, Fields, Report, describe},
     id::check_part,
+    suggest::slip_of,
     yaml::{self, Data, Map, Node},
 };
 use std::{cell::RefCell, collections::BTreeSet, path::PathBuf, sync::Arc};
@@ -43,7 +44,7 @@ impl Default for Sources {
 
 /// Reads one file; a file that is not the project's gives no entries.
 pub(super) fn read(file: &SourceFile, problems: &RefCell<super::Problems>, sources: &mut Sources) {
-    let report = Report { file: file.name.clone(), entry: None, problems };
+    let report = Report { file: file.name.clone(), entry: None, kind: "".into(), problems };
     let bytes = match read_bounded(&file.path) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
@@ -91,17 +92,7 @@ pub(super) fn read(file: &SourceFile, problems: &RefCell<super::Problems>, sourc
         return;
     };
     if root.get("namespace").is_none() {
-        if is_index(file) && !root.pairs.is_empty() {
-            let fix = "add a line like this: namespace: app";
-            report.push(
-                Severity::Warning,
-                Some(1),
-                "namespace",
-                "nothing; the file is ignored",
-                "a namespace",
-                fix,
-            );
-        }
+        no_namespace(file, &report, &root);
         return;
     }
     let Some(rest) = sources.left.checked_sub(bytes.len()) else {
@@ -115,21 +106,43 @@ pub(super) fn read(file: &SourceFile, problems: &RefCell<super::Problems>, sourc
         return;
     };
     sources.left = rest;
-    if let Ok(text) = std::str::from_utf8(&bytes)
-        && let Some((name, line)) = yaml::repeated_anchor(text)
-    {
-        let name = super::fields::shorten(name);
-        report.push(
-            Severity::Warning,
-            Some(line),
-            "",
-            format!("the anchor &{name} a second time; aliases in this file may be mixed up"),
-            "each anchor once in a file",
-            "give one of the two another name",
-        );
-    }
     head(file, &report, root, &mut sources.entries);
 }
+
+/// A file without a namespace is not the project's, unless it looks like it: then its
+/// entries would be missing without a word.
+fn no_namespace(file: &SourceFile, report: &Report<'_>, root: &Map) {
+    let is_entry = |map: &Map| map.get("name").is_some() && map.get("kind").is_some();
+    let listed = root.get("entries").is_some_and(|pair| match &pair.value.data {
+        Data::List(items) => {
+            items.iter().any(|item| matches!(&item.data, Data::Map(map) if is_entry(map)))
+        }
+        _ => false,
+    });
+    let misspelt = root.pairs.iter().find_map(|pair| {
+        let meant = slip_of(&pair.key, ["namespace"])?;
+        Some((pair, format!("did you mean {meant}?")))
+    });
+    let index = is_index(file);
+    let ours = index && (root.get("entries").is_some() || is_entry(root)) || listed;
+    if !ours && (!index || root.pairs.is_empty()) {
+        return;
+    }
+    let (line, fix) = match misspelt {
+        Some((pair, fix)) => (pair.line, fix),
+        None => (Some(1), "add a line like this: namespace: app".to_owned()),
+    };
+    // Other words at the top of an index are a slip as well.
+    let slip = root.pairs.iter().any(|pair| slip_of(&pair.key, HEAD).is_some());
+    let (severity, found) = match ours || slip {
+        true => (Severity::Error, "nothing; without it the file's entries are not read"),
+        false => (Severity::Warning, "nothing; the file is ignored"),
+    };
+    report.push(severity, line, "namespace", found, "a namespace", fix);
+}
+
+/// The fields of a file.
+const HEAD: [&str; 2] = ["namespace", "entries"];
 
 /// A file with a namespace.
 fn head(file: &SourceFile, report: &Report<'_>, mut root: Map, entries: &mut Vec<RawEntry>) {

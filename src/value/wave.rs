@@ -32,6 +32,7 @@ use super::{
     example::{brief, example_of},
     path::Path,
 };
+use crate::visible;
 
 /// The longest text that [`parse`] takes, in bytes.
 pub const MAX_TEXT: usize = 16 << 20;
@@ -219,14 +220,10 @@ fn excerpt(text: &str, start: usize, end: usize) -> String {
     if piece.is_empty() {
         return "the end of the text".to_owned();
     }
-    let mut shown = String::from("`");
-    for (i, c) in piece.chars().enumerate() {
-        if i == ROOM {
-            shown.push('…');
-            break;
+    match piece.char_indices().nth(ROOM) {
+        Some((end, _)) => {
+            format!("`{}…`", visible::name(piece.get(..end).unwrap_or_default()))
         }
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+        None => format!("`{}`", visible::name(piece)),
     }
-    shown.push('`');
-    shown
 }

@@ -125,6 +125,8 @@ pub struct WasiState {
     table: Table,
     /// Descriptors of 0.1.
     fds: Fds,
+    /// What `insecure-seed` gives, once it has been asked for.
+    seed: Option<(u64, u64)>,
 }
 
 impl WasiState {
@@ -155,7 +157,7 @@ impl WasiState {
             None => None,
         };
         let mounts = Mounts::new(preopens, cwd.as_deref()).map_err(ConfigError)?;
-        Ok(WasiState { args, env, cwd, mounts, table: Table::default(), fds: Fds::default() })
+        Ok(WasiState { args, env, cwd, mounts, ..WasiState::default() })
     }
 }
 

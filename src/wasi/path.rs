@@ -16,7 +16,7 @@ use super::{Preopen, descriptor::Descriptor, table::Held};
 use crate::dispatch::{DirEntry, Errno, FileId, FileKind};
 
 /// The longest path that is passed on, in bytes.
-const MAX_PATH: usize = 4096;
+pub(super) const MAX_PATH: usize = 4096;
 
 /// The mounted directories, in the order in which they were given.
 #[derive(Debug, Default)]
@@ -94,6 +94,18 @@ fn below<'a>(path: &'a str, base: &str) -> Option<&'a str> {
     }
 }
 
+/// The slashes and dots behind a path's last name.
+fn tail(path: &str) -> &str {
+    let mut head = path;
+    loop {
+        head = head.trim_end_matches('/');
+        match head.strip_suffix("/.") {
+            Some(before) => head = before,
+            None => return path.get(head.len()..).unwrap_or_default(),
+        }
+    }
+}
+
 impl Mounts {
     /// Mounts directories.
     pub fn new(preopens: Vec<Preopen>, cwd: Option<&str>) -> Result<Mounts, String> {
@@ -144,9 +156,10 @@ impl Mounts {
             && let Some((mount, rest)) = self.find(full)
             && mount.guest.len() > base.len()
         {
+            // What stands behind the last name has a meaning of its own.
             return Ok(Place {
                 dir: *mount.dir,
-                path: rest.to_owned(),
+                path: format!("{rest}{}", tail(path)),
                 read_only: mount.read_only,
                 mount_point: rest == ".",
                 guest: guest.map(|(_, full)| full),
@@ -262,6 +275,25 @@ mod tests {
         let data = mounts.find("/data").unwrap().0.open();
         let place = mounts.at(&data, "x/").unwrap();
         assert_eq!((place.dir, place.path.as_str()), (FileId(1), "x/"));
+    }
+
+    #[test]
+    fn the_end_of_a_path_is_kept_where_it_leads_to_another_mount() {
+        let mounts = mounts(&[("/", false), ("/data", true)]);
+        let root = mounts.find("/").unwrap().0.open();
+        for (path, rest) in [
+            ("data/x", "x"),
+            ("data/x/", "x/"),
+            ("data//x///", "x///"),
+            ("data/x/.", "x/."),
+            ("data/./x/.//.", "x/.//."),
+            ("data/x.", "x."),
+            ("data/..x/", "..x/"),
+            ("data/.", "./."),
+        ] {
+            let place = mounts.at(&root, path).unwrap();
+            assert_eq!((place.dir, place.path.as_str()), (FileId(1), rest), "{path}");
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! `wasi:random`.
 
-use super::call::{Args, Body, MAX_IO, ask, misuse, now, unexpected_reply};
+use super::{
+    WasiState,
+    call::{Args, Body, MAX_IO, ask, misuse, now, unexpected_reply},
+};
 use crate::{
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     dispatch::{Command, Reply},
@@ -26,8 +29,26 @@ const INSECURE: &[(&str, Body)] = &[
     ("get-insecure-random-u64", |_, _| numbers(1, true, |numbers| numbers.into_iter().next())),
 ];
 
-const SEED: &[(&str, Body)] =
-    &[("insecure-seed", |_, _| numbers(2, true, |numbers| Some(Value::Record(numbers))))];
+const SEED: &[(&str, Body)] = &[("insecure-seed", |cx, _| match cx.state::<WasiState>().seed {
+    Some(seed) => now(pair(seed)),
+    None => ask(Command::Random { len: 16, insecure: true }, |cx, reply| match reply {
+        Reply::Bytes(bytes) => {
+            let (numbers, rest) = bytes.as_chunks::<8>();
+            let ([one, other], []) = (numbers, rest) else {
+                return Err(unexpected_reply(&Reply::Bytes(bytes)));
+            };
+            let seed = (u64::from_le_bytes(*one), u64::from_le_bytes(*other));
+            cx.state::<WasiState>().seed = Some(seed);
+            now(pair(seed))
+        }
+        other => Err(unexpected_reply(&other)),
+    }),
+})];
+
+/// The seed is for hash tables: one that changed would make them inconsistent.
+fn pair((one, other): (u64, u64)) -> Value {
+    Value::Record(vec![Value::U64(one), Value::U64(other)])
+}
 
 fn bytes(cx: &mut HostCx<'_>, args: &mut Args, insecure: bool) -> Result<Answer, Trap> {
     let len = args.u64()?;

@@ -40,10 +40,15 @@ pub(super) fn rename(old: Place, new: Place) -> Request {
     Ok(FileCommand::Rename { dir, path, to_dir, to_path })
 }
 
+/// A link at the end of the old path gets the new name itself, as other engines
+/// have it: none follows it.
 pub(super) fn link(old: Place, follow: bool, new: Place) -> Request {
     // A second name would be a way to change the file.
     old.changeable()?;
     new.creatable()?;
+    if follow {
+        return Err(Errno::Invalid);
+    }
     let (dir, path, to_dir, to_path) = (old.dir, old.path, new.dir, new.path);
     Ok(FileCommand::Link { dir, path, follow, to_dir, to_path })
 }

@@ -7,6 +7,7 @@
 //! | `fixture` | a case against the command |
 //! | `differences` | where the answers are to be others than recorded |
 //! | `entry` | a case as an entry of a project, for calls of functions |
+//! | `programs` | the reference engine's test programs |
 //! | `command` | one run of the command: its streams, its end, its time |
 //! | `scratch` | directories that are gone afterwards |
 //! | `known` | the list of failures that are known, with reasons |
@@ -20,6 +21,7 @@ mod differences;
 mod entry;
 pub mod fixture;
 mod known;
+pub mod programs;
 mod report;
 mod scratch;
 pub mod suite;

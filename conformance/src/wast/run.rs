@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use wasmparser::{Validator, WasmFeatures};
 use wippy::{
-    component::{Component, Config, Engine, Linker, Program, Validation},
+    component::{Component, Engine, Linker, Program},
     process::{
         Cause, Error, Event, Fuel, Kind, Limits, Outcome, Process, Status, StepOutput, WasmProcess,
     },
@@ -48,7 +48,7 @@ pub enum Verdict {
 /// Runs a script.
 pub fn run(directives: &[Directive<'_>], slice: u64, strict: bool) -> Vec<Line> {
     let mut runner = Runner {
-        engine: Engine::new(Config { validation: Validation::Eager }),
+        engine: Engine::default(),
         slice: Fuel(slice),
         definitions: HashMap::new(),
         last: None,

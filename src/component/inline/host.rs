@@ -51,12 +51,12 @@ impl Linking<'_> {
                 _ => Ok(Item::Type(None)),
             },
             ComponentEntityType::Module(_) => {
-                let module = self.provided(name, "core module")?.module.clone();
+                let module = self.provided(name, "core module")?.module;
                 let none = || LinkError::new(name, "the host gives a component, not a core module");
                 Ok(Item::Module(module.ok_or_else(none)?))
             }
             ComponentEntityType::Component(_) => {
-                let def = self.provided(name, "component")?.def.clone();
+                let def = self.provided(name, "component")?.def;
                 Ok(Item::Component(Closure { def, scope: None }))
             }
             ComponentEntityType::Value(_) => {
@@ -67,17 +67,12 @@ impl Linking<'_> {
 
     /// What the host gives under this name. That its types fit shows when it is
     /// used: then a misfit is an error of linking, or a trap.
-    fn provided(&self, name: &str, what: &str) -> Result<&Provided, LinkError> {
+    fn provided(&self, name: &str, what: &str) -> Result<Provided, LinkError> {
         let provided = self.linker.provided.get(name);
         let provided = provided
             .ok_or_else(|| LinkError::new(name, format!("the host does not give this {what}")))?;
-        match wasmi::Engine::same(&provided.core, &self.plan.core) {
-            true => Ok(provided),
-            false => Err(LinkError::new(
-                name,
-                format!("the {what} has been loaded for another engine or another stack size"),
-            )),
-        }
+        let translated = provided.in_engine(&self.plan.core);
+        translated.map_err(|error| LinkError::new(name, error.to_string()))
     }
 
     fn import_instance(

@@ -1,16 +1,16 @@
 //! How much work linking is, in steps, and what is refused because of it.
 
 use super::*;
-use crate::component::{Engine, Validation, decode::decode, engine::DEFAULT_STACK};
+use crate::component::{Component, Engine, linker::Provided};
 
 /// The steps of linking a component, or why it is not linked.
 fn steps(text: &str) -> Result<usize, String> {
-    let core = Engine::default().core(DEFAULT_STACK);
-    let bytes = Arc::from(wat::parse_str(text).unwrap());
-    let root = decode(&bytes, Validation::Lazy, &core).map_err(|error| error.to_string())?;
-    let budget = Budget::new(bytes.len());
+    let bytes = wat::parse_str(text).unwrap();
+    let component = Component::new(&Engine::default(), bytes).map_err(|error| error.to_string())?;
+    let Provided { core, def: root, .. } = component.provide();
+    let budget = Budget::new(root.file.len());
     let linker = Linker::default();
-    match link_within(budget.clone(), &core, 1, &Arc::new(root), &linker, &|_| None) {
+    match link_within(budget.clone(), &core, Arc::default(), 1, &root, &linker, &|_| None) {
         Ok(_) => Ok(budget.spent()),
         Err(Failure::Component(error)) => Err(error.to_string()),
         Err(Failure::Import(error)) => Err(error.to_string()),
@@ -127,8 +127,7 @@ fn components_are_not_nested_without_end() {
         outer.section(&wasm_encoder::RawSection { id, data: &bytes });
         bytes = outer.finish();
     }
-    let core = Engine::default().core(DEFAULT_STACK);
-    let error = decode(&Arc::from(bytes), Validation::Lazy, &core).unwrap_err();
+    let error = Component::new(&Engine::default(), bytes).unwrap_err();
     assert!(error.to_string().contains("nested deeper than 100 levels"), "{error}");
 }
 

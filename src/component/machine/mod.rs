@@ -29,6 +29,7 @@ use super::{
     answer::call_host,
     boundary::{Lifting, Side},
     error::{Trap, TrapKind},
+    guard::{Guard, enter},
     limits::Limiter,
     linker::HostState,
     plan::{HOST, Plan, Target, TrampolineKind},
@@ -129,7 +130,8 @@ impl Machine {
     /// A machine that will first instantiate the component.
     pub fn new(plan: Arc<Plan>, account: Account) -> Machine {
         let plan = Arc::new(plan);
-        let state = State::new(plan.clone(), Limiter::new(account));
+        let guard = Arc::new(Guard::new(plan.condemned.clone()));
+        let state = State::new(plan.clone(), Limiter::new(account), guard);
         let mut store = wasmi::Store::new(&plan.core, state);
         store.limiter(|state| &mut state.limiter);
         Machine {
@@ -142,6 +144,11 @@ impl Machine {
             first: None,
             outcome: None,
         }
+    }
+
+    /// Tells when the machine is in code that cannot unwind.
+    pub fn guard(&self) -> &Arc<Guard> {
+        &self.store.data().guard
     }
 
     /// What host functions keep for this process.
@@ -232,6 +239,7 @@ impl Machine {
 
     fn run_on(&mut self) -> Result<Pause, Trap> {
         loop {
+            self.store.data().guard.check()?;
             // Host work has used up the slice.
             if self.store.data().debt > 0 {
                 return Ok(Pause::OutOfFuel(1));
@@ -332,10 +340,14 @@ impl Machine {
         let outcome = match std::mem::replace(&mut core.state, CoreState::Taken) {
             CoreState::Ready(func, args) => {
                 called = Some(func);
-                func.call_resumable(&mut self.store, &args, results)
+                enter(&mut self.store, |store| func.call_resumable(store, &args, results))
             }
-            CoreState::OutOfFuel(call) => call.resume(&mut self.store, results),
-            CoreState::Resume(call, values) => call.resume(&mut self.store, &values, results),
+            CoreState::OutOfFuel(call) => {
+                enter(&mut self.store, |store| call.resume(store, results))
+            }
+            CoreState::Resume(call, values) => {
+                enter(&mut self.store, |store| call.resume(store, &values, results))
+            }
             CoreState::Host(_) | CoreState::Direct(_) | CoreState::Taken => {
                 return Err(Trap::internal("a core function was not resumed"));
             }

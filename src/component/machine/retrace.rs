@@ -27,6 +27,7 @@ impl Machine {
         let TracedPlan { plan, modules } = traced.clone()?;
         let account = self.store.data().limiter.account().again(STACK_BYTES);
         let mut machine = Machine::new(plan, account);
+        machine.store.data_mut().guard = self.guard().clone();
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
         let zero = Val::I32(0);
         let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);

@@ -7,6 +7,7 @@
 
 use super::{
     super::{Advice, Errno, NewTime, Reply},
+    disk,
     stat::{file_times, path_time, stat},
     table::{Node, Open},
 };
@@ -24,11 +25,48 @@ pub(super) fn open_of(node: &Node) -> Result<&Open, Errno> {
     }
 }
 
-pub(super) fn read(node: &Node, offset: u64, len: u32) -> Result<Reply, Errno> {
+/// A file that may be read.
+fn readable(node: &Node) -> Result<&Open, Errno> {
     let open = open_of(node)?;
-    if !open.read {
-        return Err(Errno::BadDescriptor);
+    if open.read { Ok(open) } else { Err(Errno::BadDescriptor) }
+}
+
+/// A file that may be written.
+fn writable(node: &Node) -> Result<&Open, Errno> {
+    match node {
+        Node::Dir(_) => Err(Errno::BadDescriptor),
+        Node::File(open) if open.read_only => Err(Errno::ReadOnly),
+        Node::File(open) if !open.write => Err(Errno::BadDescriptor),
+        Node::File(open) => Ok(open),
     }
+}
+
+/// What is read without waiting, if that is possible.
+pub(super) fn read_now(node: &Node, offset: u64, len: u32) -> Option<Result<Reply, Errno>> {
+    let open = match readable(node) {
+        Ok(open) => open,
+        Err(errno) => return Some(Err(errno)),
+    };
+    let len = usize::try_from(len).unwrap_or(MOST).min(MOST);
+    if !open.is_regular() { None } else { disk::read_now(open, offset, len) }
+}
+
+/// The same for writing.
+pub(super) fn write_now(
+    node: &Node,
+    offset: Option<u64>,
+    bytes: &[u8],
+) -> Option<Result<Reply, Errno>> {
+    let open = match writable(node) {
+        Ok(open) => open,
+        Err(errno) => return Some(Err(errno)),
+    };
+    let waits = !open.is_regular() || open.synchronous || bytes.len() > MOST;
+    if waits { None } else { disk::write_now(open, offset, bytes) }
+}
+
+pub(super) fn read(node: &Node, offset: u64, len: u32) -> Result<Reply, Errno> {
+    let open = readable(node)?;
     let len = usize::try_from(len).unwrap_or(MOST).min(MOST);
     let mut bytes = Vec::new();
     if len > 0 {
@@ -39,16 +77,7 @@ pub(super) fn read(node: &Node, offset: u64, len: u32) -> Result<Reply, Errno> {
 }
 
 pub(super) fn write(node: &Node, offset: Option<u64>, bytes: &[u8]) -> Result<Reply, Errno> {
-    let open = match node {
-        Node::File(open) => open,
-        Node::Dir(_) => return Err(Errno::BadDescriptor),
-    };
-    if open.read_only {
-        return Err(Errno::ReadOnly);
-    }
-    if !open.write {
-        return Err(Errno::BadDescriptor);
-    }
+    let open = writable(node)?;
     let count = match offset {
         Some(offset) => write_at(open, bytes, offset)?,
         None => append(open, bytes)?,

@@ -1,52 +1,100 @@
 //! Which command about files is answered when and where.
 //!
-//! A regular file is as fast as memory, or at worst as the disk for once; what
-//! may take longer does not happen within a step. That is whatever waits for the
-//! disk to have written, gives back space (removing, cutting) or looks at more
-//! than one file. Pipes and devices are waited for, all else is done on the
-//! blocking pool.
+//! Within a step, what is in memory: a path that is, opened or looked at, a file
+//! that is, read; written where the system only takes the bytes; and what is
+//! known of an open file. Everything else may wait for a disk and is done on the
+//! blocking pool, unless it waits for a pipe or a device, which takes no thread.
 
 use super::{
     super::{Errno, FileCommand, FileId, OpenFlags, Reply},
-    Inner, file, locked, open, path,
+    Inner,
+    disk::{self, Disk},
+    file, locked, open, path,
     table::{Folder, Node},
 };
 use smol::Timer;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 impl Inner {
-    /// The answer, if it waits neither for the disk nor for anybody.
+    /// The answer, if it waits neither for a disk nor for anybody.
     pub(super) fn file_now(&self, command: &FileCommand) -> Option<Reply> {
-        let at_once = match command {
-            FileCommand::Open { flags, .. } => !flags.truncate,
-            FileCommand::Read { file, .. } => self.is_quick(*file),
-            FileCommand::Write { file, bytes, .. } => {
-                bytes.len() <= file::MOST && self.is_quick(*file)
+        use FileCommand as C;
+        let result = match command {
+            C::Open { dir, path, follow, flags } => {
+                let at_hand = |folder: Arc<Folder>| match self.waits_for(folder.dir.disk()) {
+                    true => !flags.truncate,
+                    false => disk::is_cached(&folder, path, *follow, Some(*flags)),
+                };
+                match self.folder(*dir).map(at_hand) {
+                    Ok(true) => self.file(command),
+                    Ok(false) => return None,
+                    Err(errno) => Err(errno),
+                }
             }
-            FileCommand::Close(_)
-            | FileCommand::Stat(_)
-            | FileCommand::StatAt { .. }
-            | FileCommand::SetTimes { .. }
-            | FileCommand::ReadLink { .. }
-            | FileCommand::Advise { .. } => true,
-            _ => false,
+            C::StatAt { dir, path, follow } => match self.folder(*dir) {
+                Ok(folder)
+                    if !self.waits_for(folder.dir.disk())
+                        && !disk::is_cached(&folder, path, *follow, None) =>
+                {
+                    return None;
+                }
+                Ok(folder) => path::stat_at(&folder, path, *follow),
+                Err(errno) => Err(errno),
+            },
+            C::Read { file, offset, len } => match self.node(*file) {
+                Ok(node) if self.may_use(&node) => file::read(&node, *offset, *len),
+                Ok(node) => file::read_now(&node, *offset, *len)?,
+                Err(errno) => Err(errno),
+            },
+            C::Write { file, offset, bytes } => match self.node(*file) {
+                Ok(node) if bytes.len() <= file::MOST && self.may_use(&node) => {
+                    file::write(&node, *offset, bytes)
+                }
+                Ok(node) => file::write_now(&node, *offset, bytes)?,
+                Err(errno) => Err(errno),
+            },
+            C::Stat(file) => match self.node(*file) {
+                Ok(node) if node.disk() == Disk::Far => return None,
+                Ok(node) => file::stat_of(&node),
+                Err(errno) => Err(errno),
+            },
+            C::Close(_) => self.file(command),
+            C::SetSize { .. }
+            | C::SetTimes { .. }
+            | C::SetTimesAt { .. }
+            | C::ReadDir(_)
+            | C::CreateDir { .. }
+            | C::RemoveDir { .. }
+            | C::Unlink { .. }
+            | C::Rename { .. }
+            | C::Link { .. }
+            | C::Symlink { .. }
+            | C::ReadLink { .. }
+            | C::Sync { .. }
+            | C::Advise { .. } => return None,
         };
-        if !at_once {
-            return None;
-        }
-        match (command, self.file(command)) {
+        match (command, result) {
             // Perhaps a pipe that nobody reads yet.
-            (FileCommand::Open { .. }, Err(Errno::NoSuchDevice)) => None,
+            (C::Open { .. }, Err(Errno::NoSuchDevice)) => None,
             (_, result) => Some(result.unwrap_or_else(Reply::Failed)),
         }
     }
 
-    /// Whether reading and writing is between the process and the cache of the
-    /// system. It is for what cannot be read at all, too.
-    fn is_quick(&self, file: FileId) -> bool {
-        match locked(&self.table).node(file) {
-            Ok(Node::File(open)) => open.is_regular() && !open.synchronous,
-            Ok(Node::Dir(_)) | Err(_) => true,
+    /// A disk that this process may wait for, because nobody else would have to:
+    /// any, where the system cannot tell them apart.
+    fn waits_for(&self, disk: Disk) -> bool {
+        let near = disk != Disk::Far || cfg!(not(target_os = "linux"));
+        near && self.alone.load(Ordering::Relaxed)
+    }
+
+    /// Contents that this process may wait for.
+    fn may_use(&self, node: &Node) -> bool {
+        match node {
+            Node::File(open) => open.is_regular() && !open.synchronous && self.waits_for(open.disk),
+            Node::Dir(_) => false,
         }
     }
 
@@ -78,8 +126,9 @@ impl Inner {
         match command {
             C::Open { dir, path, follow, flags } => self.open(*dir, path, *follow, *flags),
             C::Close(file) => {
-                let closed = locked(&self.table).close(*file);
-                closed.map(|_| Reply::Done)
+                let closed = locked(&self.table).close(*file)?;
+                disk::close([closed]);
+                Ok(Reply::Done)
             }
             C::Read { file, offset, len } => file::read(&self.node(*file)?, *offset, *len),
             C::Write { file, offset, bytes } => file::write(&self.node(*file)?, *offset, bytes),

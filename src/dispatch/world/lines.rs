@@ -5,7 +5,7 @@
 //! characters are escaped, and a line without end is cut.
 
 use super::super::Stdio;
-use std::fmt::Write;
+use crate::visible;
 
 /// The longest line that is logged whole, in bytes.
 const MAX_LINE: usize = 16 << 10;
@@ -61,14 +61,7 @@ impl Drop for Lines {
 
 fn readable(line: &[u8], cut: bool) -> String {
     let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\t' {
-            let _ = write!(shown, "{}", c.escape_default());
-        } else {
-            shown.push(c);
-        }
-    }
+    let mut shown = visible::line(&text).into_owned();
     if cut {
         shown.push_str(" [cut]");
     }
@@ -78,6 +71,7 @@ fn readable(line: &[u8], cut: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write;
     use std::sync::{Arc, Mutex};
     use tracing::{
         Event, Metadata, Subscriber,

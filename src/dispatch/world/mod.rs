@@ -7,18 +7,17 @@
 //! pipe or terminal holds up nobody but the process that asked.
 //!
 //! Within the step: clocks, up to 64 KiB of random numbers, input that has been
-//! read ahead, output that cannot block, and what is done to regular files
-//! without waiting for the disk or giving back its space: opening (not
-//! truncating), reading, writing up to 1 MiB, asking for and setting the times of
-//! open files, reading links, closing. Directories are listed and changed on the
-//! pool.
+//! read ahead, output that cannot block, and what is done with files that are in
+//! memory (see `files`). Directories are listed and changed on the pool.
 
 mod clock;
+mod disk;
 mod errno;
 mod file;
 mod files;
 mod input;
 mod lines;
+mod name;
 mod open;
 mod output;
 mod path;
@@ -30,7 +29,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::output::write_stderr;
 pub use self::{
+    disk::Directory,
     input::Input,
     output::{Callback, MAX_BUFFER, Output},
     pending::{Answers, Pending},
@@ -42,7 +44,6 @@ use self::{
     table::{Folder, Node, Table},
 };
 use super::{Clock, Command, Errno, FileId, Immediate, Reply, Stdio};
-use cap_std::fs::Dir;
 use std::{
     fmt,
     sync::{
@@ -101,6 +102,8 @@ struct Inner {
     table: Mutex<Table>,
     /// Nobody reads what goes to stdout any more.
     unread: AtomicBool,
+    /// See [`World::set_alone`].
+    alone: AtomicBool,
 }
 
 /// A panic elsewhere has left nothing half done behind any of these locks.
@@ -117,12 +120,14 @@ impl World {
             stderr: Sink::new(streams.stderr, Stdio::Stderr),
             table: Mutex::default(),
             unread: AtomicBool::new(false),
+            alone: AtomicBool::new(false),
         }))
     }
 
     /// Gives the process a directory. If it is `read_only`, whatever would change
     /// something below it fails with [`Errno::ReadOnly`].
-    pub fn add_dir(&self, dir: Dir, read_only: bool) -> FileId {
+    pub fn add_dir(&self, dir: impl Into<Directory>, read_only: bool) -> FileId {
+        let dir = dir.into();
         locked(&self.0.table).insert(Node::Dir(Arc::new(Folder { dir, read_only })))
     }
 
@@ -131,6 +136,12 @@ impl World {
     /// ended by a signal here.
     pub fn is_unread(&self) -> bool {
         self.0.unread.load(Ordering::Relaxed)
+    }
+
+    /// The thread that steps the process has nobody else to step. So it may wait
+    /// for a disk of this machine, which is less work than to let the pool do it.
+    pub fn set_alone(&self) {
+        self.0.alone.store(true, Ordering::Relaxed);
     }
 
     /// From now on, no file is opened while so many are open.

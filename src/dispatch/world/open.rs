@@ -7,7 +7,8 @@
 
 use super::{
     super::{Errno, FileKind, OpenFlags},
-    path::check,
+    disk::Disk,
+    name::{End, Name},
     stat::kind,
     table::{Folder, Node, Open},
 };
@@ -30,25 +31,41 @@ pub(super) fn open(
     if flags.write || flags.create || flags.truncate {
         folder.writable()?;
     }
-    check(path)?;
+    let name = Name::new(path)?;
     if flags.directory && (flags.create || flags.exclusive || flags.truncate) {
         return Err(Errno::Invalid);
     }
+    if flags.create {
+        match name.end {
+            End::Plain => {}
+            // Whether there is one or not.
+            End::Slash => {
+                name.check_parent(folder)?;
+                return Err(Errno::IsDirectory);
+            }
+            End::Dot | End::DotDot => {
+                name.check_dir(folder)?;
+                return Err(if flags.exclusive { Errno::Exist } else { Errno::IsDirectory });
+            }
+        }
+    }
+    let directory = flags.directory || name.is_dir();
+    let follow = follow || name.is_dir();
     // To open a pipe and close it again is not without effect, so look before.
-    if flags.directory && kind_at(folder, path, follow)? != FileKind::Directory {
+    if directory && kind_at(folder, name.path, follow)? != FileKind::Directory {
         return Err(Errno::NotDirectory);
     }
-    let file = open_file(folder, path, follow, flags)?.into_std();
+    let file = open_file(folder, name.path, follow, flags)?.into_std();
     let meta = Metadata::from_file(&file)?;
     if meta.is_dir() {
         // What the system itself says of creating for reading too.
         if flags.create {
             return Err(Errno::IsDirectory);
         }
-        let dir = Dir::from_std_file(file);
+        let dir = Dir::from_std_file(file).into();
         return Ok(Node::Dir(Arc::new(Folder { dir, read_only: folder.read_only })));
     }
-    if flags.directory {
+    if directory {
         return Err(Errno::NotDirectory);
     }
     let kind = kind(meta.file_type());
@@ -59,6 +76,11 @@ pub(super) fn open(
             // Some devices are always ready, and the system refuses to say when.
             _ => file.try_clone().and_then(smol::Async::new).ok(),
         },
+        disk: Disk::of(&file),
+        #[cfg(target_os = "linux")]
+        unhurried: false.into(),
+        #[cfg(target_os = "linux")]
+        unhurried_writes: false.into(),
         file,
         kind,
         read: flags.read,
@@ -71,7 +93,9 @@ pub(super) fn open(
 
 /// Whether a path names a pipe.
 pub(super) fn is_fifo(folder: &Folder, path: &str, follow: bool) -> bool {
-    kind_at(folder, path, follow) == Ok(FileKind::Fifo)
+    Name::new(path).is_ok_and(|name| {
+        !name.is_dir() && kind_at(folder, name.path, follow) == Ok(FileKind::Fifo)
+    })
 }
 
 fn kind_at(folder: &Folder, path: &str, follow: bool) -> Result<FileKind, Errno> {

@@ -171,6 +171,28 @@ impl Sink {
     }
 }
 
+/// Writes to the standard error of this program, however long that takes, and in turn
+/// with the processes that have it: none of them waits within a step meanwhile.
+#[cfg(feature = "cli")]
+pub(crate) fn write_stderr(mut bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::{Error, ErrorKind};
+    let _turn = Sink::Stderr.turn().map(locked);
+    let mut stderr = std::io::stderr().lock();
+    while !bytes.is_empty() {
+        match stderr.write(bytes) {
+            Ok(0) => return Err(Error::from(ErrorKind::WriteZero)),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Somebody who shares it has made it so.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
 /// Whether a write of `len` bytes cannot block.
 #[cfg(unix)]
 pub(super) fn takes_at_once(file: &impl std::os::fd::AsFd, len: usize) -> bool {

@@ -1,13 +1,14 @@
 //! What is done by path.
 //!
 //! cap-std resolves every path beneath its directory, on Linux in one call of the
-//! system that cannot be raced. Here is only what it leaves open: which paths are
-//! none, what a trailing slash means, and that nothing changes below a read-only
+//! system that cannot be raced. Here is only what it leaves open: what a path
+//! means by its end (see [`Name`]), and that nothing changes below a read-only
 //! directory. A hard link is refused there too, for the file could be written
 //! through its new name.
 
 use super::{
     super::{DirEntry, Errno, FileKind, NewTime, Reply},
+    name::{Name, New},
     stat::{kind, path_time, stat},
     table::Folder,
 };
@@ -17,26 +18,17 @@ use std::{
     path::PathBuf,
 };
 
-/// Longer than any system accepts. It spares those that look at one component
-/// after the other.
-const MAX_PATH: usize = 1 << 16;
-
-/// Before anything is done with a path.
-pub(super) fn check(path: &str) -> Result<(), Errno> {
-    if path.len() > MAX_PATH {
-        Err(Errno::NameTooLong)
-    } else if path.contains('\0') {
-        Err(Errno::Invalid)
-    } else {
-        Ok(())
-    }
-}
-
 pub(super) fn stat_at(folder: &Folder, path: &str, follow: bool) -> Result<Reply, Errno> {
-    check(path)?;
+    let name = Name::new(path)?;
     let dir = &folder.dir;
-    let meta = if follow { dir.metadata(path) } else { dir.symlink_metadata(path) };
-    Ok(Reply::Stat(stat(&meta?)))
+    let meta = match follow || name.is_dir() {
+        true => dir.metadata(name.path)?,
+        false => dir.symlink_metadata(name.path)?,
+    };
+    if name.is_dir() && !meta.is_dir() {
+        return Err(Errno::NotDirectory);
+    }
+    Ok(Reply::Stat(stat(&meta)))
 }
 
 pub(super) fn set_times_at(
@@ -47,9 +39,15 @@ pub(super) fn set_times_at(
     modified: NewTime,
 ) -> Result<Reply, Errno> {
     folder.writable()?;
-    check(path)?;
+    let name = Name::new(path)?;
     // By its real name, so that nothing has to be opened, which might wait.
-    let path = if follow { folder.dir.canonicalize(path)? } else { PathBuf::from(path) };
+    let path = match follow || name.is_dir() {
+        true => folder.dir.canonicalize(name.path)?,
+        false => PathBuf::from(name.path),
+    };
+    if name.is_dir() && !folder.dir.symlink_metadata(&path)?.is_dir() {
+        return Err(Errno::NotDirectory);
+    }
     folder.dir.set_symlink_times(path, path_time(accessed)?, path_time(modified)?)?;
     Ok(Reply::Done)
 }
@@ -86,21 +84,26 @@ fn inode(_: &cap_std::fs::DirEntry) -> u64 {
 
 pub(super) fn create_dir(folder: &Folder, path: &str) -> Result<Reply, Errno> {
     folder.writable()?;
-    check(path)?;
+    let New { path, .. } = Name::new(path)?.own(folder, Errno::Exist, Errno::Exist)?;
     done(folder.dir.create_dir(path))
 }
 
 pub(super) fn remove_dir(folder: &Folder, path: &str) -> Result<Reply, Errno> {
     folder.writable()?;
-    check(path)?;
-    // `d/` is `d`, as for rmdir, and not `d/.`, which cannot be removed.
-    let stripped = path.trim_end_matches('/');
-    done(folder.dir.remove_dir(if stripped.is_empty() { path } else { stripped }))
+    let New { path, .. } = Name::new(path)?.own(folder, Errno::Invalid, Errno::NotEmpty)?;
+    done(folder.dir.remove_dir(path))
 }
 
 pub(super) fn unlink(folder: &Folder, path: &str) -> Result<Reply, Errno> {
     folder.writable()?;
-    check(path)?;
+    let New { path, slash } =
+        Name::new(path)?.own(folder, Errno::IsDirectory, Errno::IsDirectory)?;
+    if slash {
+        return Err(match folder.dir.symlink_metadata(path)?.is_dir() {
+            true => Errno::IsDirectory,
+            false => Errno::NotDirectory,
+        });
+    }
     done(folder.dir.remove_file_or_symlink(path))
 }
 
@@ -112,9 +115,16 @@ pub(super) fn rename(
 ) -> Result<Reply, Errno> {
     from.writable()?;
     to.writable()?;
-    check(path)?;
-    check(to_path)?;
-    done(from.dir.rename(path, &to.dir, to_path))
+    let (old, new) = (Name::new(path)?, Name::new(to_path)?);
+    let old = old.own(from, Errno::Busy, Errno::Busy)?;
+    let new = new.own(to, Errno::Busy, Errno::Busy)?;
+    if (old.slash || new.slash) && !from.dir.symlink_metadata(old.path)?.is_dir() {
+        return match to.dir.symlink_metadata(new.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            Ok(_) | Err(_) => Err(Errno::NotDirectory),
+        };
+    }
+    done(from.dir.rename(old.path, &to.dir, new.path))
 }
 
 pub(super) fn link(
@@ -126,22 +136,55 @@ pub(super) fn link(
 ) -> Result<Reply, Errno> {
     from.writable()?;
     to.writable()?;
-    check(path)?;
-    check(to_path)?;
-    let path = if follow { from.dir.canonicalize(path)? } else { PathBuf::from(path) };
-    done(from.dir.hard_link(path, &to.dir, to_path))
+    let (old, new) = (Name::new(path)?, Name::new(to_path)?);
+    if old.is_dir() {
+        old.check_dir(from)?;
+    }
+    new.check_parent(to)?;
+    let new = leaf(to, new)?;
+    if old.is_dir() {
+        // A directory has one name.
+        return Err(match to.dir.symlink_metadata(new) {
+            Ok(_) => Errno::Exist,
+            Err(error) if error.kind() == ErrorKind::NotFound => Errno::NotPermitted,
+            Err(error) => error.into(),
+        });
+    }
+    let path = match follow {
+        true => from.dir.canonicalize(old.path)?,
+        false => PathBuf::from(old.path),
+    };
+    done(from.dir.hard_link(path, &to.dir, new))
+}
+
+/// The name for something that is no directory. Of what is there already and is
+/// none, Linux says that it is there, where it is given a slash; other systems and
+/// engines say that it is no directory, as POSIX has it.
+fn leaf<'a>(folder: &Folder, name: Name<'a>) -> Result<&'a str, Errno> {
+    let New { path, slash } = name.own(folder, Errno::Exist, Errno::Exist)?;
+    if slash {
+        folder.dir.symlink_metadata(path)?;
+        let plain = folder.dir.metadata(path).is_ok_and(|meta| !meta.is_dir());
+        return Err(if plain { Errno::NotDirectory } else { Errno::Exist });
+    }
+    Ok(path)
 }
 
 pub(super) fn symlink(target: &str, folder: &Folder, path: &str) -> Result<Reply, Errno> {
     folder.writable()?;
-    check(target)?;
-    check(path)?;
-    done(DirExt::symlink(&folder.dir, target, path))
+    // It must be one that could be followed here.
+    Name::new(target)?;
+    let path = leaf(folder, Name::new(path)?)?;
+    done(DirExt::symlink(&*folder.dir, target, path))
 }
 
 pub(super) fn read_link(folder: &Folder, path: &str) -> Result<Reply, Errno> {
-    check(path)?;
-    let target = folder.dir.read_link(path)?.into_os_string();
+    let name = Name::new(path)?;
+    if name.is_dir() {
+        name.check_dir(folder)?;
+        return Err(Errno::Invalid);
+    }
+    let target = folder.dir.read_link(name.path)?.into_os_string();
     Ok(Reply::Text(target.into_string().map_err(|_| Errno::IllegalByteSequence)?))
 }
 

@@ -33,7 +33,7 @@ pub(super) fn kind(file_type: FileType) -> FileKind {
 
 pub(super) fn stat(meta: &Metadata) -> Stat {
     let time =
-        |time: std::io::Result<cap_std::time::SystemTime>| Some(since_epoch(time.ok()?.into_std()));
+        |time: std::io::Result<cap_std::time::SystemTime>| since_epoch(time.ok()?.into_std());
     Stat {
         kind: kind(meta.file_type()),
         device: meta.dev(),
@@ -46,15 +46,16 @@ pub(super) fn stat(meta: &Metadata) -> Stat {
     }
 }
 
-/// Times before 1970 cannot be told to a guest; they become 1970.
-fn since_epoch(time: SystemTime) -> u64 {
-    nanoseconds(time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default())
+/// There is no way to tell a guest a time before 1970; one after 2554 becomes
+/// the last there is.
+fn since_epoch(time: SystemTime) -> Option<u64> {
+    time.duration_since(SystemTime::UNIX_EPOCH).ok().map(nanoseconds)
 }
 
 #[cfg(unix)]
 fn changed(meta: &Metadata) -> Option<u64> {
     use cap_std::fs::MetadataExt;
-    let seconds = u64::try_from(meta.ctime()).unwrap_or(0);
+    let seconds = u64::try_from(meta.ctime()).ok()?;
     let rest = u64::try_from(meta.ctime_nsec()).unwrap_or(0);
     Some(seconds.saturating_mul(1_000_000_000).saturating_add(rest))
 }

@@ -1,7 +1,9 @@
 //! What a process has open.
 
-use super::super::{Errno, FileId, FileKind};
-use cap_std::fs::Dir;
+use super::{
+    super::{Errno, FileId, FileKind},
+    disk::{self, Directory, Disk},
+};
 use std::{
     collections::HashMap,
     fs::File,
@@ -15,7 +17,7 @@ pub const MAX_OPEN: usize = 1024;
 
 /// An open directory. Everything opened below it is as read-only as it is.
 pub(super) struct Folder {
-    pub(super) dir: Dir,
+    pub(super) dir: Directory,
     pub(super) read_only: bool,
 }
 
@@ -39,6 +41,13 @@ pub(super) struct Open {
     pub(super) read_only: bool,
     /// Each write waits for the disk.
     pub(super) synchronous: bool,
+    pub(super) disk: Disk,
+    /// The system cannot say what of it can be read without waiting.
+    #[cfg(target_os = "linux")]
+    pub(super) unhurried: std::sync::atomic::AtomicBool,
+    /// The same for writing.
+    #[cfg(target_os = "linux")]
+    pub(super) unhurried_writes: std::sync::atomic::AtomicBool,
     /// Tells when a pipe or a device is ready, if it can.
     #[cfg(unix)]
     pub(super) readiness: Option<smol::Async<File>>,
@@ -66,6 +75,13 @@ impl Node {
             Node::File(open) => open.kind,
         }
     }
+
+    pub(super) fn disk(&self) -> Disk {
+        match self {
+            Node::Dir(folder) => folder.dir.disk(),
+            Node::File(open) => open.disk,
+        }
+    }
 }
 
 pub(super) struct Table {
@@ -78,6 +94,12 @@ pub(super) struct Table {
 impl Default for Table {
     fn default() -> Table {
         Table { nodes: HashMap::new(), next: 0, max: MAX_OPEN }
+    }
+}
+
+impl Drop for Table {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -99,7 +121,7 @@ impl Table {
     }
 
     pub(super) fn clear(&mut self) {
-        self.nodes.clear();
+        disk::close(self.nodes.drain().map(|(_, node)| node));
     }
 
     pub(super) fn node(&self, id: FileId) -> Result<Node, Errno> {

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod account;
+mod contain;
 mod ends;
 mod node;
 mod service;

@@ -114,7 +114,7 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessHost> {
         host.queue_bytes = fields.size("queue_bytes").filter(|n| *n > 0);
         host.local_queue_size = size("local_queue_size", host.local_queue_size);
         host.max_processes = fields.count("max_processes", u64::MAX, "10000").filter(|n| *n > 0);
-        fields.finish();
+        fields.finish_strictly();
     }
     host.lifecycle = lifecycle(reading);
     Some(host)
@@ -156,8 +156,8 @@ pub(super) fn lifecycle(reading: &mut Reading<'_>) -> Lifecycle {
                 format!("write it like this: max_delay: {:?}", to.initial_delay),
             );
         }
-        restart.finish();
+        restart.finish_strictly();
     }
-    fields.finish();
+    fields.finish_strictly();
     cycle
 }

@@ -62,7 +62,7 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessLua> {
         let ms = fields.count("max_execution_ms", u64::MAX, "5000");
         limits.max_execution = ms.filter(|ms| *ms > 0).map(Duration::from_millis);
         limits.max_memory = fields.size("max_memory").filter(|n| *n > 0);
-        fields.finish();
+        fields.finish_strictly();
     }
     // Of the shared shape with functions; a process has its host instead.
     fields.ignore("pool");

@@ -26,6 +26,7 @@ use super::{
     EnvVariable, Id, Problems, Severity,
     fields::{At, Fields, Report},
     source::RawEntry,
+    suggest::slip_of_kind,
 };
 use std::{cell::RefCell, path::Path};
 
@@ -193,7 +194,12 @@ pub(super) fn read(
     problems: &RefCell<Problems>,
     references: &mut Vec<Reference>,
 ) -> Option<Read> {
-    let report = Report { file: entry.file.clone(), entry: Some(entry.id.clone()), problems };
+    let report = Report {
+        file: entry.file.clone(),
+        entry: Some(entry.id.clone()),
+        kind: entry.kind.value.as_str().into(),
+        problems,
+    };
     let before = problems.borrow().count(Severity::Error);
     let fields = Fields::of_entry(&report, &entry.map, entry.line);
     for common in ["name", "kind", "meta"] {
@@ -231,16 +237,21 @@ pub(super) fn read(
     (problems.borrow().count(Severity::Error) == before).then_some(read).flatten()
 }
 
+/// Says that a kind is unknown. One that is near a known kind is an error: the entry
+/// would not be there without a word.
 fn unknown_kind(report: &Report<'_>, entry: &RawEntry) {
-    let known = OWN.iter().chain(&STORAGES).chain(&LATER).copied();
-    let fix = match report.nearest(&entry.kind.value, known) {
+    let known = || OWN.iter().chain(&STORAGES).chain(&LATER).copied();
+    let kind = &entry.kind.value;
+    let slip = slip_of_kind(kind, known());
+    let severity = if slip.is_some() { Severity::Error } else { Severity::Warning };
+    let fix = match slip.or_else(|| report.nearest(kind, known())) {
         Some(word) => format!("did you mean {word}?"),
         None => "remove the entry; nothing runs it".to_owned(),
     };
     let mut own = OWN.to_vec();
     own.push("env.storage.*");
     report.push(
-        Severity::Warning,
+        severity,
         entry.kind.line,
         "kind",
         format!("an unknown kind, {}", entry.kind.found),
@@ -257,7 +268,12 @@ pub(super) fn note_later(entries: &[RawEntry], problems: &RefCell<Problems>) {
         *count = count.saturating_add(1);
     }
     for (kind, (first, count)) in counts {
-        let report = Report { file: first.file.clone(), entry: Some(first.id.clone()), problems };
+        let report = Report {
+            file: first.file.clone(),
+            entry: Some(first.id.clone()),
+            kind: kind.into(),
+            problems,
+        };
         let many = if count == 1 {
             "one entry".to_owned()
         } else {

@@ -6,6 +6,7 @@ use crate::{
     registry::{
         Id, Severity,
         fields::{At, Fields, read_id},
+        suggest::slip_of_kind,
     },
 };
 use std::{
@@ -204,7 +205,7 @@ fn imports(fields: &Fields<'_, '_>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     for text in fields.texts("imports", "imports:\n  - wasi:io\n  - wasi:cli") {
         let name = text.value.trim();
-        if name.is_empty() || name.contains(char::is_whitespace) || name.contains(char::is_control)
+        if name.is_empty() || name.contains(char::is_whitespace) || crate::visible::has_hidden(name)
         {
             let expected = "a group like wasi:io, an interface like wasi:io/streams, or wasi1";
             report.error(
@@ -231,12 +232,12 @@ fn imports(fields: &Fields<'_, '_>) -> Vec<String> {
         let bare = name.split('@').next().unwrap_or(name);
         let group = bare.split('/').next().unwrap_or(bare);
         if !GROUPS.contains(&group)
-            && let Some(meant) = report.nearest(group, GROUPS)
+            && let Some(meant) = slip_of_kind(group, GROUPS)
         {
             let found = format!("{}, which no host offers", text.found);
             let expected = format!("one of {}, or a group of your own", GROUPS.join(", "));
             let fix = format!("did you mean {meant}?");
-            report.push(Severity::Warning, text.line, &text.field, found, expected, fix);
+            report.error(text.line, &text.field, found, expected, fix);
         }
         imports.push(name.to_owned());
     }
@@ -253,7 +254,7 @@ fn limits(fields: &Fields<'_, '_>) -> Limits {
     limits.max_memory = fields.size("max_memory").filter(|n| *n > 0);
     limits.max_fuel = fields.count("max_fuel", u64::MAX, "1000000000").filter(|n| *n > 0);
     limits.max_stack = fields.size("max_stack").filter(|n| *n > 0);
-    fields.finish();
+    fields.finish_strictly();
     limits
 }
 
@@ -277,7 +278,7 @@ fn wasi(reading: &mut Reading<'_>) -> Wasi {
     }
     env(reading, &fields, &mut wasi);
     mounts(reading, &fields, &mut wasi);
-    fields.finish();
+    fields.finish_strictly();
     wasi
 }
 
@@ -331,7 +332,7 @@ fn env(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>, to: &mut Wasi) {
                 names.insert(name.value, path);
             }
         }
-        fields.finish();
+        fields.finish_strictly();
         let id = reading.refer(id, Want::Variable);
         if let (Some(id), Some(name)) = (id, name) {
             to.env.push(WasiEnv { id, name: name.value.to_owned(), required });
@@ -390,7 +391,7 @@ fn mounts(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>, to: &mut Wasi) {
             guests.insert(clean.clone(), path);
             Some(clean)
         });
-        fields.finish();
+        fields.finish_strictly();
         let fs = reading.refer(fs, Want::Directory);
         if let (Some(fs), Some(guest)) = (fs, guest) {
             to.mounts.push(Mount { fs, guest, read_only });

@@ -21,19 +21,22 @@ use crate::{
 pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.read-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
+        if descriptor.is_dir() {
+            return Err(Errno::IsDirectory.into());
+        }
         descriptor.readable()?;
         let stream = Input::file(descriptor.file.clone(), args.u64()?);
         ok(own(cx.state::<WasiState>().table.add(Entry::Input(stream))?))
     }),
     ("[method]descriptor.write-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.writable()?;
+        to_write(descriptor)?;
         let stream = Output::file(descriptor.file.clone(), args.u64()?);
         ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
     }),
     ("[method]descriptor.append-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.writable()?;
+        to_write(descriptor)?;
         let stream = Output::append(descriptor.file.clone());
         ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
     }),
@@ -67,7 +70,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.read", read),
     ("[method]descriptor.write", |cx, args| {
         let descriptor = descriptor(cx, args)?;
-        descriptor.writable()?;
+        to_write(descriptor)?;
         let file = *descriptor.file;
         let (mut bytes, offset) = (args.bytes()?, args.u64()?);
         // The guest is told how much has been written and goes on by itself.
@@ -86,6 +89,13 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         })
     }),
 ];
+
+/// Fails unless contents may be changed. That the mount forbids it is another
+/// error than that the file was not opened for it.
+fn to_write(descriptor: &Descriptor) -> Result<(), Errno> {
+    descriptor.plain()?;
+    if descriptor.read_only { Err(Errno::ReadOnly) } else { descriptor.writable() }
+}
 
 fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     let descriptor = descriptor(cx, args)?;

@@ -10,7 +10,10 @@ use crate::{
     component::{Answer, HostCx, Trap, TrapKind},
     dispatch::{Command, Errno, FileCommand, Reply},
     value::Value,
-    wasi::call::{MAX_IO, misuse, unexpected_argument, unexpected_reply},
+    wasi::{
+        call::{MAX_IO, misuse, unexpected_argument, unexpected_reply},
+        path::MAX_PATH,
+    },
 };
 
 /// Why a function goes no further: the guest is told, or ends.
@@ -135,10 +138,14 @@ impl Params {
         if value & !known == 0 { Ok(value) } else { Err(invalid(what, value)) }
     }
 
-    /// A text, as its address and its length.
+    /// A path or what a link says, as its address and its length. One that is
+    /// too long is not looked at, whatever is in it.
     pub fn text(&mut self, cx: &mut HostCx<'_>) -> Result<String, Stop> {
         let (address, len) = (self.u32()?, self.u32()?);
         let bytes = read(cx, address, len)?;
+        if bytes.len() > MAX_PATH {
+            return Err(Code::NAMETOOLONG.into());
+        }
         let text = std::str::from_utf8(bytes).map_err(|_| Code::ILSEQ).map(str::to_owned);
         cx.charge(len.into());
         Ok(text?)
@@ -163,6 +170,9 @@ pub(super) struct PartList {
     count: u32,
 }
 
+/// The most parts that are looked at in one call. Other systems take 1024.
+const MAX_PARTS: u32 = 16_384;
+
 /// Parts of the memory, none of them empty.
 pub(super) struct Parts {
     parts: Vec<(u32, u32)>,
@@ -171,21 +181,25 @@ pub(super) struct Parts {
 }
 
 impl PartList {
-    /// The parts, up to the most bytes that one call moves.
-    pub fn get(self, cx: &mut HostCx<'_>) -> Result<Parts, Trap> {
+    /// The parts, up to the most bytes that one call moves, and as far as a call
+    /// looks. A call may always move less than it was asked to, but not nothing
+    /// where there is something: then there are too many parts.
+    pub fn get(self, cx: &mut HostCx<'_>) -> Result<Parts, Stop> {
         let list = self.count.checked_mul(8).ok_or_else(|| outside(self.address))?;
         check_aligned(self.address, 4)?;
-        cx.charge(list.into());
+        let looked_at = self.count.min(MAX_PARTS);
+        cx.charge(u64::from(looked_at).saturating_mul(8));
         let memory = memory(cx)?;
         let list = memory.read(self.address, list).ok_or_else(|| outside(self.address))?;
         let (list, _) = list.as_chunks::<8>();
+        let list = list.get(..looked_at as usize).unwrap_or(list);
         let mut parts = Vec::new();
         // Not more than a MiB.
         let mut room = MAX_IO as u32;
         for part in list {
             let (address, len) = halves(*part);
             if memory.read(address, len).is_none() {
-                return Err(outside(address));
+                return Err(outside(address).into());
             }
             let len = len.min(room);
             if len > 0 {
@@ -195,6 +209,9 @@ impl PartList {
             if room == 0 {
                 break;
             }
+        }
+        if parts.is_empty() && looked_at < self.count {
+            return Err(Code::INVAL.into());
         }
         Ok(Parts { parts, len: (MAX_IO as u32).saturating_sub(room) })
     }

@@ -26,6 +26,7 @@ pub(super) const SYNCHRONOUS: u32 = DSYNC | RSYNC | SYNC;
 pub(super) const RIGHTS: u64 = 0x3fff_ffff;
 pub(super) const RIGHT_READ: u64 = 1 << 1;
 pub(super) const RIGHT_WRITE: u64 = 1 << 6;
+const RIGHT_READDIR: u64 = 1 << 14;
 /// What makes sense for a directory, as engines agree on it, and for what is
 /// opened in one that is open from the beginning.
 const RIGHTS_PREOPEN: u64 = 0x07b7_fe00;
@@ -165,7 +166,8 @@ fn fdstat(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
         Fd::File(File { descriptor, append, nonblock, .. }) => {
             let bit = |on: bool, bit: u64| if on { bit } else { 0 };
             let Descriptor { kind, read, write, .. } = *descriptor;
-            let rights = RIGHTS & !bit(!read, RIGHT_READ) & !bit(!write, RIGHT_WRITE);
+            let reading = RIGHT_READ | RIGHT_READDIR;
+            let rights = RIGHTS & !bit(!read, reading) & !bit(!write, RIGHT_WRITE);
             let flags = bit(*append, APPEND.into()) | bit(*nonblock, NONBLOCK.into());
             // Two low bits.
             give_fdstat(cx, to, number(kind), flags as u16, rights, rights)

@@ -39,9 +39,6 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         let old = place(cx, fd, params)?;
         let fd = params.u32()?;
         let new = place(cx, fd, params)?;
-        if follow {
-            return Err(Code::INVAL.into());
-        }
         carry_out(request::link(old, follow, new)?)
     }),
     ("path-open", open),

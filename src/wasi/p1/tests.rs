@@ -32,6 +32,7 @@ fn start(program: &Program, slice: u64, config: Config, world: &mut World) -> (O
 fn call(body: &str, text: &str, config: Config, world: &mut World) -> Result<i32, (Cause, String)> {
     let functions = [
         ("fd_close", "(param i32)"),
+        ("fd_fdstat_get", "(param i32 i32)"),
         ("fd_prestat_dir_name", "(param i32 i32 i32)"),
         ("fd_read", "(param i32 i32 i32 i32)"),
         ("fd_readdir", "(param i32 i32 i32 i64 i32)"),
@@ -127,6 +128,77 @@ fn guests_make_every_call() {
             assert_eq!(there.log, here.log, "{name}");
         }
     }
+}
+
+/// Memory is not copied, nor looked at, because a guest says that it is a path.
+#[test]
+fn a_path_is_not_looked_at_beyond_its_limit() {
+    let unlink = |len: u64| {
+        let mut world = World::default();
+        let body =
+            format!("(call $path_unlink_file (i32.const 3) (i32.const 0) (i32.const {len}))");
+        (call(&body, "", at_root(), &mut world), world.log.len())
+    };
+    let (long, invalid, listed) = (i32::from(NAMETOOLONG), i32::from(INVAL), unlink(4096));
+    assert_eq!(listed.0, Ok(invalid), "zeros are no path, but looked at");
+    for len in [4097, 1 << 20, 64 << 16] {
+        assert_eq!(unlink(len), (Ok(long), listed.1), "{len}");
+    }
+    let (cause, message) = unlink((64 << 16) + 1).0.unwrap_err();
+    assert!(matches!(cause, Cause::Trap(TrapKind::Host)), "{message}");
+}
+
+const INVAL: u16 = 28;
+const NAMETOOLONG: u16 = 37;
+
+/// Nor are lists of parts walked without end.
+#[test]
+fn parts_are_looked_at_so_far() {
+    let write = |parts: u32, full: u32| {
+        let mut world = World::default();
+        // One part that is not empty, `full`, of the list at 65 536.
+        let at = 65_536 + full * 8;
+        let body = format!(
+            "(i32.store (i32.const {at}) (i32.const 4096))
+            (i32.store offset=4 (i32.const {at}) (i32.const 2))
+            (i32.or
+                (call $fd_write (i32.const 1) (i32.const 65536) (i32.const {parts}) (i32.const 8))
+                (i32.shl (i32.load (i32.const 8)) (i32.const 8)))"
+        );
+        let result = call(&body, "hi", at_root(), &mut world);
+        (result, world.stdout)
+    };
+    let written = (Ok(2 << 8), b"hi".to_vec());
+    assert_eq!(write(1, 0), written);
+    assert_eq!(write(16_384, 16_383), written);
+    assert_eq!(write(400_000, 16_383), written);
+    // That nothing was written would look like an end.
+    assert_eq!(write(400_000, 16_384), (Ok(i32::from(INVAL)), Vec::new()));
+    assert_eq!(write(16_384, 16_385), (Ok(0), Vec::new()));
+    let (cause, message) = write(u32::MAX, 0).0.unwrap_err();
+    assert!(matches!(cause, Cause::Trap(TrapKind::Host)), "{message}");
+}
+
+/// `fd_read` and `fd_readdir` are lacking where it was opened to write only.
+#[test]
+fn rights_are_those_that_a_file_was_opened_with() {
+    let rights = |asked: u64| {
+        let body = format!(
+            "(if (result i32)
+                (call $path_open (i32.const 3) (i32.const 0) (i32.const 4096) (i32.const 1)
+                    (i32.const 1) (i64.const {asked}) (i64.const 0) (i32.const 0) (i32.const 0))
+                (then (i32.const -1))
+                (else
+                    (drop (call $fd_fdstat_get (i32.load (i32.const 0)) (i32.const 8)))
+                    (i32.load (i32.const 16))))"
+        );
+        call(&body, "f", at_root(), &mut World::default()).unwrap()
+    };
+    let (read, write, list) = (1 << 1, 1 << 6, 1 << 14);
+    let mask = read | write | list;
+    assert_eq!(rights(2) & mask, read | list);
+    assert_eq!(rights(64) & mask, write);
+    assert_eq!(rights(66) & mask, mask);
 }
 
 #[test]

@@ -69,6 +69,7 @@ fn a_descriptor_allows_what_it_was_opened_for() {
     assert_eq!(guest.world.log.len(), before);
 
     // Directories are no files, and files no directories.
+    assert_eq!(guest.fs("read-via-stream", root, &offset()), Err(Errno::IsDirectory));
     assert_eq!(guest.fs("read", root, &read_args), Err(Errno::BadDescriptor));
     assert_eq!(guest.fs("write", root, &both), Err(Errno::BadDescriptor));
     assert_eq!(guest.fs("set-size", root, &offset()), Err(Errno::BadDescriptor));

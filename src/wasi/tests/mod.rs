@@ -169,6 +169,11 @@ fn random_numbers_come_from_outside() {
     };
     assert_eq!(seed.len(), 2);
     assert_ne!(seed[0], seed[1]);
+    // For ever, without asking again.
+    let asked = guest.world.log.len();
+    let again = get(&mut guest, "insecure-seed", "insecure-seed", vec![]);
+    assert_eq!(again, Ok(Some(Value::Record(seed))));
+    assert_eq!(guest.world.log.len(), asked);
 }
 
 /// Names of `open-flags` and `descriptor-flags`.

@@ -146,6 +146,18 @@ fn paths_that_are_none_are_refused_everywhere() {
 }
 
 #[test]
+fn a_link_is_not_followed_for_another_name() {
+    let mut guest = nested();
+    let root = guest.preopens()[0].0;
+    let before = guest.world.log.len();
+    let link = |follow| [Value::Flags(follow), "x".into(), borrow(root), "new".into()];
+    assert_eq!(guest.fs("link-at", root, &link(1)), Err(Errno::Invalid));
+    assert_eq!(guest.world.log.len(), before);
+    let _ = guest.fs("link-at", root, &link(0));
+    assert_eq!(guest.world.log.len(), before + 1);
+}
+
+#[test]
 fn nothing_changes_in_a_read_only_mount() {
     let mut guest = nested();
     let preopens = guest.preopens();
@@ -184,9 +196,9 @@ fn nothing_changes_in_a_read_only_mount() {
     let file = guest.open(input, "file", 0, READ).unwrap();
     assert_eq!(guest.fs("set-size", file, &[0u64.into()]), Err(Errno::ReadOnly));
     assert_eq!(guest.fs("set-times", file, &[now(), now()]), Err(Errno::ReadOnly));
-    assert_eq!(guest.fs("write-via-stream", file, &[0u64.into()]), Err(Errno::BadDescriptor));
-    assert_eq!(guest.fs("append-via-stream", file, &[]), Err(Errno::BadDescriptor));
+    assert_eq!(guest.fs("write-via-stream", file, &[0u64.into()]), Err(Errno::ReadOnly));
+    assert_eq!(guest.fs("append-via-stream", file, &[]), Err(Errno::ReadOnly));
     let write = [Value::from(vec![1u8]), 0u64.into()];
-    assert_eq!(guest.fs("write", file, &write), Err(Errno::BadDescriptor));
+    assert_eq!(guest.fs("write", file, &write), Err(Errno::ReadOnly));
     assert_eq!(guest.world.contents("host/in/file"), b"in");
 }

@@ -348,9 +348,15 @@ fn advice_is_taken() {
     assert_eq!(advise(1 << 63, 0, Advice::Normal), Err(Errno::Invalid));
 }
 
+/// Where the system can tell that there is no disk to wait for.
 #[test]
-fn the_common_commands_are_answered_within_the_step() {
-    let sandbox = Sandbox::new();
+#[cfg(target_os = "linux")]
+fn what_is_in_memory_is_answered_within_the_step() {
+    let memory = std::path::Path::new("/dev/shm");
+    if !memory.is_dir() {
+        return;
+    }
+    let sandbox = Sandbox::below(memory);
     let (world, dir, _) = sandbox.world();
     let mut world = world;
     let mut now = |command| Immediate::now(&mut world, Command::File(command));
@@ -367,16 +373,103 @@ fn the_common_commands_are_answered_within_the_step() {
     ] {
         assert!(now(command.clone()).is_ok(), "{command:?}");
     }
+    let Ok(Reply::File { id: file, .. }) = now(open) else { panic!() };
     let cut = OpenFlags { truncate: true, ..WRITE };
     for command in [
         FileCommand::ReadDir(dir),
         FileCommand::Sync { file, data_only: true },
         FileCommand::SetSize { file, size: 0 },
+        FileCommand::SetTimes { file, accessed: NewTime::Now, modified: NewTime::Now },
+        FileCommand::ReadLink { dir, path: same("file") },
+        FileCommand::Advise { file, offset: 0, len: 0, advice: Advice::WillNeed },
         FileCommand::Unlink { dir, path: same("file") },
         FileCommand::Open { dir, path: same("file"), follow: true, flags: cut },
+        FileCommand::Open { dir, path: same("new"), follow: true, flags: CREATE },
     ] {
         let given = Command::File(command);
         assert_eq!(Immediate::now(&mut world, given.clone()), Err(given));
     }
     assert_eq!(std::fs::read(sandbox.mount().join("file")).unwrap(), b"\x01ello\x01");
+}
+
+/// What the system has thrown out of its memory is read by the pool, whole.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_is_not_in_memory_is_not_read_within_the_step() {
+    use rustix::fs::{Advice as Os, fadvise};
+    let sandbox = Sandbox::new();
+    let path = sandbox.mount().join("file");
+    let text = "0123456789abcdef".repeat(1 << 14);
+    std::fs::write(&path, &text).unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    file.sync_all().unwrap();
+    fadvise(&file, 0, None, Os::DontNeed).unwrap();
+    let mut byte = [0];
+    let parts = &mut [std::io::IoSliceMut::new(&mut byte)];
+    if rustix::io::preadv2(&file, parts, 0, rustix::io::ReadWriteFlags::NOWAIT) == Ok(1) {
+        // The file lies in memory, or is kept there.
+        return;
+    }
+    let (world, dir, _) = sandbox.world();
+    let file = world.get(dir, "file", READ).unwrap();
+    let read = Command::File(FileCommand::Read { file, offset: 0, len: 1 << 20 });
+    assert_eq!(world.try_answer(read.clone()), Err(read.clone()));
+    // Where others have to wait as well: here is nobody.
+    let (alone, dir, _) = sandbox.world();
+    alone.set_alone();
+    let file = alone.get(dir, "file", READ).unwrap();
+    let its = Command::File(FileCommand::Read { file, offset: 0, len: 10 });
+    assert_eq!(alone.try_answer(its), Ok(Reply::Bytes(b"0123456789".to_vec())));
+    fadvise(std::fs::File::open(&path).unwrap(), 0, None, Os::DontNeed).unwrap();
+    assert_eq!(world.ask(read.clone()), Reply::Bytes(text.clone().into_bytes()));
+    // Half of it out again: a part is not taken for the whole.
+    let file = std::fs::File::open(&path).unwrap();
+    fadvise(&file, 1 << 17, None, Os::DontNeed).unwrap();
+    assert_eq!(world.ask(read), Reply::Bytes(text.into_bytes()));
+}
+
+/// A file without a name gives its space back when it is closed, which takes as
+/// long as the file is large.
+#[test]
+#[cfg(unix)]
+fn a_file_without_a_name_can_be_used_and_closed() {
+    let sandbox = Sandbox::new();
+    let (world, dir, _) = sandbox.world();
+    let file = world.get(dir, "file", WRITE).unwrap();
+    world.at(FileCommand::Unlink { dir, path: same("file") }).unwrap();
+    assert_eq!(world.stat(file).unwrap().links, 0);
+    assert_eq!(world.write(file, None, " again"), Ok(6));
+    assert_eq!(world.read(file, 0, 20).unwrap(), "hello again");
+    assert_eq!(world.at(FileCommand::Close(file)), Ok(Reply::Done));
+    assert_eq!(world.read(file, 0, 20), Err(Errno::BadDescriptor));
+    let other = world.get(dir, "sub/inner", WRITE).unwrap();
+    world.at(FileCommand::Unlink { dir, path: same("sub/inner") }).unwrap();
+    world.close();
+    assert_eq!(world.read(other, 0, 20), Err(Errno::BadDescriptor));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_time_before_1970_is_none() {
+    use std::time::{Duration, UNIX_EPOCH};
+    let sandbox = Sandbox::new();
+    let (world, dir, _) = sandbox.world();
+    let host = std::fs::File::options().write(true).open(sandbox.mount().join("file")).unwrap();
+    for (time, told) in [
+        (UNIX_EPOCH.checked_sub(Duration::from_secs(1)), None),
+        (UNIX_EPOCH.checked_sub(Duration::from_nanos(1)), None),
+        (UNIX_EPOCH.checked_sub(Duration::from_secs(1 << 40)), None),
+        (Some(UNIX_EPOCH), Some(0)),
+        (UNIX_EPOCH.checked_add(Duration::from_nanos(5)), Some(5)),
+    ] {
+        let time = time.unwrap();
+        let times = std::fs::FileTimes::new().set_modified(time).set_accessed(time);
+        // Not every file system has such times.
+        if host.set_times(times).is_err() || host.metadata().unwrap().modified().unwrap() != time {
+            continue;
+        }
+        let stat = world.stat_at(dir, "file", true).unwrap();
+        assert_eq!((stat.accessed, stat.modified), (told, told), "{time:?}");
+        assert!(stat.changed.is_some());
+    }
 }

@@ -1,5 +1,7 @@
 //! Tests against the system they run on.
 
+#[cfg(target_os = "linux")]
+mod ends;
 mod escape;
 mod files;
 mod links;
@@ -11,7 +13,7 @@ mod streams;
 
 use super::*;
 use crate::dispatch::{Errno, FileCommand, FileKind, OpenFlags, Stat};
-use cap_std::ambient_authority;
+use cap_std::{ambient_authority, fs::Dir};
 use std::{
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
@@ -25,10 +27,14 @@ pub(super) const SECRET: &str = "secret";
 
 impl Sandbox {
     pub(super) fn new() -> Sandbox {
+        Sandbox::below(&std::env::temp_dir())
+    }
+
+    pub(super) fn below(parent: &Path) -> Sandbox {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name =
             format!("wippy-world-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
+        let path = parent.join(name);
         let _ = std::fs::remove_dir_all(&path);
         std::fs::create_dir_all(path.join("mount/sub/deep")).unwrap();
         std::fs::create_dir_all(path.join("outside/dir")).unwrap();

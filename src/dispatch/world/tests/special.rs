@@ -19,10 +19,8 @@ fn a_pipe_is_waited_for_without_a_thread() {
     let sandbox = Sandbox::new();
     fifo(&sandbox);
     let (world, dir, _) = sandbox.world();
-    // Nobody writes yet, and still it opens within the step.
-    let Ok(Reply::File { id: file, kind }) = world.try_answer(open(dir, "fifo", READ)) else {
-        panic!()
-    };
+    // Nobody writes yet, and still it opens.
+    let Reply::File { id: file, kind } = world.ask(open(dir, "fifo", READ)) else { panic!() };
     assert_eq!(kind, FileKind::Fifo);
     assert_eq!(world.stat(file).unwrap().kind, FileKind::Fifo);
     let read = || Command::File(FileCommand::Read { file, offset: 77, len: READ_10 });
@@ -111,4 +109,32 @@ fn devices_are_read_and_written() {
     if let Ok(full) = full {
         assert_eq!(world.write(full, Some(0), "x"), Err(Errno::InsufficientSpace));
     }
+}
+
+/// Nor is anything waited for that a name leads to.
+#[test]
+fn what_cannot_be_opened_says_so_at_once() {
+    let sandbox = Sandbox::new();
+    let _listener = std::os::unix::net::UnixListener::bind(sandbox.mount().join("socket")).unwrap();
+    let (world, dir, _) = sandbox.world();
+    for flags in [READ, WRITE, OpenFlags { read: false, ..WRITE }] {
+        assert_eq!(world.get(dir, "socket", flags), Err(Errno::NoSuchDevice));
+    }
+    assert_eq!(world.stat_at(dir, "socket", true).unwrap().kind, FileKind::Socket);
+    fifo(&sandbox);
+    for path in ["fifo/", "fifo/.", "socket/"] {
+        assert_eq!(world.get(dir, path, READ), Err(Errno::NotDirectory), "{path}");
+        assert_eq!(world.stat_at(dir, path, false), Err(Errno::NotDirectory), "{path}");
+    }
+}
+
+/// Whether a driver waits when it is opened is not known within a step.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_device_is_not_opened_within_the_step() {
+    let world = World::new(Streams::default());
+    let dev = world.add_dir(open_dir(Path::new("/dev")), true);
+    let command = open(dev, "null", READ);
+    assert_eq!(world.try_answer(command.clone()), Err(command.clone()));
+    assert!(matches!(world.ask(command), Reply::File { kind: FileKind::CharacterDevice, .. }));
 }

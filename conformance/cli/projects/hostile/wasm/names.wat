@@ -1,0 +1,22 @@
+;; Functions and imports whose names a terminal would obey.
+(module
+  (import "env\1b[2J" "log\0d\e2\80\ae" (func $log (param i32)))
+  (memory (export "memory") 1)
+  (global $top (mut i32) (i32.const 1024))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    global.get $top
+    (global.set $top (i32.add (global.get $top) (local.get 3))))
+  (func $"evil\1b]0;pwned\07\0aerror: forged\e2\80\ae" unreachable)
+  (func (export "trap") call $"evil\1b]0;pwned\07\0aerror: forged\e2\80\ae")
+  (func (export "asks") (call $log (i32.const 1)))
+  (func (export "odd\1b[31m\0aerror: forged") (param i64 i64 f32 externref))
+  (data (i32.const 64) "a\1b[31m\c2\9b2J\e2\80\ae\0derror\0aerror: forged\e2\80\a8x")
+  (func (export "says") (result i32)
+    (i32.store (i32.const 16) (i32.const 64))
+    (i32.store (i32.const 20) (i32.const 37))
+    (i32.const 16))
+  (func (export "fails") (result i32)
+    (i32.store8 (i32.const 12) (i32.const 1))
+    (i32.store (i32.const 16) (i32.const 64))
+    (i32.store (i32.const 20) (i32.const 37))
+    (i32.const 12)))

@@ -1,0 +1,176 @@
+//! What a fault of the engine reaches: the process in which it happens.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+use crate::{
+    component::{Answer, Component, Config, LoadOptions, Vetting},
+    dispatch::Kind,
+    process::Error,
+    value::Value,
+};
+
+/// A module that wasmi 2.0 fails to translate, unless it is changed before, and bytes
+/// that make it one which is translated late.
+const UNTRANSLATABLE: &str = r#"(component
+    (core module $m (memory 3)
+        (func $good (param i32) (result i32) (local.get 0))
+        (func $bad (param i32) (result i32) (local i32)
+            (i32.store offset=70000
+                (local.tee 1 (i32.add (local.get 0) (i32.const 4))) (local.get 1))
+            (i32.load offset=70000 (local.get 1)))
+        (func (export "run") (param i32) (result i32) (call $bad (local.get 0)))
+        (func (export "count") (param i32) (result i32)
+            (loop $again
+                (local.set 0 (i32.sub (local.get 0) (i32.const 1)))
+                (br_if $again (local.get 0)))
+            (call $good (local.get 0)))
+        (data (i32.const 0) "PAD"))
+    (core instance $i (instantiate $m))
+    (func (export "run") (param "n" u32) (result u32) (canon lift (core func $i "run")))
+    (func (export "count") (param "n" u32) (result u32) (canon lift (core func $i "count"))))"#;
+
+fn untranslatable() -> Vec<u8> {
+    let text = UNTRANSLATABLE.replace("PAD", &"x".repeat(16 << 10));
+    wat::parse_str(text).unwrap()
+}
+
+fn engine() -> Engine {
+    Engine::new(Config { without_mending: true })
+}
+
+fn job_of(runtime: &Runtime, component: Component, method: &str) -> Job {
+    let program = runtime.link(&component, &Grants::all()).unwrap();
+    Job::new("test", &Loaded { component, adapted: None }, program, method).unwrap()
+}
+
+fn node(workers: usize) -> Node {
+    let node = Node::new(());
+    node.add_host("host", HostOptions { workers: Some(workers), ..HostOptions::default() })
+        .unwrap();
+    node
+}
+
+fn start(node: &Node, job: &Job, n: u32) -> Handle {
+    node.launch("host", "test", None, |birth| job.start(vec![Value::U32(n)], birth)).unwrap()
+}
+
+fn outcome(handle: &Handle) -> std::result::Result<Option<Value>, Error> {
+    smol::block_on(handle.ended()).expect("its host is there").outcome.clone()
+}
+
+#[test]
+fn a_program_that_the_interpreter_fails_on_is_refused_without_blame() {
+    let runtime = Runtime::new(engine(), Linker::default());
+    let artifact = Artifact::from_bytes(untranslatable()).unwrap();
+    let error = runtime.load(&artifact, None, DEFAULT_STACK).unwrap_err();
+    assert!(error.is_of_engine(), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("function 1 `bad`") && text.contains("please report it"), "{text}");
+    assert!(!text.contains('/'), "{text}");
+}
+
+/// What has been vetted is translated late. Here it has not, which is what the last
+/// resort is for: there is one thread, it is lost twice, and a hundred others go on.
+#[test]
+fn a_panic_that_cannot_unwind_ends_one_process() {
+    let runtime = Runtime::new(engine(), Linker::default());
+    let load = || {
+        let options = LoadOptions { vetting: Vetting::Done, ..LoadOptions::default() };
+        Component::load(&engine(), untranslatable(), options).unwrap()
+    };
+    let count = job_of(&runtime, load(), "count");
+    let node = node(1);
+    let neighbours: Vec<_> = (0..100).map(|_| start(&node, &count, 100_000)).collect();
+    for _ in 0..2 {
+        let bad = job_of(&runtime, load(), "run");
+        let ended = smol::block_on(start(&node, &bad, 8).ended()).unwrap();
+        let error = ended.outcome.clone().unwrap_err();
+        assert_eq!((error.kind(), error.cause()), (Kind::Internal, Cause::Engine), "{error}");
+        assert!(error.retryable() && !error.message().contains("/src/"), "{error}");
+        // No other process of that program may wait for the translation.
+        let again = outcome(&start(&node, &bad, 8)).unwrap_err();
+        assert_eq!(again.cause(), Cause::Engine, "{again}");
+    }
+    for neighbour in &neighbours {
+        assert_eq!(outcome(neighbour), Ok(Some(Value::U32(0))));
+    }
+    // Nobody waits for the threads that are lost.
+    smol::block_on(node.shutdown("", Duration::ZERO));
+    assert!(node.is_empty());
+}
+
+#[test]
+fn a_panic_in_a_function_of_the_host_ends_the_process_that_called_it() {
+    static CLOSED: AtomicBool = AtomicBool::new(false);
+    struct Slot;
+    impl Drop for Slot {
+        fn drop(&mut self) {
+            CLOSED.store(true, Ordering::SeqCst);
+        }
+    }
+    let mut linker = Linker::default();
+    linker.declare("package demo:host; interface it { f: func(n: u32) -> u32; }").unwrap();
+    linker
+        .func("demo:host/it", "f", |cx, args| {
+            cx.state::<Option<Slot>>().replace(Slot);
+            match args.first() {
+                Some(Value::U32(13)) => panic!("thirteen"),
+                _ => Ok(Answer::Now(args.into_iter().next())),
+            }
+        })
+        .unwrap();
+    let text = r#"(component
+        (import "demo:host/it" (instance $it (export "f" (func (param "n" u32) (result u32)))))
+        (core func $f (canon lower (func $it "f")))
+        (core module $m (import "" "f" (func $f (param i32) (result i32)))
+            (func (export "f") (param i32) (result i32) (call $f (local.get 0))))
+        (core instance $i (instantiate $m (with "" (instance (export "f" (func $f))))))
+        (func (export "f") (param "n" u32) (result u32) (canon lift (core func $i "f"))))"#;
+    let runtime = Runtime::new(Engine::default(), linker);
+    let component = Component::new(&Engine::default(), wat::parse_str(text).unwrap()).unwrap();
+    let job = job_of(&runtime, component, "f");
+    let node = node(1);
+    let ended = smol::block_on(start(&node, &job, 13).ended()).unwrap();
+    let error = ended.outcome.clone().unwrap_err();
+    assert_eq!((error.kind(), error.cause()), (Kind::Internal, Cause::Engine), "{error}");
+    assert!(error.message().contains("thirteen"), "{error}");
+    assert!(ended.steps > 0 && ended.fuel_used > 0, "{ended:?}");
+    assert!(CLOSED.load(Ordering::SeqCst));
+    assert_eq!(outcome(&start(&node, &job, 12)), Ok(Some(Value::U32(12))));
+}
+
+/// A process that panics between guests' code: it is closed, and what it took is told.
+#[test]
+fn after_a_panic_a_process_is_closed_and_counted() {
+    use crate::process::{Event, Process, Status, StepOutput};
+    static CLOSED: AtomicBool = AtomicBool::new(false);
+    struct Fails(u32);
+    impl Process for Fails {
+        fn init(&mut self, _: &str, _: Vec<Value>) -> std::result::Result<(), Error> {
+            Ok(())
+        }
+        fn step(&mut self, _: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
+            self.0 += 1;
+            assert!(self.0 < 3, "the third step");
+            (out.fuel_used, out.status) = (10, Status::Continue);
+        }
+        fn close(&mut self) {
+            CLOSED.store(true, Ordering::SeqCst);
+            panic!("and again");
+        }
+    }
+    let node = node(1);
+    let handle = node.launch("host", "test", None, |mut birth| {
+        let world = crate::dispatch::world::World::new(std::mem::take(&mut birth.streams));
+        let answers = birth.answers(world);
+        let process = Box::new(Fails(0));
+        Ok(Started { process, answers, result: None, max_execution: None })
+    });
+    let ended = smol::block_on(handle.unwrap().ended()).unwrap();
+    let error = ended.outcome.clone().unwrap_err();
+    assert_eq!((error.kind(), error.cause()), (Kind::Internal, Cause::Engine), "{error}");
+    assert!(error.message().contains("the third step"), "{error}");
+    assert_eq!((ended.steps, ended.fuel_used), (2, 20));
+    assert!(CLOSED.load(Ordering::SeqCst));
+}
