@@ -55,6 +55,7 @@ impl LuaBench {
         let world = World::new(std::mem::take(&mut birth.streams));
         let answers = birth.answers(world);
         let start = Start {
+            account: Some(birth.account(self.0.max_memory())),
             identity: Some(birth.identity),
             immediate: Some(Box::new(answers.clone())),
             ..Start::default()

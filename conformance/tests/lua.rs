@@ -168,6 +168,7 @@ fn run(name: &str, source: &str) -> String {
         identity: Some(Identity { pid, host: "test:host".into(), entry: config.name.clone() }),
         env: Arc::new([("GREETING".to_owned(), "hello".to_owned())].into()),
         argv: vec!["one".to_owned(), "two".to_owned()],
+        account: None,
         immediate: None,
     };
     let mut world =

@@ -45,6 +45,7 @@ impl Program for LuaProgram {
             _ => None,
         };
         let start = lua::Start {
+            account: Some(birth.account(self.program.max_memory())),
             identity: Some(birth.identity),
             env: self.env.clone(),
             argv: args.iter().filter_map(text).collect(),

@@ -12,6 +12,10 @@
 //! one does, none is woken. Invariant: there is no turn in the queue while all
 //! threads sleep. Who adds one looks for a searcher after that, and a searcher
 //! looks at the queue once more after it has given up.
+//!
+//! A thread that is held in one turn is relieved: see [`relief`].
+
+mod relief;
 
 use std::{
     future::Future,
@@ -31,6 +35,7 @@ use concurrent_queue::PopError;
 
 use super::turns::{Class, Taken, Turns};
 
+use self::relief::{Place, Relief};
 use super::panics;
 
 /// About what it takes to wake a thread.
@@ -57,6 +62,7 @@ struct Queue {
     /// Held from the last look at the queue to the sleep, and to wake.
     bed: Mutex<()>,
     alarm: Condvar,
+    relief: Relief,
 }
 
 impl Workers {
@@ -74,12 +80,16 @@ impl Workers {
             patience: if processors > 1 { SEARCH } else { Duration::ZERO },
             bed: Mutex::default(),
             alarm: Condvar::new(),
+            relief: Relief::default(),
         });
         // Made first, so that the threads end if one of them cannot be started.
         let workers = Workers { queue, name: name.to_owned() };
         for _ in 0..count.max(1) {
             workers.add_thread()?;
         }
+        let (queue, name) = (workers.queue.clone(), name.to_owned());
+        let watchman = thread::Builder::new().name(format!("{name} watch"));
+        watchman.spawn(move || relief::watch(&queue, &name))?;
         Ok(workers)
     }
 
@@ -89,8 +99,9 @@ impl Workers {
     ///
     /// If the system gives no more threads.
     pub fn add_thread(&self) -> io::Result<()> {
+        relief::lose();
         let queue = self.queue.clone();
-        thread::Builder::new().name(self.name.clone()).spawn(move || queue.work())?;
+        thread::Builder::new().name(self.name.clone()).spawn(move || queue.work(None))?;
         Ok(())
     }
 
@@ -124,6 +135,7 @@ impl Drop for Workers {
         self.queue.turns.close();
         let _bed = self.queue.bed.lock().unwrap_or_else(PoisonError::into_inner);
         self.queue.alarm.notify_all();
+        self.queue.relief.ring();
     }
 }
 
@@ -143,17 +155,29 @@ impl Queue {
         }
     }
 
-    fn work(&self) {
+    /// Runs turns: until the queue is closed, or until the one whose place it has taken
+    /// is back.
+    fn work(&self, place: Option<&Place>) {
+        let own = self.relief.enter();
         let mut taken = Taken::default();
         loop {
+            if place.is_some_and(Place::is_over) {
+                // It may have been woken for a turn that another has to run now.
+                if !self.turns.is_empty() {
+                    self.wake_one();
+                }
+                return;
+            }
             match self.turns.pop(&mut taken) {
                 // A task that panics is dropped, and none but it. What runs processes
                 // catches their panics itself, so that this is for all other tasks.
                 Ok(turn) => {
+                    self.relief.begin(&own);
                     let run = AssertUnwindSafe(|| turn.run());
                     if panics::catching(|| catch_unwind(run)).is_err() {
                         tracing::error!("a task has failed: {}; please report it", panics::said());
                     }
+                    own.end();
                 }
                 Err(PopError::Closed) => return,
                 Err(PopError::Empty) => {

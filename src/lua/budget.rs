@@ -25,7 +25,7 @@ use std::{
 
 use mlua::{Error, Lua, Result, VmState, debug::Debug};
 
-use super::sandbox::OPEN_LINE;
+use super::{memory::Watch, sandbox::OPEN_LINE};
 
 /// Instructions between two looks. A prime, so that no loop is always met at the
 /// same place.
@@ -36,8 +36,8 @@ const NO_SOURCE: &str = "=?";
 /// happen without a look, on average.
 const TURN: i64 = 200;
 /// The time of a slice, at least; and of one unit of a slice.
-const MIN_TIME: Duration = Duration::from_millis(50);
-const UNIT_TIME: u64 = 200;
+const MIN_TIME: Duration = Duration::from_millis(5);
+const UNIT_TIME: u64 = 50;
 /// Slices that a C function may take with a Lua function that does not return.
 const MAX_LATE: i64 = 100;
 
@@ -53,13 +53,23 @@ pub(super) struct Budget {
     late: AtomicI64,
     killed: AtomicBool,
     held: AtomicBool,
+    /// The slice has been cut short because of its time.
+    cut: AtomicBool,
+    pub memory: Arc<Watch>,
     /// When the slice has begun, by the clock and on the processor.
     begun: Mutex<Option<(Instant, Duration)>>,
 }
 
 impl Budget {
-    /// Begins a slice, with the debt of the one before. The fuel that this gives.
+    /// The budget of a state whose memory is watched.
+    pub fn new(memory: Arc<Watch>) -> Budget {
+        Budget { memory, ..Budget::default() }
+    }
+
+    /// Begins a slice, with the debt of the one before. The fuel that this gives. After
+    /// one that was cut short looks are nearer to each other.
     pub fn begin(&self, fuel: u64) {
+        self.memory.strings.set_slow(self.cut.swap(false, Relaxed));
         let fuel = i64::try_from(fuel).unwrap_or(i64::MAX >> 1);
         let debt = self.left.load(Relaxed).min(0);
         self.slice.store(fuel, Relaxed);
@@ -120,16 +130,23 @@ impl Budget {
         self.killed.load(Relaxed)
     }
 
-    fn look(&self, debug: &Debug<'_>) -> Result<VmState> {
-        self.charge(i64::from(QUANTUM));
+    fn look(&self, lua: &Lua, debug: &Debug<'_>) -> Result<VmState> {
+        let quantum = i64::from(self.memory.strings.look());
+        self.charge(quantum);
+        if let Err(exceeded) = self.memory.look(lua) {
+            // It was a whole collection.
+            self.charge(i64::from(u32::MAX >> 12));
+            return Err(Error::RuntimeError(format!("not enough memory: {exceeded}")));
+        }
         if self.has_taken(self.time()) {
             self.end_if_held(MAX_HOLD);
+            self.cut.store(true, Relaxed);
             self.left.store(self.left().min(0), Relaxed);
         }
         if !self.is_spent() {
             return Ok(VmState::Continue);
         }
-        let late = self.late.load(Relaxed).saturating_add(i64::from(QUANTUM));
+        let late = self.late.load(Relaxed).saturating_add(quantum);
         self.late.store(late, Relaxed);
         if late > self.slice.load(Relaxed).max(i64::from(QUANTUM)).saturating_mul(MAX_LATE) {
             self.killed.store(true, Relaxed);
@@ -149,13 +166,13 @@ impl Budget {
     pub fn watch(self: &Arc<Budget>, lua: &Lua) -> Result<()> {
         let budget = self.clone();
         let triggers = mlua::HookTriggers::new().every_nth_instruction(QUANTUM);
-        lua.set_global_hook(triggers, move |_, debug| budget.look(debug))
+        lua.set_global_hook(triggers, move |lua, debug| budget.look(lua, debug))
     }
 }
 
 /// How long this thread has been on the processor.
 #[cfg(unix)]
-fn processor_time() -> Duration {
+pub(super) fn processor_time() -> Duration {
     let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
     let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
     Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
@@ -163,7 +180,7 @@ fn processor_time() -> Duration {
 
 /// Not known: a slice that seems to take long is left alone.
 #[cfg(not(unix))]
-fn processor_time() -> Duration {
+pub(super) fn processor_time() -> Duration {
     Duration::ZERO
 }
 

@@ -1,21 +1,33 @@
 //! `json`: Lua values as JSON text. What JSON does not have is an error here, where
 //! the JSON form of terms has a way to write it.
+//!
+//! Nothing is made between the text and the tables: reading makes tables out of the
+//! text, so that the memory of the process is the limit of what comes of it, and
+//! writing stops at a length.
+
+use std::{cell::RefCell, fmt, io};
 
 use mlua::{Function, Lua, MultiValue, Result, Value};
-use serde_json::Value as Json;
+use serde::{
+    Serialize, Serializer,
+    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
+    ser::{Error as _, SerializeMap, SerializeSeq},
+};
 
 use super::{
     kernel::Kernel,
     reply,
-    values::{Giver, kind},
+    values::{Giver, MAX_DEPTH, kind, wraps},
 };
 use crate::{
     dispatch::{Fault, Kind},
-    value::{Term, term::from_json},
+    value::Term,
 };
 
-/// The longest text that is read.
+/// The longest text that is read or written.
 const MAX_TEXT: usize = 16 << 20;
+/// The most values in one that is read.
+const MAX_VALUES: u32 = 1 << 20;
 
 pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
     let own = kernel.clone();
@@ -37,12 +49,9 @@ pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option
                 return refuse(format!("more than {MAX_TEXT} bytes"));
             }
             own.budget.charge(i64::try_from(bytes.len()).unwrap_or(i64::MAX));
-            match serde_json::from_slice::<Json>(&bytes) {
-                Ok(json) => match from_json(&json) {
-                    Ok(term) => reply::result(lua, &own, &term),
-                    Err(error) => refuse(error.to_string()),
-                },
-                Err(error) => refuse(format!("no JSON: {error}")),
+            match read(lua, &bytes) {
+                Ok(value) => Ok([value].into_iter().collect()),
+                Err(why) => refuse(why),
             }
         }),
         _ => return Ok(None),
@@ -51,70 +60,273 @@ pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option
 }
 
 /// A Lua value as JSON.
-pub(super) fn text(kernel: &Kernel, value: &Value) -> std::result::Result<String, String> {
-    let mut giver = Giver::new(&kernel.errors);
-    let term = giver.term(value, "value")?;
-    let json = json(term)?;
-    let text = json.to_string();
-    let cost = giver.nodes.saturating_mul(4).saturating_add(text.len() / 16);
-    kernel.budget.charge(i64::try_from(cost).unwrap_or(i64::MAX));
-    Ok(text)
+pub(super) fn text(kernel: &Kernel, value: &Value) -> std::result::Result<Vec<u8>, String> {
+    let mut giver = Giver::new(kernel);
+    let term = giver.term(value, "value");
+    kernel.budget.charge(giver.work());
+    let mut text = Text { bytes: Vec::new(), limit: MAX_TEXT.min(kernel.room()) };
+    let written = serde_json::to_writer(&mut text, &Json(&term?));
+    kernel.budget.charge(i64::try_from(text.bytes.len() / 16).unwrap_or(i64::MAX));
+    written.map_err(|error| error.to_string())?;
+    Ok(text.bytes)
 }
 
-fn json(term: Term) -> std::result::Result<Json, String> {
-    Ok(match term {
-        Term::Nil => Json::Null,
-        Term::Bool(value) => value.into(),
-        Term::Int(value) => value.into(),
-        Term::Uint(value) => value.into(),
-        Term::Float(value) => {
-            let number = serde_json::Number::from_f64(value);
-            Json::Number(number.ok_or_else(|| format!("JSON has no number {value}"))?)
+/// A text of limited length.
+struct Text {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl io::Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > self.limit.saturating_sub(self.bytes.len()) {
+            let limit = self.limit;
+            return Err(io::Error::other(format!("the text is longer than {limit} bytes")));
         }
-        Term::Text(text) => Json::String(text.into()),
-        Term::Bytes(_) => return Err("JSON has no bytes that are not UTF-8".to_owned()),
-        Term::List(items) => {
-            Json::Array(items.into_iter().map(json).collect::<std::result::Result<_, _>>()?)
-        }
-        Term::Map(pairs) => match array_length(&pairs) {
-            Some(length) => {
-                let mut items = vec![Json::Null; length];
-                for (key, value) in pairs {
-                    let at = if let Term::Int(at) = key { usize::try_from(at).ok() } else { None };
-                    let place = at.and_then(|at| items.get_mut(at.checked_sub(1)?));
-                    if let Some(place) = place {
-                        *place = json(value)?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A term, to be written.
+struct Json<'a>(&'a Term);
+
+impl Serialize for Json<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        match self.0 {
+            Term::Nil => to.serialize_unit(),
+            Term::Bool(value) => to.serialize_bool(*value),
+            Term::Int(value) => to.serialize_i64(*value),
+            Term::Uint(value) => to.serialize_u64(*value),
+            Term::Float(value) if value.is_finite() => to.serialize_f64(*value),
+            Term::Float(value) => Err(S::Error::custom(format!("JSON has no number {value}"))),
+            Term::Text(text) => to.serialize_str(text),
+            Term::Bytes(_) => Err(S::Error::custom(NO_BYTES)),
+            Term::List(items) => to.collect_seq(items.iter().map(Json)),
+            Term::Map(pairs) => match array_length(pairs) {
+                Some(length) => positions(to, pairs, length),
+                None => {
+                    let mut object = to.serialize_map(Some(pairs.len()))?;
+                    for (key, value) in pairs {
+                        let why = match key {
+                            Term::Text(name) => {
+                                object.serialize_entry(&**name, &Json(value))?;
+                                continue;
+                            }
+                            Term::Int(key) => format!("the key {key}: {KEYS}"),
+                            Term::Float(key) => format!("the key {key:?}: {KEYS}"),
+                            Term::Bool(key) => format!("the key {key}: {KEYS}"),
+                            _ => NO_BYTES.to_owned(),
+                        };
+                        return Err(S::Error::custom(why));
                     }
+                    object.end()
                 }
-                Json::Array(items)
-            }
-            None => {
-                let mut object = serde_json::Map::with_capacity(pairs.len());
-                for (key, value) in pairs {
-                    let key = match key {
-                        Term::Text(text) => text.into(),
-                        Term::Int(key) => return Err(format!("the key {key}: {KEYS}")),
-                        Term::Float(key) => return Err(format!("the key {key:?}: {KEYS}")),
-                        Term::Bool(key) => return Err(format!("the key {key}: {KEYS}")),
-                        _ => return Err("JSON has no bytes that are not UTF-8".to_owned()),
-                    };
-                    object.insert(key, json(value)?);
-                }
-                Json::Object(object)
-            }
-        },
-    })
+            },
+        }
+    }
 }
 
+const NO_BYTES: &str = "JSON has no bytes that are not UTF-8";
 const KEYS: &str = "a JSON object has strings for keys, and an array no large holes; \
      write tostring(key), or json.null where there is nothing";
 
+/// Writes an array of values at positions, sorted.
+fn positions<S: Serializer>(
+    to: S,
+    pairs: &[(Term, Term)],
+    length: i64,
+) -> std::result::Result<S::Ok, S::Error> {
+    let mut array = to.serialize_seq(usize::try_from(length).ok())?;
+    let mut pairs = pairs.iter().peekable();
+    for at in 1..=length {
+        let here = pairs.next_if(|(key, _)| *key == Term::Int(at));
+        array.serialize_element(&Json(here.map_or(&Term::Nil, |(_, value)| value)))?;
+    }
+    array.end()
+}
+
 /// The length of the array that a table with a few holes stands for. Its entries
 /// are sorted, integers before texts.
-fn array_length(pairs: &[(Term, Term)]) -> Option<usize> {
+fn array_length(pairs: &[(Term, Term)]) -> Option<i64> {
     let ((Term::Int(1..), _), (Term::Int(last), _)) = (pairs.first()?, pairs.last()?) else {
         return None;
     };
-    let last = usize::try_from(*last).ok()?;
-    (last <= 10 || last / 2 <= pairs.len()).then_some(last)
+    let most = i64::try_from(pairs.len()).ok()?;
+    (*last <= 10 || last / 2 <= most).then_some(*last)
+}
+
+/// The Lua value of JSON.
+fn read(lua: &Lua, text: &[u8]) -> std::result::Result<Value, String> {
+    let reading = Reading { lua, refused: RefCell::default(), values: RefCell::new(0) };
+    let mut json = serde_json::Deserializer::from_slice(text);
+    let value = Reader { reading: &reading, depth: 0 }.deserialize(&mut json);
+    let value = value.and_then(|value| json.end().map(|()| value));
+    value.map_err(|error| match reading.refused.take() {
+        Some(why) => why,
+        None => format!("no JSON: {error}"),
+    })
+}
+
+/// One text that is read.
+struct Reading<'a> {
+    lua: &'a Lua,
+    /// Why it is refused, if not because it is no JSON.
+    refused: RefCell<Option<String>>,
+    values: RefCell<u32>,
+}
+
+impl Reading<'_> {
+    fn refuse<E: serde::de::Error>(&self, why: impl Into<String>) -> E {
+        *self.refused.borrow_mut() = Some(why.into());
+        E::custom("refused")
+    }
+
+    /// What Lua has made, or has no memory for.
+    fn made<T, E: serde::de::Error>(&self, made: Result<T>) -> std::result::Result<T, E> {
+        made.map_err(|error| self.refuse(reply::root(&error)))
+    }
+}
+
+/// Reads a value.
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    reading: &'a Reading<'a>,
+    depth: usize,
+}
+
+impl Reader<'_> {
+    /// The reader of what is in a value.
+    fn within<E: serde::de::Error>(self) -> std::result::Result<Self, E> {
+        if self.depth >= MAX_DEPTH {
+            let why = format!("a value nested more than {MAX_DEPTH} deep");
+            return Err(self.reading.refuse(why));
+        }
+        Ok(Reader { depth: self.depth.saturating_add(1), ..self })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        from: D,
+    ) -> std::result::Result<Value, D::Error> {
+        let mut values = self.reading.values.borrow_mut();
+        *values = values.saturating_add(1);
+        if *values > MAX_VALUES {
+            return Err(self.reading.refuse(format!("more than {MAX_VALUES} values")));
+        }
+        drop(values);
+        from.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> std::result::Result<Value, E> {
+        Ok(Value::Nil)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> std::result::Result<Value, E> {
+        Ok(Value::Boolean(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> std::result::Result<Value, E> {
+        Ok(Value::Integer(value))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> std::result::Result<Value, E> {
+        match i64::try_from(value) {
+            Ok(value) => Ok(Value::Integer(value)),
+            Err(_) => {
+                let why = format!("{value} is larger than the largest integer of Lua");
+                Err(self.reading.refuse(why))
+            }
+        }
+    }
+
+    fn visit_f64<E>(self, value: f64) -> std::result::Result<Value, E> {
+        Ok(Value::Number(value))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> std::result::Result<Value, E> {
+        self.reading.made(self.reading.lua.create_string(text)).map(Value::String)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> std::result::Result<Value, A::Error> {
+        let Reader { reading, .. } = self;
+        let within = self.within()?;
+        let table = reading.made(reading.lua.create_table())?;
+        let mut at = 0_i64;
+        while let Some(item) = items.next_element_seed(within)? {
+            at = at.saturating_add(1);
+            let item = if item.is_nil() { Value::NULL } else { item };
+            reading.made(table.raw_set(at, item))?;
+        }
+        Ok(Value::Table(table))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut pairs: A) -> std::result::Result<Value, A::Error> {
+        let Reader { reading, .. } = self;
+        let within = self.within()?;
+        let table = reading.made(reading.lua.create_table())?;
+        // An entry that says that there is something, even if that is nothing.
+        let mut alone = None;
+        let mut others = false;
+        while let Some(name) = pairs.next_key_seed(Name)? {
+            let item = pairs.next_value_seed(within)?;
+            others |= alone.as_ref().is_some_and(|alone| *alone != name);
+            let key = reading.made(reading.lua.create_string(&name))?;
+            reading.made(table.raw_set(key, item))?;
+            if wraps(&name) {
+                alone = Some(name);
+            } else {
+                others = true;
+            }
+        }
+        if let (Some(name), false) = (alone, others) {
+            let empty = reading.made(table.raw_get::<Value>(&*name))?.is_nil();
+            if empty {
+                reading.made(table.raw_set(name, Value::NULL))?;
+            }
+        }
+        Ok(Value::Table(table))
+    }
+}
+
+/// Reads the name of an entry.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = String;
+
+    fn deserialize<D: serde::Deserializer<'de>>(
+        self,
+        from: D,
+    ) -> std::result::Result<String, D::Error> {
+        from.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> std::result::Result<String, E> {
+        Ok(name.to_owned())
+    }
 }

@@ -17,13 +17,17 @@ use mlua::{
 
 use super::{
     budget::Budget,
-    json, mail, method,
+    json,
+    long::Limited,
+    mail, method,
     program::{Program, Required},
-    reply, request, sandbox,
+    reply::{self, short},
+    request, sandbox,
     schedule::{Schedule, Wake},
     text,
 };
 use crate::{
+    account::Account,
     dispatch::{Fault, Identity, Immediate, Inbox, Kind, Yield},
     registry::units,
 };
@@ -49,6 +53,8 @@ pub(super) struct State {
 pub(super) struct Kernel {
     state: Arc<Mutex<State>>,
     pub budget: Arc<Budget>,
+    /// What the process and the host for it hold.
+    pub account: Account,
     /// The metatable of errors.
     pub errors: Table,
     table: Table,
@@ -56,10 +62,11 @@ pub(super) struct Kernel {
 
 impl Kernel {
     /// Makes the kernel of a state and runs what every process begins with.
-    pub fn install(lua: &Lua, program: &Program) -> Result<Kernel> {
+    pub fn install(lua: &Limited, program: &Program, account: Account) -> Result<Kernel> {
         let kernel = Kernel {
             state: Arc::default(),
-            budget: Arc::default(),
+            budget: Arc::new(Budget::new(lua.watch().clone())),
+            account,
             errors: lua.create_table()?,
             table: lua.create_table()?,
         };
@@ -83,6 +90,11 @@ impl Kernel {
         table.set_metatable(Some(meta))?;
         sandbox::prelude(lua, "core", lua.globals())?.call::<()>(table)?;
         Ok(kernel)
+    }
+
+    /// Bytes that the host may make for the process.
+    pub fn room(&self) -> usize {
+        usize::try_from(self.account.room()).unwrap_or(usize::MAX)
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -154,12 +166,12 @@ impl Kernel {
                 if own.budget.is_killed() {
                     return Err(Error::RuntimeError("the process is ended".to_owned()));
                 }
-                reply::plain(lua, error)
+                reply::plain(lua, &own, error)
             }),
             "failed" => lua.create_function(move |lua, error: Value| {
-                let trace = lua.traceback(None, 1).map(|trace| trace.to_string_lossy());
+                let trace = lua.traceback(None, 1).map(|trace| short(&trace.as_bytes()));
                 own.state().trace = trace.unwrap_or_default();
-                reply::plain(lua, error)
+                reply::plain(lua, &own, error)
             }),
             "is_error" => lua.create_function(move |_, value: Value| {
                 let table = value.as_table();
@@ -193,8 +205,8 @@ impl Kernel {
                     _ => None,
                 })
             }),
-            "log" => lua.create_function(move |_, entry: (String, String, Value)| {
-                own.log(&entry.0, &entry.1, &entry.2);
+            "log" => lua.create_function(move |_, entry: (String, LuaString, Value)| {
+                own.log(&entry.0, &short(&entry.1.as_bytes()), &entry.2);
                 Ok(())
             }),
             _ => return Ok(None),
@@ -207,7 +219,7 @@ impl Kernel {
         let pid = identity(&self.state()).unwrap_or_default();
         let fields = match fields {
             Value::Nil => None,
-            fields => Some(json::text(self, fields).unwrap_or_else(|why| why)),
+            fields => Some(json::text(self, fields).map_or_else(|why| why, |text| short(&text))),
         };
         match level {
             "debug" => tracing::debug!(target: "wippy::lua", pid, fields, "{message}"),

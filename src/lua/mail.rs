@@ -20,7 +20,11 @@ pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option
             state.topics = topics;
             drop(state);
             match mail {
-                Some(mail) => values(lua, &own, mail),
+                Some(mail) => {
+                    let work = mail.size() / 16;
+                    own.budget.charge(i64::try_from(work).unwrap_or(i64::MAX));
+                    values(lua, &own, mail)
+                }
                 None => Ok(MultiValue::new()),
             }
         }),

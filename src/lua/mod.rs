@@ -25,17 +25,28 @@
 //! An instruction, and a function in C. What Lua's own library has of functions
 //! that can run for long is replaced: patterns are matched in Rust with a limit
 //! on steps, and `table.sort`, `insert`, `remove` and `move` are Lua. `load` takes
-//! at most 256 KiB of text, `string.rep` makes at most 16 MiB. Finalizers (`__gc`)
-//! are refused. What is left is linear in memory: concatenating and comparing
-//! strings, `table.concat`, `table.unpack`, `next` in a table that has been emptied.
-//! There the limit of memory is the limit of time; between two looks at the budget
-//! lie 997 instructions.
+//! at most 256 KiB of text. Finalizers (`__gc`) are refused. A string has at most
+//! 16 MiB, see `memory`. What is left is linear in memory: concatenating and comparing
+//! strings, `table.concat`, `table.unpack`, `next` in a table that has been emptied,
+//! growing a table, collecting all garbage where memory is short, turning a message or
+//! JSON into tables. Each takes some ten milliseconds at most with the memory that a
+//! process has by default. Between two looks at the budget lie 997 instructions; a
+//! process whose operations have held the thread for more than a second ends.
+//! Meanwhile another thread runs the other processes of its host.
 //!
-//! So is collecting garbage, but for tables with weak keys (`__mode = "k"`) whose
-//! values are keys of others: Lua follows such a chain in a time that grows with
-//! the square of its length, and with the memory that a process has by default
-//! that is minutes. It happens to a process once, because a process that has held
-//! its thread for more than a second ends. Give strangers' programs a small `max_memory`.
+//! Tables with weak keys (`__mode = "k"`) would be worse: Lua follows a chain of them,
+//! values that are keys of others, in a time that grows with the square of its length,
+//! in one instruction. So `setmetatable` takes the `k` away, and such a table keeps its
+//! keys. A program that puts it into a metatable that is in use already gets it, and a
+//! process that is as long as a second about its collection ends after it.
+//!
+//! # What the host holds
+//!
+//! What leaves a process is counted before it is copied: a message, a result, an error
+//! with its details, JSON. A value has at most 262 144 parts and 16 MiB of text, and no
+//! more than `limits.max_memory`; so have all commands together that wait for an answer.
+//! JSON becomes tables with nothing in between. The text of an error or of a line of the
+//! log has 64 KiB, a name 4 KiB.
 //!
 //! A Lua function that C calls (`__tostring`, `__lt` or `__index` below
 //! `tostring`, `string.format` and `table.concat`, `__close` below
@@ -52,7 +63,9 @@
 mod budget;
 mod json;
 mod kernel;
+mod long;
 mod mail;
+mod memory;
 mod method;
 mod pattern;
 mod process;

@@ -2,16 +2,19 @@
 
 use std::{collections::BTreeMap, fmt, mem, sync::Arc};
 
-use mlua::{Lua, MultiValue, Value as Lv};
+use mlua::{MultiValue, Value as Lv};
 
 use super::{
     kernel::Kernel,
+    long::Limited,
+    memory,
     program::{Program, broken},
     reply, sandbox,
     schedule::{self, MAIN, Turn, Wake},
     values::{Giver, from_term},
 };
 use crate::{
+    account::{Account, Exceeded},
     dispatch::{Completion, Fault, Identity, Immediate, Kind, Mail, Received, Reply},
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
@@ -26,6 +29,8 @@ pub struct Start {
     pub env: Arc<BTreeMap<String, String>>,
     /// What `io.args` gives.
     pub argv: Vec<String>,
+    /// On which is counted what it holds; with the limit of its program if there is none.
+    pub account: Option<Account>,
     /// Answers commands inside its steps, where that takes no time.
     pub immediate: Option<Box<dyn Immediate>>,
 }
@@ -47,7 +52,7 @@ enum State {
 struct Live {
     kernel: Kernel,
     // The last to be dropped: the kernel refers to it.
-    lua: Lua,
+    lua: Limited,
 }
 
 impl LuaProcess {
@@ -70,10 +75,14 @@ impl LuaProcess {
             State::Dead => return Err(Error::new(Kind::Unavailable, "the process has ended")),
         }
         let failed = |error: mlua::Error| Error::program(broken(&error));
-        let lua = sandbox::bare().map_err(failed)?;
         let memory = usize::try_from(self.program.max_memory()).unwrap_or(usize::MAX);
-        lua.set_memory_limit(memory).map_err(failed)?;
-        let kernel = Kernel::install(&lua, &self.program).map_err(failed)?;
+        let own = || Account::new(self.program.max_memory());
+        let account = start.account.unwrap_or_else(own);
+        let full = |exceeded: Exceeded| Error::new(Kind::Unavailable, exceeded.to_string());
+        let held = account.charge(memory::PROCESS).map_err(full)?;
+        let lua = sandbox::bare().and_then(|lua| Limited::new(lua, memory, held));
+        let lua = lua.map_err(failed)?;
+        let kernel = Kernel::install(&lua, &self.program, account).map_err(failed)?;
         {
             let mut state = kernel.state();
             state.identity = start.identity;
@@ -92,6 +101,7 @@ impl LuaProcess {
         values.push_front(Lv::String(name));
         values.push_front(Lv::Function(chunk));
         kernel.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
+        lua.watch().cover(&lua).map_err(full)?;
         kernel.budget.begin(0);
         self.state = State::Live(Box::new(Live { kernel, lua }));
         Ok(())
@@ -183,7 +193,7 @@ impl Live {
             }
             _ => {}
         }
-        match Giver::new(&self.kernel.errors).term(&first, "the result") {
+        match Giver::new(&self.kernel).term(&first, "the result") {
             Ok(term) => Some(Status::Exited(term)),
             Err(why) => failed(Fault::new(Kind::Invalid, why)),
         }
@@ -195,7 +205,8 @@ impl Live {
         let message = match budget.is_killed() {
             true if budget.is_held() => "a single operation held its thread for more than a second; tables with weak keys that lead to each other take long to collect".to_owned(),
             true => "a function that cannot be interrupted, called from C or as a finalizer, does not return".to_owned(),
-            false => reply::root(error),
+            false if matches!(error, mlua::Error::MemoryError(_)) => budget.memory.explain(),
+            false => reply::short(reply::root(error).as_bytes()),
         };
         Error::program(Fault::new(Kind::Internal, message))
     }
@@ -273,6 +284,7 @@ impl Process for LuaProcess {
             _ => Ok(()),
         };
         let result = delivered.and_then(|()| live.run());
+        live.lua.watch().cover_anyway(&live.lua);
         out.fuel_used = u64::try_from(before.saturating_sub(budget.left())).unwrap_or_default();
         let mut state = live.kernel.state();
         mem::swap(&mut out.yields, &mut state.yields);
@@ -287,10 +299,11 @@ impl Process for LuaProcess {
 
     /// Collects garbage.
     fn trim(&mut self, _: &mut dyn FnMut(&mut [u8])) {
-        if let State::Live(live) = &self.state
-            && let Err(error) = live.lua.gc_collect()
-        {
-            tracing::debug!(%error, "garbage that cannot be collected");
+        if let State::Live(live) = &self.state {
+            if let Err(error) = live.lua.gc_collect() {
+                tracing::debug!(%error, "garbage that cannot be collected");
+            }
+            live.lua.watch().cover_anyway(&live.lua);
         }
     }
 

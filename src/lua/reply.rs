@@ -1,6 +1,6 @@
 //! Answers and errors, as programs see them.
 
-use mlua::{Error, Lua, MultiValue, Result, Value};
+use mlua::{Error, Lua, LuaString, MultiValue, Result, Value};
 
 use super::{
     kernel::Kernel,
@@ -51,9 +51,33 @@ pub(super) fn refused(lua: &Lua, kernel: &Kernel, fault: &Fault) -> Result<Multi
     Ok([Value::Nil, kernel.error(lua, fault)?].into_iter().collect())
 }
 
+/// What Lua says when memory is short.
+const NO_MEMORY: &[u8] = b"not enough memory";
+
+/// The longest text of an error or a line of the log; Lua strings may be larger.
+const MAX_MESSAGE: usize = 64 << 10;
+
+/// A text that others are told, cut to a length that everybody can bear.
+pub(super) fn short(text: &[u8]) -> String {
+    let part = text.get(..MAX_MESSAGE).unwrap_or(text);
+    let mut short = String::from_utf8_lossy(part).into_owned();
+    if part.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
 /// What a program may see of an error: a value of its own, or a text.
-pub(super) fn plain(lua: &Lua, error: Value) -> Result<Value> {
+pub(super) fn plain(lua: &Lua, kernel: &Kernel, error: Value) -> Result<Value> {
     Ok(match error {
+        Value::Error(error) if is_memory(&error) => {
+            Value::String(lua.create_string(kernel.budget.memory.explain())?)
+        }
+        Value::String(text) if text.as_bytes() == NO_MEMORY => {
+            // There may be no memory for the explanation.
+            let explained = lua.create_string(kernel.budget.memory.explain());
+            Value::String(explained.unwrap_or(text))
+        }
         Value::Error(error) => Value::String(lua.create_string(root(&error))?),
         Value::String(text) => {
             // Where in the prelude is nobody's concern.
@@ -65,6 +89,14 @@ pub(super) fn plain(lua: &Lua, error: Value) -> Result<Value> {
         }
         other => other,
     })
+}
+
+/// Whether memory was short.
+fn is_memory(error: &Error) -> bool {
+    match error {
+        Error::CallbackError { cause, .. } => is_memory(cause),
+        other => matches!(other, Error::MemoryError(_)),
+    }
 }
 
 /// The message at the bottom of an error of the library.
@@ -84,23 +116,27 @@ pub(super) fn root(error: &Error) -> String {
 pub(super) fn fault(kernel: &Kernel, error: &Value, kind: Kind) -> Fault {
     let table = match error {
         Value::Table(table) => table,
-        Value::String(text) => return Fault::new(kind, text.to_string_lossy()),
+        Value::String(text) if text.as_bytes() == NO_MEMORY => {
+            return Fault::new(kind, kernel.budget.memory.explain());
+        }
+        Value::String(text) => return Fault::new(kind, short(&text.as_bytes())),
         Value::Nil => return Fault::new(kind, "nil"),
         other => {
             let text = other.to_string().unwrap_or_else(|_| other.type_name().to_owned());
             return Fault::new(kind, text);
         }
     };
-    let mut giver = Giver::new(&kernel.errors);
+    let mut giver = Giver::new(kernel);
+    let field = |value: Option<LuaString>| value.map(|text| short(&text.as_bytes()));
     if !table.metatable().is_some_and(|meta| meta == kernel.errors) {
-        let message = table.raw_get::<Option<String>>("message").ok().flatten();
+        let message = field(table.raw_get("message").ok().flatten());
         let message = message.unwrap_or_else(|| "the error is a table".to_owned());
         return Fault {
             details: giver.term(error, "").unwrap_or(Term::Nil),
             ..Fault::new(kind, message)
         };
     }
-    let text = |at: i64| table.raw_get::<Option<String>>(at).ok().flatten().unwrap_or_default();
+    let text = |at: i64| field(table.raw_get(at).ok().flatten()).unwrap_or_default();
     let details: Value = table.raw_get(4).unwrap_or(Value::Nil);
     Fault {
         kind: Kind::of_name(&text(1)).unwrap_or(kind),

@@ -12,14 +12,17 @@ use crate::{
     value::Term,
 };
 
-/// The most bytes in one command.
-const MAX_BYTES: usize = 16 << 20;
+/// The longest name: a topic, a pid, the id of an entry.
+const MAX_NAME: usize = 4096;
+/// What a command takes that is waited for, beside its arguments.
+const COMMAND: usize = 512;
 
 /// `ask`: gives a command, and its answer if it is there at once.
 pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
     let own = kernel.clone();
     lua.create_function(move |lua, (name, args): (String, MultiValue)| {
-        let mut request = Request { kernel: &own, args: args.into_iter(), at: 0, name: &name };
+        let args = args.into_iter();
+        let mut request = Request { kernel: &own, args, at: 0, name: &name, size: COMMAND };
         let command = match request.command() {
             Ok(command) => command,
             Err(why) => {
@@ -27,6 +30,7 @@ pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
                 return with(true, reply::refused(lua, &own, &fault)?);
             }
         };
+        let size = u64::try_from(request.size).unwrap_or(u64::MAX);
         let mut state = own.state();
         let command = match state.immediate.as_mut() {
             Some(immediate) => match immediate.now(command) {
@@ -38,7 +42,15 @@ pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
             },
             None => command,
         };
-        let tag = state.schedule.wait();
+        let charge = match own.account.charge(size) {
+            Ok(charge) => charge,
+            Err(exceeded) => {
+                drop(state);
+                let fault = Fault::new(Kind::Unavailable, format!("{name}: {exceeded}"));
+                return with(true, reply::refused(lua, &own, &fault)?);
+            }
+        };
+        let tag = state.schedule.wait(charge);
         state.yields.push(Yield { tag, command });
         with(false, MultiValue::new())
     })
@@ -55,6 +67,8 @@ struct Request<'a, I> {
     args: I,
     at: usize,
     name: &'a str,
+    /// Bytes of the command.
+    size: usize,
 }
 
 impl<I: Iterator<Item = Value>> Request<'_, I> {
@@ -65,16 +79,34 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
 
     fn text(&mut self, what: &str) -> std::result::Result<String, String> {
         let value = self.next();
-        let text = value.as_string().and_then(|text| Some(text.to_str().ok()?.to_owned()));
-        text.filter(|text| !text.is_empty())
-            .ok_or_else(|| format!("argument {} is {what}, not a {}", self.at, kind(&value)))
+        let at = self.at;
+        let Some(text) = value.as_string() else {
+            return Err(format!("argument {at} is {what}, not a {}", kind(&value)));
+        };
+        let text = text.as_bytes();
+        match std::str::from_utf8(&text) {
+            _ if text.is_empty() => Err(format!("argument {at} is {what}, not an empty string")),
+            _ if text.len() > MAX_NAME => {
+                let len = text.len();
+                Err(format!("argument {at} is {what}, at most {MAX_NAME} bytes and not {len}"))
+            }
+            Ok(text) => {
+                self.size = self.size.saturating_add(text.len());
+                Ok(text.to_owned())
+            }
+            Err(_) => Err(format!("argument {at} is {what}, and not UTF-8")),
+        }
     }
 
     fn optional(&mut self, what: &str) -> std::result::Result<Option<String>, String> {
         let value = self.next();
         match &value {
             Value::Nil => Ok(None),
-            Value::String(text) => Ok(Some(text.to_string_lossy())),
+            Value::String(text) => {
+                let text = reply::short(&text.as_bytes());
+                self.size = self.size.saturating_add(text.len());
+                Ok(Some(text))
+            }
             other => Err(format!("argument {} is {what}, not a {}", self.at, kind(other))),
         }
     }
@@ -93,17 +125,21 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
 
     /// The rest of the arguments, for another process.
     fn rest(&mut self) -> std::result::Result<Vec<Term>, String> {
-        let mut giver = Giver::new(&self.kernel.errors);
+        let mut giver = Giver::new(self.kernel);
         let mut terms = Vec::new();
+        let mut misfit = None;
         for (at, value) in (1..).zip(self.args.by_ref()) {
-            terms.push(giver.term(&value, &format!("value {at}"))?);
-            if giver.bytes > MAX_BYTES {
-                return Err(format!("more than {MAX_BYTES} bytes"));
+            match giver.term(&value, &format!("value {at}")) {
+                Ok(term) => terms.push(term),
+                Err(why) => {
+                    misfit = Some(why);
+                    break;
+                }
             }
         }
-        let cost = giver.nodes.saturating_mul(4).saturating_add(giver.bytes / 64);
-        self.kernel.budget.charge(i64::try_from(cost).unwrap_or(i64::MAX));
-        Ok(terms)
+        self.kernel.budget.charge(giver.work());
+        self.size = self.size.saturating_add(giver.size());
+        misfit.map_or(Ok(terms), Err)
     }
 
     fn spawn(&mut self) -> std::result::Result<Spawn, String> {
@@ -130,8 +166,15 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             "write" => {
                 let to = if self.number() == 2 { Stdio::Stderr } else { Stdio::Stdout };
                 let value = self.next();
-                let bytes = value.as_string().map(|text| text.as_bytes().to_vec());
-                let bytes = bytes.unwrap_or_default();
+                let text = value.as_string().map(|text| text.as_bytes());
+                // Before they are copied.
+                let more = text.as_ref().map_or(0, |text| text.len());
+                self.size = self.size.saturating_add(more);
+                let room = self.kernel.room();
+                if more > room {
+                    return Err(format!("{more} bytes, and there is room for {room} more"));
+                }
+                let bytes = text.map(|text| text.to_vec()).unwrap_or_default();
                 self.kernel.budget.charge(i64::try_from(bytes.len() / 64).unwrap_or(i64::MAX));
                 return Ok(Command::WriteStdio { to, bytes });
             }

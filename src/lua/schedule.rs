@@ -10,7 +10,10 @@ use std::collections::{HashMap, VecDeque};
 use mlua::{Lua, MultiValue, Thread, Value};
 
 use super::budget::Budget;
-use crate::dispatch::{Reply, Tag};
+use crate::{
+    account::Charge,
+    dispatch::{Reply, Tag},
+};
 
 /// The deepest stack of coroutines.
 const MAX_STACK: usize = 190;
@@ -39,8 +42,8 @@ pub(super) struct Schedule {
     /// Those that do not run at the moment.
     tasks: HashMap<u64, Vec<Thread>>,
     runnable: VecDeque<(u64, Wake)>,
-    /// Those that wait for a command.
-    waits: HashMap<Tag, u64>,
+    /// Those that wait for a command, and what the command takes.
+    waits: HashMap<Tag, (u64, Charge)>,
     current: u64,
     last_task: u64,
     last_tag: u64,
@@ -61,17 +64,17 @@ impl Schedule {
         self.current
     }
 
-    /// The current task is going to wait for a command.
-    pub fn wait(&mut self) -> Tag {
+    /// The current task is going to wait for a command that takes so much.
+    pub fn wait(&mut self, charge: Charge) -> Tag {
         self.last_tag = self.last_tag.saturating_add(1);
         let tag = Tag(self.last_tag);
-        self.waits.insert(tag, self.current);
+        self.waits.insert(tag, (self.current, charge));
         tag
     }
 
     /// The command has been answered; false if nobody waits for it.
     pub fn complete(&mut self, tag: Tag, reply: Reply) -> bool {
-        let Some(task) = self.waits.remove(&tag) else { return false };
+        let Some((task, _)) = self.waits.remove(&tag) else { return false };
         self.runnable.push_back((task, Wake::Reply(reply)));
         true
     }
@@ -115,10 +118,11 @@ pub(super) fn turn(
     loop {
         let Some(thread) = stack.last().cloned() else { return Turn::Ended(task, values) };
         budget.turn();
-        let mut yielded = match thread.resume::<MultiValue>(values) {
-            Ok(yielded) => yielded,
-            Err(error) => return Turn::Broken(error),
-        };
+        let mut yielded =
+            match budget.memory.strings.run(&thread, || thread.resume::<MultiValue>(values)) {
+                Ok(yielded) => yielded,
+                Err(error) => return Turn::Broken(error),
+            };
         if budget.is_killed() {
             return Turn::Broken(mlua::Error::RuntimeError("not interruptible".to_owned()));
         }

@@ -6,7 +6,7 @@ use super::{
     sandbox,
 };
 use crate::{
-    dispatch::{Command, Mail, Received},
+    dispatch::{Command, Mail, Received, Yield},
     process::{Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
 };
@@ -16,7 +16,7 @@ fn program(source: &str) -> Program {
         name: "test:program".to_owned(),
         source: source.to_owned(),
         method: "main".to_owned(),
-        modules: vec!["time".to_owned(), "io".to_owned()],
+        modules: vec!["time".to_owned(), "io".to_owned(), "json".to_owned()],
         ..LuaConfig::default()
     };
     Program::new(&config).unwrap()
@@ -203,6 +203,61 @@ fn patterns_match_as_in_lua() {
 }
 
 #[test]
+fn commands_that_wait_have_a_limit_together() {
+    let source = "function main() \
+        local large, refused = ('x'):rep(8 << 20), 0 \
+        for _ = 1, 10 do coroutine.spawn(function() \
+            local _, why = process.send('other', 'large', large) \
+            if why then refused = refused + 1 end \
+        end) end \
+        coroutine.yield() print(refused) process.inbox():receive() end";
+    let mut process = started(source);
+    let out = step(&mut process, 1 << 40);
+    // Of 64 MiB, six times 8 MiB, as Lua has others.
+    let sends = out.yields.iter().filter(|asked| matches!(asked.command, Command::Actor(_)));
+    assert_eq!((sends.count(), &out.status), (6, &Status::Blocked));
+    let is_four = |asked: &Yield| matches!(&asked.command, Command::WriteStdio { bytes, .. } if bytes == b"4\n");
+    assert!(out.yields.iter().any(is_four));
+}
+
+#[test]
+fn what_a_process_holds_is_on_its_account() {
+    let account = crate::account::Account::new(64 << 20);
+    let source = "function main() t = ('x'):rep(8 << 20) time = require('time') \
+        time.sleep('1s') t = nil time.sleep('1s') end";
+    let mut process = program(source).process();
+    let start = Start { account: Some(account.clone()), ..Start::default() };
+    process.start("main", vec![], start).unwrap();
+    let idle = account.used();
+    assert!(idle > process.memory_used() + (16 << 10), "{idle}");
+    assert!(matches!(step(&mut process, 1 << 40).status, Status::Blocked));
+    assert!(account.used() > 8 << 20, "{account:?}");
+    drop(process);
+    assert_eq!(account.used(), 0);
+    // One that has no room is not started, nor does it grow beyond.
+    let account = crate::account::Account::new(40 << 10);
+    let start = Start { account: Some(account), ..Start::default() };
+    let error = program(source).process().start("main", vec![], start).unwrap_err();
+    assert_eq!(error.kind(), crate::dispatch::Kind::Unavailable);
+    assert!(error.to_string().contains("limits.max_memory"), "{error}");
+    let account = crate::account::Account::of_host(20 << 20).process(64 << 20);
+    let source = "function main() return pcall(function() \
+        local t = {} for i = 1, 1e7 do t[i] = { i } end end) end";
+    let mut process = program(source).process();
+    let start = Start { account: Some(account), ..Start::default() };
+    process.start("main", vec![], start).unwrap();
+    let Status::Done(Err(error)) = step(&mut process, 1 << 40).status else { panic!() };
+    assert!(error.to_string().contains("beyond `host.max_memory`"), "{error}");
+}
+
+#[test]
+fn a_text_of_an_error_is_cut() {
+    let mut process = started("function main() error(('x'):rep(1 << 20), 0) end");
+    let Status::Done(Err(error)) = step(&mut process, 1 << 40).status else { panic!() };
+    assert_eq!(error.to_string().lines().next().map(str::len), Some((64 << 10) + '…'.len_utf8()));
+}
+
+#[test]
 fn syntax_errors_have_lines() {
     let config = LuaConfig {
         name: "app:it".to_owned(),
@@ -225,6 +280,69 @@ fn an_idle_process_is_small() {
     process.trim(&mut |_| {});
     let used = process.memory_used();
     assert!(used < 66 << 10, "{used} bytes");
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn measure_the_longest_steps() {
+    let zeros = "local a = ('\\0'):rep(12 << 20) local b = a .. '' local t = {}";
+    for (name, before, again) in [
+        ("nothing", "", ""),
+        ("less than", zeros, "local _ = a < b"),
+        ("equal", zeros, "local _ = a == b"),
+        ("a key", zeros, "t[a .. 'y'] = nil"),
+        ("concat", zeros, "local _ = a .. b:sub(1, 1 << 20)"),
+        (
+            "large garbage",
+            "local s = ('x'):rep(1 << 20) local t = {} for i = 1, 500000 do t[i] = { i } end",
+            "local _ = s .. i",
+        ),
+        ("small garbage", "local t = {} for i = 1, 400000 do t[i] = { i } end", "local _ = { i }"),
+        (
+            "out of memory",
+            "local s = ('x'):rep(8 << 20) local t = {} for i = 1, 500000 do t[i] = { i } end",
+            "local _ = s .. s",
+        ),
+        ("growing tables", "", "local t = {} for i = 1, 300000 do t['k' .. i] = i end"),
+        (
+            "an emptied table",
+            "local t = {} for i = 1, 400000 do t['k' .. i] = i end for k in next, t do t[k] = nil end",
+            "next(t)",
+        ),
+        (
+            "json",
+            "local j = require('json') local s = '[' .. ('[1,2],'):rep(100000) .. '1]'",
+            "j.encode(j.decode(s))",
+        ),
+        ("messages", "local t = {} for i = 1, 100000 do t[i] = i end", "process.send('x', 'y', t)"),
+        (
+            "sort",
+            "local t = {} for i = 1, 50000 do t[i] = ('\\0'):rep(1000) .. i end",
+            "table.sort(t)",
+        ),
+        (
+            "weak keys",
+            "local t = setmetatable({}, { __mode = 'k' }) local k = {} for i = 1, 200000 do local n = {} t[k] = n k = n end",
+            "local _ = { i }",
+        ),
+    ] {
+        let source =
+            format!("function main() {before} local i = 0 while true do i = i + 1 {again} end end");
+        let mut process = started(&source);
+        let (mut longest, mut steps) = (std::time::Duration::ZERO, 0);
+        let begin = std::time::Instant::now();
+        while begin.elapsed().as_secs() < 10 {
+            let start = super::budget::processor_time();
+            let out = step(&mut process, 100_000);
+            longest = longest.max(super::budget::processor_time() - start);
+            steps += 1;
+            if out.status != Status::Continue {
+                println!("    {name}: {:?}", out.status);
+                break;
+            }
+        }
+        println!("{name}: longest step {longest:?} of {steps}");
+    }
 }
 
 #[test]

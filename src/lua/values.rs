@@ -20,25 +20,36 @@
 //! A table with holes keeps its positions as keys of a `Map`, so that it comes to
 //! another Lua process as it was. Who has a type for it, or writes JSON, may take
 //! it for a list: see [`crate::value::term`].
+//!
+//! A table may refer to one large string a thousand times, and the term has it a
+//! thousand times. So each part is counted before it is copied, and what would be
+//! larger than the limits is an error that costs no memory.
 
 use std::ffi::c_void;
 
 use mlua::{Lua, Table, Value};
 
+use super::kernel::Kernel;
 use crate::value::Term;
 
 /// The deepest nesting.
-const MAX_DEPTH: usize = 64;
+pub(super) const MAX_DEPTH: usize = 64;
 /// The most values in one.
 const MAX_NODES: usize = 1 << 18;
+/// The most bytes of texts in one.
+const MAX_BYTES: usize = 16 << 20;
+/// What an error shows of a key.
+const MAX_KEY: usize = 40;
 
 /// Turns the values of one message into terms.
 pub(super) struct Giver<'a> {
     /// The metatable of errors.
-    pub errors: &'a Table,
-    /// Values and bytes that have been looked at.
-    pub nodes: usize,
-    pub bytes: usize,
+    errors: &'a Table,
+    /// Values and bytes of texts that have been looked at.
+    nodes: usize,
+    bytes: usize,
+    /// Bytes that the terms may take.
+    limit: usize,
     above: Vec<*const c_void>,
 }
 
@@ -60,8 +71,38 @@ impl Misfit {
 }
 
 impl<'a> Giver<'a> {
-    pub fn new(errors: &'a Table) -> Giver<'a> {
-        Giver { errors, nodes: 0, bytes: 0, above: Vec::new() }
+    pub fn new(kernel: &'a Kernel) -> Giver<'a> {
+        let (errors, limit) = (&kernel.errors, kernel.room());
+        Giver { errors, nodes: 0, bytes: 0, limit, above: Vec::new() }
+    }
+
+    /// Bytes that the terms take.
+    pub fn size(&self) -> usize {
+        self.nodes.saturating_mul(size_of::<Term>()).saturating_add(self.bytes)
+    }
+
+    /// The work that it was, in units of a slice.
+    pub fn work(&self) -> i64 {
+        let units = self.nodes.saturating_mul(4).saturating_add(self.bytes / 64);
+        i64::try_from(units).unwrap_or(i64::MAX)
+    }
+
+    /// Counts a value that is about to be copied, and the bytes of its text.
+    fn count(&mut self, bytes: usize) -> Result<(), Misfit> {
+        self.nodes = self.nodes.saturating_add(1);
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.nodes > MAX_NODES {
+            return Err(Misfit::new(format!("more than {MAX_NODES} values")));
+        }
+        if self.bytes > MAX_BYTES {
+            return Err(Misfit::new(format!("more than {MAX_BYTES} bytes")));
+        }
+        if self.size() > self.limit {
+            let room = self.limit;
+            let why = format!("more than there is room for: {room} bytes up to limits.max_memory");
+            return Err(Misfit::new(why));
+        }
+        Ok(())
     }
 
     /// The term of a value; `name` is what the error calls it.
@@ -76,10 +117,8 @@ impl<'a> Giver<'a> {
     }
 
     fn value(&mut self, value: &Value) -> Result<Term, Misfit> {
-        self.nodes = self.nodes.saturating_add(1);
-        if self.nodes > MAX_NODES {
-            return Err(Misfit::new(format!("more than {MAX_NODES} values")));
-        }
+        let text = value.as_string();
+        self.count(text.map_or(0, |text| text.as_bytes().len()))?;
         Ok(match value {
             Value::Nil => Term::Nil,
             null if null.is_null() => Term::Nil,
@@ -88,7 +127,6 @@ impl<'a> Giver<'a> {
             Value::Number(value) => Term::Float(*value),
             Value::String(text) => {
                 let bytes = text.as_bytes();
-                self.bytes = self.bytes.saturating_add(bytes.len());
                 match std::str::from_utf8(&bytes) {
                     Ok(text) => text.into(),
                     Err(_) => Term::Bytes(Box::from(&*bytes)),
@@ -168,7 +206,12 @@ impl<'a> Giver<'a> {
 fn place(key: &Value) -> String {
     match key {
         Value::Integer(at) => format!("[{at}]"),
-        Value::String(name) => format!(".{}", name.to_string_lossy()),
+        Value::String(name) => {
+            let name = name.as_bytes();
+            let short = name.get(..MAX_KEY).unwrap_or(&name);
+            let more = if name.len() > MAX_KEY { "…" } else { "" };
+            format!(".{}{more}", String::from_utf8_lossy(short))
+        }
         other => format!("[{}]", other.to_string().unwrap_or_default()),
     }
 }
@@ -249,7 +292,12 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
 
 /// Whether this is what says that there is something, even if that is nothing.
 fn is_wrapper(pairs: &[(Term, Term)]) -> bool {
-    matches!(pairs, [(Term::Text(name), _)] if matches!(&**name, "ok" | "err" | "some"))
+    matches!(pairs, [(Term::Text(name), _)] if wraps(name))
+}
+
+/// Whether an entry of this name, alone in its map, is one of those.
+pub(super) fn wraps(name: &str) -> bool {
+    matches!(name, "ok" | "err" | "some")
 }
 
 /// Lua's own name for the type of a value.

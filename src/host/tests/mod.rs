@@ -12,6 +12,7 @@ use crate::{
 mod account;
 mod contain;
 mod ends;
+mod memory;
 mod node;
 mod service;
 

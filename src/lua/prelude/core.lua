@@ -10,7 +10,7 @@ local error, select, type, pcall0, xpcall0 = error, select, type, pcall, xpcall
 local rawget, rawset, setmetatable0, next0 = rawget, rawset, setmetatable, next
 local string, table, coroutine, math, utf8 = string, table, coroutine, math, utf8
 local yield0, create0, isyieldable = coroutine.yield, coroutine.create, coroutine.isyieldable
-local format = string.format
+local format, find = string.format, string.find
 local charge, caught, failed, prelude, part_of = k.charge, k.caught, k.failed, k.prelude, k.part_of
 
 -- The originals, whatever the program makes of its globals: the environment of the
@@ -115,10 +115,16 @@ function k.start(chunk, method, ...)
   k.spawn(co, ...)
 end
 
--- A finalizer would run where nothing can interrupt it.
+-- A finalizer would run where nothing can interrupt it. To collect tables with weak
+-- keys takes, in one instruction, a time that grows with the square of what is in
+-- them: they keep their keys.
 function setmetatable(t, meta)
-  if type(meta) == "table" and rawget(meta, "__gc") ~= nil then
-    error("a metatable with __gc is not allowed here", 2)
+  if type(meta) == "table" then
+    if rawget(meta, "__gc") ~= nil then error("a metatable with __gc is not allowed here", 2) end
+    local mode = rawget(meta, "__mode")
+    if mode ~= nil and type(mode) == "string" and find(mode, "k", 1, true) and not find(mode, "v", 1, true) then
+      rawset(meta, "__mode", nil)
+    end
   end
   if t == k.G and k.lazy then k.lazy() end
   local result = c.setmetatable(t, meta)
