@@ -89,6 +89,16 @@ impl fmt::Display for Exceeded {
 
 impl std::error::Error for Exceeded {}
 
+impl Exceeded {
+    /// The process itself has room: it is its host that has none.
+    pub fn is_of_host(&self) -> bool {
+        self.name == HOST
+    }
+}
+
+/// The name of the limit of a host.
+const HOST: &str = "host.max_memory";
+
 impl Account {
     /// The account of a process: the limit is its `limits.max_memory`.
     pub fn new(limit: u64) -> Account {
@@ -97,7 +107,7 @@ impl Account {
 
     /// The account of a host.
     pub fn of_host(limit: u64) -> Account {
-        Account::named("host.max_memory", limit, None)
+        Account::named(HOST, limit, None)
     }
 
     /// An account for a process whose bytes are counted here as well.
@@ -126,9 +136,10 @@ impl Account {
         self.0.used.load(Relaxed)
     }
 
-    /// Bytes up to the limit. That of the host may be nearer.
+    /// Bytes up to the limit, or to that of the host if it is nearer.
     pub fn room(&self) -> u64 {
-        self.0.limit.saturating_sub(self.used())
+        let own = self.0.limit.saturating_sub(self.used());
+        self.0.under.as_ref().map_or(own, |under| own.min(under.room()))
     }
 
     /// Bytes on the account that are in the memory of the system: without what has
@@ -149,6 +160,10 @@ impl Account {
     /// If there is no room for them here or on the host's account; then nothing is
     /// counted.
     pub fn add(&self, bytes: u64) -> Result<(), Exceeded> {
+        // Nothing more is no reason to fail where there is too much.
+        if bytes == 0 {
+            return Ok(());
+        }
         let Inner { name, limit, used, under, .. } = &*self.0;
         let within = |used: u64| used.checked_add(bytes).filter(|sum| sum <= limit);
         let before = used.fetch_update(Relaxed, Relaxed, within);
@@ -234,16 +249,23 @@ impl Account {
         under.sub(bytes);
     }
 
-    /// The process goes on, and may use all of its memory.
-    pub fn call_back(&self) {
+    /// The process goes on, and may use all of its memory. Whether some of it had
+    /// been sent away.
+    pub fn call_back(&self) -> bool {
         // Most have sent nothing away.
         if self.0.away.load(Relaxed) == 0 {
-            return;
+            return false;
         }
         let away = self.0.away.swap(0, Relaxed);
         if let Some(under) = &self.0.under {
             under.add_anyway(away);
         }
+        true
+    }
+
+    /// Whether the host has less than half of its memory left.
+    pub fn is_pressed(&self) -> bool {
+        self.0.under.as_ref().is_some_and(|host| host.used() > host.limit() / 2)
     }
 }
 

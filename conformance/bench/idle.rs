@@ -59,7 +59,9 @@ pub fn child(args: &[String]) -> Result<()> {
         let make = || -> Result<_> {
             let mut process = guest::process(&program);
             guest::call(&mut process, guest.method, (guest.args)())?;
-            process.trim(&mut release_zeros);
+            process.trim(&mut |memory| {
+                release_zeros(memory);
+            });
             Ok(process)
         };
         let first = make()?;

@@ -53,7 +53,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             run_entry(args, programs, host, (&parsed, words, &invocation, None), logs)
         }
         Target::File(path, words) => {
-            let job = job_of_file(&runtime, &path, args, logs)?;
+            let job = job_of_file(&runtime.for_one_process(), &path, args, logs)?;
             logs.show();
             let front = terminal::of_file()?;
             start(args, &front, job, words, &invocation_of_file(&path, args), None)

@@ -98,6 +98,7 @@ mod tests {
             fuel: 120,
             steps: 2,
             memory: 1_114_112,
+            held: 1_120_000,
             mailbox: 3,
             age: Duration::from_secs(75),
         };

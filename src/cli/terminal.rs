@@ -79,6 +79,7 @@ fn options(host: &ProcessHost) -> HostOptions {
         queue_size: size(host.queue_size),
         queue_bytes: host.queue_bytes.map_or(default.queue_bytes, size),
         max_processes: host.max_processes.map_or(default.max_processes, size),
+        max_memory: host.max_memory,
         ..default
     }
 }

@@ -125,7 +125,7 @@ impl Decoder<'_> {
             ValidPayload::Func(func, body) if self.loader.validates_bodies() => {
                 let index = func.index;
                 let mut validator = func.into_validator(std::mem::take(&mut self.allocations));
-                validator.validate(&body).map_err(|error| self.body(index, &body, &error))?;
+                validator.validate(&body).map_err(|error| self.body(index, &error))?;
                 self.allocations = validator.into_allocations();
             }
             ValidPayload::End(types) => return self.end(types, &payload),
@@ -194,14 +194,13 @@ impl Decoder<'_> {
 impl Decoder<'_> {
     /// The error in a function body of the module that is being read.
     #[cold]
-    fn body(&self, index: u32, body: &FunctionBody<'_>, error: &BinaryReaderError) -> LoadError {
-        let offset = |offset| usize::try_from(offset).unwrap_or(usize::MAX);
+    fn body(&self, index: u32, error: &BinaryReaderError) -> LoadError {
         let begin = match self.stack.last() {
-            Some(Frame::Module { begin, .. }) => offset(*begin),
+            Some(Frame::Module { begin, .. }) => usize::try_from(*begin).unwrap_or(usize::MAX),
             _ => 0,
         };
         let module = self.bytes.get(begin..).unwrap_or_default();
-        LoadError::body(&vet::function(module, index, offset(body.range().start)), error)
+        LoadError::body(&vet::function(module, index), error)
     }
 }
 

@@ -47,6 +47,19 @@ impl LoadError {
         LoadError { offset: Some(error.offset()), ..LoadError::new(message) }
     }
 
+    /// The same error at this byte of the input.
+    pub(crate) fn at(self, offset: usize) -> LoadError {
+        LoadError { offset: u64::try_from(offset).ok(), ..self }
+    }
+
+    /// The same error, for a file of which the input was made: it stands there at
+    /// `begin`, or in many pieces if that is not known.
+    pub(crate) fn in_file(self, begin: Option<usize>) -> LoadError {
+        let begin = begin.and_then(|begin| u64::try_from(begin).ok());
+        let offset = self.offset.zip(begin).and_then(|(offset, begin)| offset.checked_sub(begin));
+        LoadError { offset, ..self }
+    }
+
     /// What kind of error it is.
     pub fn kind(&self) -> LoadErrorKind {
         self.kind
@@ -123,6 +136,8 @@ pub enum TrapKind {
     Host,
     /// A limit of the process (fuel, stack, instances, …) was reached.
     Limit,
+    /// The host of the process has no memory left for it.
+    Crowded,
     /// Something in the component that this engine cannot run.
     Unsupported,
     /// A function body turned out to be invalid when it was first called.
@@ -168,7 +183,8 @@ impl std::error::Error for Trap {}
 
 impl From<Exceeded> for Trap {
     fn from(exceeded: Exceeded) -> Trap {
-        Trap::new(TrapKind::Limit, format!("out of memory: {exceeded}"))
+        let kind = if exceeded.is_of_host() { TrapKind::Crowded } else { TrapKind::Limit };
+        Trap::new(kind, format!("out of memory: {exceeded}"))
     }
 }
 

@@ -7,7 +7,7 @@ use wasmi::{
 // wasmi names this type in a public trait but does not export it.
 use wasmi_core::LimiterError;
 
-use crate::account::{Account, Charge};
+use crate::account::{Account, Charge, Exceeded};
 
 /// Bytes of one table element in the interpreter.
 const ELEMENT: usize = 8;
@@ -23,16 +23,23 @@ pub(crate) struct Limiter {
     charge: Charge,
     /// What the growth that is under way has added.
     last: u64,
+    /// Why the last growth that failed did so.
+    refused: Option<Exceeded>,
 }
 
 impl Limiter {
     pub fn new(account: Account) -> Limiter {
-        Limiter { charge: account.open(), account, last: 0 }
+        Limiter { charge: account.open(), account, last: 0, refused: None }
     }
 
     /// The account of the process.
     pub fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Why the last growth has failed, if the account had no room for it.
+    pub fn refused(&self) -> Option<Exceeded> {
+        self.refused
     }
 
     /// Bytes of linear memory and tables at present.
@@ -43,7 +50,9 @@ impl Limiter {
     fn grow(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> bool {
         let more = desired.saturating_sub(current) as u64;
         let fits = maximum.is_none_or(|maximum| desired <= maximum);
-        let grows = fits && self.charge.add(more).is_ok();
+        let charged = if fits { self.charge.add(more) } else { Ok(()) };
+        let grows = fits && charged.is_ok();
+        self.refused = charged.err();
         self.last = if grows { more } else { 0 };
         grows
     }

@@ -43,11 +43,15 @@ pub struct LoadOptions<'a> {
     pub stack: usize,
     /// How it is made sure that the interpreter can take its functions.
     pub vetting: Vetting<'a>,
+    /// Its processes share their threads with others, which must not wait until a very
+    /// long function is translated. A component that has one is translated as a whole
+    /// when it is loaded.
+    pub shares_threads: bool,
 }
 
 impl Default for LoadOptions<'_> {
     fn default() -> Self {
-        LoadOptions { stack: DEFAULT_STACK, vetting: Vetting::Alone }
+        LoadOptions { stack: DEFAULT_STACK, vetting: Vetting::Alone, shares_threads: true }
     }
 }
 
@@ -98,7 +102,8 @@ impl Component {
         let mut loader = Loader::new(core(stack, translation), crew.map(Vetter::new), mends);
         let mut def = decode(bytes, &loader);
         let vetted = loader.vetter.take().map_or(Ok(()), Vetter::finish);
-        if loader.largest_body() > LARGE_BODY && translation == Translation::Late && def.is_ok() {
+        let large = options.shares_threads && loader.largest_body() > LARGE_BODY;
+        if large && translation == Translation::Late && def.is_ok() {
             translation = Translation::Early;
             loader = Loader::new(core(stack, translation), None, mends);
             def = decode(bytes, &loader);

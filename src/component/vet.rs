@@ -43,9 +43,9 @@ use super::{
 /// would not save half a millisecond.
 pub(crate) const SMALL: usize = 8 << 10;
 
-/// Bodies of more bytes are translated when they are loaded: late translation would
-/// hold a thread for more than about ten milliseconds.
-pub(crate) const LARGE_BODY: usize = 128 << 10;
+/// Where threads are shared, bodies of more bytes are translated when they are loaded:
+/// late translation would hold the thread for more than about ten milliseconds.
+pub(crate) const LARGE_BODY: usize = 200 << 10;
 
 /// The locals that wasmi takes, parameters among them.
 const MAX_LOCALS: usize = 30_000;
@@ -150,7 +150,7 @@ impl<'a> Vetter<'a> {
 pub(crate) fn explain(bytes: &[u8], source: &Source, verdict: Verdict) -> LoadError {
     match Bodies::new(bytes, source) {
         Ok(bodies) if bodies.verdict(&bodies.all()).is_some() => bodies.explain(bodies.all()),
-        _ => failure(&format!("core module at offset {:#x}", source.range.start), verdict),
+        _ => failure("a core module", verdict).at(source.range.start),
     }
 }
 
@@ -295,16 +295,17 @@ impl Bodies {
                 None => middle..part.end,
             };
         }
-        let function = self.function(part.start);
+        let (function, offset) = self.function(part.start);
         let locals = self.locals(part.start);
         if locals > MAX_LOCALS {
             return LoadError::unsupported(format!(
                 "{function} has {locals} locals, and the interpreter takes {MAX_LOCALS}, with the \
                  parameters"
-            ));
+            ))
+            .at(offset);
         }
         match self.verdict(&part) {
-            Some(verdict) => failure(&function, verdict),
+            Some(verdict) => failure(&function, verdict).at(offset),
             None => LoadError::engine("the interpreter gave two answers to one question"),
         }
     }
@@ -318,8 +319,8 @@ impl Bodies {
         counts.fold(0, |sum, (count, _)| sum.saturating_add(count as usize))
     }
 
-    /// The function with the body of this number, for messages.
-    fn function(&self, body: usize) -> String {
+    /// The function with the body of this number, for messages, and where it is.
+    fn function(&self, body: usize) -> (String, usize) {
         let index = u32::try_from(body).unwrap_or(u32::MAX).saturating_add(self.imported_funcs);
         let offset = Parser::new(0)
             .parse_all(self.source.get())
@@ -331,21 +332,20 @@ impl Bodies {
         match offset {
             Some(range) => {
                 let offset = range.start.saturating_add(self.source.range.start);
-                function(self.source.get(), index, offset)
+                (function(self.source.get(), index), offset)
             }
-            None => format!("a function that was added to the module at {:#x}", {
-                self.source.range.start
-            }),
+            // Changes add functions behind all others.
+            None => ("a function that was added to a module".to_owned(), self.source.range.start),
         }
     }
 }
 
 /// A function of a module, as messages call it.
-pub(super) fn function(module: &[u8], index: u32, offset: usize) -> String {
+pub(super) fn function(module: &[u8], index: u32) -> String {
     let name = super::trace::name_section(module).remove(&index);
     let name = name.map(|name| format!(" `{:#}`", rustc_demangle::demangle(&name)));
     let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-    format!("function {index}{name} at offset {offset:#x}")
+    format!("function {index}{name}")
 }
 
 fn range(range: &Range<u64>) -> Result<Range<usize>, LoadError> {
@@ -410,7 +410,10 @@ mod tests {
         for vetting in [Vetting::With(&crew), Vetting::Alone] {
             let error = load(&bad, vetting).unwrap_err();
             assert_eq!(error.kind(), LoadErrorKind::Engine, "{error}");
-            assert!(error.to_string().contains("function 3 `bad` at offset 0x"), "{error}");
+            assert!(error.to_string().contains("function 3 `bad`"), "{error}");
+            // The body, with one local.
+            let offset = usize::try_from(error.offset().unwrap()).unwrap();
+            assert_eq!(&bad[offset..offset + 3], [1, 1, 0x7f], "{error}");
         }
         assert!(load(&bad, Vetting::Done).is_ok());
     }
@@ -427,7 +430,10 @@ mod tests {
                 let error = load(&bytes, vetting).unwrap_err();
                 assert_eq!(error.kind(), LoadErrorKind::Invalid, "{error}");
                 let text = error.to_string();
-                assert!(text.starts_with(&format!("function {index} `wrong` at offset")), "{text}");
+                assert!(
+                    text.starts_with(&format!("function {index} `wrong` is invalid")),
+                    "{text}"
+                );
                 // The `end` after the constant.
                 let offset = usize::try_from(error.offset().unwrap()).unwrap();
                 assert_eq!(&bytes[offset - 2..=offset], [0x42, 1, 0x0b], "{text}");
@@ -459,6 +465,10 @@ mod tests {
         let text = format!("(component (core module (func {body})))");
         let bytes = wat::parse_str(text).unwrap();
         assert!(!translated_late(&load(&bytes, Vetting::Done).unwrap()));
+        let vetting = Vetting::Done;
+        let alone = LoadOptions { vetting, shares_threads: false, ..LoadOptions::default() };
+        let alone = Component::load(&Engine::default(), bytes, alone).unwrap();
+        assert!(translated_late(&alone));
         assert!(translated_late(&load(&large(""), Vetting::Done).unwrap()));
         let small = wat::parse_str("(component (core module (func)))").unwrap();
         assert!(!translated_late(&load(&small, Vetting::Done).unwrap()));

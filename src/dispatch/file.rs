@@ -85,7 +85,11 @@ pub enum FileCommand {
         /// The time of the last change of the contents.
         modified: NewTime,
     },
-    /// Lists a directory. [`Reply::Entries`](super::Reply::Entries)
+    /// Begins to list a directory: what is opened is the list, to be closed at the
+    /// end. [`Reply::File`](super::Reply::File)
+    OpenDir(FileId),
+    /// Some more entries of a list that has been opened, not very many; none mean the
+    /// end. [`Reply::Entries`](super::Reply::Entries)
     ReadDir(FileId),
     /// Makes a directory. [`Reply::Done`](super::Reply::Done)
     CreateDir {
@@ -301,4 +305,7 @@ pub enum Errno {
     InvalidSeek,
     TextFileBusy,
     CrossDevice,
+    /// Too many open files. Of 0.1 only; 0.2 has no name for it, where it is
+    /// [`Errno::Quota`].
+    TooManyOpen,
 }

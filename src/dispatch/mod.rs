@@ -169,7 +169,7 @@ pub enum Reply {
     },
     /// What is known of a file.
     Stat(Stat),
-    /// The contents of a directory, without `.` and `..`.
+    /// Entries of a directory, without `.` and `..`.
     Entries(Vec<DirEntry>),
     /// A process.
     Pid(Pid),

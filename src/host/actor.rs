@@ -15,6 +15,7 @@ use super::{
     watch::watch,
 };
 use crate::{
+    account::Exceeded,
     dispatch::{
         ActorCommand, Command, Ending, Fault, Immediate, Kind, Mail, Message, Received, Reply,
         Spawn,
@@ -172,13 +173,11 @@ impl Actor {
 
     /// Whether the caller's mailbox has room for the notices that it asks for.
     fn room(&self) -> Result<(), Fault> {
-        match self.seat.post.has_room() {
-            true => Ok(()),
-            false => {
-                let why = "the caller's own mailbox is full; it has to receive first";
-                Err(Fault::new(Kind::Unavailable, why))
-            }
+        if !self.seat.post.has_room() {
+            let why = "the caller's own mailbox is full; it has to receive first";
+            return Err(Fault::new(Kind::Unavailable, why));
         }
+        self.seat.ties().room().map_err(crowded)
     }
 
     fn spawn(&self, spawn: Spawn, program: &dyn Program) -> Reply {
@@ -244,6 +243,7 @@ impl Actor {
             None => {}
         }
         let mut ties = self.seat.ties();
+        ties.room().map_err(crowded)?;
         if ties.names.len() >= MAX_NAMES {
             let why = format!("a process has at most {MAX_NAMES} names");
             return Err(Fault::new(Kind::Unavailable, why));
@@ -262,6 +262,11 @@ impl Actor {
         }
         own
     }
+}
+
+/// The host has no memory for it.
+fn crowded(exceeded: Exceeded) -> Fault {
+    Fault::new(Kind::Unavailable, exceeded.to_string())
 }
 
 fn nobody(to: &str) -> Fault {
@@ -323,6 +328,7 @@ fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> Fault {
     let HostOptions { queue_size, queue_bytes, .. } = options;
     let why = match why {
         Undelivered::Gone => return nobody(to),
+        Undelivered::Crowded(exceeded) => return crowded(exceeded),
         Undelivered::Many(Received { mails, .. }) => {
             format!("it has not taken {mails} mails, of at most {queue_size}")
         }

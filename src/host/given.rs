@@ -112,7 +112,9 @@ impl Given {
         let mut args = vec![program.to_owned()];
         args.extend(self.args.iter().cloned().chain(words));
         let config = Config { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens };
-        let state = WasiState::new(config)?;
+        let mut state = WasiState::new(config)?;
+        let charged = state.charge_to(process.account());
+        charged.map_err(|exceeded| GivenError(exceeded.to_string()))?;
         if let Some(host) = process.host_state() {
             host.set(state);
         }

@@ -8,6 +8,7 @@ use super::{
     program::{Birth, Program, Started},
 };
 use crate::{
+    account::Account,
     dispatch::{
         Command, Fault, Kind, Reply,
         world::{Answers, Streams, World},
@@ -84,7 +85,7 @@ impl Job {
         };
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
-        let post = Post::new(Capacity { mails: 1, bytes: 0 });
+        let post = Post::new(Capacity { mails: 1, bytes: 0 }, &Account::default());
         live(&mut process, Alone(world), &post, &options, result.as_ref(), None, None).await
     }
 }

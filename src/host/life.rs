@@ -27,6 +27,7 @@ use super::{
     trace::Probe,
 };
 use crate::{
+    account::Account,
     dispatch::{
         Command, Ending, Fault, Kind, Mail,
         world::{Answers, Pending},
@@ -151,6 +152,8 @@ async fn steps(
     let mut out = StepOutput::default();
     let guard = process.guard();
     let mut exited = None;
+    // Its memory has been sent away and called back since it was last looked through.
+    let (account, mut back) = (post.account.get(), false);
     let outcome = loop {
         let News { mail, end, deadline } = post.collect(&mut life.spare, &mut life.events);
         if let Some(error) = end {
@@ -168,6 +171,7 @@ async fn steps(
             break Err(Error::exited(UNREAD, "nobody reads the output any more"));
         }
         post.set_state(State::Running);
+        back |= account.is_some_and(Account::call_back);
         let began = probe.map(|probe| {
             probe.mail(&life.events);
             Instant::now()
@@ -213,10 +217,19 @@ async fn steps(
                         Woken::AtOnce => break,
                         Woken::ToStep => break life.turn = options.slice.0,
                         Woken::ToTrim => {
-                            // Zeros come with new memory.
-                            match post.take_grown() {
-                                true => process.trim(&mut release_zeros),
-                                false => process.trim(&mut |_| {}),
+                            // Zeros come with new memory; and what has been used again
+                            // is worth another look when there is not much left.
+                            let pressed = account.is_some_and(Account::is_pressed);
+                            if post.take_grown() || mem::take(&mut back) && pressed {
+                                let mut away = 0u64;
+                                process.trim(&mut |memory| {
+                                    away = away.saturating_add(release_zeros(memory));
+                                });
+                                if let Some(account) = account {
+                                    account.send_away(away);
+                                }
+                            } else {
+                                process.trim(&mut |_| {});
                             }
                             out.yields = Vec::new();
                             life.shrink();

@@ -42,6 +42,7 @@ mod job;
 mod life;
 #[cfg(feature = "lua")]
 mod lua;
+mod machine;
 mod node;
 mod pages;
 mod panics;

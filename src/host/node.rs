@@ -24,6 +24,7 @@ use smol::Timer;
 use super::{
     actor::{Actor, shown},
     life::{Ended, RunOptions, live},
+    machine::memory_share,
     panics::{self, Undertaker},
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
     seat::{Seat, Serial, Table, Ties, gone},
@@ -32,7 +33,7 @@ use super::{
     workers::Workers,
 };
 use crate::{
-    account::Account,
+    account::{Account, Charge},
     dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
     process::{Cause, Error},
     value::Term,
@@ -47,6 +48,8 @@ pub(super) struct Inner {
     next: AtomicU64,
     hosts: RwLock<BTreeMap<String, Arc<HostInner>>>,
     pub table: Table,
+    /// What the processes of all hosts hold that have no limit of their own.
+    machine: Account,
     pub names: Mutex<HashMap<Arc<str>, Arc<Seat>>>,
     pub programs: Box<dyn Programs>,
     pub trace: OnceLock<Arc<Trace>>,
@@ -91,6 +94,7 @@ impl Node {
             next: AtomicU64::new(1),
             hosts: RwLock::default(),
             table: Table::default(),
+            machine: Account::of_host(memory_share()),
             names: Mutex::default(),
             programs: Box::new(programs),
             trace: OnceLock::new(),
@@ -113,11 +117,12 @@ impl Node {
         panics::install();
         let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         let count = options.workers.unwrap_or_else(processors);
+        let account = options.max_memory.map_or_else(|| self.0.machine.clone(), Account::of_host);
         let (sweep, asked) = async_channel::bounded(1);
         let host = Arc::new(HostInner {
             id: id.into(),
             options,
-            account: Account::of_host(u64::MAX),
+            account,
             workers: Workers::start(id, count)?,
             live: AtomicUsize::new(0),
             sweep,
@@ -132,6 +137,13 @@ impl Node {
     pub fn set_trace(&self, trace: Arc<Trace>) {
         // Who sets a second one has the first already.
         let _ = self.0.trace.set(trace);
+    }
+
+    /// Bytes that the processes of a host hold, and that they may hold; nothing if
+    /// there is no such host.
+    pub fn memory(&self, host: &str) -> Option<(u64, u64)> {
+        let account = &self.host(host).ok()?.account;
+        Some((account.used(), account.limit()))
     }
 
     /// The ids of all hosts.
@@ -287,6 +299,7 @@ impl Node {
             fuel: seat.post.fuel.load(Ordering::Relaxed),
             steps: seat.post.steps.load(Ordering::Relaxed),
             memory: seat.post.memory.load(Ordering::Relaxed),
+            held: seat.post.account.get().map_or(0, Account::used),
             mailbox: seat.post.unread(),
             age: seat.born.elapsed(),
         };
@@ -432,21 +445,29 @@ impl fmt::Debug for Node {
     }
 }
 
-/// A place on a host, for as long as a process lives there.
-struct Place(Arc<HostInner>);
+/// A place on a host, for as long as a process lives there, and what any process
+/// takes up.
+struct Place(Arc<HostInner>, Charge);
+
+/// Bytes that a process takes up besides what it does: its store, its tables, its
+/// mailbox, its task.
+const PROCESS: u64 = 12 << 10;
 
 impl Place {
     fn take(host: &Arc<HostInner>) -> Result<Place, Fault> {
         let before = host.live.fetch_add(1, Ordering::Relaxed);
-        let place = Place(host.clone());
+        // Made first, so that it is given back.
+        let mut place = Place(host.clone(), host.account.open());
         let max = host.options.max_processes;
-        match before < max {
-            true => Ok(place),
-            false => Err(Fault::new(
-                Kind::Unavailable,
-                format!("{} takes no more than {max} processes at a time", host.id),
-            )),
+        if before >= max {
+            let why = format!("{} takes no more than {max} processes at a time", host.id);
+            return Err(Fault::new(Kind::Unavailable, why));
         }
+        place.1.add(PROCESS).map_err(|exceeded| {
+            let why = format!("{} has no memory for another process: {exceeded}", host.id);
+            Fault::new(Kind::Unavailable, why)
+        })?;
+        Ok(place)
     }
 }
 

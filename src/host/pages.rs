@@ -8,21 +8,25 @@
 //! given back to the kernel, which makes new ones, of zeros, when they are used.
 
 /// Gives the pages of `memory` that hold only zeros back to the operating
-/// system. The bytes stay what they are. For
+/// system; how many bytes that are. The bytes stay what they are. For
 /// [`Process::trim`](crate::process::Process::trim).
-pub fn release_zeros(memory: &mut [u8]) {
+pub fn release_zeros(memory: &mut [u8]) -> u64 {
     #[cfg(target_os = "linux")]
-    linux::release_zeros(memory);
+    return linux::release_zeros(memory);
     #[cfg(not(target_os = "linux"))]
-    let _ = memory;
+    {
+        let _ = memory;
+        0
+    }
 }
 
 #[cfg(target_os = "linux")]
 mod linux {
-    pub(super) fn release_zeros(memory: &mut [u8]) {
+    pub(super) fn release_zeros(memory: &mut [u8]) -> u64 {
+        let mut released = 0u64;
         let page = rustix::param::page_size();
         let head = memory.as_ptr().align_offset(page).min(memory.len());
-        let Some(pages) = memory.get_mut(head..) else { return };
+        let Some(pages) = memory.get_mut(head..) else { return 0 };
         let mut zeros = 0..0;
         for (i, bytes) in pages.chunks_exact(page).enumerate() {
             let start = i.saturating_mul(page);
@@ -32,11 +36,11 @@ mod linux {
                 }
                 zeros.end = start.saturating_add(page);
             } else {
-                give_back(pages, &zeros);
+                released = released.saturating_add(give_back(pages, &zeros));
                 zeros = 0..0;
             }
         }
-        give_back(pages, &zeros);
+        released.saturating_add(give_back(pages, &zeros))
     }
 
     fn is_zero(bytes: &[u8]) -> bool {
@@ -45,9 +49,9 @@ mod linux {
         blocks.iter().all(|block| *block == [0; 64]) && rest.iter().all(|byte| *byte == 0)
     }
 
-    fn give_back(pages: &[u8], zeros: &std::ops::Range<usize>) {
+    fn give_back(pages: &[u8], zeros: &std::ops::Range<usize>) -> u64 {
         let Some(range) = pages.get(zeros.clone()).filter(|range| !range.is_empty()) else {
-            return;
+            return 0;
         };
         let address = range.as_ptr().cast_mut().cast();
         // SAFETY: the range consists of whole pages inside a block that the
@@ -57,8 +61,12 @@ mod linux {
         let done =
             unsafe { rustix::mm::madvise(address, range.len(), rustix::mm::Advice::LinuxDontNeed) };
         // Failure changes nothing, and is no loss but of memory.
-        if let Err(error) = done {
-            tracing::debug!(%error, "pages could not be given back");
+        match done {
+            Ok(()) => range.len() as u64,
+            Err(error) => {
+                tracing::debug!(%error, "pages could not be given back");
+                0
+            }
         }
     }
 }
@@ -74,8 +82,12 @@ mod tests {
             memory[at] = 7;
         }
         let before = memory.clone();
-        release_zeros(&mut memory);
+        let released = release_zeros(&mut memory);
         assert!(memory == before);
+        // All pages but five, and the ends.
+        if cfg!(target_os = "linux") {
+            assert!(released > 900_000 && released < 1 << 20, "{released}");
+        }
         memory[100_000] = 1;
         assert_eq!(memory[100_000], 1);
     }

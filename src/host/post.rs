@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
             AtomicBool, AtomicU8, AtomicU64,
             Ordering::{Relaxed, SeqCst},
@@ -21,7 +21,8 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 use crate::{
-    dispatch::{Mail, Message, Received},
+    account::{Account, Charge, Exceeded},
+    dispatch::{Fault, Kind, Mail, Message, Received},
     process::{Error, Event},
 };
 
@@ -56,6 +57,8 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Post {
     mailbox: Mutex<Mailbox>,
+    /// What is held for the process, once it is known how much that may be.
+    pub account: OnceLock<Account>,
     /// There is something to collect. So that who looks for it, again and again, does
     /// not hold the lock against those who bring it. Written under the lock.
     news: AtomicBool,
@@ -82,6 +85,9 @@ struct Mailbox {
     queue: VecDeque<Mail>,
     /// Mail that is in the queue, or with the program and not taken.
     unread: Received,
+    /// For the bytes of that, on the account of the host: who writes to a process does
+    /// not take from what it may have.
+    charge: Charge,
     /// The process is to end, with this.
     end: Option<Error>,
     /// The process has been asked to end, and has until then.
@@ -105,6 +111,8 @@ pub(super) enum Undelivered {
     Many(Received),
     /// Those have too many bytes for one of so many more.
     Large(Received, usize),
+    /// The host has no memory for it.
+    Crowded(Exceeded),
     /// The process has ended.
     Gone,
 }
@@ -122,9 +130,10 @@ pub(super) struct News {
 
 impl Post {
     /// A post for so much mail.
-    pub fn new(capacity: Capacity) -> Post {
+    pub fn new(capacity: Capacity, host: &Account) -> Post {
         Post {
-            mailbox: Mutex::default(),
+            mailbox: Mutex::new(Mailbox { charge: host.open(), ..Mailbox::default() }),
+            account: OnceLock::new(),
             news: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             capacity,
@@ -162,6 +171,7 @@ impl Post {
             }
         }
         let first = mailbox.queue.is_empty();
+        mailbox.room(mail.size()).map_err(Undelivered::Crowded)?;
         mailbox.push(mail);
         self.news.store(true, SeqCst);
         drop(mailbox);
@@ -175,10 +185,18 @@ impl Post {
     /// Delivers what the process has asked for. There are no more of these than
     /// there are processes: each is told of once, and who has a full mailbox cannot
     /// ask for more, see [`Post::has_room`].
-    pub fn notice(&self, mail: Mail) {
+    ///
+    /// A long value or message that has no room is left out: many may be told of the
+    /// same end.
+    pub fn notice(&self, mut mail: Mail) {
         let mut mailbox = self.mailbox();
         if mailbox.closed {
             return;
+        }
+        let size = mail.size();
+        let all = mailbox.unread.bytes.saturating_add(size);
+        if size > SMALL && (all > self.capacity.bytes || mailbox.room(size).is_err()) {
+            mail = without_result(mail, size);
         }
         mailbox.push(mail);
         self.news.store(true, SeqCst);
@@ -210,8 +228,16 @@ impl Post {
                 *deadline = until.min(*deadline);
             }
             None => {
-                mailbox.deadline = Some((until, reason.to_owned()));
-                mailbox.push(mail);
+                // For both, unless there is no room for so many words.
+                let words = match mailbox.room(mail.size().saturating_add(reason.len())) {
+                    Ok(()) => reason,
+                    Err(_) => "",
+                };
+                mailbox.deadline = Some((until, words.to_owned()));
+                mailbox.push(match mail {
+                    Mail::Cancel { from, .. } => Mail::Cancel { from, reason: words.to_owned() },
+                    mail => mail,
+                });
             }
         }
         self.news.store(true, SeqCst);
@@ -236,6 +262,7 @@ impl Post {
         let mut mailbox = self.mailbox();
         mailbox.closed = true;
         mailbox.queue = VecDeque::new();
+        mailbox.charge = Charge::default();
         drop(mailbox);
         self.set_state(State::Ended);
     }
@@ -243,7 +270,10 @@ impl Post {
     /// The program has taken so much mail.
     pub fn taken(&self, received: Received) {
         if received.mails > 0 {
-            self.mailbox().unread.subtract(received);
+            let mut mailbox = self.mailbox();
+            mailbox.unread.subtract(received);
+            // To charge less never fails.
+            let _ = mailbox.room(0);
         }
     }
 
@@ -266,7 +296,10 @@ impl Post {
 
     /// Keeps no more room than is needed.
     pub fn shrink(&self) {
-        self.mailbox().queue.shrink_to_fit();
+        let mut mailbox = self.mailbox();
+        mailbox.queue.shrink_to_fit();
+        let bytes = mailbox.unread.bytes as u64;
+        mailbox.charge.keep(bytes);
     }
 
     /// Why the process has been asked to end.
@@ -337,9 +370,41 @@ impl Post {
     }
 }
 
+/// Notices up to this size are told whole.
+const SMALL: usize = 4 << 10;
+
+/// What is left of a notice whose result has no room.
+fn without_result(mail: Mail, size: usize) -> Mail {
+    let gone = |result| match result {
+        Ok(_) => {
+            let why = format!("it has ended well; its value, {size} bytes, found no room here");
+            Err(Fault::new(Kind::Unavailable, why))
+        }
+        Err(Fault { kind, retryable, .. }) => {
+            let why = format!("its error, {size} bytes, found no room here");
+            Err(Fault { retryable, ..Fault::new(kind, why) })
+        }
+    };
+    match mail {
+        Mail::Exit { from, result } => Mail::Exit { from, result: gone(result) },
+        Mail::LinkDown { from, result } => Mail::LinkDown { from, result: gone(result) },
+        mail @ (Mail::Message(_) | Mail::Cancel { .. }) => mail,
+    }
+}
+
 impl Mailbox {
+    /// Sees to it that all that is here, and so many bytes more, is charged.
+    fn room(&mut self, more: usize) -> Result<(), Exceeded> {
+        self.charge.cover(self.unread.bytes.saturating_add(more) as u64)
+    }
+
+    /// Whoever calls has asked for room, unless the mail has to be told in any case.
     fn push(&mut self, mail: Mail) {
         self.unread.add(&mail);
+        let missing = (self.unread.bytes as u64).saturating_sub(self.charge.bytes());
+        if missing > 0 {
+            self.charge.add_anyway(missing);
+        }
         self.queue.push_back(mail);
     }
 }
@@ -347,10 +412,11 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        dispatch::{Fault, Kind, Pid},
-        value::Term,
-    };
+    use crate::{dispatch::Pid, value::Term};
+
+    fn post(capacity: Capacity) -> Post {
+        Post::new(capacity, &Account::default())
+    }
 
     fn text(len: usize) -> Message {
         Message::new(None, "t", vec!["x".repeat(len).into()])
@@ -370,7 +436,7 @@ mod tests {
     #[test]
     fn what_is_unread_is_bounded_by_number_and_bytes() {
         let each = Mail::Message(text(300)).size();
-        let post = Post::new(Capacity { mails: 4, bytes: 3 * each - 1 });
+        let post = post(Capacity { mails: 4, bytes: 3 * each - 1 });
         let mut inbox = Vec::new();
         assert_eq!(post.message(text(300)), Ok(()));
         assert_eq!(post.message(text(300)), Ok(()));
@@ -393,7 +459,7 @@ mod tests {
 
     #[test]
     fn one_alone_is_welcome_and_every_byte_is_given_back() {
-        let post = Post::new(Capacity { mails: 2, bytes: 1000 });
+        let post = post(Capacity { mails: 2, bytes: 1000 });
         let mut inbox = Vec::new();
         let fault = Fault { details: "why".into(), ..Fault::new(Kind::Unknown, "so") };
         for i in 0..100 {
@@ -412,7 +478,7 @@ mod tests {
 
     #[test]
     fn memory_is_looked_through_when_it_is_new_and_not_whenever_the_process_rests() {
-        let post = Post::new(Capacity { mails: 1, bytes: 1 });
+        let post = post(Capacity { mails: 1, bytes: 1 });
         for (memory, grown) in [(65_536, true), (65_536, false), (131_072, true)] {
             post.stepped(1, memory);
             post.set_state(State::Idle);
@@ -424,11 +490,41 @@ mod tests {
 
     #[test]
     fn mail_is_there_until_it_is_collected() {
-        let post = Post::new(Capacity { mails: 1, bytes: 1 });
+        let post = post(Capacity { mails: 1, bytes: 1 });
         assert!(!post.has_mail());
         post.notice(Mail::Cancel { from: None, reason: String::new() });
         assert!(post.has_mail());
         post.collect(&mut VecDeque::new(), &mut Vec::new());
         assert!(!post.has_mail());
+    }
+
+    #[test]
+    fn mail_is_on_the_account_of_the_host() {
+        let host = Account::of_host(100_000);
+        let post = Post::new(Capacity { mails: 100, bytes: usize::MAX }, &host);
+        let (mut inbox, mut sent) = (Vec::new(), 0);
+        while post.message(text(20_000)).is_ok() {
+            sent += 1;
+        }
+        assert_eq!(sent, 4);
+        assert!(matches!(post.message(text(20_000)), Err(Undelivered::Crowded(_))));
+        // What has to be told is told, without what has no room.
+        let result = Ok(Term::from("x".repeat(50_000)));
+        post.notice(Mail::Exit { from: Pid::new("a|b.1"), result });
+        let reason = "y".repeat(50_000);
+        let mail = Mail::Cancel { from: None, reason: reason.clone() };
+        post.cancel(mail, Instant::now(), &reason);
+        assert!(host.used() < 110_000, "{}", host.used());
+        take(&post, &mut inbox, 4);
+        let [Event::Mail(Mail::Exit { result: Err(fault), .. }), Event::Mail(cancel)] = &inbox[..]
+        else {
+            panic!("{inbox:?}");
+        };
+        assert_eq!(fault.kind, Kind::Unavailable);
+        assert_eq!(*cancel, Mail::Cancel { from: None, reason: String::new() });
+        assert!(host.used() < 10_000, "{}", host.used());
+        take(&post, &mut inbox, 2);
+        post.close();
+        assert_eq!(host.used(), 0);
     }
 }

@@ -34,6 +34,10 @@ pub struct HostOptions {
     pub queue_bytes: usize,
     /// Processes that live at a time.
     pub max_processes: usize,
+    /// Bytes that all its processes may hold together, with what the host holds for
+    /// them. If there is no number, the host shares three quarters of the machine's
+    /// memory with all others that have none.
+    pub max_memory: Option<u64>,
     /// What a step may burn.
     pub slice: Fuel,
 }
@@ -46,6 +50,7 @@ impl Default for HostOptions {
             queue_size: 1024,
             queue_bytes: 64 << 20,
             max_processes: 1 << 18,
+            max_memory: None,
             slice: DEFAULT_SLICE,
         }
     }
@@ -103,7 +108,7 @@ impl Birth {
     /// asked for once; all that is held for the process goes on it.
     pub fn account(&self, max_memory: u64) -> Account {
         let host = &self.actor.seat.host;
-        self.actor.seat.account.get_or_init(|| host.account.process(max_memory)).clone()
+        self.actor.seat.post.account.get_or_init(|| host.account.process(max_memory)).clone()
     }
 
     /// Its host runs no other process beside it.
@@ -163,6 +168,8 @@ pub struct Info {
     pub steps: u64,
     /// Bytes of its memory.
     pub memory: u64,
+    /// Bytes that are held for it, its memory among them.
+    pub held: u64,
     /// Mails that it has not taken.
     pub mailbox: usize,
     /// Time since it was started.

@@ -34,6 +34,7 @@ pub struct Runtime {
     linker: Linker,
     loaded: Mutex<HashMap<Key, Arc<Slot>>>,
     vetted: Vetted,
+    shares_threads: bool,
 }
 
 /// What makes two translated components the same.
@@ -62,7 +63,13 @@ impl Runtime {
     /// A runtime whose processes may import what `linker` has, as far as they
     /// are granted it.
     pub fn new(engine: Engine, linker: Linker) -> Runtime {
-        Runtime { engine, linker, loaded: Mutex::default(), vetted: Vetted::default() }
+        Runtime {
+            engine,
+            linker,
+            loaded: Mutex::default(),
+            vetted: Vetted::default(),
+            shares_threads: true,
+        }
     }
 
     /// The same runtime, which remembers in the user's cache folder which artifacts
@@ -71,6 +78,12 @@ impl Runtime {
     pub fn with_cache(mut self) -> Runtime {
         self.vetted = vetted::folder().map_or_else(Vetted::default, Vetted::in_folder);
         self
+    }
+
+    /// The same runtime, for one process at a time: no others wait while a very long
+    /// function is translated, so that such a program starts sooner.
+    pub fn for_one_process(self) -> Runtime {
+        Runtime { shares_threads: false, ..self }
     }
 
     /// What processes may import.
@@ -135,8 +148,9 @@ impl Runtime {
         let crew = Threads::new();
         let known = self.vetted.contains(&artifact.hash, wit);
         let vetting = if known { Vetting::Done } else { Vetting::With(&crew) };
+        let options = LoadOptions { stack, vetting, shares_threads: self.shares_threads };
         let component = |bytes: &[u8]| {
-            let component = Component::load(&self.engine, bytes, LoadOptions { stack, vetting });
+            let component = Component::load(&self.engine, bytes, options);
             if component.is_ok() && !known {
                 self.vetted.insert(&artifact.hash, wit);
             }
@@ -149,9 +163,16 @@ impl Runtime {
         let packages: Vec<_> = packages.map(|&(name, text)| WitPackage { name, text }).collect();
         let mut adapted = adapt(bytes, &AdaptOptions { wit, packages: &packages })
             .map_err(PrepareError::Adapt)?;
-        let bytes = std::mem::take(&mut adapted.component);
-        tracing::debug!(bytes = bytes.len(), "core module made into a component");
-        Ok(Loaded { component: component(&bytes)?, adapted: Some(Arc::new(adapted)) })
+        let made = std::mem::take(&mut adapted.component);
+        tracing::debug!(bytes = made.len(), "core module made into a component");
+        let component = component(&made).map_err(|error| match error {
+            // What counts is where it is in the file that was given.
+            PrepareError::Load(error) => {
+                PrepareError::Load(error.in_file(memchr::memmem::find(&made, bytes)))
+            }
+            other => other,
+        })?;
+        Ok(Loaded { component, adapted: Some(Arc::new(adapted)) })
     }
 
     /// Links a component with what `grants` lets it have.

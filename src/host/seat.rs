@@ -13,7 +13,7 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
@@ -25,7 +25,7 @@ use super::{
     watch::Watcher,
 };
 use crate::{
-    account::Account,
+    account::{Charge, Exceeded},
     dispatch::{Ending, Fault, Kind, Pid},
 };
 
@@ -41,8 +41,6 @@ pub(super) struct Seat {
     pub host: Arc<HostInner>,
     pub born: Instant,
     pub post: Post,
-    /// What it holds, once it is known what it may.
-    pub account: OnceLock<Account>,
     ties: Mutex<Ties>,
 }
 
@@ -61,14 +59,32 @@ pub(super) struct Ties {
     /// Is told of its end outside of all processes.
     pub watcher: Option<Watcher>,
     pub ended: bool,
+    /// For all of them, at both ends.
+    pub charge: Charge,
+}
+
+/// Bytes of a tie, in the sets of both processes.
+const TIE: usize = 128;
+
+/// Bytes of a name, at most as long as it may be.
+const NAME: usize = 640;
+
+impl Ties {
+    /// Before one more is made. Whoever asks for it pays for both ends.
+    pub fn room(&mut self) -> Result<(), Exceeded> {
+        let ties = self.monitored.len().saturating_add(self.links.len()).saturating_add(1);
+        let names = self.names.len().saturating_mul(NAME);
+        let bytes = ties.saturating_mul(TIE).saturating_add(names);
+        self.charge.cover(bytes as u64)
+    }
 }
 
 impl Seat {
     pub fn new(pid: Pid, serial: Serial, entry: Arc<str>, host: Arc<HostInner>) -> Seat {
         let HostOptions { queue_size: mails, queue_bytes: bytes, .. } = host.options;
-        let post = Post::new(Capacity { mails, bytes });
-        let (born, account, ties) = (Instant::now(), OnceLock::new(), Mutex::default());
-        Seat { pid, serial, entry, host, born, post, account, ties }
+        let post = Post::new(Capacity { mails, bytes }, &host.account);
+        let ties = Mutex::new(Ties { charge: host.account.open(), ..Ties::default() });
+        Seat { pid, serial, entry, host, born: Instant::now(), post, ties }
     }
 
     /// Nothing panics while it holds the lock.

@@ -95,7 +95,7 @@ impl Error {
 
     /// The end of a process by the end of another, as retryable as that.
     pub fn linked(other: &Pid, fault: &Fault) -> Error {
-        let message = format!("the linked process {other} ended: {}", fault.message);
+        let message = format!("the linked process {other} ended: {}", brief(&fault.message));
         let retryable = fault.retryable;
         Error { retryable, ..Error::because(fault.kind, Cause::Link, message) }
     }
@@ -120,6 +120,7 @@ impl Error {
         let kind = match trap.kind {
             TrapKind::Engine => return Error::engine(&format!("`{method}`: {trap}")),
             TrapKind::Denied => Kind::PermissionDenied,
+            TrapKind::Crowded => Kind::Unavailable,
             TrapKind::Invalid | TrapKind::Unsupported => Kind::Invalid,
             TrapKind::Core
             | TrapKind::Canonical
@@ -170,6 +171,16 @@ impl Error {
     pub fn retryable(&self) -> bool {
         self.retryable
     }
+}
+
+/// The beginning of a text that one process has written and many may be told.
+fn brief(text: &str) -> std::borrow::Cow<'_, str> {
+    const MOST: usize = 4 << 10;
+    if text.len() <= MOST {
+        return text.into();
+    }
+    let end = (0..=MOST).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}…", text.get(..end).unwrap_or_default()).into()
 }
 
 impl fmt::Display for Error {

@@ -8,6 +8,8 @@
 
 mod error;
 mod grants;
+#[doc = include_str!("limits.md")]
+pub mod limits {}
 mod wasm;
 
 #[cfg(test)]

@@ -112,6 +112,11 @@ impl WasmProcess {
         }
     }
 
+    /// The account that all is on that is held for the process.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
     /// Fuel used since the start. It does not depend on how the steps were cut.
     pub fn fuel_used(&self) -> u64 {
         self.used

@@ -6,6 +6,7 @@
 //! a reply of another kind than the command asks for.
 
 use crate::{
+    account::Charge,
     component::{Answer, DeclareError, HostCx, Linker, Trap, TrapKind},
     dispatch::{Command, Reply},
     value::{Resource, Value},
@@ -14,6 +15,21 @@ use crate::{
 /// The most bytes that one command carries, in either direction. A guest that
 /// asks for more gets, or may write, this much at a time.
 pub(crate) const MAX_IO: u64 = 1 << 20;
+
+/// As many as this are carried even where there is not much memory left.
+const FEW_IO: u64 = 64 << 10;
+
+/// The most bytes that one command carries now: fewer if there is not much room.
+pub(crate) fn most_io(cx: &HostCx<'_>) -> u64 {
+    (cx.account().room() / 4).clamp(FEW_IO, MAX_IO)
+}
+
+/// A charge for bytes that are under way, to be kept until they have arrived.
+pub(crate) fn under_way(cx: &HostCx<'_>, bytes: u64) -> Charge {
+    let mut charge = cx.account().open();
+    charge.add_anyway(bytes);
+    charge
+}
 
 /// A host function.
 pub(crate) type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Trap>;

@@ -6,7 +6,7 @@ use super::{
     call::{Body, ask, now, own, unexpected_reply},
     input::Input,
     output::Output,
-    table::Entry,
+    table::{self, Entry},
 };
 use crate::{
     component::{Answer, DeclareError, HostCx, Linker, Trap},
@@ -56,13 +56,13 @@ const EXIT: &[(&str, Body)] = &[
 ];
 
 fn add(cx: &mut HostCx<'_>, entry: Entry) -> Result<Answer, Trap> {
-    now(own(cx.state::<WasiState>().table.add(entry)?))
+    now(own(table::add(cx, entry)?))
 }
 
 fn terminal(stdio: Stdio) -> Result<Answer, Trap> {
     ask(Command::IsTerminal(stdio), |cx, reply| match reply {
         Reply::Bool(true) => {
-            let index = cx.state::<WasiState>().table.add(Entry::Terminal)?;
+            let index = table::add(cx, Entry::Terminal)?;
             now(Value::some(own(index)))
         }
         Reply::Bool(false) => now(Value::NONE),

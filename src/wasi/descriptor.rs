@@ -6,7 +6,10 @@
 //! where something is opened.
 
 use super::table::Held;
-use crate::dispatch::{DirEntry, Errno, FileKind};
+use crate::{
+    account::Charge,
+    dispatch::{DirEntry, Errno, FileId, FileKind},
+};
 
 /// An open file or directory.
 #[derive(Clone, Debug)]
@@ -103,19 +106,69 @@ impl Descriptor {
     }
 }
 
-/// A directory that is being listed. The entries are those at the time when the
-/// listing began.
+/// A directory that is being listed. The list is read as the guest asks for it, a few
+/// entries at a time, so that a long one takes up no more than a short one.
 #[derive(Debug)]
 pub(super) struct Listing {
+    /// The list outside; nothing after its end.
+    list: Option<Held>,
     entries: std::vec::IntoIter<DirEntry>,
+    /// Names of mounts below the directory that have not been met.
+    mounts: Vec<String>,
+    charge: Charge,
+}
+
+/// What an entry takes up.
+pub(super) fn held(entries: &[DirEntry]) -> u64 {
+    let bytes = |entry: &DirEntry| (size_of::<DirEntry>() + 16 + entry.name.len()) as u64;
+    entries.iter().map(bytes).fold(0, u64::saturating_add)
 }
 
 impl Listing {
-    pub fn new(entries: Vec<DirEntry>) -> Listing {
-        Listing { entries: entries.into_iter() }
+    /// A list, and the names of the mounts below the directory.
+    pub fn new(list: Held, mounts: Vec<String>) -> Listing {
+        let charge = Charge::default();
+        Listing { list: Some(list), entries: Vec::new().into_iter(), mounts, charge }
     }
 
+    /// The next entry that has been read.
     pub fn next(&mut self) -> Option<DirEntry> {
         self.entries.next()
+    }
+
+    /// The list, if there may be more in it.
+    pub fn list(&self) -> Option<FileId> {
+        self.list.as_deref().copied()
+    }
+
+    pub fn into_held(self) -> Option<Held> {
+        self.list
+    }
+
+    /// Adds entries that have been read, of which none mean the end. A mount hides what
+    /// has its name.
+    pub fn add(&mut self, mut entries: Vec<DirEntry>, charge: Charge) -> Option<Held> {
+        // Some of those that have been read before may be left.
+        match self.entries.len() {
+            0 => self.charge = charge,
+            _ => self.charge.merge(charge),
+        }
+        let ended = entries.is_empty();
+        for entry in &mut entries {
+            if let Some(at) = self.mounts.iter().position(|name| *name == entry.name) {
+                entry.kind = FileKind::Directory;
+                self.mounts.swap_remove(at);
+            }
+        }
+        if ended {
+            let mount = |name| DirEntry { name, kind: FileKind::Directory, inode: 0 };
+            entries.extend(self.mounts.drain(..).map(mount));
+        }
+        let left = std::mem::take(&mut self.entries);
+        self.entries = match left.len() {
+            0 => entries.into_iter(),
+            _ => left.chain(entries).collect::<Vec<_>>().into_iter(),
+        };
+        if ended { self.list.take() } else { None }
     }
 }

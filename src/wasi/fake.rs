@@ -1,12 +1,13 @@
 //! A world in memory, and a guest that calls host functions one by one.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::LazyLock,
 };
 
 use super::{Config, Preopen, WasiState, add_to_linker};
 use crate::{
+    account::Account,
     component::{Answer, HostState, Linker, Trap},
     dispatch::{
         Clock, Command, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Reply,
@@ -33,6 +34,8 @@ enum Node {
 pub(super) struct World {
     nodes: Vec<(Node, u64)>,
     pub open: BTreeMap<FileId, usize>,
+    /// Lists of which nothing has been read.
+    lists: BTreeSet<FileId>,
     next: u64,
     /// What has been typed; a stdin that is not closed goes on.
     pub stdin: VecDeque<Vec<u8>>,
@@ -53,6 +56,7 @@ impl Default for World {
         World {
             nodes: vec![(Node::Dir(BTreeMap::new()), 0)],
             open: BTreeMap::from([(FileId(0), 0)]),
+            lists: BTreeSet::new(),
             next: 100,
             stdin: VecDeque::new(),
             stdin_closed: false,
@@ -282,6 +286,18 @@ impl World {
                 let node = self.find(self.node(dir)?, &path, follow)?;
                 self.set_time(node, modified)
             }
+            FileCommand::OpenDir(file) => {
+                let node = self.node(file)?;
+                self.entries(node)?;
+                self.next += 1;
+                self.open.insert(FileId(self.next), node);
+                self.lists.insert(FileId(self.next));
+                Ok(Reply::File { id: FileId(self.next), kind: FileKind::Directory })
+            }
+            FileCommand::ReadDir(file) if !self.lists.remove(&file) => {
+                assert!(self.open.contains_key(&file));
+                Ok(Reply::Entries(Vec::new()))
+            }
             FileCommand::ReadDir(file) => {
                 let entries = self.entries(self.node(file)?)?.iter();
                 let entry = |(name, node): (&String, &usize)| {
@@ -412,7 +428,11 @@ pub(super) struct Guest {
 
 impl Guest {
     pub fn new(config: Config, world: World) -> Guest {
-        let mut state = HostState::default();
+        Guest::on_account(config, world, Account::default())
+    }
+
+    pub fn on_account(config: Config, world: World, account: Account) -> Guest {
+        let mut state = HostState::new(account);
         state.set(WasiState::new(config).unwrap());
         Guest { state, world }
     }

@@ -9,7 +9,7 @@
 
 use super::{
     WasiState,
-    call::{MAX_IO, ask, unexpected_reply},
+    call::{ask, most_io, under_way, unexpected_reply},
     table::{Held, StreamError},
 };
 use crate::{
@@ -78,8 +78,14 @@ pub(super) fn read(
     wait: bool,
     then: impl Then<Vec<u8>>,
 ) -> Result<Answer, Trap> {
-    // What is at most MAX_IO fits.
-    let len = len.min(MAX_IO) as u32;
+    // What is at most a MiB fits.
+    let len = len.min(most_io(cx)) as u32;
+    let charge = under_way(cx, len.into());
+    let then = move |cx: &mut HostCx<'_>, result| {
+        let answer = then(cx, result);
+        drop(charge);
+        answer
+    };
     match cx.state::<WasiState>().table.input(stream)?.0.clone() {
         Source::Closed => then(cx, Err(Failure::Closed)),
         _ if len == 0 => then(cx, Ok(Vec::new())),

@@ -6,7 +6,7 @@ use super::{
     input::{self, Failure},
     output::{self, BUDGET},
     poll::{Pollable, poll},
-    table::{Entry, Held},
+    table::{self, Entry, Held},
 };
 use crate::{
     component::{Answer, DeclareError, HostCx, Linker, Trap},
@@ -60,7 +60,7 @@ const STREAMS: &[(&str, Body)] = &[
     ("[method]input-stream.subscribe", |cx, args| {
         let stream = args.handle()?;
         let pollable = Entry::Pollable(Pollable::Input(stream));
-        now(own(cx.state::<WasiState>().table.add_child(pollable, stream)?))
+        now(own(table::add_child(cx, pollable, stream)?))
     }),
     ("[method]output-stream.check-write", |cx, args| {
         let budget = cx.state::<WasiState>().table.output(args.handle()?)?.budget();
@@ -79,7 +79,7 @@ const STREAMS: &[(&str, Body)] = &[
     ("[method]output-stream.subscribe", |cx, args| {
         let stream = args.handle()?;
         let pollable = Entry::Pollable(Pollable::Ready);
-        now(own(cx.state::<WasiState>().table.add_child(pollable, stream)?))
+        now(own(table::add_child(cx, pollable, stream)?))
     }),
     ("[method]output-stream.write-zeroes", |cx, args| {
         let (stream, len) = (args.handle()?, args.u64()?);
@@ -162,7 +162,7 @@ fn finish(cx: &mut HostCx<'_>, result: Result<Option<Value>, Failure>) -> Result
         Ok(value) => Value::ok(value),
         Err(Failure::Closed) => Value::err(Some(Value::case(1))),
         Err(Failure::Failed(error)) => {
-            let error = cx.state::<WasiState>().table.add(Entry::Error(error))?;
+            let error = table::add(cx, Entry::Error(error))?;
             let payload = Some(Box::new(own(error)));
             Value::err(Some(Value::Variant { case: 0, payload }))
         }

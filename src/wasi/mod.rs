@@ -61,6 +61,7 @@ use std::fmt;
 
 use self::{p1::Fds, path::Mounts, table::Table};
 use crate::{
+    account::{Account, Charge, Exceeded},
     component::{DeclareError, Linker},
     dispatch::FileId,
 };
@@ -127,6 +128,8 @@ pub struct WasiState {
     fds: Fds,
     /// What `insecure-seed` gives, once it has been asked for.
     seed: Option<(u64, u64)>,
+    /// For what it has been given.
+    given: Charge,
 }
 
 impl WasiState {
@@ -158,6 +161,19 @@ impl WasiState {
         };
         let mounts = Mounts::new(preopens, cwd.as_deref()).map_err(ConfigError)?;
         Ok(WasiState { args, env, cwd, mounts, ..WasiState::default() })
+    }
+
+    /// Charges what the process has been given to its account.
+    ///
+    /// # Errors
+    ///
+    /// If that has no room for it.
+    pub fn charge_to(&mut self, account: &Account) -> Result<(), Exceeded> {
+        let bytes = |text: &String| (text.len() + size_of::<String>() + 16) as u64;
+        let env = self.env.iter().flat_map(|(name, value)| [name, value]);
+        let sum = self.args.iter().chain(env).map(bytes).fold(0, u64::saturating_add);
+        self.given = account.charge(sum)?;
+        Ok(())
     }
 }
 

@@ -9,7 +9,7 @@ use std::cmp::Ordering;
 
 use super::{
     WasiState,
-    call::{MAX_IO, ask, misuse, unexpected_reply},
+    call::{MAX_IO, ask, misuse, under_way, unexpected_reply},
     input::{Failure, Then},
     table::{Held, StreamError},
 };
@@ -112,7 +112,9 @@ fn write_file(
     let len = bytes.len();
     // The bytes are kept, because a file may take a part of them only.
     let command = FileCommand::Write { file: **file, offset: *offset, bytes: bytes.clone() };
+    let charge = under_way(cx, len as u64);
     ask(Command::File(command), move |cx, reply| {
+        drop(charge);
         let count = match reply {
             // So it would go on for ever.
             Reply::Count(0) => return failed(cx, stream, Errno::Io, then),

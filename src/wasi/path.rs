@@ -174,21 +174,25 @@ impl Mounts {
         })
     }
 
-    /// Adds to a directory's entries the mounts that lie directly in it.
-    pub fn complete(&self, guest: Option<&str>, entries: &mut Vec<DirEntry>) {
-        let Some(guest) = guest else { return };
+    /// The names of the mounts in a directory, which a list of it has to show.
+    pub fn names_in(&self, guest: Option<&str>) -> Vec<String> {
+        let Some(guest) = guest else { return Vec::new() };
+        let mut names: Vec<String> = Vec::new();
         for mount in &self.0 {
             let Some(name) = below(&mount.guest, guest) else { continue };
-            if name == "." || name.contains('/') {
-                continue;
+            if name != "." && !name.contains('/') && !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
             }
+        }
+        names
+    }
+
+    /// Adds to a directory's entries the mounts that lie directly in it.
+    pub fn complete(&self, guest: Option<&str>, entries: &mut Vec<DirEntry>) {
+        for name in self.names_in(guest) {
             match entries.iter_mut().find(|entry| entry.name == name) {
                 Some(entry) => entry.kind = FileKind::Directory,
-                None => entries.push(DirEntry {
-                    name: name.to_owned(),
-                    kind: FileKind::Directory,
-                    inode: 0,
-                }),
+                None => entries.push(DirEntry { name, kind: FileKind::Directory, inode: 0 }),
             }
         }
     }

@@ -11,7 +11,7 @@ use std::{cell::Cell, sync::Arc};
 use super::{
     WasiState,
     call::{ask, ask_time, misuse, own, unexpected_reply},
-    table::Entry,
+    table::{self, Entry},
 };
 use crate::{
     component::{Answer, HostCx, Trap},
@@ -55,6 +55,16 @@ pub(crate) enum Filter {
     Notices,
 }
 
+impl Pollable {
+    /// Bytes that it has besides itself.
+    pub fn held(&self) -> u64 {
+        match self {
+            Pollable::Mail(Filter::Topic(topic)) => (topic.len() as u64).saturating_add(32),
+            Pollable::Ready | Pollable::At(_) | Pollable::Input(_) | Pollable::Mail(_) => 0,
+        }
+    }
+}
+
 impl Filter {
     pub fn fits(&self, mail: &Mail) -> bool {
         match (self, mail) {
@@ -68,7 +78,7 @@ impl Filter {
 
 /// A pollable for the guest to own.
 pub(crate) fn add(cx: &mut HostCx<'_>, pollable: Pollable) -> Result<Value, Trap> {
-    Ok(own(cx.state::<WasiState>().table.add(Entry::Pollable(pollable))?))
+    Ok(own(table::add(cx, Entry::Pollable(pollable))?))
 }
 
 /// What is ready, by the order of what was asked about.
@@ -82,6 +92,9 @@ pub(super) fn poll(
     wait: bool,
     then: impl FnOnce(&mut HostCx<'_>, Ready) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
+    // For this list, its copy in the table's words, and what is ready of it.
+    let each = 2 * size_of::<Wait>() + size_of::<u32>() + 1;
+    let charge = cx.account().charge((pollables.len() as u64).saturating_mul(each as u64))?;
     let table = &mut cx.state::<WasiState>().table;
     let mut waits = Vec::with_capacity(pollables.len());
     for pollable in pollables {
@@ -93,7 +106,11 @@ pub(super) fn poll(
             Pollable::Mail(filter) => Wait::Mail(filter),
         });
     }
-    wait_for(cx, waits, wait, then)
+    wait_for(cx, waits, wait, move |cx, ready| {
+        let answer = then(cx, ready);
+        drop(charge);
+        answer
+    })
 }
 
 /// The same for what streams wait for.

@@ -5,6 +5,7 @@ use super::{
     call::{Args, Body, MAX_IO, ask, misuse, now, unexpected_reply},
 };
 use crate::{
+    account::Charge,
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     dispatch::{Command, Reply},
     value::Value,
@@ -55,23 +56,25 @@ fn bytes(cx: &mut HostCx<'_>, args: &mut Args, insecure: bool) -> Result<Answer,
     if len > MAX_BYTES {
         return Err(misuse(format!("{len} random bytes at once, where {MAX_BYTES} are allowed")));
     }
-    more(cx, Vec::new(), len, insecure)
+    // For what is there and for the next piece.
+    let charge = cx.account().charge(len.saturating_add(len.min(MAX_IO)))?;
+    let all = Vec::with_capacity(len as usize);
+    more(all, len, insecure, charge)
 }
 
 /// Asks for `len` more bytes, in pieces.
-fn more(_: &mut HostCx<'_>, mut all: Vec<u8>, len: u64, insecure: bool) -> Result<Answer, Trap> {
+fn more(mut all: Vec<u8>, len: u64, insecure: bool, charge: Charge) -> Result<Answer, Trap> {
     if len == 0 {
+        drop(charge);
         return now(all);
     }
     let piece = len.min(MAX_IO);
     // A piece is at most a MiB.
     ask(Command::Random { len: piece as u32, insecure }, move |cx, reply| match reply {
         Reply::Bytes(bytes) if bytes.len() as u64 == piece => {
-            match all.is_empty() {
-                true => all = bytes,
-                false => all.extend(bytes),
-            }
-            more(cx, all, len.saturating_sub(piece), insecure)
+            cx.charge(piece);
+            all.extend(bytes);
+            more(all, len.saturating_sub(piece), insecure, charge)
         }
         other => Err(unexpected_reply(&other)),
     })

@@ -6,12 +6,13 @@
 //! pollable out of a stream) is its child, and a parent that is dropped before
 //! its children traps, as the specification demands.
 //!
-//! The table is bounded, because each entry is memory of the host that the
-//! limits of the guest's memory do not see.
+//! Each entry is a place and bytes on the account of the process. Of files and
+//! directories there are fewer.
 
 use std::sync::Arc;
 
 use super::{
+    WasiState,
     call::misuse,
     descriptor::{Descriptor, Listing},
     input::Input,
@@ -19,7 +20,8 @@ use super::{
     poll::Pollable,
 };
 use crate::{
-    component::Trap,
+    account::{Account, Charge},
+    component::{HostCx, Trap, TrapKind},
     dispatch::{Errno, FileId},
 };
 
@@ -68,6 +70,34 @@ pub(super) struct Table {
     free: Vec<u32>,
     descriptors: usize,
     others: usize,
+    /// Nothing before the first entry.
+    account: Option<Account>,
+    charge: Charge,
+}
+
+/// A place, which the table keeps: the entry and its number among the free ones, both
+/// with the room that lists keep to grow.
+const PLACE: u64 = 2 * (size_of::<Option<Slot>>() + size_of::<u32>()) as u64;
+
+/// Adds a resource to the table of the calling process; its index.
+pub(super) fn add(cx: &mut HostCx<'_>, entry: Entry) -> Result<u32, Trap> {
+    table(cx).add(entry)
+}
+
+/// Adds a resource that must be dropped before `parent`.
+pub(super) fn add_child(cx: &mut HostCx<'_>, entry: Entry, parent: u32) -> Result<u32, Trap> {
+    table(cx).add_child(entry, parent)
+}
+
+/// The table, with its account.
+pub(super) fn table<'a>(cx: &'a mut HostCx<'_>) -> &'a mut Table {
+    if cx.state::<WasiState>().table.account.is_none() {
+        let account = cx.account().clone();
+        let table = &mut cx.state::<WasiState>().table;
+        table.charge = account.open();
+        table.account = Some(account);
+    }
+    &mut cx.state::<WasiState>().table
 }
 
 impl Entry {
@@ -81,7 +111,23 @@ impl Entry {
             Entry::Descriptor(descriptor) => Some(descriptor.file),
             Entry::Input(input) => input.into_held(),
             Entry::Output(output) => output.into_held(),
-            _ => None,
+            Entry::Listing(listing) => listing.into_held(),
+            Entry::Error(_) | Entry::Pollable(_) | Entry::Terminal => None,
+        }
+    }
+
+    /// Bytes that it has besides its place; the same as long as it is in the table.
+    fn held(&self) -> u64 {
+        // What is open is counted outside as well.
+        const FILE: u64 = 64;
+        match self {
+            Entry::Descriptor(descriptor) => {
+                let path = descriptor.guest.as_ref().map_or(0, |guest| guest.len() as u64);
+                path.saturating_add(FILE)
+            }
+            Entry::Listing(_) => FILE,
+            Entry::Pollable(pollable) => pollable.held(),
+            Entry::Input(_) | Entry::Output(_) | Entry::Error(_) | Entry::Terminal => 0,
         }
     }
 }
@@ -99,7 +145,19 @@ impl Table {
             false => (&mut self.others, MAX_OTHERS, "streams, pollables and errors"),
         };
         if *count >= max {
-            return Err(misuse(format!("the process has more than {max} {what}")));
+            let most = format!("the process has more than {max} {what}");
+            return Err(Trap::new(TrapKind::Limit, most));
+        }
+        let index = self.free.last().copied();
+        if let Some(account) = &self.account {
+            account.take_places(1).map_err(|most| {
+                Trap::new(TrapKind::Limit, format!("more than {most} handles and resources"))
+            })?;
+            let place = if index.is_some() { 0 } else { PLACE };
+            if let Err(exceeded) = self.charge.add(place.saturating_add(entry.held())) {
+                account.give_places(1);
+                return Err(exceeded.into());
+            }
         }
         *count = count.saturating_add(1);
         let slot = Slot { entry, parent: None, children: 0 };
@@ -109,14 +167,14 @@ impl Table {
             *place = Some(slot);
             return Ok(index);
         }
-        // Bounded by the two limits, far below 2^32.
+        // Bounded by the places of an account, far below 2^32.
         let index = self.slots.len() as u32;
         self.slots.push(Some(slot));
         Ok(index)
     }
 
     /// Adds a resource that must be dropped before `parent`.
-    pub fn add_child(&mut self, entry: Entry, parent: u32) -> Result<u32, Trap> {
+    fn add_child(&mut self, entry: Entry, parent: u32) -> Result<u32, Trap> {
         self.slot(parent)?;
         let index = self.add(entry)?;
         self.slot(index)?.parent = Some(parent);
@@ -138,6 +196,10 @@ impl Table {
             false => &mut self.others,
         };
         *count = count.saturating_sub(1);
+        if let Some(account) = &self.account {
+            account.give_places(1);
+            self.charge.sub(slot.entry.held());
+        }
         if let Some(parent) = slot.parent {
             let parent = self.slot(parent)?;
             parent.children = parent.children.saturating_sub(1);
@@ -204,7 +266,7 @@ fn unknown() -> Trap {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::poll::Filter, *};
 
     #[test]
     fn an_index_is_free_again_after_its_resource() {
@@ -229,14 +291,22 @@ mod tests {
     }
 
     #[test]
-    fn there_is_an_end() {
-        let mut table = Table::default();
-        for _ in 0..MAX_OTHERS {
+    fn entries_are_on_the_account() {
+        let account = Account::new(100 * PLACE + 100);
+        let (charge, account) = (account.open(), Some(account));
+        let mut table = Table { account: account.clone(), charge, ..Table::default() };
+        for _ in 0..100 {
             table.add(Entry::Terminal).unwrap();
         }
         let trap = table.add(Entry::Terminal).unwrap_err();
-        assert_eq!(trap.message, "the process has more than 65536 streams, pollables and errors");
+        assert!(trap.message.contains("`limits.max_memory`"), "{trap}");
         table.remove(7).unwrap();
-        assert_eq!(table.add(Entry::Terminal).unwrap(), 7);
+        let topic =
+            |len: usize| Entry::Pollable(Pollable::Mail(Filter::Topic("x".repeat(len).into())));
+        assert!(table.add(topic(101)).is_err());
+        assert_eq!(table.add(topic(60)).unwrap(), 7);
+        table.remove(7).unwrap();
+        let account = account.unwrap();
+        assert_eq!((account.used(), account.places()), (100 * PLACE, 99));
     }
 }

@@ -20,12 +20,14 @@
 //! | file | what |
 //! | --- | --- |
 //! | `agent` | the Rust processes |
+//! | `hostile` | another run: programs that try to use up the host's memory |
 //! | `ledger` | the books that all of them share |
 //! | `world` | the entries and the node |
 //!
 //! What is chosen depends on the seed alone; when it happens, on the threads.
 
 mod agent;
+mod hostile;
 mod ledger;
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,9 @@ pub struct Args {
     /// Another seed is another run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Programs that try to make the host hold more for them than they may have
+    #[arg(long)]
+    hostile: bool,
 }
 
 /// What the memory may have grown by in a long run: less than half a KiB for each
@@ -55,7 +60,12 @@ const IN_THE_BOOKS: u64 = 2 << 10;
 
 /// Runs the subcommand.
 pub fn main(args: &Args) -> ExitCode {
-    match run(args) {
+    let done = match args.hostile {
+        true => hostile::run(Duration::from_secs(args.seconds), args.seed)
+            .map(|said| println!("{said}")),
+        false => run(args),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             eprintln!("error: seed {}: {why}", args.seed);

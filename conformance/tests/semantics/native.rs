@@ -219,7 +219,11 @@ impl Player {
                 let fault = Fault { retryable, details, ..Fault::new(kind, message) };
                 return Some(Status::Done(Err(Error::program(fault))));
             }
-            "panic" => panic!("on purpose, for the test"),
+            // As guests tell of it. A panic here would be one of the engine.
+            "panic" => {
+                let fault = Fault::new(Kind::Internal, "a panic, for the test");
+                return Some(Status::Done(Err(Error::program(fault))));
+            }
             "spin" => {
                 self.todo.push_front(act.to_owned());
                 out.fuel_used = fuel.0;

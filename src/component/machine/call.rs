@@ -205,6 +205,7 @@ impl Machine {
                     rest => return self.cut(call, rest),
                 }
                 let flat = std::mem::take(&mut lower.flat);
+                call.charge.keep(LEND.saturating_mul(call.lends.len() as u64));
                 self.post_return(call, flat)
             }
             Phase::Lift(_) => {

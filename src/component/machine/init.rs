@@ -40,7 +40,10 @@ impl Machine {
                     externs.push(trace.top.into());
                 }
                 let instance = wasmi::Instance::new(&mut self.store, &module.module, &externs)
-                    .map_err(instantiation)?;
+                    .map_err(|error| match self.store.data().limiter.refused() {
+                        Some(exceeded) if exceeded.is_of_host() => exceeded.into(),
+                        _ => instantiation(error),
+                    })?;
                 self.store.data_mut().cores.push(instance);
                 let work = BYTES_PER_FUEL
                     .saturating_mul(imports.len() as u64)

@@ -220,7 +220,7 @@ mod system {
                     fstat(&open.file).is_ok_and(|stat| stat.st_nlink == 0)
                 }
             },
-            Node::File(_) | Node::Dir(_) => false,
+            Node::File(_) | Node::Dir(_) | Node::List(_) => false,
         }
     }
 }
@@ -259,7 +259,7 @@ mod system {
     pub(in super::super) fn closes_slowly(node: &Node) -> bool {
         match node {
             Node::File(open) => open.kind == FileKind::RegularFile,
-            Node::Dir(_) => false,
+            Node::Dir(_) | Node::List(_) => false,
         }
     }
 }

@@ -58,8 +58,6 @@ const KINDS: &[(ErrorKind, Errno)] = &[
     (ErrorKind::WriteZero, Errno::InsufficientSpace),
 ];
 
-/// `EMFILE` and `ENFILE` have no name in `wasi:filesystem`; what is lacking is
-/// room in a table, so they count as memory.
 #[cfg(unix)]
 const CODES: &[(i32, Errno)] = {
     use rustix::io::Errno as Os;
@@ -88,8 +86,8 @@ const CODES: &[(i32, Errno)] = {
         (Os::NOENT.raw_os_error(), Errno::NoEntry),
         (Os::NOLCK.raw_os_error(), Errno::NoLock),
         (Os::NOMEM.raw_os_error(), Errno::InsufficientMemory),
-        (Os::MFILE.raw_os_error(), Errno::InsufficientMemory),
-        (Os::NFILE.raw_os_error(), Errno::InsufficientMemory),
+        (Os::MFILE.raw_os_error(), Errno::TooManyOpen),
+        (Os::NFILE.raw_os_error(), Errno::TooManyOpen),
         (Os::NOSPC.raw_os_error(), Errno::InsufficientSpace),
         (Os::NOTDIR.raw_os_error(), Errno::NotDirectory),
         (Os::NOTEMPTY.raw_os_error(), Errno::NotEmpty),
@@ -112,16 +110,16 @@ const CODES: &[(i32, Errno)] = {
 /// Codes of the Win32 API that its error kinds do not tell apart.
 #[cfg(windows)]
 const CODES: &[(i32, Errno)] = &[
-    (4, Errno::InsufficientMemory), // ERROR_TOO_MANY_OPEN_FILES
-    (6, Errno::BadDescriptor),      // ERROR_INVALID_HANDLE
-    (21, Errno::Busy),              // ERROR_NOT_READY
-    (32, Errno::Access),            // ERROR_SHARING_VIOLATION
-    (50, Errno::Unsupported),       // ERROR_NOT_SUPPORTED
-    (111, Errno::NameTooLong),      // ERROR_BUFFER_OVERFLOW
-    (131, Errno::Invalid),          // ERROR_NEGATIVE_SEEK
-    (206, Errno::NameTooLong),      // ERROR_FILENAME_EXCED_RANGE
-    (1314, Errno::NotPermitted),    // ERROR_PRIVILEGE_NOT_HELD
-    (1921, Errno::Loop),            // ERROR_CANT_RESOLVE_FILENAME
+    (4, Errno::TooManyOpen),     // ERROR_TOO_MANY_OPEN_FILES
+    (6, Errno::BadDescriptor),   // ERROR_INVALID_HANDLE
+    (21, Errno::Busy),           // ERROR_NOT_READY
+    (32, Errno::Access),         // ERROR_SHARING_VIOLATION
+    (50, Errno::Unsupported),    // ERROR_NOT_SUPPORTED
+    (111, Errno::NameTooLong),   // ERROR_BUFFER_OVERFLOW
+    (131, Errno::Invalid),       // ERROR_NEGATIVE_SEEK
+    (206, Errno::NameTooLong),   // ERROR_FILENAME_EXCED_RANGE
+    (1314, Errno::NotPermitted), // ERROR_PRIVILEGE_NOT_HELD
+    (1921, Errno::Loop),         // ERROR_CANT_RESOLVE_FILENAME
 ];
 
 #[cfg(not(any(unix, windows)))]

@@ -21,7 +21,7 @@ pub(super) const MOST: usize = 1 << 20;
 pub(super) fn open_of(node: &Node) -> Result<&Open, Errno> {
     match node {
         Node::File(open) => Ok(open),
-        Node::Dir(_) => Err(Errno::IsDirectory),
+        Node::Dir(_) | Node::List(_) => Err(Errno::IsDirectory),
     }
 }
 
@@ -34,7 +34,7 @@ fn readable(node: &Node) -> Result<&Open, Errno> {
 /// A file that may be written.
 fn writable(node: &Node) -> Result<&Open, Errno> {
     match node {
-        Node::Dir(_) => Err(Errno::BadDescriptor),
+        Node::Dir(_) | Node::List(_) => Err(Errno::BadDescriptor),
         Node::File(open) if open.read_only => Err(Errno::ReadOnly),
         Node::File(open) if !open.write => Err(Errno::BadDescriptor),
         Node::File(open) => Ok(open),
@@ -173,6 +173,7 @@ fn append(open: &Open, bytes: &[u8]) -> io::Result<usize> {
 pub(super) fn stat_of(node: &Node) -> Result<Reply, Errno> {
     Ok(Reply::Stat(stat(&match node {
         Node::Dir(folder) => folder.dir.dir_metadata()?,
+        Node::List(_) => return Err(Errno::BadDescriptor),
         Node::File(open) => Metadata::from_file(&open.file)?,
     })))
 }
@@ -195,6 +196,7 @@ pub(super) fn set_times(node: &Node, accessed: NewTime, modified: NewTime) -> Re
             folder.writable()?;
             folder.dir.set_symlink_times(".", path_time(accessed)?, path_time(modified)?)?;
         }
+        Node::List(_) => return Err(Errno::BadDescriptor),
         Node::File(open) if open.read_only => return Err(Errno::ReadOnly),
         Node::File(open) => open.file.set_times(file_times(accessed, modified)?)?,
     }
@@ -209,6 +211,7 @@ pub(super) fn sync(node: &Node, data_only: bool) -> Result<Reply, Errno> {
             let opened = folder.dir.open_with(".", options.read(true).maybe_dir(true))?;
             if data_only { opened.sync_data() } else { opened.sync_all() }
         }
+        Node::List(_) => return Err(Errno::BadDescriptor),
         Node::File(open) if data_only => open.file.sync_data(),
         Node::File(open) => open.file.sync_all(),
     }?;

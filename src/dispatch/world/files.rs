@@ -10,11 +10,11 @@ use super::{
     Inner,
     disk::{self, Disk},
     file, locked, open, path,
-    table::{Folder, Node},
+    table::{Folder, List, Node},
 };
 use smol::Timer;
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, Mutex, atomic::Ordering},
     time::Duration,
 };
 
@@ -65,6 +65,7 @@ impl Inner {
             C::SetSize { .. }
             | C::SetTimes { .. }
             | C::SetTimesAt { .. }
+            | C::OpenDir(_)
             | C::ReadDir(_)
             | C::CreateDir { .. }
             | C::RemoveDir { .. }
@@ -94,7 +95,7 @@ impl Inner {
     fn may_use(&self, node: &Node) -> bool {
         match node {
             Node::File(open) => open.is_regular() && !open.synchronous && self.waits_for(open.disk),
-            Node::Dir(_) => false,
+            Node::Dir(_) | Node::List(_) => false,
         }
     }
 
@@ -114,10 +115,31 @@ impl Inner {
         flags: OpenFlags,
     ) -> Result<Reply, Errno> {
         let folder = self.folder(dir)?;
-        locked(&self.table).room()?;
-        let node = open::open(&folder, path, follow, flags)?;
+        let permit = locked(&self.table).permit()?;
+        let node = open::open(&folder, path, follow, flags, permit)?;
+        Ok(self.insert(node))
+    }
+
+    fn insert(&self, node: Node) -> Reply {
         let kind = node.kind();
-        Ok(Reply::File { id: locked(&self.table).insert(node), kind })
+        Reply::File { id: locked(&self.table).insert(node), kind }
+    }
+
+    /// Begins to list a directory.
+    fn list(&self, dir: FileId) -> Result<Reply, Errno> {
+        let folder = self.folder(dir)?;
+        let permit = locked(&self.table).permit()?;
+        let entries = Mutex::new(folder.dir.entries()?);
+        Ok(self.insert(Node::List(Arc::new(List {
+            entries,
+            disk: folder.dir.disk(),
+            _permit: permit,
+        }))))
+    }
+
+    fn entries(&self, list: FileId) -> Result<Reply, Errno> {
+        let list = locked(&self.table).list(list)?;
+        path::entries(&mut locked(&list.entries))
     }
 
     /// Does it here and now.
@@ -141,7 +163,8 @@ impl Inner {
             C::SetTimesAt { dir, path, follow, accessed, modified } => {
                 path::set_times_at(&*self.folder(*dir)?, path, *follow, *accessed, *modified)
             }
-            C::ReadDir(dir) => path::read_dir(&*self.folder(*dir)?),
+            C::OpenDir(dir) => self.list(*dir),
+            C::ReadDir(list) => self.entries(*list),
             C::CreateDir { dir, path } => path::create_dir(&*self.folder(*dir)?, path),
             C::RemoveDir { dir, path } => path::remove_dir(&*self.folder(*dir)?, path),
             C::Unlink { dir, path } => path::unlink(&*self.folder(*dir)?, path),

@@ -22,6 +22,7 @@ mod open;
 mod output;
 mod path;
 mod pending;
+mod permits;
 mod random;
 mod stat;
 mod table;
@@ -128,7 +129,7 @@ impl World {
     /// something below it fails with [`Errno::ReadOnly`].
     pub fn add_dir(&self, dir: impl Into<Directory>, read_only: bool) -> FileId {
         let dir = dir.into();
-        locked(&self.0.table).insert(Node::Dir(Arc::new(Folder { dir, read_only })))
+        locked(&self.0.table).insert(Node::Dir(Arc::new(Folder { dir, read_only, _permit: None })))
     }
 
     /// Whether the process has written to a stdout whose reader has gone. Then

@@ -9,6 +9,7 @@ use super::{
     super::{Errno, FileKind, OpenFlags},
     disk::Disk,
     name::{End, Name},
+    permits::Permit,
     stat::kind,
     table::{Folder, Node, Open},
 };
@@ -27,6 +28,7 @@ pub(super) fn open(
     path: &str,
     follow: bool,
     flags: OpenFlags,
+    permit: Permit,
 ) -> Result<Node, Errno> {
     if flags.write || flags.create || flags.truncate {
         folder.writable()?;
@@ -63,7 +65,11 @@ pub(super) fn open(
             return Err(Errno::IsDirectory);
         }
         let dir = Dir::from_std_file(file).into();
-        return Ok(Node::Dir(Arc::new(Folder { dir, read_only: folder.read_only })));
+        return Ok(Node::Dir(Arc::new(Folder {
+            dir,
+            read_only: folder.read_only,
+            _permit: Some(permit),
+        })));
     }
     if directory {
         return Err(Errno::NotDirectory);
@@ -88,6 +94,7 @@ pub(super) fn open(
         read_only: folder.read_only,
         synchronous: flags.data_sync || flags.file_sync,
         appending: Mutex::new(()),
+        _permit: permit,
     })))
 }
 

@@ -52,11 +52,17 @@ pub(super) fn set_times_at(
     Ok(Reply::Done)
 }
 
-/// Entries in the order of the system. Names that are no UTF-8 are left out: a
-/// guest could do nothing with them, and one of them should not hide the others.
-pub(super) fn read_dir(folder: &Folder) -> Result<Reply, Errno> {
-    let mut entries = Vec::new();
-    for entry in folder.dir.entries()? {
+/// Entries of a list that are read at once, and bytes of their names: enough that
+/// few steps are needed, and little to hold.
+const ENTRIES: usize = 256;
+const NAMES: usize = 16 << 10;
+
+/// The next entries in the order of the system. Names that are no UTF-8 are left out:
+/// a guest could do nothing with them, and one of them should not hide the others.
+pub(super) fn entries(list: &mut cap_std::fs::ReadDir) -> Result<Reply, Errno> {
+    let (mut entries, mut names) = (Vec::new(), 0usize);
+    while entries.len() < ENTRIES && names < NAMES {
+        let Some(entry) = list.next() else { break };
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let kind = match kind(entry.file_type()?) {
@@ -67,6 +73,7 @@ pub(super) fn read_dir(folder: &Folder) -> Result<Reply, Errno> {
             },
             kind => kind,
         };
+        names = names.saturating_add(name.len());
         entries.push(DirEntry { name, kind, inode: inode(&entry) });
     }
     Ok(Reply::Entries(entries))

@@ -3,6 +3,7 @@
 use super::{
     super::{Errno, FileId, FileKind},
     disk::{self, Directory, Disk},
+    permits::{Permit, Permits},
 };
 use std::{
     collections::HashMap,
@@ -19,6 +20,8 @@ pub const MAX_OPEN: usize = 1024;
 pub(super) struct Folder {
     pub(super) dir: Directory,
     pub(super) read_only: bool,
+    /// What the host gives is open anyway.
+    pub(super) _permit: Option<Permit>,
 }
 
 impl Folder {
@@ -53,6 +56,14 @@ pub(super) struct Open {
     pub(super) readiness: Option<smol::Async<File>>,
     /// One append at a time where it takes several steps.
     pub(super) appending: Mutex<()>,
+    pub(super) _permit: Permit,
+}
+
+/// A directory that is being listed.
+pub(super) struct List {
+    pub(super) entries: Mutex<cap_std::fs::ReadDir>,
+    pub(super) disk: Disk,
+    pub(super) _permit: Permit,
 }
 
 impl Open {
@@ -66,12 +77,13 @@ impl Open {
 pub(super) enum Node {
     Dir(Arc<Folder>),
     File(Arc<Open>),
+    List(Arc<List>),
 }
 
 impl Node {
     pub(super) fn kind(&self) -> FileKind {
         match self {
-            Node::Dir(_) => FileKind::Directory,
+            Node::Dir(_) | Node::List(_) => FileKind::Directory,
             Node::File(open) => open.kind,
         }
     }
@@ -79,6 +91,7 @@ impl Node {
     pub(super) fn disk(&self) -> Disk {
         match self {
             Node::Dir(folder) => folder.dir.disk(),
+            Node::List(list) => list.disk,
             Node::File(open) => open.disk,
         }
     }
@@ -112,8 +125,10 @@ impl Table {
         id
     }
 
-    pub(super) fn room(&self) -> Result<(), Errno> {
-        if self.nodes.len() < self.max { Ok(()) } else { Err(Errno::InsufficientMemory) }
+    /// Before something is opened.
+    pub(super) fn permit(&self) -> Result<Permit, Errno> {
+        let own = self.nodes.len();
+        if own < self.max { Permits::of_system().take(own) } else { Err(Errno::TooManyOpen) }
     }
 
     pub(super) fn close(&mut self, id: FileId) -> Result<Node, Errno> {
@@ -133,6 +148,15 @@ impl Table {
         match self.node(id)? {
             Node::Dir(folder) => Ok(folder),
             Node::File(_) => Err(Errno::NotDirectory),
+            Node::List(_) => Err(Errno::BadDescriptor),
+        }
+    }
+
+    /// A list that has been opened.
+    pub(super) fn list(&self, id: FileId) -> Result<Arc<List>, Errno> {
+        match self.node(id)? {
+            Node::List(list) => Ok(list),
+            Node::Dir(_) | Node::File(_) => Err(Errno::BadDescriptor),
         }
     }
 }

@@ -24,12 +24,12 @@
     (func (export "take")
       (param "items" (list (tuple string (list u32) (option string)))) (result u32)
       (canon lift (core func $i "take")
-        (memory $i "memory") (realloc (func $i "realloc")) string-encoding=utf16)))
+        (memory (core memory $i "memory")) (realloc (core func $i "realloc")) string-encoding=utf16)))
   (instance $taker (instantiate $taker))
 
   (core module $memory (memory (export "memory") 200))
   (core instance $memory (instantiate $memory))
-  (core func $take (canon lower (func $taker "take") (memory $memory "memory")))
+  (core func $take (canon lower (func $taker "take") (memory (core memory $memory "memory"))))
   (core module $m
     (import "memory" "memory" (memory 200))
     (import "taker" "take" (func $take (param i32 i32) (result i32)))
@@ -72,5 +72,5 @@
     (with "taker" (instance (export "take" (func $take))))))
   (func (export "make") (param "n" u32)
     (result (list (tuple string (list u32) (option string))))
-    (canon lift (core func $i "make") (memory $memory "memory")))
+    (canon lift (core func $i "make") (memory (core memory $memory "memory"))))
   (func (export "pass") (param "n" u32) (result u32) (canon lift (core func $i "pass"))))

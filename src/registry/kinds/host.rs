@@ -18,6 +18,9 @@ pub struct ProcessHost {
     pub local_queue_size: u64,
     /// Processes alive, at most; no limit if none is given.
     pub max_processes: Option<u64>,
+    /// Bytes that all its processes may hold together; a share of the machine's
+    /// memory if none are given.
+    pub max_memory: Option<u64>,
     /// When it starts and stops.
     pub lifecycle: Lifecycle,
 }
@@ -96,6 +99,7 @@ impl Default for ProcessHost {
             queue_bytes: None,
             local_queue_size: 256,
             max_processes: None,
+            max_memory: None,
             lifecycle: Lifecycle::default(),
         }
     }
@@ -114,6 +118,7 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessHost> {
         host.queue_bytes = fields.size("queue_bytes").filter(|n| *n > 0);
         host.local_queue_size = size("local_queue_size", host.local_queue_size);
         host.max_processes = fields.count("max_processes", u64::MAX, "10000").filter(|n| *n > 0);
+        host.max_memory = fields.size("max_memory").filter(|n| *n > 0);
         fields.finish_strictly();
     }
     host.lifecycle = lifecycle(reading);

@@ -6,17 +6,21 @@ use super::{
         call::{Args, own, unexpected_reply},
         descriptor::{
             DATA_SYNC, FILE_SYNC, Listing, MUTATE_DIRECTORY, READ, REQUESTED_SYNC, Sync, WRITE,
+            held,
         },
+        io::release,
         request::{self, How},
-        table::Entry,
+        table::{self, Entry},
     },
     Body, Stop, ask, carry_out,
     file::opened,
     follow, ok, place,
 };
+use std::sync::Arc;
+
 use crate::{
-    component::{Answer, HostCx},
-    dispatch::{DirEntry, Errno, FileCommand, Reply},
+    component::{Answer, HostCx, Trap},
+    dispatch::{DirEntry, Errno, FileCommand, FileId, Reply},
     value::Value,
 };
 
@@ -30,11 +34,8 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.open-at", open),
     ("[method]descriptor.read-directory", list),
     ("[method]directory-entry-stream.read-directory-entry", |cx, args| {
-        let listing = cx.state::<WasiState>().table.listing(args.handle()?)?;
-        ok(listing.next().map(|DirEntry { name, kind, .. }| {
-            // The kinds have the order of the cases.
-            Value::Record(vec![Value::case(kind as u32), name.into()])
-        }))
+        let listing = args.handle()?;
+        next_entry(cx, listing)
     }),
     ("[method]descriptor.create-directory-at", |cx, args| {
         let base = args.handle()?;
@@ -101,7 +102,7 @@ fn open(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     };
     let (command, opening) = request::open(place, how)?;
     if !cx.state::<WasiState>().table.has_room() {
-        return Err(Errno::InsufficientMemory.into());
+        return Err(Errno::TooManyOpen.into());
     }
     ask(command, move |cx, reply| {
         let Reply::File { id, kind } = reply else { return Err(unexpected_reply(&reply).into()) };
@@ -117,16 +118,61 @@ fn list(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     descriptor.dir()?;
     let file = *descriptor.file;
     if !state.table.has_room() {
-        return Err(Errno::InsufficientMemory.into());
+        return Err(Errno::TooManyOpen.into());
     }
-    ask(FileCommand::ReadDir(file), move |cx, reply| {
-        let Reply::Entries(mut entries) = reply else {
-            return Err(unexpected_reply(&reply).into());
-        };
-        // Also for entries that nobody will ask for.
-        cx.charge(entries.iter().map(|entry| entry.name.len() as u64).sum());
+    ask(FileCommand::OpenDir(file), move |cx, reply| {
+        let Reply::File { id, .. } = reply else { return Err(unexpected_reply(&reply).into()) };
         let WasiState { mounts, table, .. } = cx.state::<WasiState>();
-        mounts.complete(table.descriptor(base)?.guest.as_deref(), &mut entries);
-        ok(own(table.add(Entry::Listing(Listing::new(entries)))?))
+        let mounts = mounts.names_in(table.descriptor(base)?.guest.as_deref());
+        let listing = Listing::new(Arc::new(id), mounts);
+        let index = table::add(cx, Entry::Listing(listing))?;
+        // Of a short one this is all, so that it needs not stay open.
+        let read = read_on(index, id, 2, move |_| ok(own(index)))?;
+        let Answer::Then(command, go_on) = read else { return Ok(read) };
+        let go_on = move |cx: &mut HostCx<'_>, reply: Reply| {
+            if let Reply::Failed(_) = reply {
+                let listing = cx.state::<WasiState>().table.remove(index)?;
+                release(cx, listing.into_held());
+            }
+            go_on(cx, reply)
+        };
+        Ok(Answer::Then(command, Box::new(go_on)))
+    })
+}
+
+/// The next entry of a list, of which some more are read if need be.
+fn next_entry(cx: &mut HostCx<'_>, index: u32) -> Result<Answer, Stop> {
+    let listing = cx.state::<WasiState>().table.listing(index)?;
+    if let Some(DirEntry { name, kind, .. }) = listing.next() {
+        // The kinds have the order of the cases.
+        return ok(Some(Value::Record(vec![Value::case(kind as u32), name.into()])));
+    }
+    match listing.list() {
+        None => ok(Value::NONE),
+        Some(list) => read_on(index, list, 1, move |cx| next_entry(cx, index)),
+    }
+}
+
+/// Reads more of a list, so many times or to its end, and then goes on.
+fn read_on(
+    index: u32,
+    list: FileId,
+    times: u32,
+    then: impl FnOnce(&mut HostCx<'_>) -> Result<Answer, Stop> + Send + 'static,
+) -> Result<Answer, Stop> {
+    ask(FileCommand::ReadDir(list), move |cx, reply| {
+        let Reply::Entries(entries) = reply else { return Err(unexpected_reply(&reply).into()) };
+        let held = held(&entries);
+        // Also for entries that nobody will ask for.
+        cx.charge(held);
+        let charge = cx.account().charge(held).map_err(Trap::from)?;
+        let ended = cx.state::<WasiState>().table.listing(index)?.add(entries, charge);
+        match (ended, times) {
+            (None, 2..) => read_on(index, list, times.saturating_sub(1), then),
+            (ended, _) => {
+                release(cx, ended);
+                then(cx)
+            }
+        }
     })
 }

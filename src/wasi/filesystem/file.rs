@@ -3,12 +3,12 @@
 use super::{
     super::{
         WasiState,
-        call::{Args, MAX_IO, own, unexpected_argument, unexpected_reply},
+        call::{Args, MAX_IO, most_io, own, under_way, unexpected_argument, unexpected_reply},
         descriptor::Descriptor,
         input::Input,
         output::Output,
         request,
-        table::Entry,
+        table::{self, Entry},
     },
     Body, Stop, ask, carry_out, descriptor, done, ok,
 };
@@ -26,19 +26,19 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         }
         descriptor.readable()?;
         let stream = Input::file(descriptor.file.clone(), args.u64()?);
-        ok(own(cx.state::<WasiState>().table.add(Entry::Input(stream))?))
+        ok(own(table::add(cx, Entry::Input(stream))?))
     }),
     ("[method]descriptor.write-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
         to_write(descriptor)?;
         let stream = Output::file(descriptor.file.clone(), args.u64()?);
-        ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
+        ok(own(table::add(cx, Entry::Output(stream))?))
     }),
     ("[method]descriptor.append-via-stream", |cx, args| {
         let descriptor = descriptor(cx, args)?;
         to_write(descriptor)?;
         let stream = Output::append(descriptor.file.clone());
-        ok(own(cx.state::<WasiState>().table.add(Entry::Output(stream))?))
+        ok(own(table::add(cx, Entry::Output(stream))?))
     }),
     ("[method]descriptor.advise", |cx, args| {
         let descriptor = descriptor(cx, args)?;
@@ -104,12 +104,14 @@ fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     let (len, offset) = (args.u64()?, args.u64()?);
     let result = |bytes: Vec<u8>, end: bool| ok(Value::Record(vec![bytes.into(), end.into()]));
     // At most a MiB.
-    let len = len.min(MAX_IO) as u32;
+    let len = len.min(most_io(cx)) as u32;
     if len == 0 {
         return result(Vec::new(), false);
     }
+    let charge = under_way(cx, len.into());
     ask(FileCommand::Read { file, offset, len }, move |_, reply| match reply {
         Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => {
+            drop(charge);
             let end = bytes.is_empty();
             result(bytes, end)
         }
@@ -126,10 +128,9 @@ fn sync(descriptor: &Descriptor, data_only: bool) -> Result<Answer, Stop> {
 
 /// A file that has just been opened.
 pub(super) fn opened(cx: &mut HostCx<'_>, descriptor: Descriptor) -> Result<Answer, Stop> {
-    let table = &mut cx.state::<WasiState>().table;
-    if !table.has_room() {
+    if !cx.state::<WasiState>().table.has_room() {
         super::super::io::release(cx, Some(descriptor.file));
-        return Err(Errno::InsufficientMemory.into());
+        return Err(Errno::TooManyOpen.into());
     }
-    ok(own(table.add(Entry::Descriptor(descriptor))?))
+    ok(own(table::add(cx, Entry::Descriptor(descriptor))?))
 }

@@ -68,9 +68,13 @@ fn answer(result: Result<Answer, Stop>) -> Result<Answer, Trap> {
     }
 }
 
-/// As `error-code`: [`Errno`] has the same cases in the same order.
+/// As `error-code`: [`Errno`] has the same cases in the same order, and one more.
 pub(super) fn error_code(errno: Errno) -> Value {
-    Value::case(errno as u32)
+    Value::case(match errno {
+        // A process has its share of open files.
+        Errno::TooManyOpen => Errno::Quota as u32,
+        errno => errno as u32,
+    })
 }
 
 /// `ok` with a value.

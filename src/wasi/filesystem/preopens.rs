@@ -9,7 +9,7 @@ use super::super::{
     WasiState,
     call::{Body, ask, now, own, unexpected_reply},
     descriptor::Descriptor,
-    table::Entry,
+    table::{self, Entry},
 };
 use crate::{
     component::{Answer, HostCx, Trap},
@@ -19,7 +19,7 @@ use crate::{
 
 pub(super) const BODIES: &[(&str, Body)] = &[("get-directories", |cx, _| {
     directories(cx, |cx, directories| {
-        let table = &mut cx.state::<WasiState>().table;
+        let table = table::table(cx);
         let mut values = Vec::with_capacity(directories.len());
         for (descriptor, path) in directories {
             let index = table.add(Entry::Descriptor(descriptor))?;

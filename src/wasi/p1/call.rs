@@ -7,11 +7,12 @@
 
 use super::errno::Code;
 use crate::{
+    account::Charge,
     component::{Answer, HostCx, Trap, TrapKind},
     dispatch::{Command, Errno, FileCommand, Reply},
     value::Value,
     wasi::{
-        call::{MAX_IO, misuse, unexpected_argument, unexpected_reply},
+        call::{misuse, most_io, under_way, unexpected_argument, unexpected_reply},
         path::MAX_PATH,
     },
 };
@@ -178,6 +179,8 @@ pub(super) struct Parts {
     parts: Vec<(u32, u32)>,
     /// Bytes of all parts.
     pub len: u32,
+    /// For what is moved, until it has been.
+    pub charge: Charge,
 }
 
 impl PartList {
@@ -189,13 +192,14 @@ impl PartList {
         check_aligned(self.address, 4)?;
         let looked_at = self.count.min(MAX_PARTS);
         cx.charge(u64::from(looked_at).saturating_mul(8));
+        let most = most_io(cx) as u32;
         let memory = memory(cx)?;
         let list = memory.read(self.address, list).ok_or_else(|| outside(self.address))?;
         let (list, _) = list.as_chunks::<8>();
         let list = list.get(..looked_at as usize).unwrap_or(list);
         let mut parts = Vec::new();
         // Not more than a MiB.
-        let mut room = MAX_IO as u32;
+        let mut room = most;
         for part in list {
             let (address, len) = halves(*part);
             if memory.read(address, len).is_none() {
@@ -213,7 +217,11 @@ impl PartList {
         if parts.is_empty() && looked_at < self.count {
             return Err(Code::INVAL.into());
         }
-        Ok(Parts { parts, len: (MAX_IO as u32).saturating_sub(room) })
+        let len = most.saturating_sub(room);
+        // What is moved, and the list of where to.
+        let listed = parts.capacity().saturating_mul(size_of::<(u32, u32)>());
+        let charge = under_way(cx, u64::from(len).saturating_add(listed as u64));
+        Ok(Parts { parts, len, charge })
     }
 }
 

@@ -1,15 +1,24 @@
 //! Directories: those that are open from the beginning, and listing them.
 
+use std::sync::Arc;
+
 use super::{
-    call::{Body, Params, Record, Stop, ask_file, give_u32, read, success, write, write_aligned},
+    call::{
+        Body, Params, Record, Stop, answer, ask_file, give_u32, read, success, write, write_aligned,
+    },
     errno::Code,
     fd::number,
-    fds::{Dir, Fd},
+    fds::{Dir, Entries, Fd},
 };
 use crate::{
     component::{Answer, HostCx},
-    dispatch::{DirEntry, FileCommand, FileKind, Reply},
-    wasi::{WasiState, call::unexpected_reply},
+    dispatch::{Command, DirEntry, Errno, FileCommand, FileId, FileKind, Reply},
+    wasi::{
+        WasiState,
+        call::{ask, unexpected_reply},
+        descriptor::held,
+        io::release,
+    },
 };
 
 pub(super) const BODIES: &[(&str, Body)] = &[
@@ -52,24 +61,64 @@ fn readdir(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
         return fill(cx, fd, to, len, cookie, used);
     }
     let file = *dir.descriptor.file;
+    dir.entries = None;
+    let then = move |cx: &mut HostCx<'_>| fill(cx, fd, to, len, cookie, used);
     ask_file(FileCommand::Stat(file), move |_, reply| {
         let Reply::Stat(stat) = reply else { return Err(unexpected_reply(&reply).into()) };
-        ask_file(FileCommand::ReadDir(file), move |cx, reply| {
-            let Reply::Entries(mut listed) = reply else {
-                return Err(unexpected_reply(&reply).into());
-            };
-            // Also for entries that nobody will ask for.
-            cx.charge(listed.iter().map(|entry| entry.name.len() as u64).sum());
-            let WasiState { mounts, fds, .. } = cx.state::<WasiState>();
-            let Fd::Dir(dir) = fds.get(fd)? else { return Err(Code::BADF.into()) };
-            mounts.complete(dir.descriptor.guest.as_deref(), &mut listed);
+        ask_file(FileCommand::OpenDir(file), move |cx, reply| {
+            let Reply::File { id, .. } = reply else { return Err(unexpected_reply(&reply).into()) };
             // What lies above the directory is not the guest's to know.
-            let mut entries = [".", ".."].map(|name| entry(name, stat.inode)).to_vec();
-            entries.append(&mut listed);
-            dir.entries = Some(entries);
-            fill(cx, fd, to, len, cookie, used)
+            let list = [".", ".."].map(|name| entry(name, stat.inode)).to_vec();
+            more(id, fd, Entries { list, charge: cx.account().open() }, then)
         })
     })
+}
+
+/// Reads the rest of a list, and then goes on.
+fn more(
+    list: FileId,
+    fd: u32,
+    mut all: Entries,
+    then: impl FnOnce(&mut HostCx<'_>) -> Result<Answer, Stop> + Send + 'static,
+) -> Result<Answer, Stop> {
+    let answered = ask(Command::File(FileCommand::ReadDir(list)), move |cx, reply| {
+        let read = match reply {
+            Reply::Entries(entries) => all.add(cx, entries),
+            Reply::Failed(errno) => Err(errno),
+            other => return Err(unexpected_reply(&other)),
+        };
+        if let Ok(false) = read {
+            return answer(more(list, fd, all, then));
+        }
+        release(cx, Some(Arc::new(list)));
+        answer(match read {
+            Ok(_) => keep(cx, fd, all).and_then(|()| then(cx)),
+            Err(errno) => Err(errno.into()),
+        })
+    });
+    Ok(answered?)
+}
+
+/// The directory has been listed.
+fn keep(cx: &mut HostCx<'_>, fd: u32, mut all: Entries) -> Result<(), Stop> {
+    let WasiState { mounts, fds, .. } = cx.state::<WasiState>();
+    let Fd::Dir(dir) = fds.get(fd)? else { return Err(Code::BADF.into()) };
+    mounts.complete(dir.descriptor.guest.as_deref(), &mut all.list);
+    dir.entries = Some(all);
+    Ok(())
+}
+
+impl Entries {
+    /// Adds entries that have been read; whether that was the end.
+    fn add(&mut self, cx: &mut HostCx<'_>, entries: Vec<DirEntry>) -> Result<bool, Errno> {
+        // Also for entries that nobody will ask for.
+        let held = held(&entries);
+        cx.charge(held);
+        self.charge.add(held).map_err(|_| Errno::InsufficientMemory)?;
+        let ended = entries.is_empty();
+        self.list.extend(entries);
+        Ok(ended)
+    }
 }
 
 fn entry(name: &str, inode: u64) -> DirEntry {
@@ -91,6 +140,7 @@ fn fill(
     let Fd::Dir(Dir { entries: Some(entries), .. }) = cx.state::<WasiState>().fds.get(fd)? else {
         return Err(Code::BADF.into());
     };
+    let entries = &entries.list;
     let room = len as usize;
     let first = usize::try_from(cookie).unwrap_or(usize::MAX);
     let mut bytes = Vec::new();

@@ -60,6 +60,7 @@ impl From<Errno> for Code {
             Errno::NotPermitted | Errno::ReadOnly => return Code::PERM,
             Errno::Pipe => 64,
             Errno::InvalidSeek => return Code::SPIPE,
+            Errno::TooManyOpen => return Code::MFILE,
             Errno::TextFileBusy => 74,
             Errno::CrossDevice => 75,
         })

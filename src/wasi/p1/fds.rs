@@ -8,6 +8,7 @@
 
 use super::errno::Code;
 use crate::{
+    account::Charge,
     dispatch::{DirEntry, Stdio},
     wasi::{
         descriptor::Descriptor,
@@ -36,6 +37,8 @@ pub(super) struct File {
     pub append: bool,
     /// Remembered and reported: a file is never waited for by others.
     pub nonblock: bool,
+    /// For what the table keeps of it.
+    pub _charge: Charge,
 }
 
 /// An open directory.
@@ -46,8 +49,20 @@ pub(super) struct Dir {
     pub preopen: Option<String>,
     /// Its entries when they were last listed from the beginning. Cookies are
     /// places in this list, so that they stay good while entries come and go.
-    pub entries: Option<Vec<DirEntry>>,
+    pub entries: Option<Entries>,
+    /// For what the table keeps of it.
+    pub _charge: Charge,
 }
+
+/// The entries of a directory.
+#[derive(Debug)]
+pub(super) struct Entries {
+    pub list: Vec<DirEntry>,
+    pub charge: Charge,
+}
+
+/// What a place in the table takes up, and what is open outside for it.
+pub(super) const PLACE: u64 = 2 * size_of::<Option<Fd>>() as u64 + 256;
 
 /// The table.
 #[derive(Debug, Default)]
@@ -67,7 +82,8 @@ impl Fds {
         self.open = true;
         let streams = [Stdio::Stdin, Stdio::Stdout, Stdio::Stderr].map(Fd::Stream);
         let dirs = directories.into_iter().map(|(descriptor, path)| {
-            Fd::Dir(Dir { descriptor, preopen: Some(path), entries: None })
+            let charge = Charge::default();
+            Fd::Dir(Dir { descriptor, preopen: Some(path), entries: None, _charge: charge })
         });
         self.slots = streams.into_iter().chain(dirs).map(Some).collect();
     }

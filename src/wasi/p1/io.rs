@@ -130,9 +130,12 @@ fn write_stdio(
         return give_u32(cx, count, 0);
     }
     let bytes = parts.gather(cx)?;
-    ask(Command::WriteStdio { to, bytes }, move |cx, reply| match reply {
-        Reply::Done => give_u32(cx, count, parts.len),
-        other => Err(unexpected_reply(&other).into()),
+    ask(Command::WriteStdio { to, bytes }, move |cx, reply| {
+        drop(parts.charge);
+        match reply {
+            Reply::Done => give_u32(cx, count, parts.len),
+            other => Err(unexpected_reply(&other).into()),
+        }
     })
 }
 
@@ -160,6 +163,7 @@ fn write_file(
     // As in Linux, a file that is appended to has no other place to write.
     let place = (!append).then_some(offset);
     ask_file(FileCommand::Write { file: id, offset: place, bytes }, move |cx, reply| {
+        drop(parts.charge);
         let written = match reply {
             Reply::Count(written) if written <= u64::from(parts.len) => written,
             other => return Err(unexpected_reply(&other).into()),

@@ -4,11 +4,11 @@ use super::{
     call::{Body, Params, Stop, ask_file, carry_out, give_u32, write},
     errno::Code,
     fd::{APPEND, FD_FLAGS, NONBLOCK, RIGHT_READ, RIGHT_WRITE, RIGHTS, SYNCHRONOUS, stat, times},
-    fds::{Dir, Fd, File},
+    fds::{Dir, Fd, File, PLACE},
 };
 use crate::{
     component::{Answer, HostCx},
-    dispatch::{FileCommand, Reply},
+    dispatch::{Errno, FileCommand, Reply},
     wasi::{
         WasiState,
         call::unexpected_reply,
@@ -128,13 +128,19 @@ fn open(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     ask_file(command, move |cx, reply| {
         let Reply::File { id, kind } = reply else { return Err(unexpected_reply(&reply).into()) };
         let descriptor = opening.done(cx, id, kind)?;
+        let path = descriptor.guest.as_ref().map_or(0, |guest| guest.len() as u64);
+        let Ok(charge) = cx.account().charge(PLACE.saturating_add(path)) else {
+            release(cx, Some(descriptor.file));
+            return Err(Errno::InsufficientMemory.into());
+        };
         let fd = match descriptor.is_dir() {
-            true => Fd::Dir(Dir { descriptor, preopen: None, entries: None }),
+            true => Fd::Dir(Dir { descriptor, preopen: None, entries: None, _charge: charge }),
             false => Fd::File(File {
                 descriptor,
                 position: 0,
                 append: flags & APPEND != 0,
                 nonblock: flags & NONBLOCK != 0,
+                _charge: charge,
             }),
         };
         match cx.state::<WasiState>().fds.add(fd) {

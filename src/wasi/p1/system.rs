@@ -98,7 +98,9 @@ fn environ(state: &WasiState) -> Vec<Vec<u8>> {
 
 fn give_texts(cx: &mut HostCx<'_>, params: &mut Params, texts: Texts) -> Result<Answer, Stop> {
     let (mut pointers, mut to) = (params.u32()?, params.u32()?);
-    for text in texts(cx.state()) {
+    let texts = texts(cx.state());
+    cx.charge(texts.iter().map(|text| text.len() as u64 + 8).fold(0, u64::saturating_add));
+    for text in texts {
         write_u32(cx, pointers, to)?;
         write(cx, to, &text)?;
         // What was written was in the memory, so the sums are too, or are its end.

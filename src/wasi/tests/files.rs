@@ -151,8 +151,8 @@ fn descriptors_have_an_end() {
     let open: Vec<u32> =
         std::iter::from_fn(|| guest.open(root, "top", 0, READ).ok()).take(5000).collect();
     assert_eq!(open.len(), 4095);
-    assert_eq!(guest.open(root, "top", 0, READ), Err(Errno::InsufficientMemory));
-    assert_eq!(guest.fs("read-directory", root, &[]), Err(Errno::InsufficientMemory));
+    assert_eq!(guest.open(root, "top", 0, READ), Err(Errno::Quota));
+    assert_eq!(guest.fs("read-directory", root, &[]), Err(Errno::Quota));
     guest.drop("filesystem/types", "descriptor", open[17]).unwrap();
     assert_eq!(guest.open(root, "top", 0, READ), Ok(open[17]));
     assert_eq!(guest.world.open.len(), 4096);

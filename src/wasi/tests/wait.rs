@@ -1,7 +1,10 @@
 //! Clocks and waiting.
 
 use super::*;
-use crate::dispatch::Command;
+use crate::{
+    account::{Account, MAX_PLACES},
+    dispatch::Command,
+};
 
 fn guest() -> Guest {
     Guest::at_root(World::default())
@@ -143,14 +146,22 @@ fn a_stream_outlives_its_pollables() {
 
 #[test]
 fn pollables_have_an_end() {
-    let mut guest = guest();
-    let mut made = 0;
-    let trap = loop {
-        match guest.call("clocks/monotonic-clock", "subscribe-instant", vec![0u64.into()]) {
-            Ok(_) => made += 1,
-            Err(trap) => break trap,
+    let end = |account: &Account| {
+        let world = World::default();
+        let mut guest = Guest::on_account(Config::default(), world, account.clone());
+        loop {
+            match guest.call("clocks/monotonic-clock", "subscribe-instant", vec![0u64.into()]) {
+                Ok(_) => {}
+                Err(trap) => break trap.message,
+            }
         }
     };
-    assert_eq!(made, 65_536);
-    assert_eq!(trap.message, "the process has more than 65536 streams, pollables and errors");
+    let message = end(&Account::new(1 << 20));
+    assert!(message.contains("`limits.max_memory`"), "{message}");
+    // What other tables have counts as well.
+    let account = Account::default();
+    account.take_places(MAX_PLACES - 100).unwrap();
+    assert_eq!(end(&account), "more than 1048576 handles and resources");
+    let message = "the process has more than 65536 streams, pollables and errors";
+    assert_eq!(end(&Account::default()), message);
 }

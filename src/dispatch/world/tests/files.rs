@@ -162,7 +162,7 @@ fn a_process_has_so_many_files() {
     world.set_max_open(4);
     let first = world.get(dir, "file", READ).unwrap();
     assert!(world.get(fixed, "sub", READ).is_ok());
-    assert_eq!(world.get(dir, "new", CREATE), Err(Errno::InsufficientMemory));
+    assert_eq!(world.get(dir, "new", CREATE), Err(Errno::TooManyOpen));
     assert!(!sandbox.mount().join("new").exists());
     assert_eq!(world.at(FileCommand::Close(first)), Ok(Reply::Done));
     assert!(world.get(dir, "new", CREATE).is_ok());
@@ -376,7 +376,7 @@ fn what_is_in_memory_is_answered_within_the_step() {
     let Ok(Reply::File { id: file, .. }) = now(open) else { panic!() };
     let cut = OpenFlags { truncate: true, ..WRITE };
     for command in [
-        FileCommand::ReadDir(dir),
+        FileCommand::OpenDir(dir),
         FileCommand::Sync { file, data_only: true },
         FileCommand::SetSize { file, size: 0 },
         FileCommand::SetTimes { file, accessed: NewTime::Now, modified: NewTime::Now },
@@ -472,4 +472,21 @@ fn a_time_before_1970_is_none() {
         assert_eq!((stat.accessed, stat.modified), (told, told), "{time:?}");
         assert!(stat.changed.is_some());
     }
+}
+
+#[test]
+fn long_lists_come_in_parts() {
+    let sandbox = Sandbox::new();
+    let (world, dir, _) = sandbox.world();
+    let before = world.names(dir).unwrap().len();
+    for i in 0..700 {
+        std::fs::write(sandbox.mount().join(format!("{i:0>60}")), b"").unwrap();
+    }
+    let names = world.names(dir).unwrap();
+    assert_eq!(names.len(), before + 700);
+    assert!(names.windows(2).all(|pair| pair[0].0 < pair[1].0));
+    // A list is none of the things that a directory is.
+    let Reply::File { id, .. } = world.at(FileCommand::OpenDir(dir)).unwrap() else { panic!() };
+    assert_eq!(world.stat(id), Err(Errno::BadDescriptor));
+    assert_eq!(world.at(FileCommand::ReadDir(dir)), Err(Errno::BadDescriptor));
 }

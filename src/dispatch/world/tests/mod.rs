@@ -143,14 +143,20 @@ impl World {
     }
 
     pub(super) fn names(&self, dir: FileId) -> Result<Vec<(String, FileKind)>, Errno> {
-        match self.at(FileCommand::ReadDir(dir))? {
-            Reply::Entries(entries) => {
-                let mut names: Vec<_> =
-                    entries.into_iter().map(|entry| (entry.name, entry.kind)).collect();
-                names.sort_by(|a, b| a.0.cmp(&b.0));
-                Ok(names)
+        let Reply::File { id, .. } = self.at(FileCommand::OpenDir(dir))? else { panic!("no list") };
+        let mut names = Vec::new();
+        loop {
+            match self.at(FileCommand::ReadDir(id))? {
+                Reply::Entries(entries) if entries.is_empty() => break,
+                Reply::Entries(entries) => {
+                    assert!(entries.len() <= 256);
+                    names.extend(entries.into_iter().map(|entry| (entry.name, entry.kind)));
+                }
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
         }
+        assert_eq!(self.at(FileCommand::Close(id)), Ok(Reply::Done));
+        names.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(names)
     }
 }

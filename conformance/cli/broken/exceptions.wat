@@ -1,0 +1,3 @@
+(module
+    (tag $wrong)
+    (func (export "run") (throw $wrong)))
