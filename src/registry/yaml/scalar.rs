@@ -38,7 +38,10 @@ fn resolve(text: &str) -> Option<Data> {
     if text.len() > MAX_NUMBER || !text.chars().all(word) || !text.contains(says) {
         return None;
     }
-    match serde_yaml::from_str(text).ok()? {
+    // A number without room in 64 bits is none for a value of any type.
+    let value =
+        serde_yaml::from_str(text).or_else(|_| serde_yaml::from_str::<f64>(text).map(Into::into));
+    match value.ok()? {
         serde_yaml::Value::Null => Some(Data::Null),
         serde_yaml::Value::Bool(value) => Some(Data::Bool(value)),
         serde_yaml::Value::Number(number) => Some(match (number.as_i64(), number.as_u64()) {
