@@ -105,10 +105,10 @@
 ;; What the interpreter does not have is refused when it is loaded.
 (assert_invalid
   (component (core module (tag)))
-  "exceptions proposal not enabled")
+  "it uses exception handling, which this engine does not have")
 (assert_invalid
   (component (core module (memory 1 1 shared)))
-  "threads must be enabled")
+  "it uses threads and shared memory, which this engine does not have")
 (assert_invalid
   (component (core module (type (struct))))
-  "gc feature")
+  "it uses garbage collection, which this engine does not have")

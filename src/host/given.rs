@@ -4,7 +4,10 @@ use std::fmt;
 
 use crate::{
     artifact::{ArtifactError, directory},
-    dispatch::world::{Directory, Streams, World},
+    dispatch::{
+        Kind as ErrorKind,
+        world::{Directory, Streams, World},
+    },
     process::WasmProcess,
     registry::{Entry, Problem, Project, Wasi},
     wasi::{Config, ConfigError, Preopen, WasiState},
@@ -114,7 +117,10 @@ impl Given {
         let config = Config { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens };
         let mut state = WasiState::new(config)?;
         let charged = state.charge_to(process.account());
-        charged.map_err(|exceeded| GivenError(exceeded.to_string()))?;
+        charged.map_err(|exceeded| GivenError {
+            why: exceeded.to_string(),
+            kind: if exceeded.is_of_host() { ErrorKind::Unavailable } else { ErrorKind::Invalid },
+        })?;
         if let Some(host) = process.host_state() {
             host.set(state);
         }
@@ -124,17 +130,27 @@ impl Given {
 
 /// Why a process cannot be given its world.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GivenError(String);
+pub struct GivenError {
+    why: String,
+    kind: ErrorKind,
+}
+
+impl GivenError {
+    /// What whoever starts the process is told.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
 
 impl From<ConfigError> for GivenError {
     fn from(error: ConfigError) -> GivenError {
-        GivenError(error.to_string())
+        GivenError { why: error.to_string(), kind: ErrorKind::Invalid }
     }
 }
 
 impl fmt::Display for GivenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&self.why)
     }
 }
 

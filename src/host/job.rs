@@ -40,7 +40,7 @@ impl Job {
         let mut process = self.initialized(process, input).map_err(|error| error.fault())?;
         let streams = std::mem::take(&mut birth.streams);
         let world = self.given.to(&self.program_name, words, streams, &mut process);
-        let world = world.map_err(|error| Fault::new(Kind::Invalid, error.to_string()))?;
+        let world = world.map_err(|error| Fault::new(error.kind(), error.to_string()))?;
         if birth.is_alone() {
             world.set_alone();
         }
@@ -125,4 +125,8 @@ impl Outside for Alone {
     }
 
     fn waits(&self) {}
+
+    fn take_births(&self) -> u32 {
+        0
+    }
 }

@@ -56,6 +56,7 @@ mod seat;
 mod service;
 mod states;
 mod trace;
+mod turns;
 mod vetted;
 mod watch;
 mod workers;

