@@ -1,8 +1,11 @@
 //! Processes in Lua on the node of the other measurements.
 
 use wippy::{
-    dispatch::{Fault, world::World},
-    host::{Birth, Handle, Started},
+    dispatch::{
+        Fault,
+        world::{Streams, World},
+    },
+    host::{Birth, Handle, Node, Started},
     lua::{LuaConfig, Program, Start},
     process::Process,
 };
@@ -29,6 +32,12 @@ impl LuaBench {
 
     pub fn start(&self, bench: &Bench) -> Result<Handle> {
         bench.launch("lua", |birth| self.started(birth, |process| process))
+    }
+
+    /// Starts it on another node.
+    pub fn start_on(&self, node: &Node, host: &str) -> Result<Handle> {
+        let streams = Some(Streams::default());
+        Ok(node.launch(host, "lua", streams, |birth| self.started(birth, |process| process))?)
     }
 
     /// The same, for a process that is watched.

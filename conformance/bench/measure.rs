@@ -27,6 +27,14 @@ pub fn resident() -> Result<u64> {
     Ok(kib.parse::<u64>()? << 10)
 }
 
+/// Memory that the machine could give, in bytes.
+pub fn available() -> Result<u64> {
+    let all = fs::read_to_string("/proc/meminfo")?;
+    let field = all.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+    let kib = field.and_then(|rest| rest.split_whitespace().next()).ok_or("no such field")?;
+    Ok(kib.parse::<u64>()? << 10)
+}
+
 /// Something to be measured against others.
 pub struct Contender<'a> {
     pub name: String,

@@ -13,6 +13,7 @@
 //! | `lives` | processes that are spawned, end, and are told of |
 //! | `many` | the memory of 100 000 processes that wait for mail, and of 10 000 in Lua |
 //! | `latency` | the time until a process gets its mail while others spin |
+//! | `gaps` | how long one process holds up another on the same thread |
 //! | `actors` | the node and the guest of these four |
 //! | `lua` | their processes in Lua |
 //! | `lunatic` | their peer |
@@ -29,6 +30,7 @@
 
 mod actors;
 mod bare;
+mod gaps;
 mod guest;
 mod idle;
 mod io;
@@ -69,6 +71,9 @@ pub struct Args {
     /// How many rounds; more give steadier medians.
     #[arg(long, default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
+    /// Of the gaps, only those whose names contain this.
+    #[arg(long, value_name = "TEXT")]
+    only: Option<String>,
     /// The wippy command to start.
     #[arg(long, value_name = "FILE", default_value = "target/release/wippy")]
     wippy: PathBuf,
@@ -90,6 +95,7 @@ enum Name {
     Lives,
     IdleMany,
     Latency,
+    Gaps,
 }
 
 /// Runs the subcommand.
@@ -128,6 +134,9 @@ fn measure_all(args: &Args) -> Result<()> {
             Name::Lives => lives::measure(args.rounds, &mut report),
             Name::IdleMany => many::measure(&mut report),
             Name::Latency => latency::measure(&mut report),
+            Name::Gaps => {
+                gaps::measure(args.rounds, args.only.as_deref(), &args.wippy, &mut report)
+            }
         };
         // What has been measured is worth being shown all the same.
         if let Err(why) = done {

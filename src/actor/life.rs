@@ -76,8 +76,12 @@ const LIFE: &[(&str, Body)] = &[
 /// Nanoseconds of a millisecond.
 const MILLISECOND: u64 = 1_000_000;
 
+/// What it takes to make a process, as bytes that could be copied meanwhile.
+const BIRTH: u64 = 5_000 * 64;
+
 /// A `start`, without ties.
 fn start(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Spawn, Failure> {
+    cx.charge(BIRTH);
     let mut fields = args.record()?;
     let entry = fields.string()?;
     let host = match fields.option()? {

@@ -9,8 +9,8 @@ use super::{
 };
 use std::{collections::HashMap, fmt};
 use wasmparser::{
-    Chunk, CompositeInnerType, Encoding, ExternalKind, FuncType, KnownCustom, Name, Parser,
-    Payload, TypeRef, ValType, WasmFeatures,
+    Chunk, CompositeInnerType, Encoding, ExternalKind, FuncType, Imports, KnownCustom, Name,
+    Parser, Payload, TypeRef, ValType, WasmFeatures,
 };
 
 /// Modules above this size cannot be nested in a component.
@@ -222,8 +222,18 @@ impl<'a> Reader<'a> {
                 }
             }
             Payload::ImportSection(section) => {
-                for import in section.into_imports() {
-                    let import = import?;
+                for imports in section {
+                    let import = match imports? {
+                        Imports::Single(_, import) => import,
+                        Imports::Compact1 { module, .. } | Imports::Compact2 { module, .. } => {
+                            return Err(Problem::Text(format!(
+                                "the imports from {} are in the compact form of the \
+                                 `compact-imports` proposal, which this engine does not have; \
+                                 build the module without it",
+                                quote(module)
+                            )));
+                        }
+                    };
                     let ty = match import.ty {
                         TypeRef::Func(ty) => {
                             self.functions.push(ty);

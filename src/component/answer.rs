@@ -69,7 +69,21 @@ pub(crate) fn reply_value(reply: Reply) -> Result<Option<Value>, Trap> {
     match reply {
         Reply::Value(value) => Ok(value),
         Reply::Refused(why) => Err(Trap::new(TrapKind::Host, why)),
-        _ => Err(Trap::internal("a reply of another kind")),
+        Reply::Done
+        | Reply::Time(_)
+        | Reply::Bytes(_)
+        | Reply::Count(_)
+        | Reply::Bool(_)
+        | Reply::Text(_)
+        | Reply::Ready { .. }
+        | Reply::Mail
+        | Reply::File { .. }
+        | Reply::Stat(_)
+        | Reply::Entries(_)
+        | Reply::Pid(_)
+        | Reply::Ended(_)
+        | Reply::Failed(_)
+        | Reply::Fault(_) => Err(Trap::internal("a reply of another kind")),
     }
 }
 

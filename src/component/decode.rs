@@ -29,6 +29,8 @@ pub(crate) struct ComponentDef {
     pub defs: Vec<Def>,
     /// What wasmparser knows of the types.
     pub types: Types,
+    /// The whole file that it is a part of. Ids of types are unique within one.
+    pub file: Arc<[u8]>,
 }
 
 impl fmt::Debug for ComponentDef {
@@ -161,7 +163,7 @@ impl Decoder<'_> {
     fn end(&mut self, types: Types, payload: &Payload) -> Result<Option<ComponentDef>, LoadError> {
         let def = match self.stack.pop() {
             Some(Frame::Component { defs, .. }) => {
-                let def = ComponentDef { defs, types };
+                let def = ComponentDef { defs, types, file: self.bytes.clone() };
                 if self.stack.is_empty() {
                     return Ok(Some(def));
                 }

@@ -9,9 +9,11 @@
 mod canon;
 mod frame;
 mod host;
+#[cfg(test)]
+mod tests;
 
 use std::{
-    cell::{Cell, RefCell},
+    cell::RefCell,
     collections::HashMap,
     rc::Rc,
     sync::{Arc, OnceLock, atomic::AtomicBool},
@@ -28,23 +30,20 @@ use self::frame::{
 };
 use super::{
     abi::Layouts,
+    budget::Budget,
     decode::{ComponentDef, Def},
     error::{LinkError, LoadError},
     linker::Linker,
     module::CoreModule,
     plan::{CoreRef, Export, Op, Plan, ResourceDef, Target},
     shim,
-    typing::{self, Env},
+    typing::{self, Common, Env},
 };
 use crate::value::{ResourceId, Types};
 
 /// Component and core instances that one process may consist of. A component
 /// can ask for exponentially many in a few bytes.
 const MAX_INSTANCES: usize = 10_000;
-
-/// Definitions, and exports of instances, that linking looks at. Instances of
-/// instances multiply, and so do types of types.
-const MAX_WORK: usize = 2_000_000;
 
 /// How deeply instantiation may recurse.
 const MAX_DEPTH: usize = 100;
@@ -80,12 +79,24 @@ pub(crate) fn link(
     linker: &Linker,
     deny: &Deny<'_>,
 ) -> Result<Plan, Failure> {
+    link_within(Budget::new(root.file.len()), core, condemned, max_slice, root, linker, deny)
+}
+
+fn link_within(
+    budget: Budget,
+    core: &wasmi::Engine,
+    condemned: Arc<AtomicBool>,
+    max_slice: u64,
+    root: &Arc<ComponentDef>,
+    linker: &Linker,
+    deny: &Deny<'_>,
+) -> Result<Plan, Failure> {
     let mut linking = Linking {
         linker,
         deny,
         types: Types::default(),
         layouts: Layouts::default(),
-        work: Rc::new(Cell::new(MAX_WORK)),
+        common: Rc::new(Common::new(budget)),
         core_instances: 0,
         memories: 0,
         funcs: 0,
@@ -122,7 +133,7 @@ struct Linking<'a> {
     deny: &'a Deny<'a>,
     types: Types,
     layouts: Layouts,
-    work: Rc<Cell<usize>>,
+    common: Rc<Common>,
     core_instances: u32,
     memories: u32,
     funcs: u32,
@@ -215,8 +226,7 @@ impl Linking<'_> {
         Ok(Frame {
             def: def.clone(),
             instance,
-            work: self.work.clone(),
-            env: Env::default(),
+            env: Env::new(self.common.clone(), def),
             scope: Rc::new(scope),
             core_instances: Vec::new(),
             core_funcs: Vec::new(),
@@ -241,6 +251,7 @@ impl Linking<'_> {
             frame.spend(1)?;
             match definition {
                 Def::Import { name } => {
+                    frame.name(name)?;
                     let item = args
                         .get(name)
                         .ok_or_else(|| LoadError::new(format!("no argument for `{name}`")))?;
@@ -250,6 +261,7 @@ impl Linking<'_> {
                     push(frame, item.clone())?;
                 }
                 Def::Export { name, kind, index } => {
+                    frame.name(name)?;
                     let item = self.lookup(frame, *kind, *index)?;
                     if let Some(entity) = def.types.as_ref().component_item_for_export(name) {
                         bind(frame, entity.ty, &item)?;
@@ -282,6 +294,7 @@ impl Linking<'_> {
                     frame.spend(exports.len())?;
                     let mut bag = HashMap::new();
                     for (name, kind, index) in exports {
+                        frame.name(name)?;
                         let item = at(core_space(frame, *kind), *index)?.clone();
                         bag.insert(name.clone(), item);
                     }
@@ -295,6 +308,7 @@ impl Linking<'_> {
                     frame.spend(list.len())?;
                     let mut items = HashMap::new();
                     for (name, kind, index) in list {
+                        frame.name(name)?;
                         items.insert(name.clone(), self.lookup(frame, *kind, *index)?);
                     }
                     push_instance(frame, Rc::new(items))?;
@@ -307,6 +321,7 @@ impl Linking<'_> {
                     push(frame, item)?;
                 }
                 Def::AliasCoreExport { instance, kind, name } => {
+                    frame.name(name)?;
                     let item = core_export(at(&frame.core_instances, *instance)?, name)?;
                     core_space(frame, *kind).push(item);
                 }
@@ -353,6 +368,7 @@ impl Linking<'_> {
         frame.spend(args.len())?;
         let mut given = HashMap::new();
         for (name, kind, index) in args {
+            frame.name(name)?;
             given.insert(name.clone(), self.lookup(frame, *kind, *index)?);
         }
         if self.depth >= MAX_DEPTH {
@@ -379,6 +395,8 @@ impl Linking<'_> {
         let args: HashMap<&str, u32> = args.iter().map(|(arg, index)| (&**arg, *index)).collect();
         let mut imports = Vec::with_capacity(module.imports.len());
         for (space, name) in &module.imports {
+            frame.name(space)?;
+            frame.name(name)?;
             let index = args
                 .get(&**space)
                 .ok_or_else(|| LoadError::new(format!("no core instance for `{space}`")))?;

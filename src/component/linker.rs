@@ -266,7 +266,9 @@ impl<'a> HostCx<'a> {
     }
 
     /// Hands out a command and does not wait for it; its reply is dropped. It
-    /// goes out before any command that is waited for after it.
+    /// goes out before any command that is waited for after it, and is carried out
+    /// also if the process returns, exits or traps right after it; not if it is
+    /// ended from outside before that.
     pub fn send(&mut self, command: Command) {
         self.state.outbox.push(command);
     }

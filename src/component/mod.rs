@@ -17,6 +17,7 @@
 mod abi;
 mod answer;
 mod boundary;
+mod budget;
 mod decode;
 mod engine;
 mod error;

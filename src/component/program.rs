@@ -143,9 +143,9 @@ impl Component {
         self.def
             .defs
             .iter()
-            .filter_map(|def| match def {
-                Def::Import { name } => types.component_item_for_import(name).map(|i| (name, i)),
-                _ => None,
+            .filter_map(|def| {
+                let Def::Import { name } = def else { return None };
+                types.component_item_for_import(name).map(|item| (name, item))
             })
             .filter(|(_, item)| {
                 !matches!(item.ty, ComponentEntityType::Type { .. } | ComponentEntityType::Value(_))

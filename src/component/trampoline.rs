@@ -207,7 +207,7 @@ fn drop_handle(
             }
             Ok(true)
         }
-        _ => Ok(true),
+        Some(ResourceDef::Host(None) | ResourceDef::Absent) | None => Ok(true),
     }
 }
 

@@ -29,6 +29,22 @@ use crate::value::Value;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(pub u64);
 
+impl Tag {
+    /// The bit that tells a command which nobody waits for.
+    const POSTED: u64 = 1 << 63;
+
+    /// The tag of a command whose reply nobody waits for.
+    pub fn posted(number: u64) -> Tag {
+        Tag(number | Tag::POSTED)
+    }
+
+    /// Whether nobody waits for the reply. Such a command is carried out even if the
+    /// process that has asked for it ends meanwhile by itself.
+    pub fn is_posted(self) -> bool {
+        self.0 & Tag::POSTED != 0
+    }
+}
+
 /// Something that a process asks for.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

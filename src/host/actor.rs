@@ -26,6 +26,10 @@ use crate::{
     visible,
 };
 
+/// Processes that one can start in a step. Each makes the turn shorter, by about
+/// what it takes, see `life`.
+const MAX_BIRTHS: u32 = 8;
+
 /// Names that a process can have at a time.
 const MAX_NAMES: usize = 1024;
 
@@ -75,6 +79,12 @@ impl Answers for Reach {
 
 impl Immediate for Reach {
     fn now(&mut self, command: Command) -> Result<Reply, Command> {
+        // Births take time, so that many of them are not for one step.
+        if matches!(command, Command::Actor(ActorCommand::Spawn(_)))
+            && self.actor.seat.births() >= MAX_BIRTHS
+        {
+            return Err(command);
+        }
         // Mail that is there is handed in between steps, so that is when to answer.
         if matches!(command, Command::AwaitMail { .. }) && self.actor.seat.post.has_mail() {
             return Err(command);
@@ -99,6 +109,10 @@ impl Outside for Reach {
 
     fn waits(&self) {
         self.actor.seat.host.ask_to_sweep();
+    }
+
+    fn take_births(&self) -> u32 {
+        self.actor.seat.take_births()
     }
 }
 
@@ -201,7 +215,9 @@ impl Actor {
             Some(host) => self.node.host(&host)?,
             None => self.node.default_host(&self.seat.host),
         };
-        self.node.seat(&host, &entry, None, tied, |birth| program.start(args, birth))
+        let seat = self.node.seat(&host, &entry, None, tied, |birth| program.start(args, birth));
+        self.seat.gave_birth();
+        seat
     }
 
     /// Starts a process and waits for its end. It ends with the one that waits.

@@ -77,7 +77,12 @@ impl PrepareError {
         match self {
             PrepareError::Adapt(error) => match error.kind() {
                 AdaptErrorKind::Module | AdaptErrorKind::Import => "path",
-                _ => "wit",
+                AdaptErrorKind::Wit { .. }
+                | AdaptErrorKind::World
+                | AdaptErrorKind::MissingExport
+                | AdaptErrorKind::Signature
+                | AdaptErrorKind::MissingOption
+                | AdaptErrorKind::Unsupported => "wit",
             },
             PrepareError::Text(_) | PrepareError::Load(_) | PrepareError::Engine(_) => "path",
             PrepareError::Link(_) => "imports",
@@ -119,7 +124,12 @@ impl PrepareError {
                 AdaptErrorKind::Wit { .. } => {
                     "WIT, such as a list of functions: answer: func() -> s32;"
                 }
-                _ => "",
+                AdaptErrorKind::World
+                | AdaptErrorKind::MissingExport
+                | AdaptErrorKind::Signature
+                | AdaptErrorKind::MissingOption
+                | AdaptErrorKind::Import
+                | AdaptErrorKind::Unsupported => "",
             },
         }
     }

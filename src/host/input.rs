@@ -107,12 +107,15 @@ fn word(at: usize, arg: &Term) -> Result<String, Unfit> {
         Term::Uint(number) => number.to_string(),
         Term::Float(number) => number.to_string(),
         Term::Bool(value) => value.to_string(),
-        other => {
-            let found = match other {
+        Term::Nil | Term::Bytes(_) | Term::List(_) | Term::Map(_) => {
+            let found = match arg {
                 Term::Nil => "nothing",
                 Term::Bytes(_) => "bytes",
                 Term::List(_) => "a list",
-                _ => "a map",
+                Term::Map(_) => "a map",
+                Term::Text(_) | Term::Int(_) | Term::Uint(_) | Term::Float(_) | Term::Bool(_) => {
+                    "a word"
+                }
             };
             return Err(Unfit {
                 at: Some(at),

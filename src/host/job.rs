@@ -125,4 +125,8 @@ impl Outside for Alone {
     }
 
     fn waits(&self) {}
+
+    fn take_births(&self) -> u32 {
+        0
+    }
 }

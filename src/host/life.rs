@@ -44,12 +44,17 @@ const UNREAD: u8 = 141;
 /// being answered takes time too.
 const STEP: u64 = 1_000;
 
+/// Fuel that a turn is shorter by for each process that is started in it: about the
+/// time that it takes to make one.
+const BIRTH: u64 = 12_500;
+
 /// How a process is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
     /// What a step may burn.
     pub slice: Fuel,
-    /// How long the process may run, from its first step.
+    /// How long the process may run, from its first step: the making of its
+    /// instances counts, the loading of its program before that does not.
     pub max_execution: Option<Duration>,
 }
 
@@ -97,6 +102,8 @@ pub(super) trait Outside: Answers {
     fn has_mail(&self) -> bool;
     /// The process begins to wait.
     fn waits(&self);
+    /// How many processes it has started since this was asked last.
+    fn take_births(&self) -> u32;
 }
 
 /// Steps a process that has been initialized until it is done, and closes it. A
@@ -137,6 +144,7 @@ async fn steps(
     undertaker: Option<&dyn Undertaker>,
     start: Instant,
 ) -> (Outcome, Option<Term>) {
+    post.begins();
     let limit = options.max_execution.and_then(|limit| start.checked_add(limit));
     let pending = Pending::new(outside.clone());
     let mut life = Life {
@@ -157,18 +165,19 @@ async fn steps(
     let outcome = loop {
         let News { mail, end, deadline } = post.collect(&mut life.spare, &mut life.events);
         if let Some(error) = end {
-            break Err(error);
+            break process.decided().unwrap_or(Err(error));
         }
         if mail {
             life.mail_arrived();
         }
         // Once there is one, it stays.
         life.deadline = deadline.or(life.deadline);
-        if let Some(event) = life.time_is_up(options) {
-            life.events.push(event);
+        if let Some(late) = life.time_is_up(options) {
+            life.events.push(late.event());
         }
         if outside.is_unread() {
-            break Err(Error::exited(UNREAD, "nobody reads the output any more"));
+            let unread = || Err(Error::exited(UNREAD, "nobody reads the output any more"));
+            break process.decided().unwrap_or_else(unread);
         }
         post.set_state(State::Running);
         back |= account.is_some_and(Account::call_back);
@@ -192,11 +201,19 @@ async fn steps(
             }
             life.pending.submit(asked);
         }
+        let births = u64::from(outside.take_births());
+        life.turn = life.turn.saturating_sub(births.saturating_mul(BIRTH));
         match mem::replace(&mut out.status, Status::Continue) {
-            Status::Done(outcome) => break outcome,
+            Status::Done(outcome) => {
+                let outcome = life.in_time(outcome, options);
+                life.deliver().await;
+                break outcome;
+            }
             Status::Exited(term) => {
-                exited = Some(term);
-                break Ok(None);
+                let outcome = life.in_time(Ok(None), options);
+                exited = outcome.is_ok().then_some(term);
+                life.deliver().await;
+                break outcome;
             }
             Status::Continue => {
                 post.set_state(State::Ready);
@@ -301,6 +318,32 @@ struct Life<'a, A> {
     turn: u64,
 }
 
+/// A time that is over.
+enum Late {
+    /// The time to end after a cancel, for this reason.
+    Cancelled(String),
+    /// `max_execution`, of so many milliseconds.
+    Limit(u64),
+}
+
+impl Late {
+    /// What tells the process.
+    fn event(self) -> Event {
+        match self {
+            Late::Cancelled(reason) => Event::Cancel { reason },
+            Late::Limit(limit) => Event::Timeout { limit },
+        }
+    }
+
+    /// How it ends.
+    fn error(self) -> Error {
+        match self {
+            Late::Cancelled(reason) => Error::cancelled(&reason),
+            Late::Limit(limit) => Error::timeout(limit),
+        }
+    }
+}
+
 /// Why a wait has ended.
 #[derive(PartialEq, Eq)]
 enum Woken {
@@ -324,18 +367,52 @@ impl<A: Answers> Life<'_, A> {
         self.events.extend(completions.into_iter().map(Event::Completion));
     }
 
-    /// The event that ends a process which must not go on.
-    fn time_is_up(&self, options: &RunOptions) -> Option<Event> {
+    /// Why a process must not go on, if it must not.
+    fn time_is_up(&self, options: &RunOptions) -> Option<Late> {
         let first = self.limit.into_iter().chain(self.deadline).min()?;
         let now = Instant::now();
         if now < first {
             return None;
         }
         if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return Some(Event::Cancel { reason: self.post.cancel_reason() });
+            return Some(Late::Cancelled(self.post.cancel_reason()));
         }
         let limit = options.max_execution.unwrap_or_default().as_millis();
-        Some(Event::Timeout { limit: u64::try_from(limit).unwrap_or(u64::MAX) })
+        Some(Late::Limit(u64::try_from(limit).unwrap_or(u64::MAX)))
+    }
+
+    /// The outcome of a process that has ended just now. What comes after the end of
+    /// its time is no success, however short the last step was to be.
+    fn in_time(&self, outcome: Outcome, options: &RunOptions) -> Outcome {
+        match (outcome, self.time_is_up(options)) {
+            (Ok(_), Some(late)) => Err(late.error()),
+            (outcome, _) => outcome,
+        }
+    }
+
+    /// Lets what the process has asked for without waiting be carried out, unless it
+    /// is ended before that.
+    async fn deliver(&mut self) {
+        if self.pending.posted() == 0 {
+            return;
+        }
+        self.post.set_state(State::Blocked);
+        poll_fn(|cx| {
+            loop {
+                while let Poll::Ready(Some(_)) = self.pending.poll_next(cx) {}
+                let News { end, deadline, .. } =
+                    self.post.collect(&mut self.spare, &mut self.events);
+                self.events.clear();
+                self.deadline = deadline.or(self.deadline);
+                if self.pending.posted() == 0 || end.is_some() || self.poll_timer(cx) {
+                    return Poll::Ready(());
+                }
+                if !self.post.poll(cx.waker()) {
+                    return Poll::Pending;
+                }
+            }
+        })
+        .await;
     }
 
     /// Lets others have a turn.

@@ -55,6 +55,7 @@ mod seat;
 mod service;
 mod states;
 mod trace;
+mod turns;
 mod vetted;
 mod watch;
 mod workers;

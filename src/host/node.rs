@@ -15,7 +15,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use async_channel::{Receiver, Sender};
@@ -27,7 +27,7 @@ use super::{
     machine::memory_share,
     panics::{self, Undertaker},
     program::{Birth, Handle, HostOptions, Info, Program, Programs, Started},
-    seat::{Seat, Serial, Table, Ties, gone},
+    seat::{Closed, Seat, Serial, Table, Ties, gone},
     trace::{Probe, Trace},
     watch::{Watcher, watch},
     workers::Workers,
@@ -53,7 +53,7 @@ pub(super) struct Inner {
     pub names: Mutex<HashMap<Arc<str>, Arc<Seat>>>,
     pub programs: Box<dyn Programs>,
     pub trace: OnceLock<Arc<Trace>>,
-    /// No more processes are started.
+    /// No more processes are started. See the table, which is closed as well.
     closing: AtomicBool,
     /// Says that a process has ended, to whoever waits for the last.
     ended: (Sender<()>, Receiver<()>),
@@ -219,8 +219,10 @@ impl Node {
         tied: Tied,
         start: impl FnOnce(Birth) -> Result<Started, Fault>,
     ) -> Result<Arc<Seat>, Fault> {
+        let stops = || Fault::new(Kind::Unavailable, "the runtime stops");
+        // Only so that nothing is made in vain: what counts is the table.
         if self.0.closing.load(Ordering::Relaxed) {
-            return Err(Fault::new(Kind::Unavailable, "the runtime stops"));
+            return Err(stops());
         }
         let place = Place::take(host)?;
         let serial = self.0.next.fetch_add(1, Ordering::Relaxed);
@@ -237,15 +239,17 @@ impl Node {
             ties.links.extend(tied.link.as_ref().map(|seat| seat.serial));
             ties.watcher = tied.watcher;
         }
+        self.0.table.insert(seat.clone()).map_err(|Closed| stops())?;
+        // These two are what asks, so that they cannot end meanwhile.
         if let Some(monitor) = tied.monitor {
             monitor.ties().monitored.insert(serial);
         }
         if let Some(link) = tied.link {
             link.ties().links.insert(serial);
         }
-        self.0.table.insert(seat.clone());
         tracing::info!(%pid, entry, "started");
-        host.workers.spawn(run(self.clone(), seat.clone(), started, place));
+        let (node, me) = (self.clone(), seat.clone());
+        host.workers.spawn_as(move || me.post.class(), run(node, seat.clone(), started, place));
         Ok(seat)
     }
 
@@ -318,8 +322,7 @@ impl Node {
 
     /// Cancels all processes, waits, and terminates those that are left.
     pub async fn shutdown(&self, reason: &str, patience: Duration) {
-        self.0.closing.store(true, Ordering::Relaxed);
-        for seat in self.0.table.all() {
+        for seat in self.close() {
             // It may have ended by itself.
             drop(self.cancel(seat.pid.as_str(), reason, patience));
         }
@@ -334,15 +337,22 @@ impl Node {
         }
     }
 
-    /// Terminates all processes, without waiting for their ends.
+    /// Starts no more processes; those that live.
+    fn close(&self) -> Vec<Arc<Seat>> {
+        self.0.closing.store(true, Ordering::Relaxed);
+        self.0.table.close()
+    }
+
+    /// Terminates all processes, without waiting for their ends, and starts no
+    /// more.
     pub fn terminate_all(&self) {
-        for seat in self.0.table.all() {
+        for seat in self.close() {
             seat.post.end(Error::terminated(": the runtime stops"));
         }
     }
 
     /// Tells all who want to know that a process has ended.
-    fn farewell(&self, seat: &Seat, ended: Ended) {
+    async fn farewell(&self, seat: &Seat, ended: Ended) {
         self.0.table.remove(seat.serial);
         seat.post.close();
         let ties = std::mem::replace(&mut *seat.ties(), Ties { ended: true, ..Ties::default() });
@@ -353,15 +363,25 @@ impl Node {
             }
         }
         let (pid, serial, ending) = (&seat.pid, seat.serial, &ended.ending);
-        for other in ties.monitored.iter().filter_map(|other| self.0.table.get(*other)) {
-            other.ties().monitors.remove(&serial);
+        let mut pieces = Pieces::default();
+        for other in ties.monitored {
+            if let Some(other) = self.0.table.get(other) {
+                other.ties().monitors.remove(&serial);
+            }
+            pieces.next().await;
         }
-        for other in ties.links.iter().filter_map(|other| self.0.table.get(*other)) {
-            self.break_link(&other, seat, ending);
+        for other in ties.links {
+            if let Some(other) = self.0.table.get(other) {
+                self.break_link(&other, seat, ending);
+            }
+            pieces.next().await;
         }
-        for other in ties.monitors.iter().filter_map(|other| self.0.table.get(*other)) {
-            other.ties().monitored.remove(&serial);
-            other.post.notice(Mail::Exit { from: pid.clone(), result: ending.clone() });
+        for other in ties.monitors {
+            if let Some(other) = self.0.table.get(other) {
+                other.ties().monitored.remove(&serial);
+                other.post.notice(Mail::Exit { from: pid.clone(), result: ending.clone() });
+            }
+            pieces.next().await;
         }
         let ended = Arc::new(ended);
         if let Some(watcher) = ties.watcher {
@@ -427,7 +447,9 @@ impl Node {
         let result = gone(pid);
         match (me.ties().traps, &result) {
             (false, Err(fault)) => me.post.end(Error::linked(pid, fault)),
-            _ => me.post.notice(Mail::LinkDown { from: pid.clone(), result }),
+            (true, Err(_)) | (_, Ok(_)) => {
+                me.post.notice(Mail::LinkDown { from: pid.clone(), result })
+            }
         }
     }
 
@@ -491,14 +513,14 @@ async fn run(node: Node, seat: Arc<Seat>, started: Started, place: Place) {
         live(&mut *process, answers, post, &options, result.as_ref(), probe, Some(&last)).await;
     drop(process);
     drop(place);
-    node.ended(&seat, ended);
+    node.ended(&seat, ended).await;
 }
 
 impl Node {
     /// A process has left its host.
-    fn ended(&self, seat: &Seat, ended: Ended) {
+    async fn ended(&self, seat: &Seat, ended: Ended) {
         log_end(seat, &ended);
-        self.farewell(seat, ended);
+        self.farewell(seat, ended).await;
     }
 }
 
@@ -524,7 +546,7 @@ impl Undertaker for LastResort<'_> {
             }
             seat.host.live.fetch_sub(1, Ordering::Relaxed);
             let ended = Ended::after(&seat.post, Err(error), ending, seat.born);
-            node.ended(&seat, ended);
+            node.ended(&seat, ended).await;
         });
         true
     }
@@ -548,6 +570,34 @@ fn log_end(seat: &Seat, ended: &Ended) {
     }
 }
 
+/// Something long that is done in pieces: after each, others have turns, those that
+/// have been woken by it before all.
+struct Pieces {
+    begun: Instant,
+    parts: u32,
+}
+
+/// Parts of a piece, at most, and how long it may take.
+const PARTS: u32 = 64;
+const PIECE: Duration = Duration::from_micros(100);
+
+impl Default for Pieces {
+    fn default() -> Pieces {
+        Pieces { begun: Instant::now(), parts: 0 }
+    }
+}
+
+impl Pieces {
+    /// A part has been done.
+    async fn next(&mut self) {
+        self.parts = self.parts.saturating_add(1);
+        if self.parts >= PARTS || self.begun.elapsed() >= PIECE {
+            smol::future::yield_now().await;
+            *self = Pieces::default();
+        }
+    }
+}
+
 /// Looks at the processes of a host as long as there are some that have run and
 /// may rest now, so that they give memory back which they do not need.
 async fn sweep_when_asked(node: Weak<Inner>, host: Weak<HostInner>, asked: Receiver<()>) {
@@ -556,8 +606,14 @@ async fn sweep_when_asked(node: Weak<Inner>, host: Weak<HostInner>, asked: Recei
         loop {
             Timer::after(PERIOD).await;
             let (Some(node), Some(host)) = (node.upgrade(), host.upgrade()) else { return };
-            let mut again = false;
-            node.table.each(|seat| again |= Arc::ptr_eq(&seat.host, &host) && seat.post.rests());
+            let (mut again, mut pieces) = (false, Pieces::default());
+            let mine = |seat: &Seat| Arc::ptr_eq(&seat.host, &host) && seat.post.is_untrimmed();
+            for part in node.table.parts(mine) {
+                for seat in part {
+                    again |= seat.post.rests();
+                    pieces.next().await;
+                }
+            }
             if !again {
                 break;
             }

@@ -20,6 +20,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
+use super::turns::Class;
 use crate::{
     account::{Account, Charge, Exceeded},
     dispatch::{Fault, Kind, Mail, Message, Received},
@@ -78,6 +79,8 @@ pub(super) struct Post {
     /// Its memory has become larger since it was trimmed.
     grown: AtomicBool,
     trim: AtomicBool,
+    /// See [`Post::class`].
+    patient: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -145,7 +148,22 @@ impl Post {
             untrimmed: AtomicBool::new(false),
             grown: AtomicBool::new(false),
             trim: AtomicBool::new(false),
+            patient: AtomicBool::new(true),
         }
+    }
+
+    /// In which queue the process stands when it can run: it is patient before its
+    /// first step, and from when it is asked to end until it has been told.
+    pub fn class(&self) -> Class {
+        match self.patient.load(Relaxed) {
+            true => Class::Patient,
+            false => Class::Prompt,
+        }
+    }
+
+    /// The process has its first turn.
+    pub fn begins(&self) {
+        self.patient.store(false, Relaxed);
     }
 
     /// Nothing panics while it holds the lock.
@@ -240,6 +258,7 @@ impl Post {
                 });
             }
         }
+        self.patient.store(true, Relaxed);
         self.news.store(true, SeqCst);
         drop(mailbox);
         self.waker.wake();
@@ -252,6 +271,7 @@ impl Post {
             return;
         }
         mailbox.end.get_or_insert(error);
+        self.patient.store(true, Relaxed);
         self.news.store(true, SeqCst);
         drop(mailbox);
         self.waker.wake();
@@ -288,6 +308,10 @@ impl Post {
         mem::swap(&mut mailbox.queue, spare);
         let end = mailbox.end.take();
         let deadline = mailbox.deadline.as_ref().map(|(deadline, _)| *deadline);
+        // Who is to end now goes on being patient: its end may take several turns.
+        if end.is_none() {
+            self.patient.store(false, Relaxed);
+        }
         drop(mailbox);
         let mail = !spare.is_empty();
         events.extend(spare.drain(..).map(Event::Mail));
@@ -355,6 +379,11 @@ impl Post {
             return false;
         }
         true
+    }
+
+    /// Whether it has run since it was trimmed, see [`Post::rests`].
+    pub fn is_untrimmed(&self) -> bool {
+        self.untrimmed.load(Relaxed)
     }
 
     /// Whether the guest has memory that has not been looked through, asked once.

@@ -3,7 +3,8 @@
 //! What happens at the end of a process happens in this order: its memory is
 //! freed, it leaves the table and loses its names, and then those that monitor it
 //! or are linked to it are told, each once. So whoever is told may start another
-//! one in its place.
+//! one in its place. They may be very many, so they are told in pieces, between
+//! which those that have been told have their turns.
 //!
 //! The ties of two processes are changed one lock after the other, never both at
 //! once; that is enough, because a process that has ended says so under its own
@@ -13,7 +14,10 @@ use std::{
     collections::{BTreeSet, HashMap},
     fmt,
     hash::{BuildHasherDefault, Hasher},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Instant,
 };
 
@@ -42,6 +46,8 @@ pub(super) struct Seat {
     pub born: Instant,
     pub post: Post,
     ties: Mutex<Ties>,
+    /// Processes that it has started in its present step.
+    births: AtomicU32,
 }
 
 /// What ties a process to others.
@@ -84,7 +90,26 @@ impl Seat {
         let HostOptions { queue_size: mails, queue_bytes: bytes, .. } = host.options;
         let post = Post::new(Capacity { mails, bytes }, &host.account);
         let ties = Mutex::new(Ties { charge: host.account.open(), ..Ties::default() });
-        Seat { pid, serial, entry, host, born: Instant::now(), post, ties }
+        let births = AtomicU32::new(0);
+        Seat { pid, serial, entry, host, born: Instant::now(), post, ties, births }
+    }
+
+    /// It has started another.
+    pub fn gave_birth(&self) {
+        self.births.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many it has started in its present step.
+    pub fn births(&self) -> u32 {
+        self.births.load(Ordering::Relaxed)
+    }
+
+    /// The same, and the step is over.
+    pub fn take_births(&self) -> u32 {
+        match self.births() {
+            0 => 0,
+            _ => self.births.swap(0, Ordering::Relaxed),
+        }
     }
 
     /// Nothing panics while it holds the lock.
@@ -105,12 +130,23 @@ pub(super) fn gone(pid: &Pid) -> Ending {
 }
 
 /// All processes of a node, by number. In parts, so that threads seldom meet.
+///
+/// Invariant: nothing is added to a part that is closed. Both are done under its
+/// lock, so that who has closed the table has seen everybody who ever will be in it.
 #[derive(Debug)]
 pub(super) struct Table {
     parts: [Mutex<Part>; PARTS],
 }
 
-type Part = HashMap<Serial, Arc<Seat>, BuildHasherDefault<Spread>>;
+#[derive(Debug, Default)]
+struct Part {
+    seats: HashMap<Serial, Arc<Seat>, BuildHasherDefault<Spread>>,
+    closed: bool,
+}
+
+/// The table takes no more processes.
+#[derive(Debug)]
+pub(super) struct Closed;
 
 /// A hash for numbers that are given one after the other, which nobody can choose.
 #[derive(Default)]
@@ -149,39 +185,51 @@ impl Table {
         part.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn insert(&self, seat: Arc<Seat>) {
-        self.part(seat.serial).insert(seat.serial, seat);
+    /// Adds a process, unless the table has been closed.
+    pub fn insert(&self, seat: Arc<Seat>) -> Result<(), Closed> {
+        let mut part = self.part(seat.serial);
+        if part.closed {
+            return Err(Closed);
+        }
+        part.seats.insert(seat.serial, seat);
+        Ok(())
+    }
+
+    /// Takes no more processes. Those that are there stay, and are returned.
+    pub fn close(&self) -> Vec<Arc<Seat>> {
+        for i in 0..PARTS as u64 {
+            self.part(i).closed = true;
+        }
+        self.all()
     }
 
     pub fn get(&self, serial: Serial) -> Option<Arc<Seat>> {
-        self.part(serial).get(&serial).cloned()
+        self.part(serial).seats.get(&serial).cloned()
     }
 
     pub fn remove(&self, serial: Serial) {
         let mut part = self.part(serial);
-        part.remove(&serial);
+        part.seats.remove(&serial);
         // What many processes have needed is given back when they are gone.
-        if part.len() < part.capacity() / 8 {
-            part.shrink_to_fit();
+        if part.seats.len() < part.seats.capacity() / 8 {
+            part.seats.shrink_to_fit();
         }
     }
 
     pub fn all(&self) -> Vec<Arc<Seat>> {
-        let mut all: Vec<_> = (0..PARTS as u64)
-            .flat_map(|i| self.part(i).values().cloned().collect::<Vec<_>>())
-            .collect();
+        let mut all: Vec<_> = self.parts(|_| true).flatten().collect();
         all.sort_by_key(|seat| seat.serial);
         all
     }
 
-    /// Calls `f` with each process. It must not look anything up here.
-    pub fn each(&self, mut f: impl FnMut(&Seat)) {
-        for i in 0..PARTS as u64 {
-            self.part(i).values().for_each(|seat| f(seat));
-        }
+    /// Those that `wanted` wants, part by part. It must not look anything up here.
+    pub fn parts(&self, wanted: impl Fn(&Seat) -> bool) -> impl Iterator<Item = Vec<Arc<Seat>>> {
+        (0..PARTS as u64).map(move |i| {
+            self.part(i).seats.values().filter(|seat| wanted(seat)).cloned().collect()
+        })
     }
 
     pub fn len(&self) -> usize {
-        (0..PARTS as u64).map(|i| self.part(i).len()).sum()
+        (0..PARTS as u64).map(|i| self.part(i).seats.len()).sum()
     }
 }

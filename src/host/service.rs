@@ -29,15 +29,16 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    panic::AssertUnwindSafe,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
 };
 
 use async_channel::{Receiver, Sender};
-use futures_util::future::join_all;
+use futures_util::{FutureExt, future::join_all};
 use smol::{Timer, future::or};
 
 use super::{
@@ -62,8 +63,19 @@ struct Inner {
     board: Arc<Board>,
     /// Those that are started, each after those that it needs.
     services: Vec<Arc<Service>>,
-    begun: AtomicBool,
+    phase: Mutex<Phase>,
     closing: Arc<AtomicBool>,
+}
+
+/// What has been asked of a supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    New,
+    /// The services have been started.
+    Begun,
+    /// They have been stopped, perhaps before there was anything to stop: nothing
+    /// is started any more.
+    Stopped,
 }
 
 /// One service.
@@ -98,8 +110,8 @@ impl Supervisor {
             })
         });
         let services = kept.collect();
-        let (begun, closing) = (AtomicBool::new(false), Arc::default());
-        Supervisor(Arc::new(Inner { node, board: Arc::new(board), services, begun, closing }))
+        let (phase, closing) = (Mutex::new(Phase::New), Arc::default());
+        Supervisor(Arc::new(Inner { node, board: Arc::new(board), services, phase, closing }))
     }
 
     /// Those that it starts.
@@ -117,11 +129,22 @@ impl Supervisor {
         self.0.services.is_empty()
     }
 
-    /// Begins to start the services, once.
+    /// Sets the phase; what it was.
+    fn enter(&self, next: Phase) -> Phase {
+        let mut phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        match (*phase, next) {
+            // Once stopped, it stays so.
+            (Phase::Stopped, _) => Phase::Stopped,
+            (Phase::New | Phase::Begun, next) => std::mem::replace(&mut *phase, next),
+        }
+    }
+
+    /// Begins to start the services, once, unless they have been stopped before.
     pub fn start(&self) {
-        let Inner { node, board, services, begun, closing } = &*self.0;
-        if begun.swap(true, Ordering::Relaxed) {
-            return;
+        let Inner { node, board, services, closing, .. } = &*self.0;
+        match self.enter(Phase::Begun) {
+            Phase::New => {}
+            Phase::Begun | Phase::Stopped => return,
         }
         for service in services {
             let keeper = Keeper {
@@ -152,7 +175,13 @@ impl Supervisor {
                             false => return None,
                         }
                     }
-                    _ => {}
+                    Some(
+                        ServiceState::Running
+                        | ServiceState::Stopping
+                        | ServiceState::Stopped
+                        | ServiceState::Exited,
+                    )
+                    | None => {}
                 }
             }
             Some(())
@@ -173,10 +202,12 @@ impl Supervisor {
 
     /// Stops all services, those that are needed last, and waits for their ends.
     pub async fn stop(&self) {
-        let Inner { board, services, begun, closing, .. } = &*self.0;
+        let Inner { board, services, closing, .. } = &*self.0;
         closing.store(true, Ordering::Relaxed);
-        if !begun.load(Ordering::Relaxed) {
-            return;
+        if self.enter(Phase::Stopped) == Phase::New {
+            for service in services {
+                board.change(&service.id, ServiceState::Stopped, |_| ());
+            }
         }
         let mut users: BTreeMap<&Id, Vec<&Id>> = BTreeMap::new();
         for service in services {
@@ -225,7 +256,21 @@ enum Turn<T> {
 }
 
 impl Keeper {
+    /// Keeps the service until it is over. If this panics, so is the service: it
+    /// has failed, and its process does not live on without anybody who knows.
     async fn keep(self) {
+        if AssertUnwindSafe(self.lives()).catch_unwind().await.is_ok() {
+            return;
+        }
+        if let Some(pid) = self.board.pid(&self.service.id) {
+            // It may have ended by itself.
+            drop(self.node.terminate(pid.as_str()));
+        }
+        let why = "the engine failed while it kept this service; please report it";
+        self.failed(Fault::new(Kind::Internal, why), None);
+    }
+
+    async fn lives(&self) {
         match self.or_stop(self.needs()).await {
             Turn::Stop => return self.set(ServiceState::Stopped),
             Turn::Done(Err(fault)) => return self.failed(fault, None),
@@ -260,7 +305,15 @@ impl Keeper {
                         let why = format!("{need}, which it needs, has failed");
                         return Some(Err(Fault::new(Kind::Unavailable, why)));
                     }
-                    _ => all = false,
+                    Some((
+                        ServiceState::Unknown
+                        | ServiceState::Starting
+                        | ServiceState::Stopping
+                        | ServiceState::Stopped
+                        | ServiceState::Failed,
+                        _,
+                    ))
+                    | None => all = false,
                 }
             }
             all.then_some(Ok(()))
@@ -274,7 +327,7 @@ impl Keeper {
         let handle = match self.or_stop(self.start()).await {
             Turn::Done(Ok(handle)) => handle,
             Turn::Done(Err(fault)) if !self.is_closing() => return Some((fault, false)),
-            _ => {
+            Turn::Done(Err(_)) | Turn::Stop => {
                 self.set(ServiceState::Stopped);
                 return None;
             }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use async_channel::{Receiver, Sender, TrySendError};
+use async_channel::{Receiver, Sender};
 use tracing::field::display;
 
 use crate::{
@@ -76,7 +76,10 @@ impl ServiceStatus {
         match self.state {
             ServiceState::Stopped | ServiceState::Exited => true,
             ServiceState::Failed => self.retry.is_none(),
-            _ => false,
+            ServiceState::Unknown
+            | ServiceState::Starting
+            | ServiceState::Running
+            | ServiceState::Stopping => false,
         }
     }
 
@@ -99,7 +102,16 @@ impl ServiceStatus {
                     "failed ({kind}), and is not started again: {message}"
                 );
             }
-            _ => tracing::info!(service = %id, pid, restarts, "{state}"),
+            (
+                ServiceState::Failed
+                | ServiceState::Unknown
+                | ServiceState::Starting
+                | ServiceState::Running
+                | ServiceState::Stopping
+                | ServiceState::Stopped
+                | ServiceState::Exited,
+                ..,
+            ) => tracing::info!(service = %id, pid, restarts, "{state}"),
         }
     }
 }
@@ -144,12 +156,15 @@ impl Board {
         // Who does not look for long misses the oldest changes.
         inner.watchers.retain(|watcher| watcher.force_send(status.clone()).is_ok());
         inner.all.insert(id.clone(), status);
-        if let Some(waiting) = inner.waiting.get_mut(id) {
-            waiting.retain(|waiting| {
-                // Who has not looked since the last change looks at both.
-                !matches!(waiting.try_send(()), Err(TrySendError::Closed(())))
-            });
+        for waiting in inner.waiting.get(id).into_iter().flatten() {
+            // Who has not looked since the last change looks at both.
+            let _ = waiting.try_send(());
         }
+    }
+
+    /// The process of a service, or its last one.
+    pub fn pid(&self, id: &Id) -> Option<Pid> {
+        self.lock().all.get(id)?.pid.clone()
     }
 
     pub fn all(&self) -> Vec<ServiceStatus> {
@@ -166,14 +181,16 @@ impl Board {
     /// Waits until the states of these services are such that `f` has something to
     /// say.
     pub async fn until<'a, T>(
-        &self,
+        &'a self,
         services: impl IntoIterator<Item = &'a Id>,
         mut f: impl FnMut(&States) -> Option<T>,
     ) -> T {
         let (waiting, changed) = async_channel::bounded(1);
+        let mut wait = Wait { board: self, services: Vec::new(), waiting };
         for id in services {
             let mut inner = self.lock();
-            inner.waiting.entry(id.clone()).or_default().push(waiting.clone());
+            inner.waiting.entry(id.clone()).or_default().push(wait.waiting.clone());
+            wait.services.push(id);
         }
         loop {
             if let Some(found) = f(&self.lock().all) {
@@ -181,6 +198,26 @@ impl Board {
             }
             // This is a sender itself, so there is always one.
             let _ = changed.recv().await;
+        }
+    }
+}
+
+/// Somebody waits. Nothing of that is left when the wait is over, or given up.
+struct Wait<'a> {
+    board: &'a Board,
+    services: Vec<&'a Id>,
+    waiting: Sender<()>,
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        let mut inner = self.board.lock();
+        for id in &self.services {
+            let Some(waiting) = inner.waiting.get_mut(*id) else { continue };
+            waiting.retain(|other| !other.same_channel(&self.waiting));
+            if waiting.is_empty() {
+                inner.waiting.remove(*id);
+            }
         }
     }
 }
@@ -216,6 +253,13 @@ mod tests {
             });
         }
         assert_eq!(looks, 2);
+        assert_eq!(board.lock().waiting.len(), 0);
+        // Who gives up leaves nothing behind.
+        for _ in 0..10 {
+            let waits = board.until([&a, &b], |_| None::<()>);
+            assert_eq!(block_on(poll_once(waits)), None);
+        }
+        assert_eq!(board.lock().waiting.len(), 0);
         // What has come to pass before is seen at once.
         let done = board.until([&a, &b], |states| state(states, &a));
         assert_eq!(block_on(poll_once(done)), Some(ServiceState::Running));

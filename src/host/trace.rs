@@ -181,6 +181,17 @@ fn args_of(command: &Command) -> Json {
         Command::Actor(Actor::Spawn(spawn) | Actor::Exec(spawn)) => json!({"entry": spawn.entry}),
         Command::Actor(Actor::Send { to, topic, .. }) => json!({"to": &**to, "topic": &**topic}),
         Command::Actor(Actor::Cancel { to, .. } | Actor::Terminate { to }) => json!({"to": &**to}),
-        _ => json!({}),
+        Command::Actor(
+            Actor::Monitor(pid) | Actor::Unmonitor(pid) | Actor::Link(pid) | Actor::Unlink(pid),
+        ) => json!({"pid": pid.as_str()}),
+        Command::Actor(Actor::TrapLinks(on)) => json!({"on": on}),
+        Command::Actor(Actor::Register(name) | Actor::Unregister(name) | Actor::Lookup(name)) => {
+            json!({"name": name})
+        }
+        Command::Now(clock) | Command::Resolution(clock) => json!({"clock": format!("{clock:?}")}),
+        Command::IsTerminal(stream) | Command::FlushStdio(stream) => {
+            json!({"stream": format!("{stream:?}")})
+        }
+        Command::Pause => json!({}),
     }
 }

@@ -1,9 +1,9 @@
 //! The threads of a host, and the queue that they take turns from.
 //!
-//! A process is one task, and a task that can run stands in the one queue of its
-//! host: first come, first served. A turn is one slice, after which the task goes
-//! to the end. So no process waits for more than one slice of each of the others,
-//! however busy they are. Executors with a queue per thread are quicker by some
+//! A process is one task, and a task that can run stands in a queue of its host,
+//! first come, first served; see `turns` for births and ends. A turn is one slice,
+//! after which the task goes to the end. So no process waits for more than one slice
+//! of each of the others, however busy they are. Executors with a queue per thread are quicker by some
 //! nanoseconds, but look at what others have queued only now and then, and
 //! meanwhile a process would wait for a great many slices of a single other one.
 //!
@@ -31,7 +31,9 @@ use std::{
 };
 
 use async_task::Runnable;
-use concurrent_queue::{ConcurrentQueue, PopError};
+use concurrent_queue::PopError;
+
+use super::turns::{Class, Taken, Turns};
 
 use self::relief::{Place, Relief};
 use super::panics;
@@ -49,7 +51,7 @@ pub(super) struct Workers {
 
 #[derive(Debug)]
 struct Queue {
-    turns: ConcurrentQueue<Runnable>,
+    turns: Turns,
     /// A thread is looking for turns.
     searching: AtomicBool,
     /// Threads that sleep, or are about to.
@@ -72,7 +74,7 @@ impl Workers {
     pub fn start(name: &str, count: usize) -> io::Result<Workers> {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let queue = Arc::new(Queue {
-            turns: ConcurrentQueue::unbounded(),
+            turns: Turns::new(),
             searching: AtomicBool::new(false),
             sleeping: AtomicUsize::new(0),
             patience: if processors > 1 { SEARCH } else { Duration::ZERO },
@@ -105,11 +107,21 @@ impl Workers {
 
     /// Runs a future to its end.
     pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_as(|| Class::Prompt, future);
+    }
+
+    /// The same, for one that is asked each time when it can run in which queue it is
+    /// to stand.
+    pub fn spawn_as(
+        &self,
+        class: impl Fn() -> Class + Send + Sync + 'static,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) {
         let queue = self.queue.clone();
         let (runnable, task) = async_task::spawn(future, move |runnable| {
             // Without a queue the task is dropped, and its future with it. Not here:
             // whoever wakes a task may hold a lock that the future wants to take.
-            if let Err(closed) = queue.add(runnable) {
+            if let Err(closed) = queue.add(runnable, class()) {
                 smol::unblock(move || drop(closed)).detach();
             }
         });
@@ -128,8 +140,8 @@ impl Drop for Workers {
 }
 
 impl Queue {
-    fn add(&self, turn: Runnable) -> Result<(), Runnable> {
-        self.turns.push(turn).map_err(concurrent_queue::PushError::into_inner)?;
+    fn add(&self, turn: Runnable, class: Class) -> Result<(), Runnable> {
+        self.turns.push(turn, class)?;
         if !self.searching.load(SeqCst) {
             self.wake_one();
         }
@@ -147,6 +159,7 @@ impl Queue {
     /// is back.
     fn work(&self, place: Option<&Place>) {
         let own = self.relief.enter();
+        let mut taken = Taken::default();
         loop {
             if place.is_some_and(Place::is_over) {
                 // It may have been woken for a turn that another has to run now.
@@ -155,7 +168,7 @@ impl Queue {
                 }
                 return;
             }
-            match self.turns.pop() {
+            match self.turns.pop(&mut taken) {
                 // A task that panics is dropped, and none but it. What runs processes
                 // catches their panics itself, so that this is for all other tasks.
                 Ok(turn) => {

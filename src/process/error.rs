@@ -146,7 +146,13 @@ impl Error {
     pub fn exit_code(&self) -> Option<u8> {
         match self.cause {
             Cause::Exit(code) => Some(code),
-            _ => None,
+            Cause::Trap(_)
+            | Cause::Timeout
+            | Cause::Cancel
+            | Cause::Program
+            | Cause::Link
+            | Cause::Engine
+            | Cause::Usage => None,
         }
     }
 

@@ -86,7 +86,8 @@ pub enum Status {
 pub struct StepOutput {
     /// Why the step has stopped.
     pub status: Status,
-    /// Commands for the outside world.
+    /// Commands for the outside world. Those of the last step are carried out as all
+    /// others are.
     pub yields: Vec<Yield>,
     /// Fuel that the step has used. More than it was given only where a single
     /// operation costs more than a slice; later steps pay for that.
@@ -121,6 +122,13 @@ pub trait Process: Send {
     /// same afterwards.
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
         let _ = release;
+    }
+
+    /// How the process ends, if that is decided already, although it takes some
+    /// more steps: it has failed, and looks for the place where. Who ends it before
+    /// that has not ended it.
+    fn decided(&self) -> Option<Outcome> {
+        None
     }
 
     /// Bytes of memory that the program has at present.

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     component::{Component, Engine, Linker, Program, TrapKind},
-    dispatch::Reply,
+    dispatch::{Mail, Reply},
     value::Value,
 };
 
@@ -226,4 +226,35 @@ fn a_trap_names_the_functions_that_were_running() {
     assert_eq!(error.message(), "`f` trapped: integer divide by zero");
     assert_eq!(error.frames(), ["inner", "outer"]);
     assert_eq!(error.depth(), 2);
+}
+
+#[test]
+fn who_has_trapped_is_not_ended_by_anything_else() {
+    let core = r#"(func (export "f") (param $n i32) (result i32)
+        (loop $again
+            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
+            (br_if $again (local.get $n)))
+        (unreachable))"#;
+    let program = program(core, &["f"]);
+    let events: [fn() -> Event; 3] = [
+        || Event::Timeout { limit: 5 },
+        || Event::Cancel { reason: "late".to_owned() },
+        || Event::Mail(Mail::Cancel { from: None, reason: "late".to_owned() }),
+    ];
+    for event in events {
+        let mut process = WasmProcess::new(&program, Limits::default());
+        process.init("f", vec![Value::U32(10_000)]).unwrap();
+        let (mut events, mut out) = (Vec::new(), StepOutput::default());
+        while process.decided().is_none() {
+            process.step(&mut events, Fuel(1_000), &mut out);
+            assert_eq!(out.status, Status::Continue);
+        }
+        let decided = process.decided();
+        events.push(event());
+        process.step(&mut events, Fuel(1_000), &mut out);
+        let Status::Done(outcome) = out.status else { panic!("{:?}", out.status) };
+        let error = outcome.clone().unwrap_err();
+        assert_eq!(error.message(), "`f` trapped: wasm `unreachable` instruction executed");
+        assert_eq!(Some(outcome), decided);
+    }
 }

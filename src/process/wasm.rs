@@ -2,7 +2,7 @@
 
 use std::{fmt, mem, sync::Arc};
 
-use super::{Error, Event, Fuel, Kind, Process, Status, StepOutput};
+use super::{Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput};
 use crate::{
     account::Account,
     component::{
@@ -127,7 +127,7 @@ impl WasmProcess {
     pub fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
             State::Live(machine) => Some(machine.host_state()),
-            _ => None,
+            State::New | State::Retracing(..) | State::Dead => None,
         }
     }
 
@@ -141,8 +141,17 @@ impl WasmProcess {
 
     fn fail(&mut self, out: &mut StepOutput, error: Error) {
         self.state = State::Dead;
-        out.yields.clear();
         out.status = Status::Done(Err(error));
+    }
+
+    /// Ends the process for a reason from outside. One that has trapped has ended
+    /// before that: its own error is told, without the place.
+    fn stop(&mut self, out: &mut StepOutput, error: Error) {
+        let own = match &self.state {
+            State::Retracing(_, own) => Some(own.clone()),
+            State::New | State::Live(_) | State::Dead => None,
+        };
+        self.fail(out, own.unwrap_or(error));
     }
 
     /// The guest has trapped: it is run again to find out where, if that is
@@ -152,7 +161,6 @@ impl WasmProcess {
             TrapKind::Exit(0) => {
                 let farewell = self.host_state().and_then(|state| state.get::<Farewell>().0.take());
                 self.state = State::Dead;
-                out.yields.clear();
                 out.status = match farewell {
                     Some(Ok(term)) => Status::Exited(term),
                     Some(Err(fault)) => Status::Done(Err(Error::program(fault))),
@@ -161,7 +169,15 @@ impl WasmProcess {
                 return;
             }
             TrapKind::Exit(_) => return self.fail(out, Error::trap(trap, &self.method)),
-            _ => {}
+            TrapKind::Core
+            | TrapKind::Canonical
+            | TrapKind::Denied
+            | TrapKind::Host
+            | TrapKind::Limit
+            | TrapKind::Unsupported
+            | TrapKind::Engine
+            | TrapKind::Crowded
+            | TrapKind::Invalid => {}
         }
         let error = Error::trap(trap, &self.method);
         let first = self.first.take();
@@ -173,7 +189,6 @@ impl WasmProcess {
             let ready = retrace.machine.call_when_ready(export, args);
             debug_assert!(ready.is_ok());
             self.state = State::Retracing(Box::new(retrace), error);
-            out.yields.clear();
             out.status = Status::Continue;
             return;
         }
@@ -278,15 +293,17 @@ impl Process for WasmProcess {
                 Event::Mail(mail) => {
                     let inbox = self.host_state().map(HostState::get::<Inbox>);
                     match (mail, inbox) {
-                        (Mail::Cancel { reason, .. }, Some(inbox)) if !inbox.listens() => {
-                            return self.fail(out, Error::cancelled(&reason));
+                        (mail, Some(inbox)) if inbox.listens() => inbox.push(mail),
+                        (Mail::Cancel { reason, .. }, _) => {
+                            return self.stop(out, Error::cancelled(&reason));
                         }
                         (mail, Some(inbox)) => inbox.push(mail),
-                        (_, None) => {}
+                        // It reads no mail any more.
+                        (Mail::Message(_) | Mail::Exit { .. } | Mail::LinkDown { .. }, None) => {}
                     }
                 }
-                Event::Cancel { reason } => return self.fail(out, Error::cancelled(&reason)),
-                Event::Timeout { limit } => return self.fail(out, Error::timeout(limit)),
+                Event::Cancel { reason } => return self.stop(out, Error::cancelled(&reason)),
+                Event::Timeout { limit } => return self.stop(out, Error::timeout(limit)),
             }
         }
         let slice = fuel.0.min(self.program.max_slice());
@@ -339,11 +356,18 @@ impl Process for WasmProcess {
         }
     }
 
+    fn decided(&self) -> Option<Outcome> {
+        match &self.state {
+            State::Retracing(_, error) => Some(Err(error.clone())),
+            State::New | State::Live(_) | State::Dead => None,
+        }
+    }
+
     /// Of linear memory and tables.
     fn memory_used(&self) -> u64 {
         match &self.state {
             State::Live(machine) => machine.memory_used(),
-            _ => 0,
+            State::New | State::Retracing(..) | State::Dead => 0,
         }
     }
 

@@ -148,7 +148,24 @@ impl Types {
             TypeDef::Tuple(types) => deepest(&mut types.iter().copied()),
             TypeDef::Variant(cases) => deepest(&mut cases.iter().filter_map(|case| case.ty)),
             TypeDef::Result { ok, err } => deepest(&mut ok.iter().chain(err).copied()),
-            _ => 1,
+            TypeDef::Bool
+            | TypeDef::S8
+            | TypeDef::U8
+            | TypeDef::S16
+            | TypeDef::U16
+            | TypeDef::S32
+            | TypeDef::U32
+            | TypeDef::S64
+            | TypeDef::U64
+            | TypeDef::F32
+            | TypeDef::F64
+            | TypeDef::Char
+            | TypeDef::String
+            | TypeDef::Enum(_)
+            | TypeDef::Flags(_)
+            | TypeDef::Own(_)
+            | TypeDef::Borrow(_)
+            | TypeDef::Async(_) => 1,
         }
     }
 

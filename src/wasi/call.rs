@@ -165,7 +165,21 @@ pub(crate) fn unexpected_reply(reply: &Reply) -> Trap {
     let text = match reply {
         Reply::Refused(why) => why.clone(),
         Reply::Failed(errno) => format!("a command that cannot fail has failed: {errno:?}"),
-        _ => "a command has been answered with another kind of reply".to_owned(),
+        Reply::Value(_)
+        | Reply::Done
+        | Reply::Time(_)
+        | Reply::Bytes(_)
+        | Reply::Count(_)
+        | Reply::Bool(_)
+        | Reply::Text(_)
+        | Reply::Ready { .. }
+        | Reply::Mail
+        | Reply::File { .. }
+        | Reply::Stat(_)
+        | Reply::Entries(_)
+        | Reply::Pid(_)
+        | Reply::Ended(_)
+        | Reply::Fault(_) => "a command has been answered with another kind of reply".to_owned(),
     };
     Trap::new(TrapKind::Host, text)
 }

@@ -59,7 +59,7 @@ impl Input {
     pub fn into_held(self) -> Option<Held> {
         match self.0 {
             Source::File { file, .. } => Some(file),
-            _ => None,
+            Source::Stdin | Source::Closed => None,
         }
     }
 

@@ -55,7 +55,7 @@ impl Output {
     pub fn into_held(self) -> Option<Held> {
         match self.0 {
             Sink::File { file, .. } => Some(file),
-            _ => None,
+            Sink::Stdio(_) | Sink::Closed => None,
         }
     }
 
@@ -63,7 +63,7 @@ impl Output {
     pub fn budget(&self) -> Result<u64, Failure> {
         match self.0 {
             Sink::Closed => Err(Failure::Closed),
-            _ => Ok(BUDGET),
+            Sink::File { .. } | Sink::Stdio(_) => Ok(BUDGET),
         }
     }
 }
@@ -175,7 +175,7 @@ fn given(cx: &mut HostCx<'_>, stream: u32, reply: Reply) -> Result<Result<(), Fa
         // Nobody reads any more: that is an end, and no failure.
         (Sink::Stdio(_), Errno::Pipe) => Failure::Closed,
         (Sink::Stdio(_), _) => Failure::Failed(StreamError { errno, file: false }),
-        _ => Failure::Failed(StreamError { errno, file: true }),
+        (Sink::File { .. } | Sink::Closed, _) => Failure::Failed(StreamError { errno, file: true }),
     };
     super::io::release(cx, Output(sink).into_held());
     Ok(Err(failure))

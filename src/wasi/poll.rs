@@ -70,8 +70,14 @@ impl Filter {
         match (self, mail) {
             (Filter::All, _) | (Filter::Messages, Mail::Message(_)) => true,
             (Filter::Topic(topic), Mail::Message(message)) => **topic == *message.topic,
-            (Filter::Notices, mail) => !matches!(mail, Mail::Message(_)),
-            _ => false,
+            (Filter::Notices, Mail::Message(_)) => false,
+            (Filter::Notices, Mail::Exit { .. } | Mail::LinkDown { .. } | Mail::Cancel { .. }) => {
+                true
+            }
+            (
+                Filter::Messages | Filter::Topic(_),
+                Mail::Exit { .. } | Mail::LinkDown { .. } | Mail::Cancel { .. },
+            ) => false,
         }
     }
 }
@@ -201,7 +207,7 @@ fn ready_of_waited(
 fn has_mail(cx: &mut HostCx<'_>, waits: &[Wait]) -> Ready {
     let found = waits.iter().map(|wait| match wait {
         Wait::Mail(filter) => look(cx, |inbox, fits| inbox.has(fits), filter),
-        _ => false,
+        Wait::Ready | Wait::At(_) | Wait::Stdin => false,
     });
     found.collect()
 }

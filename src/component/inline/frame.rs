@@ -1,18 +1,12 @@
 //! A component instance in the making: its index spaces, and what is in them.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::HashMap,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
 use wasmparser::{
     ComponentOuterAliasKind, ExternalKind,
     component_types::{ComponentAnyTypeId, ComponentEntityType},
 };
 
-use super::MAX_WORK;
 use crate::{
     component::{
         decode::ComponentDef, error::LoadError, module::CoreModule, plan::CoreRef, typing::Env,
@@ -61,8 +55,6 @@ pub(super) enum CoreInstance {
 pub(super) struct Frame {
     pub def: Arc<ComponentDef>,
     pub instance: u32,
-    /// What is left of [`MAX_WORK`].
-    pub work: Rc<Cell<usize>>,
     pub env: Env,
     pub scope: Rc<Scope>,
     pub core_instances: Vec<CoreInstance>,
@@ -85,12 +77,14 @@ pub(super) fn next<T>(space: &[T]) -> u32 {
 }
 
 impl Frame {
-    pub(super) fn spend(&self, work: usize) -> Result<(), LoadError> {
-        let left = self.work.get().checked_sub(work);
-        self.work.set(left.ok_or_else(|| {
-            LoadError::new(format!("the component is made of more than {MAX_WORK} definitions"))
-        })?);
-        Ok(())
+    /// Takes steps of the budget.
+    pub(super) fn spend(&self, steps: usize) -> Result<(), LoadError> {
+        self.env.common.budget.spend(steps)
+    }
+
+    /// The same, for a name that is copied.
+    pub(super) fn name(&self, name: &str) -> Result<(), LoadError> {
+        self.env.common.budget.name(name)
     }
 }
 
@@ -152,6 +146,9 @@ pub(super) fn bind(
         }
         (ComponentEntityType::Instance(id), Item::Instance(items)) => {
             let def = frame.def.clone();
+            if !frame.env.brings_resources(&def.types, id)? {
+                return Ok(());
+            }
             let Some(ty) = def.types.as_ref().get(id) else { return Ok(()) };
             frame.spend(ty.exports.len())?;
             for (name, entity) in &ty.exports {

@@ -81,7 +81,8 @@ impl Call {
             (Phase::Return(lower), Caller::Guest { trampoline, .. }) => {
                 Ok((lower, lends, guest_side(plan, *trampoline)?.1, false))
             }
-            _ => Err(Trap::internal("memory for nothing")),
+            (Phase::Run | Phase::Lift(_) | Phase::PostReturn(_), _)
+            | (Phase::Return(_), Caller::Host) => Err(Trap::internal("memory for nothing")),
         }
     }
 }
@@ -161,10 +162,10 @@ impl Machine {
 
     /// Takes the call at the top apart: it is put back unless it has ended.
     pub(super) fn pop_call(&mut self) -> Result<Box<Call>, Trap> {
-        match self.stack.pop() {
-            Some(Activity::Call(call)) => Ok(call),
-            _ => Err(Trap::internal("a call is lost")),
-        }
+        let Some(Activity::Call(call)) = self.stack.pop() else {
+            return Err(Trap::internal("a call is lost"));
+        };
+        Ok(call)
     }
 
     /// Goes on with the call at the top.
@@ -326,6 +327,12 @@ pub(super) fn guest_side(plan: &Plan, index: u32) -> Result<(&Signature, &CanonO
         | TrampolineKind::Host { signature, options: option, .. } => {
             Ok((signature, options(plan, *option)?))
         }
-        _ => Err(Trap::internal("not a lowered function")),
+        TrampolineKind::ResourceNew(_)
+        | TrampolineKind::ResourceRep(_)
+        | TrampolineKind::ResourceDrop(_)
+        | TrampolineKind::ContextGet { .. }
+        | TrampolineKind::ContextSet { .. }
+        | TrampolineKind::Backpressure { .. }
+        | TrampolineKind::Unsupported(_) => Err(Trap::internal("not a lowered function")),
     }
 }

@@ -51,7 +51,10 @@ impl HostCall {
             (HostPhase::Return(lower), Caller::Guest { trampoline, .. }) => {
                 Ok((lower.as_mut(), &mut self.lends, guest_side(plan, *trampoline)?.1, true))
             }
-            _ => Err(Trap::internal("memory for nothing")),
+            (HostPhase::Return(_), Caller::Host)
+            | (HostPhase::Answer(_) | HostPhase::Wait { .. } | HostPhase::Taken, _) => {
+                Err(Trap::internal("memory for nothing"))
+            }
         }
     }
 }
@@ -146,12 +149,12 @@ impl Machine {
     pub(super) fn post(&mut self) {
         let commands = std::mem::take(&mut self.store.data_mut().host.outbox);
         for command in commands {
-            self.ask(command);
+            self.ask(command, Tag::posted);
         }
     }
 
-    fn ask(&mut self, command: Command) -> Tag {
-        let tag = Tag(self.next_tag);
+    fn ask(&mut self, command: Command, tag: fn(u64) -> Tag) -> Tag {
+        let tag = tag(self.next_tag);
         self.next_tag = self.next_tag.saturating_add(1);
         self.yields.push(Yield { tag, command });
         tag
@@ -163,7 +166,7 @@ impl Machine {
         then: Option<Continuation>,
     ) -> Result<(), Trap> {
         self.post();
-        let tag = self.ask(command);
+        let tag = self.ask(command, Tag);
         let Some(Activity::Host(call)) = self.stack.last_mut() else {
             return Err(Trap::internal("a host call is lost"));
         };

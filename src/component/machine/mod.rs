@@ -299,7 +299,14 @@ impl Machine {
         let (lower, lends, options, host) = match self.stack.last_mut() {
             Some(Activity::Host(call)) => call.lowering(&plan)?,
             Some(Activity::Call(call)) => call.lowering(&plan)?,
-            _ => return Err(Trap::internal("memory for nothing")),
+            Some(
+                Activity::Init(_)
+                | Activity::Core(_)
+                | Activity::Lift(_)
+                | Activity::Realloc(_)
+                | Activity::Drop(_),
+            )
+            | None => return Err(Trap::internal("memory for nothing")),
         };
         let side = Side { plan: &plan, options, host };
         match side.resume(&mut self.store, *suspended)? {
@@ -532,7 +539,9 @@ impl Machine {
                     let mut call = self.pop_call()?;
                     let flat = match &mut call.phase {
                         Phase::PostReturn(flat) => std::mem::take(flat),
-                        _ => Vec::new(),
+                        Phase::Lower(_) | Phase::Run | Phase::Lift(_) | Phase::Return(_) => {
+                            Vec::new()
+                        }
                     };
                     self.end(call, flat)
                 }
@@ -566,7 +575,10 @@ impl Machine {
                 let values = flat.iter().zip(ty.results()).map(|(bits, ty)| value(*bits, *ty));
                 self.returned(values.collect())
             }
-            _ => Err(Trap::internal("a core function did not wait")),
+            CoreState::Ready(..)
+            | CoreState::OutOfFuel(_)
+            | CoreState::Resume(..)
+            | CoreState::Taken => Err(Trap::internal("a core function did not wait")),
         }
     }
 }

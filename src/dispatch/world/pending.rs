@@ -51,6 +51,8 @@ pub struct Pending<A = World> {
     waiting: FuturesUnordered<Waiting>,
     /// Those that wait for mail, some of them for something else as well.
     mail: Vec<(Tag, Option<AbortHandle>)>,
+    /// How many of those that wait nobody waits for.
+    posted: usize,
 }
 
 type Waiting = Pin<Box<dyn Future<Output = Option<Completion>> + Send>>;
@@ -59,7 +61,7 @@ impl<A: Answers> Pending<A> {
     /// Nothing is asked yet.
     pub fn new(answers: A) -> Pending<A> {
         let (ready, waiting) = (VecDeque::new(), FuturesUnordered::new());
-        Pending { answers, ready, waiting, mail: Vec::new() }
+        Pending { answers, ready, waiting, mail: Vec::new(), posted: 0 }
     }
 
     /// Begins to answer.
@@ -74,6 +76,7 @@ impl<A: Answers> Pending<A> {
             Err(command) => command,
         };
         let for_mail = matches!(command, Command::AwaitMail { .. });
+        self.posted = self.posted.saturating_add(usize::from(tag.is_posted()));
         let answers = self.answers.clone();
         let answer = async move { Completion { tag, reply: answers.answer(command).await } };
         self.waiting.push(match for_mail {
@@ -110,6 +113,8 @@ impl<A: Answers> Pending<A> {
                 Poll::Ready(Some(None)) => {}
                 Poll::Ready(Some(Some(completion))) => {
                     self.mail.retain(|(tag, _)| *tag != completion.tag);
+                    let posted = usize::from(completion.tag.is_posted());
+                    self.posted = self.posted.saturating_sub(posted);
                     return Poll::Ready(Some(completion));
                 }
             }
@@ -128,6 +133,11 @@ impl<A: Answers> Pending<A> {
         self.ready.len().saturating_add(self.waiting.len()).saturating_add(alone)
     }
 
+    /// How many commands are being carried out whose replies nobody waits for.
+    pub fn posted(&self) -> usize {
+        self.posted
+    }
+
     /// Nothing is asked.
     pub fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.waiting.is_empty() && self.mail.is_empty()
@@ -144,6 +154,7 @@ impl<A: Answers> Pending<A> {
         self.ready.clear();
         self.waiting.clear();
         self.mail.clear();
+        self.posted = 0;
     }
 }
 

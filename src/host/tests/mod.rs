@@ -11,6 +11,7 @@ use crate::{
 
 mod account;
 mod contain;
+mod ends;
 mod memory;
 mod node;
 mod service;

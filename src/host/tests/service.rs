@@ -29,7 +29,7 @@ impl Dir {
         fs::create_dir_all(dir.join("src")).unwrap();
         fs::write(dir.join("wippy.lock"), "directories: {src: ./src}").unwrap();
         let head = "version: '1.0'\nnamespace: t\nentries:\n- {name: host, kind: process.host}\n";
-        let scripts: String = ["wait", "done", "crash", "stubborn", "invalid", "slow"]
+        let scripts: String = ["wait", "done", "crash", "stubborn", "invalid", "slow", "panics"]
             .map(|name| format!("- {{name: {name}, kind: process.lua.bc}}\n"))
             .concat();
         fs::write(dir.join("src/_index.yaml"), format!("{head}{scripts}{services}")).unwrap();
@@ -55,6 +55,7 @@ struct Slow(Scripts);
 
 impl Programs for Slow {
     fn ready(&self, entry: &str) -> Option<std::sync::Arc<dyn Program>> {
+        assert_ne!(entry, "t:panics", "for the test");
         if entry == "t:slow" { None } else { self.0.ready(entry) }
     }
 
@@ -221,6 +222,30 @@ fn who_is_terminated_by_others_is_started_again() {
         assert_ne!(status.pid, Some(first));
         supervisor.stop().await;
     });
+    assert!(node.is_empty());
+}
+
+#[test]
+fn a_service_whose_keeper_panics_has_failed() {
+    let services = [service("a", "wait", "requires: [b]"), service("b", "panics", "")].concat();
+    let (_node, supervisor) = supervise(&services);
+    supervisor.start();
+    let failed = smol::block_on(supervisor.ended());
+    let told: Vec<_> = failed.iter().map(ending).collect();
+    let failed = |kind| (ServiceState::Failed, Some(kind), 0);
+    assert_eq!(told, [failed(Kind::Internal), failed(Kind::Unavailable)]);
+    smol::block_on(supervisor.stop());
+}
+
+#[test]
+fn nothing_is_started_after_a_stop() {
+    let (node, supervisor) = supervise(&service("a", "wait", ""));
+    smol::block_on(async {
+        supervisor.stop().await;
+        supervisor.start();
+        assert!(supervisor.ended().await.is_empty());
+    });
+    assert_eq!(supervisor.states()[0].state, ServiceState::Stopped);
     assert!(node.is_empty());
 }
 

@@ -136,7 +136,7 @@ impl Term {
             Term::Map(pairs) => pairs.iter().fold(0, |sum: usize, (key, value)| {
                 sum.saturating_add(key.size()).saturating_add(value.size())
             }),
-            _ => 0,
+            Term::Nil | Term::Bool(_) | Term::Int(_) | Term::Uint(_) | Term::Float(_) => 0,
         };
         more.saturating_add(size_of::<Term>())
     }

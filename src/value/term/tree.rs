@@ -73,17 +73,13 @@ impl Tree for Term {
     }
 
     fn as_bool(&self) -> Option<bool> {
-        match self {
-            Term::Bool(value) => Some(*value),
-            _ => None,
-        }
+        let Term::Bool(value) = self else { return None };
+        Some(*value)
     }
 
     fn as_text(&self) -> Option<&str> {
-        match self {
-            Term::Text(text) => Some(text),
-            _ => None,
-        }
+        let Term::Text(text) = self else { return None };
+        Some(text)
     }
 
     fn as_integer(&self) -> Option<Option<i128>> {
@@ -91,7 +87,12 @@ impl Tree for Term {
             Term::Int(value) => Some(Some((*value).into())),
             Term::Uint(value) => Some(Some((*value).into())),
             Term::Float(value) => Some(whole_float(*value)),
-            _ => None,
+            Term::Nil
+            | Term::Bool(_)
+            | Term::Text(_)
+            | Term::Bytes(_)
+            | Term::List(_)
+            | Term::Map(_) => None,
         }
     }
 
@@ -103,7 +104,9 @@ impl Tree for Term {
             }
             Term::Int(value) => i128::from(*value),
             Term::Uint(value) => i128::from(*value),
-            _ => return Err(None),
+            Term::Nil | Term::Bool(_) | Term::Bytes(_) | Term::List(_) | Term::Map(_) => {
+                return Err(None);
+            }
         };
         let float = if narrow { f64::from(integer as f32) } else { integer as f64 };
         match float as i128 == integer {
@@ -116,7 +119,14 @@ impl Tree for Term {
         match self {
             Term::List(items) => Some(items),
             Term::Map(entries) if entries.is_empty() => Some(&[]),
-            _ => None,
+            Term::Nil
+            | Term::Bool(_)
+            | Term::Int(_)
+            | Term::Uint(_)
+            | Term::Float(_)
+            | Term::Text(_)
+            | Term::Bytes(_)
+            | Term::Map(_) => None,
         }
     }
 
@@ -129,7 +139,13 @@ impl Tree for Term {
         match self {
             Term::Bytes(bytes) => Some(bytes),
             Term::Text(text) => Some(text.as_bytes()),
-            _ => None,
+            Term::Nil
+            | Term::Bool(_)
+            | Term::Int(_)
+            | Term::Uint(_)
+            | Term::Float(_)
+            | Term::List(_)
+            | Term::Map(_) => None,
         }
     }
 
@@ -139,7 +155,14 @@ impl Tree for Term {
                 entries.iter().map(|(name, value)| Some((name.as_text()?, value))).collect()
             }
             Term::List(items) if items.is_empty() => Some(Vec::new()),
-            _ => None,
+            Term::Nil
+            | Term::Bool(_)
+            | Term::Int(_)
+            | Term::Uint(_)
+            | Term::Float(_)
+            | Term::Text(_)
+            | Term::Bytes(_)
+            | Term::List(_) => None,
         }
     }
 
@@ -147,7 +170,13 @@ impl Tree for Term {
         let items = match self {
             Term::Map(items) => items,
             Term::List(items) => return read_pairs(reader, ty, k, v, items),
-            _ => return Err(reader.error(ty, self, None)),
+            Term::Nil
+            | Term::Bool(_)
+            | Term::Int(_)
+            | Term::Uint(_)
+            | Term::Float(_)
+            | Term::Text(_)
+            | Term::Bytes(_) => return Err(reader.error(ty, self, None)),
         };
         let mut entries = Entries::default();
         for (i, (key, value)) in items.iter().enumerate() {
