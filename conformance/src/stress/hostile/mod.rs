@@ -102,11 +102,31 @@ pub fn run(time: Duration, seed: u64) -> Result<String, String> {
         thread::sleep(Duration::from_millis(20));
     }
     let seen = watch.end()?;
-    smol::block_on(node.shutdown("the run is over", Duration::from_secs(5)));
+    drop(living);
+    end(&node)?;
     match ["hostile", "good"].map(|host| node.memory(host).map_or(0, |(used, _)| used)) {
         [0, 0] => Ok(format!("{started} amplifiers, {refused} refused; {seen}")),
         left => Err(format!("{left:?} bytes are left on the accounts of the hosts")),
     }
+}
+
+/// How long it may take until all have ended.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Ends all processes, those too that are started meanwhile.
+fn end(node: &Node) -> Result<(), String> {
+    let begin = Instant::now();
+    while !node.is_empty() {
+        if begin.elapsed() > PATIENCE {
+            return Err(format!("{} processes have not ended", node.len()));
+        }
+        node.terminate_all();
+        thread::sleep(Duration::from_millis(20));
+    }
+    smol::block_on(node.shutdown("the run is over", Duration::from_secs(5)));
+    // A process leaves the table when it has given all back but its last words.
+    thread::sleep(Duration::from_millis(100));
+    Ok(())
 }
 
 /// A directory with many entries of long names.
