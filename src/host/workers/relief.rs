@@ -124,8 +124,9 @@ impl Relief {
         threads.iter().filter_map(Weak::upgrade).map(number).collect()
     }
 
-    /// Waits for the next look.
-    fn wait(&self, quiet: bool) {
+    /// Waits for the next look, or until the queue is closed: who closes it rings
+    /// after that, and here it is looked at with the bell in sight.
+    fn wait(&self, quiet: bool, is_closed: impl Fn() -> bool) {
         let bed = lock(&self.bed);
         if !quiet {
             drop(self.bell.wait_timeout(bed, TICK).unwrap_or_else(PoisonError::into_inner));
@@ -133,7 +134,7 @@ impl Relief {
         }
         self.sleeps.store(true, SeqCst);
         // Who begins a turn later than this look sees that the watchman sleeps.
-        if !self.threads().iter().any(|(_, number)| number % 2 == 1) {
+        if !is_closed() && !self.threads().iter().any(|(_, number)| number % 2 == 1) {
             drop(self.bell.wait(bed).unwrap_or_else(PoisonError::into_inner));
         }
         self.sleeps.store(false, SeqCst);
@@ -149,7 +150,7 @@ pub(super) fn watch(queue: &Arc<Queue>, name: &str) {
     let (mut before, mut quiet): (Vec<(Arc<Turns>, u64)>, u32) = (Vec::new(), 0);
     let mut at_work: Vec<thread::JoinHandle<()>> = Vec::new();
     while !queue.turns.is_closed() {
-        queue.relief.wait(quiet > QUIET);
+        queue.relief.wait(quiet > QUIET, || queue.turns.is_closed());
         let now = queue.relief.threads();
         at_work.retain(|thread| !thread.is_finished());
         for (turns, number) in now.iter().filter(|(_, number)| number % 2 == 1) {
