@@ -90,9 +90,8 @@
   "more than 10000 core instances")
 
 ;; Types of types: an instance of eight instances of eight instances, and so on,
-;; all of them the same one, and then some aliases of it.
-(assert_unlinkable
-  (component
+;; all of them the same one, and then some aliases of it. Each type is made once.
+(component
     (component $c0
       (core module $m (func (export "f")))
       (core instance $i (instantiate $m))
@@ -148,4 +147,3 @@
         (instance))
     (alias export $i6 "a" (instance)) (alias export $i6 "b" (instance)) (alias export $i6 "c"
         (instance)))
-  "more than 2000000 definitions")

@@ -363,7 +363,7 @@ impl Node {
             }
         }
         let (pid, serial, ending) = (&seat.pid, seat.serial, &ended.ending);
-        let mut pieces = Pieces::default();
+        let mut pieces = Pieces::of_at_least(TOLD_AT_ONCE);
         for other in ties.monitored {
             if let Some(other) = self.0.table.get(other) {
                 other.ties().monitors.remove(&serial);
@@ -575,25 +575,30 @@ fn log_end(seat: &Seat, ended: &Ended) {
 struct Pieces {
     begun: Instant,
     parts: u32,
+    /// A piece has so many parts, however long they take.
+    least: u32,
 }
 
 /// Parts of a piece, at most, and how long it may take.
 const PARTS: u32 = 64;
 const PIECE: Duration = Duration::from_micros(100);
 
-impl Default for Pieces {
-    fn default() -> Pieces {
-        Pieces { begun: Instant::now(), parts: 0 }
-    }
-}
+/// Who ends tells so many others at once, so that those few whom most processes have
+/// hear of it in the same order on a busy machine.
+const TOLD_AT_ONCE: u32 = 8;
 
 impl Pieces {
+    fn of_at_least(least: u32) -> Pieces {
+        Pieces { begun: Instant::now(), parts: 0, least }
+    }
+
     /// A part has been done.
     async fn next(&mut self) {
         self.parts = self.parts.saturating_add(1);
-        if self.parts >= PARTS || self.begun.elapsed() >= PIECE {
+        let is_over = self.parts >= self.least && self.begun.elapsed() >= PIECE;
+        if self.parts >= PARTS || is_over {
             smol::future::yield_now().await;
-            *self = Pieces::default();
+            *self = Pieces::of_at_least(self.least);
         }
     }
 }
@@ -606,7 +611,7 @@ async fn sweep_when_asked(node: Weak<Inner>, host: Weak<HostInner>, asked: Recei
         loop {
             Timer::after(PERIOD).await;
             let (Some(node), Some(host)) = (node.upgrade(), host.upgrade()) else { return };
-            let (mut again, mut pieces) = (false, Pieces::default());
+            let (mut again, mut pieces) = (false, Pieces::of_at_least(1));
             let mine = |seat: &Seat| Arc::ptr_eq(&seat.host, &host) && seat.post.is_untrimmed();
             for part in node.table.parts(mine) {
                 for seat in part {
