@@ -133,7 +133,7 @@ impl Account {
 
     /// Bytes on the account.
     pub fn used(&self) -> u64 {
-        self.0.used.load(Relaxed)
+        visible(self.0.used.load(Relaxed))
     }
 
     /// Bytes up to the limit, or to that of the host if it is nearer.
@@ -165,9 +165,15 @@ impl Account {
             return Ok(());
         }
         let Inner { name, limit, used, under, .. } = &*self.0;
-        let within = |used: u64| used.checked_add(bytes).filter(|sum| sum <= limit);
-        let before = used.fetch_update(Relaxed, Relaxed, within);
-        let before = before.map_err(|used| Exceeded { name, limit: *limit, used, asked: bytes })?;
+        let within = |used: u64| {
+            let sum = used.cast_signed().checked_add(i64::try_from(bytes).ok()?)?;
+            (visible(sum.cast_unsigned()) <= *limit).then_some(sum.cast_unsigned())
+        };
+        let before = used.fetch_update(Relaxed, Relaxed, within).map(visible);
+        let before = before.map_err(|used| {
+            let used = visible(used);
+            Exceeded { name, limit: *limit, used, asked: bytes }
+        })?;
         let Some(under) = under else { return Ok(()) };
         let more = blocks(before.saturating_add(bytes)).saturating_sub(blocks(before));
         if more == 0 {
@@ -188,8 +194,10 @@ impl Account {
     /// Counts bytes that are there already, beyond the limits if need be: then
     /// nothing else finds room.
     pub fn add_anyway(&self, bytes: u64) {
-        let sum = |used: u64| Some(used.saturating_add(bytes));
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let sum = |used: u64| Some(used.cast_signed().saturating_add(bytes).cast_unsigned());
         let before = self.0.used.fetch_update(Relaxed, Relaxed, sum).unwrap_or_else(|used| used);
+        let (before, bytes) = (visible(before), bytes.cast_unsigned());
         if let Some(under) = &self.0.under {
             let more = blocks(before.saturating_add(bytes)).saturating_sub(blocks(before));
             if more > 0 {
@@ -274,10 +282,17 @@ fn blocks(bytes: u64) -> u64 {
     bytes.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
-/// Subtracts, down to zero; what was there before.
+/// Subtracts; what was there before. The counter of a host may be below zero for a
+/// moment: a thread may give back what another is about to take for it.
 fn subtract(counter: &AtomicU64, count: u64) -> u64 {
-    let rest = |have: u64| Some(have.saturating_sub(count));
-    counter.fetch_update(Relaxed, Relaxed, rest).unwrap_or_else(|have| have)
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rest = |have: u64| Some(have.cast_signed().saturating_sub(count).cast_unsigned());
+    visible(counter.fetch_update(Relaxed, Relaxed, rest).unwrap_or_else(|have| have))
+}
+
+/// What a counter shows: nothing below zero.
+fn visible(counter: u64) -> u64 {
+    counter.cast_signed().max(0).cast_unsigned()
 }
 
 impl Default for Account {
@@ -296,7 +311,7 @@ impl fmt::Debug for Account {
 impl Drop for Inner {
     fn drop(&mut self) {
         if let Some(under) = &self.under {
-            let left = blocks(*self.used.get_mut());
+            let left = blocks(visible(*self.used.get_mut()));
             under.sub(left.saturating_sub(*self.away.get_mut()));
         }
     }
