@@ -54,6 +54,7 @@ impl LoadError {
 
     /// The same error, for a file of which the input was made: it stands there at
     /// `begin`, or in many pieces if that is not known.
+    #[cfg(feature = "host")]
     pub(crate) fn in_file(self, begin: Option<usize>) -> LoadError {
         let begin = begin.and_then(|begin| u64::try_from(begin).ok());
         let offset = self.offset.zip(begin).and_then(|(offset, begin)| offset.checked_sub(begin));
