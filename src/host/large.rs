@@ -20,7 +20,7 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
-/// The system's allocator, but for blocks of [`LARGE`] bytes or more, on Linux.
+/// The system's allocator, but for blocks of 2 MiB or more, on Linux.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct LargePages;
 
