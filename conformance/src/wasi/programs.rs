@@ -4,7 +4,7 @@
 //! debug mode for `wasm32-wasip1` they are core modules; with its adapter for
 //! commands each becomes a component, here called `NAME.component.wasm`. What a
 //! program expects of its surroundings stands in that repository's tests, and in
-//! [`Surroundings::of`]. A program tells by how it ends whether all was well.
+//! `Surroundings::of`. A program tells by how it ends whether all was well.
 
 use std::{
     ffi::OsString,
