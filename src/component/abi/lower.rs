@@ -221,7 +221,7 @@ impl Lower {
         self.pending.is_some() || self.busy.is_some() || self.tasks.len() > base
     }
 
-    /// Whether it has done enough for now.
+    /// It has done as much work as the slice is worth.
     fn is_over(&self) -> bool {
         self.work >= self.until
     }
