@@ -41,6 +41,9 @@ const UNIT_TIME: u64 = 50;
 /// Slices that a C function may take with a Lua function that does not return.
 const MAX_LATE: i64 = 100;
 
+/// What a whole collection costs.
+pub(super) const COLLECTION: i64 = 1 << 20;
+
 /// The time that one operation may hold the thread. No other than the collection
 /// of tables with weak keys comes near it.
 const MAX_HOLD: Duration = Duration::from_secs(1);
@@ -134,8 +137,7 @@ impl Budget {
         let quantum = i64::from(self.memory.strings.look());
         self.charge(quantum);
         if let Err(exceeded) = self.memory.look(lua) {
-            // It was a whole collection.
-            self.charge(i64::from(u32::MAX >> 12));
+            self.charge(COLLECTION);
             return Err(Error::RuntimeError(format!("not enough memory: {exceeded}")));
         }
         if self.has_taken(self.time()) {

@@ -32,7 +32,7 @@ const MAX_VALUES: u32 = 1 << 20;
 pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
     let own = kernel.clone();
     let primitive = match name {
-        "json_encode" => lua.create_function(move |lua, value: Value| match text(&own, &value) {
+        "json_encode" => lua.create_function(move |lua, value: Value| match text(lua, &own, &value) {
             Ok(text) => {
                 Ok([Value::String(lua.create_string(text)?)].into_iter().collect::<MultiValue>())
             }
@@ -60,11 +60,15 @@ pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option
 }
 
 /// A Lua value as JSON.
-pub(super) fn text(kernel: &Kernel, value: &Value) -> std::result::Result<Vec<u8>, String> {
-    let mut giver = Giver::new(kernel);
+pub(super) fn text(
+    lua: &Lua,
+    kernel: &Kernel,
+    value: &Value,
+) -> std::result::Result<Vec<u8>, String> {
+    let mut giver = Giver::new(lua, kernel);
     let term = giver.term(value, "value");
     kernel.budget.charge(giver.work());
-    let mut text = Text { bytes: Vec::new(), limit: MAX_TEXT.min(kernel.room()) };
+    let mut text = Text { bytes: Vec::new(), limit: MAX_TEXT.min(kernel.room(lua, 1 << 16)) };
     let written = serde_json::to_writer(&mut text, &Json(&term?));
     kernel.budget.charge(i64::try_from(text.bytes.len() / 16).unwrap_or(i64::MAX));
     written.map_err(|error| error.to_string())?;

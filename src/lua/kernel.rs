@@ -16,7 +16,7 @@ use mlua::{
 };
 
 use super::{
-    budget::Budget,
+    budget::{Budget, COLLECTION},
     json,
     long::Limited,
     mail, method,
@@ -92,9 +92,18 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Bytes that the host may make for the process.
-    pub fn room(&self) -> usize {
-        usize::try_from(self.account.room()).unwrap_or(usize::MAX)
+    /// Bytes that the host may make for the process. Where `wanted` bytes have none,
+    /// garbage is collected first: it counts as long as it is there.
+    pub fn room(&self, lua: &Lua, wanted: usize) -> usize {
+        let room = || usize::try_from(self.account.room()).unwrap_or(usize::MAX);
+        if room() < wanted {
+            self.budget.charge(COLLECTION);
+            if let Err(error) = lua.gc_collect() {
+                tracing::debug!(%error, "garbage that cannot be collected");
+            }
+            self.budget.memory.cover_anyway(lua);
+        }
+        room()
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
@@ -205,8 +214,8 @@ impl Kernel {
                     _ => None,
                 })
             }),
-            "log" => lua.create_function(move |_, entry: (String, LuaString, Value)| {
-                own.log(&entry.0, &short(&entry.1.as_bytes()), &entry.2);
+            "log" => lua.create_function(move |lua, entry: (String, LuaString, Value)| {
+                own.log(lua, &entry.0, &short(&entry.1.as_bytes()), &entry.2);
                 Ok(())
             }),
             _ => return Ok(None),
@@ -214,12 +223,12 @@ impl Kernel {
         primitive.map(Some)
     }
 
-    fn log(&self, level: &str, message: &str, fields: &Value) {
+    fn log(&self, lua: &Lua, level: &str, message: &str, fields: &Value) {
         let identity = |state: &State| state.identity.as_ref().map(|who| who.pid.to_string());
         let pid = identity(&self.state()).unwrap_or_default();
         let fields = match fields {
             Value::Nil => None,
-            fields => Some(json::text(self, fields).map_or_else(|why| why, |text| short(&text))),
+            fields => Some(json::text(lua, self, fields).map_or_else(|why| why, |text| short(&text))),
         };
         match level {
             "debug" => tracing::debug!(target: "wippy::lua", pid, fields, "{message}"),

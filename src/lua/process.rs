@@ -179,7 +179,7 @@ impl Live {
         let well = values.next().and_then(|ok| ok.as_boolean()).unwrap_or_default();
         let first = values.next().unwrap_or(Lv::Nil);
         if !well {
-            let mut fault = reply::fault(&self.kernel, &first, Kind::Internal);
+            let mut fault = reply::fault(&self.lua, &self.kernel, &first, Kind::Internal);
             fault.message.push_str(&reply::frames(&mem::take(&mut self.kernel.state().trace)));
             return Some(Status::Done(Err(Error::program(fault))));
         }
@@ -189,11 +189,11 @@ impl Live {
         let failed = |fault| Some(Status::Done(Err(Error::program(fault))));
         match values.next() {
             Some(error) if !error.is_nil() && !error.is_null() => {
-                return failed(reply::fault(&self.kernel, &error, Kind::Unknown));
+                return failed(reply::fault(&self.lua, &self.kernel, &error, Kind::Unknown));
             }
             _ => {}
         }
-        match Giver::new(&self.kernel).term(&first, "the result") {
+        match Giver::new(&self.lua, &self.kernel).term(&first, "the result") {
             Ok(term) => Some(Status::Exited(term)),
             Err(why) => failed(Fault::new(Kind::Invalid, why)),
         }

@@ -113,7 +113,7 @@ pub(super) fn root(error: &Error) -> String {
 }
 
 /// An error value of a program as a fault.
-pub(super) fn fault(kernel: &Kernel, error: &Value, kind: Kind) -> Fault {
+pub(super) fn fault(lua: &Lua, kernel: &Kernel, error: &Value, kind: Kind) -> Fault {
     let table = match error {
         Value::Table(table) => table,
         Value::String(text) if text.as_bytes() == NO_MEMORY => {
@@ -126,7 +126,7 @@ pub(super) fn fault(kernel: &Kernel, error: &Value, kind: Kind) -> Fault {
             return Fault::new(kind, text);
         }
     };
-    let mut giver = Giver::new(kernel);
+    let mut giver = Giver::new(lua, kernel);
     let field = |value: Option<LuaString>| value.map(|text| short(&text.as_bytes()));
     if !table.metatable().is_some_and(|meta| meta == kernel.errors) {
         let message = field(table.raw_get("message").ok().flatten());

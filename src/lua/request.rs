@@ -1,6 +1,8 @@
 //! Calls of the prelude to commands.
 
-use mlua::{Function, Lua, MultiValue, Result, Value};
+use std::fmt;
+
+use mlua::{Error, Function, Lua, MultiValue, Result, Value};
 
 use super::{
     kernel::Kernel,
@@ -22,14 +24,16 @@ pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
     let own = kernel.clone();
     lua.create_function(move |lua, (name, args): (String, MultiValue)| {
         let args = args.into_iter();
-        let mut request = Request { kernel: &own, args, at: 0, name: &name, size: COMMAND };
+        let mut request = Request { kernel: &own, lua, args, at: 0, name: &name, size: COMMAND };
         let command = match request.command() {
             Ok(command) => command,
-            Err(why) => {
+            Err(Refusal::Misuse(why)) => {
                 let fault = Fault::new(Kind::Invalid, format!("{name}: {why}"));
                 return with(true, reply::refused(lua, &own, &fault)?);
             }
+            Err(Refusal::Full(why)) => return Err(no_room(&name, why)),
         };
+        own.room(lua, request.size);
         let size = u64::try_from(request.size).unwrap_or(u64::MAX);
         let mut state = own.state();
         let command = match state.immediate.as_mut() {
@@ -42,14 +46,7 @@ pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
             },
             None => command,
         };
-        let charge = match own.account.charge(size) {
-            Ok(charge) => charge,
-            Err(exceeded) => {
-                drop(state);
-                let fault = Fault::new(Kind::Unavailable, format!("{name}: {exceeded}"));
-                return with(true, reply::refused(lua, &own, &fault)?);
-            }
-        };
+        let charge = own.account.charge(size).map_err(|exceeded| no_room(&name, exceeded))?;
         let tag = state.schedule.wait(charge);
         state.yields.push(Yield { tag, command });
         with(false, MultiValue::new())
@@ -62,8 +59,26 @@ fn with(done: bool, mut values: MultiValue) -> Result<MultiValue> {
     Ok(values)
 }
 
+/// Raised, as Lua does where memory is short: few look at what `print` returns.
+fn no_room(command: &str, why: impl fmt::Display) -> Error {
+    Error::RuntimeError(format!("{command}: not enough memory: {why}"))
+}
+
+/// Why there is no command.
+enum Refusal {
+    Misuse(String),
+    Full(String),
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Refusal {
+        Refusal::Misuse(why)
+    }
+}
+
 struct Request<'a, I> {
     kernel: &'a Kernel,
+    lua: &'a Lua,
     args: I,
     at: usize,
     name: &'a str,
@@ -125,7 +140,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
 
     /// The rest of the arguments, for another process.
     fn rest(&mut self) -> std::result::Result<Vec<Term>, String> {
-        let mut giver = Giver::new(self.kernel);
+        let mut giver = Giver::new(self.lua, self.kernel);
         let mut terms = Vec::new();
         let mut misfit = None;
         for (at, value) in (1..).zip(self.args.by_ref()) {
@@ -149,7 +164,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         Ok(Spawn { entry, host, args: self.rest()?, monitor, link })
     }
 
-    fn command(&mut self) -> std::result::Result<Command, String> {
+    fn command(&mut self) -> std::result::Result<Command, Refusal> {
         const DEST: &str = "a pid or a name";
         let actor = match self.name {
             "now" => return Ok(Command::Now(Clock::Wall)),
@@ -170,9 +185,10 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 // Before they are copied.
                 let more = text.as_ref().map_or(0, |text| text.len());
                 self.size = self.size.saturating_add(more);
-                let room = self.kernel.room();
+                let room = self.kernel.room(self.lua, self.size);
                 if more > room {
-                    return Err(format!("{more} bytes, and there is room for {room} more"));
+                    let why = format!("{more} bytes, and there is room for {room} more");
+                    return Err(Refusal::Full(why));
                 }
                 let bytes = text.map(|text| text.to_vec()).unwrap_or_default();
                 self.kernel.budget.charge(i64::try_from(bytes.len() / 64).unwrap_or(i64::MAX));
@@ -184,7 +200,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 let to = self.text(DEST)?;
                 let topic = self.text("a topic")?;
                 if topic.starts_with('@') {
-                    return Err(format!("topics that begin with @ are reserved: {topic}"));
+                    return Err(format!("topics that begin with @ are reserved: {topic}").into());
                 }
                 ActorCommand::Send { to, topic, payload: self.rest()? }
             }
@@ -202,7 +218,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             "register" => ActorCommand::Register(self.text("a name")?),
             "unregister" => ActorCommand::Unregister(self.text("a name")?),
             "lookup" => ActorCommand::Lookup(self.text("a name")?),
-            other => return Err(format!("there is no command {other}")),
+            other => return Err(format!("there is no command {other}").into()),
         };
         Ok(Command::Actor(actor))
     }

@@ -43,8 +43,8 @@ const MAX_KEY: usize = 40;
 
 /// Turns the values of one message into terms.
 pub(super) struct Giver<'a> {
-    /// The metatable of errors.
-    errors: &'a Table,
+    lua: &'a Lua,
+    kernel: &'a Kernel,
     /// Values and bytes of texts that have been looked at.
     nodes: usize,
     bytes: usize,
@@ -71,9 +71,8 @@ impl Misfit {
 }
 
 impl<'a> Giver<'a> {
-    pub fn new(kernel: &'a Kernel) -> Giver<'a> {
-        let (errors, limit) = (&kernel.errors, kernel.room());
-        Giver { errors, nodes: 0, bytes: 0, limit, above: Vec::new() }
+    pub fn new(lua: &'a Lua, kernel: &'a Kernel) -> Giver<'a> {
+        Giver { lua, kernel, nodes: 0, bytes: 0, limit: 0, above: Vec::new() }
     }
 
     /// Bytes that the terms take.
@@ -96,6 +95,9 @@ impl<'a> Giver<'a> {
         }
         if self.bytes > MAX_BYTES {
             return Err(Misfit::new(format!("more than {MAX_BYTES} bytes")));
+        }
+        if self.size() > self.limit {
+            self.limit = self.kernel.room(self.lua, self.size());
         }
         if self.size() > self.limit {
             let room = self.limit;
@@ -149,7 +151,7 @@ impl<'a> Giver<'a> {
             return Err(Misfit::new(format!("tables nested more than {MAX_DEPTH} deep")));
         }
         self.above.push(itself);
-        let term = match table.metatable().is_some_and(|meta| &meta == self.errors) {
+        let term = match table.metatable().is_some_and(|meta| meta == self.kernel.errors) {
             true => self.error(table),
             false => self.entries(table),
         };
