@@ -61,7 +61,7 @@ fn start(node: &Node, job: &Job, args: Vec<Term>) -> Handle {
 }
 
 async fn end(handle: &Handle) -> Result<Term, Fault> {
-    handle.ended().await.unwrap().ending.clone()
+    handle.ended().await.unwrap().ending.clone().into_inner()
 }
 
 /// How a process has ended, if it has in time.

@@ -9,7 +9,7 @@
 use super::Failure;
 use crate::{
     component::HostCx,
-    dispatch::{Ending, Fault, Inbox, Kind, Mail, Message, Pid},
+    dispatch::{Ending, Fault, Inbox, Kind, Mail, Message, Pid, SharedEnding},
     value::{Term, Value, term},
     wasi::call::{Args, unexpected_argument},
 };
@@ -161,8 +161,8 @@ pub(super) fn mail(cx: &mut HostCx<'_>, mail: Mail) -> Result<Value, Failure> {
 }
 
 /// An ending as a `result<value, error>`.
-fn outcome(cx: &mut HostCx<'_>, result: Ending) -> Result<Value, Failure> {
-    Ok(match result {
+fn outcome(cx: &mut HostCx<'_>, result: SharedEnding) -> Result<Value, Failure> {
+    Ok(match result.into_inner() {
         Ok(term) => Value::ok(Some(value(cx, term)?)),
         Err(fault) => Value::err(Some(error(cx, fault))),
     })

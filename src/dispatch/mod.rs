@@ -11,14 +11,18 @@
 //! same reply, only without the way out and back.
 
 mod actor;
+mod ended;
 mod fault;
 mod file;
 mod own;
 #[cfg(feature = "host")]
 pub mod world;
 
+#[cfg(feature = "host")]
+pub(crate) use self::ended::SMALL_ENDING;
 pub use self::{
-    actor::{ActorCommand, Ending, Mail, Message, Pid, Spawn},
+    actor::{ActorCommand, Mail, Message, Pid, Spawn},
+    ended::{Ending, SharedEnding},
     fault::{Fault, Kind},
     file::{Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat},
     own::{Farewell, Identity, Inbox, Received},
@@ -190,7 +194,7 @@ pub enum Reply {
     /// A process.
     Pid(Pid),
     /// How a process has ended.
-    Ended(Ending),
+    Ended(SharedEnding),
     /// The outside world could not do it, for a reason that guests understand.
     Failed(Errno),
     /// The host could not do it, or would not.

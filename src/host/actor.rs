@@ -17,8 +17,8 @@ use super::{
 use crate::{
     account::Exceeded,
     dispatch::{
-        ActorCommand, Command, Ending, Fault, Immediate, Kind, Mail, Message, Received, Reply,
-        Spawn,
+        ActorCommand, Command, Fault, Immediate, Kind, Mail, Message, Received, Reply,
+        SharedEnding, Spawn,
         world::{Answers, World},
     },
     process::Error,
@@ -221,7 +221,7 @@ impl Actor {
     }
 
     /// Starts a process and waits for its end. It ends with the one that waits.
-    async fn exec(&self, spawn: Spawn, program: &dyn Program) -> Result<Ending, Fault> {
+    async fn exec(&self, spawn: Spawn, program: &dyn Program) -> Result<SharedEnding, Fault> {
         struct Guard(Arc<Seat>);
         impl Drop for Guard {
             fn drop(&mut self) {
@@ -348,7 +348,7 @@ fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> Fault {
         Undelivered::Many(Received { mails, .. }) => {
             format!("it has not taken {mails} mails, of at most {queue_size}")
         }
-        Undelivered::Large(Received { mails, bytes }, more) => format!(
+        Undelivered::Large(Received { mails, bytes, .. }, more) => format!(
             "it has not taken {mails} mails of {bytes} bytes; this one has {more}, and all may \
              have {queue_bytes}"
         ),

@@ -29,7 +29,7 @@ use super::{
 use crate::{
     account::Account,
     dispatch::{
-        Command, Ending, Fault, Kind, Mail,
+        Command, Ending, Fault, Kind, Mail, SharedEnding,
         world::{Answers, Pending},
     },
     process::{DEFAULT_SLICE, Error, Event, Fuel, Outcome, Process, Status, StepOutput},
@@ -70,7 +70,7 @@ pub struct Ended {
     /// The value or the error.
     pub outcome: Outcome,
     /// What other processes are told.
-    pub ending: Ending,
+    pub ending: SharedEnding,
     /// Fuel of all steps.
     pub fuel_used: u64,
     /// How many steps there were.
@@ -82,7 +82,7 @@ pub struct Ended {
 impl Ended {
     /// A process that could not be started, or of which nothing more is known.
     pub(super) fn without_life(error: Error) -> Ended {
-        let ending = Err(error.fault());
+        let ending = Err(error.fault()).into();
         let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
         Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
     }
@@ -90,7 +90,37 @@ impl Ended {
     /// A process that has begun at this time, with what its post has counted.
     pub(super) fn after(post: &Post, outcome: Outcome, ending: Ending, start: Instant) -> Ended {
         let (fuel_used, steps) = (post.fuel.load(Relaxed), post.steps.load(Relaxed));
+        let ending = ending.into();
         Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+    }
+
+    /// The same, with what others will be told of on the account of the host: the
+    /// process is no more. For those who have no use for the outcome, it is left out.
+    ///
+    /// What has no room is left out in any case, and said to be.
+    pub(super) fn kept_by(self, host: &Account, outcome_too: bool) -> Ended {
+        let outcome = match self.outcome {
+            Ok(_) if !outcome_too => Ok(None),
+            outcome => outcome,
+        };
+        let bytes = match &outcome {
+            Ok(value) => value.as_ref().map_or(0, Value::held),
+            // The error says what the ending says.
+            Err(_) => self.ending.size() as u64,
+        };
+        match self.ending.clone().charge_to(host, bytes) {
+            Ok(ending) => Ended { outcome, ending, ..self },
+            Err(exceeded) => {
+                let ending = self.ending.without_value();
+                let why = match &*ending {
+                    Ok(_) => String::new(),
+                    Err(fault) => fault.message.clone(),
+                };
+                let kind = ending.as_ref().err().map_or(Kind::Unavailable, |fault| fault.kind);
+                let outcome = Err(Error::new(kind, format!("{why}: {exceeded}")));
+                Ended { outcome, ending, ..self }
+            }
+        }
     }
 }
 

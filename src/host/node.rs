@@ -34,7 +34,7 @@ use super::{
 };
 use crate::{
     account::{Account, Charge},
-    dispatch::{Ending, Fault, Identity, Kind, Mail, Pid, world::Streams},
+    dispatch::{Fault, Identity, Kind, Mail, Pid, SharedEnding, world::Streams},
     process::{Cause, Error},
     value::Term,
 };
@@ -392,7 +392,7 @@ impl Node {
 
     /// Tells a process that one which it is linked to has ended. An end without
     /// error only unties them.
-    fn break_link(&self, other: &Seat, seat: &Seat, ending: &Ending) {
+    fn break_link(&self, other: &Seat, seat: &Seat, ending: &SharedEnding) {
         let traps = {
             let mut ties = other.ties();
             if !ties.links.remove(&seat.serial) {
@@ -400,7 +400,7 @@ impl Node {
             }
             ties.traps
         };
-        let Err(fault) = ending else { return };
+        let Err(fault) = &**ending else { return };
         match traps {
             true => {
                 let (from, result) = (seat.pid.clone(), ending.clone());
@@ -422,7 +422,7 @@ impl Node {
             drop(ties);
             me.ties().monitored.remove(&other.serial);
         }
-        me.post.notice(Mail::Exit { from: pid.clone(), result: gone(pid) });
+        me.post.notice(Mail::Exit { from: pid.clone(), result: Err(gone(pid)).into() });
     }
 
     pub(super) fn unmonitor(&self, me: &Seat, pid: &Pid) {
@@ -444,11 +444,12 @@ impl Node {
             drop(ties);
             me.ties().links.remove(&other.serial);
         }
-        let result = gone(pid);
-        match (me.ties().traps, &result) {
-            (false, Err(fault)) => me.post.end(Error::linked(pid, fault)),
-            (true, Err(_)) | (_, Ok(_)) => {
-                me.post.notice(Mail::LinkDown { from: pid.clone(), result })
+        let (fault, traps) = (gone(pid), me.ties().traps);
+        match traps {
+            false => me.post.end(Error::linked(pid, &fault)),
+            true => {
+                let (from, result) = (pid.clone(), Err(fault).into());
+                me.post.notice(Mail::LinkDown { from, result });
             }
         }
     }
@@ -520,6 +521,7 @@ impl Node {
     /// A process has left its host.
     async fn ended(&self, seat: &Seat, ended: Ended) {
         log_end(seat, &ended);
+        let ended = ended.kept_by(&seat.host.account, seat.ties().watcher.is_some());
         self.farewell(seat, ended).await;
     }
 }
@@ -554,7 +556,7 @@ impl Undertaker for LastResort<'_> {
 
 fn log_end(seat: &Seat, ended: &Ended) {
     let (pid, fuel, steps) = (&seat.pid, ended.fuel_used, ended.steps);
-    match &ended.ending {
+    match &*ended.ending {
         Ok(_) => tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, "ended"),
         Err(fault) => {
             let (kind, error) = (fault.kind, &fault.message);

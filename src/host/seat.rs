@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     account::{Charge, Exceeded},
-    dispatch::{Ending, Fault, Kind, Pid},
+    dispatch::{Fault, Kind, Pid},
 };
 
 /// The number that a process has on its node.
@@ -125,8 +125,8 @@ impl fmt::Debug for Seat {
 }
 
 /// The end of a process that is not there.
-pub(super) fn gone(pid: &Pid) -> Ending {
-    Err(Fault::new(Kind::NotFound, format!("there is no process {}", shown(pid.as_str()))))
+pub(super) fn gone(pid: &Pid) -> Fault {
+    Fault::new(Kind::NotFound, format!("there is no process {}", shown(pid.as_str())))
 }
 
 /// All processes of a node, by number. In parts, so that threads seldom meet.

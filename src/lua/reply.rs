@@ -20,8 +20,13 @@ pub(super) fn values(lua: &Lua, kernel: &Kernel, reply: &Reply) -> Result<MultiV
         Reply::Bool(value) => Value::Boolean(*value),
         Reply::Text(text) => Value::String(lua.create_string(text)?),
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
-        Reply::Ended(Ok(term)) => return result(lua, kernel, term),
-        Reply::Ended(Err(fault)) | Reply::Fault(fault) => return refused(lua, kernel, fault),
+        Reply::Ended(ending) => {
+            return match &**ending {
+                Ok(term) => result(lua, kernel, term),
+                Err(fault) => refused(lua, kernel, fault),
+            };
+        }
+        Reply::Fault(fault) => return refused(lua, kernel, fault),
         Reply::Failed(errno) => {
             return refused(lua, kernel, &Fault::new(kind(*errno), format!("{errno:?}")));
         }
