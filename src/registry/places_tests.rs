@@ -1,8 +1,5 @@
-use super::*;
-use crate::{
-    artifact::{ArtifactError, directory},
-    registry::{Loaded, Project, Severity},
-};
+use super::{Loaded, Project, Severity, *};
+use crate::artifact::{ArtifactError, directory};
 
 /// A project in a directory, beside files that are not for it. It goes away with
 /// the test.

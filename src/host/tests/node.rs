@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use super::super::*;
 use crate::{
-    dispatch::{
-        ActorCommand, Command, Fault, Kind, Mail, Pid, Received, Reply, Spawn, Tag, Yield,
-        world::World,
+    command::{
+        ActorCommand, Command, ErrorKind, Mail, Pid, ProcessError, Reply, Spawn, Tag, Yield,
     },
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    host::*,
+    process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
     value::{Term, Value},
+    world::SystemDispatcher,
 };
 
 /// One action of a script.
@@ -34,7 +34,7 @@ pub(super) enum Do {
     Bustle,
     Panic,
     End(Term),
-    Fail(Kind),
+    Fail(ErrorKind),
 }
 
 pub(super) type Log = Arc<Mutex<Vec<String>>>;
@@ -62,7 +62,7 @@ impl Script {
     }
 }
 
-fn told(result: &std::result::Result<Term, Fault>) -> String {
+fn told(result: &std::result::Result<Term, ProcessError>) -> String {
     match result {
         Ok(Term::Text(text)) if text.len() > 1000 => format!("{} bytes", text.len()),
         Ok(term) => format!("{term:?}"),
@@ -84,7 +84,7 @@ impl Process for Script {
                     match done.reply {
                         Reply::Pid(pid) => self.last = Some(pid),
                         Reply::Done => {}
-                        Reply::Fault(fault) => self.note(fault.kind),
+                        Reply::ProcessError(fault) => self.note(fault.kind),
                         Reply::Ended(ending) => self.note(format!("exec {}", told(&ending))),
                         other => self.note(format!("{other:?}")),
                     }
@@ -144,7 +144,7 @@ impl Process for Script {
                 Some(Do::Panic) => panic!("a process that panics, for the test"),
                 Some(Do::End(term)) => return out.status = Status::Exited(term),
                 Some(Do::Fail(kind)) => {
-                    let error = Error::program(Fault::new(kind, "on purpose"));
+                    let error = Error::program(ProcessError::new(kind, "on purpose"));
                     return out.status = Status::Done(Err(error));
                 }
             }
@@ -168,15 +168,19 @@ impl Programs for Scripts {
         Some(Arc::new(ScriptProgram(name, todo.clone(), self.log.clone())))
     }
 
-    fn load(&self, entry: &str) -> std::result::Result<Arc<dyn Program>, Fault> {
-        Err(Fault::new(Kind::NotFound, format!("there is no entry {entry}")))
+    fn load(&self, entry: &str) -> std::result::Result<Arc<dyn Program>, ProcessError> {
+        Err(ProcessError::new(ErrorKind::NotFound, format!("there is no entry {entry}")))
     }
 }
 
 impl Program for ScriptProgram {
-    fn start(&self, _: Vec<Term>, mut birth: Birth) -> std::result::Result<Started, Fault> {
+    fn start(
+        &self,
+        _: Vec<Term>,
+        mut context: SpawnContext,
+    ) -> std::result::Result<Started, ProcessError> {
         let ScriptProgram(name, todo, log) = self;
-        let world = World::new(std::mem::take(&mut birth.streams));
+        let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
         let script = Script {
             name,
             todo: todo.clone().into(),
@@ -186,7 +190,7 @@ impl Program for ScriptProgram {
             waits: false,
             next: 0,
         };
-        let (process, answers) = (Box::new(script), birth.answers(world));
+        let (process, answers) = (Box::new(script), context.answers(world));
         Ok(Started { process, answers, result: None, max_execution: None })
     }
 }
@@ -233,7 +237,7 @@ fn an_exit_says_how_a_process_ended() {
     let cases = [
         (vec![], "main: exit Nil"),
         (vec![Do::End(Term::Int(42))], "main: exit Int(42)"),
-        (vec![Do::Fail(Kind::Conflict)], "main: exit CONFLICT"),
+        (vec![Do::Fail(ErrorKind::Conflict)], "main: exit CONFLICT"),
         (vec![Do::Panic], "main: exit INTERNAL"),
     ];
     for (child, told) in cases {
@@ -321,7 +325,7 @@ fn a_value_is_on_the_account_of_the_host_until_nobody_has_it() {
 
 #[test]
 fn linked_processes_end_together_if_one_fails() {
-    let fails = || ("child", vec![Do::Fail(Kind::RateLimited)]);
+    let fails = || ("child", vec![Do::Fail(ErrorKind::RateLimited)]);
     let main = vec![spawn("child", false, true), Do::Receive(1)];
     assert_eq!(play(one_worker(), &[("main", main), fails()]), ["main ended RATE_LIMITED"]);
 
