@@ -2,13 +2,17 @@
 
 use std::{fmt, mem, sync::Arc};
 
-use super::{Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput};
+use super::{
+    Error, ErrorKind, Event, ExitRequest, Fuel, Inbox, Outcome, Process, Received, Status,
+    StepOutput,
+};
 use crate::{
     account::Account,
+    command::{InlineDispatcher, Mail, Tag},
     component::{
-        DEFAULT_MEMORY, Guard, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
+        BacktraceRun, DEFAULT_MEMORY, Guard, HostState, LinkedComponent, Machine, Pause, Trap,
+        TrapKind, small,
     },
-    dispatch::{Farewell, Immediate, Inbox, Mail, Received, Tag},
     value::{Type, Value, check},
 };
 
@@ -34,10 +38,10 @@ impl Default for Limits {
 
 /// A process that runs a component.
 pub struct WasmProcess {
-    program: Program,
+    program: LinkedComponent,
     limits: Limits,
     account: Account,
-    state: State,
+    state: Phase,
     method: String,
     /// Fuel used since the start.
     used: u64,
@@ -51,12 +55,12 @@ pub struct WasmProcess {
     retraced: u64,
 }
 
-enum State {
+enum Phase {
     New,
     /// Alive; a call is under way or has ended well.
     Live(Box<Machine>),
     /// Trapped, and is run again to find out where.
-    Retracing(Box<Retrace>, Error),
+    Retracing(Box<BacktraceRun>, Error),
     Dead,
 }
 
@@ -69,18 +73,18 @@ const MAX_FRAMES: usize = 12;
 impl WasmProcess {
     /// A process that will run `program`. Nearly nothing is allocated for it before
     /// it is started.
-    pub fn new(program: &Program, limits: Limits) -> WasmProcess {
+    pub fn new(program: &LinkedComponent, limits: Limits) -> WasmProcess {
         WasmProcess::on_account(program, limits, Account::new(limits.max_memory))
     }
 
     /// The same, with an account that somebody else knows as well; its limit takes
     /// the place of [`Limits::max_memory`].
-    pub fn on_account(program: &Program, limits: Limits, account: Account) -> WasmProcess {
+    pub fn on_account(program: &LinkedComponent, limits: Limits, account: Account) -> WasmProcess {
         WasmProcess {
             program: program.clone(),
             limits,
             account,
-            state: State::New,
+            state: Phase::New,
             method: String::new(),
             used: 0,
             debt: 0,
@@ -99,16 +103,16 @@ impl WasmProcess {
     /// If the process has been started already.
     pub fn instantiate(&mut self) -> Result<(), Error> {
         match &self.state {
-            State::New => {
+            Phase::New => {
                 let machine = self.program.machine(self.account.clone());
                 self.method = "instantiation".to_owned();
-                self.state = State::Live(Box::new(machine));
+                self.state = Phase::Live(Box::new(machine));
                 Ok(())
             }
-            State::Live(_) | State::Retracing(..) => {
-                Err(Error::new(Kind::Conflict, "the process has been started"))
+            Phase::Live(_) | Phase::Retracing(..) => {
+                Err(Error::new(ErrorKind::Conflict, "the process has been started"))
             }
-            State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
+            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
         }
     }
 
@@ -126,21 +130,21 @@ impl WasmProcess {
     /// [`init`](Process::init) and after the end.
     pub fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
-            State::Live(machine) => Some(machine.host_state()),
-            State::New | State::Retracing(..) | State::Dead => None,
+            Phase::Live(machine) => Some(machine.host_state()),
+            Phase::New | Phase::Retracing(..) | Phase::Dead => None,
         }
     }
 
-    /// Answers commands inside the steps of this process, where that takes no
+    /// Dispatcher commands inside the steps of this process, where that takes no
     /// time. Set between [`init`](Process::init) and the first step.
-    pub fn set_immediate(&mut self, immediate: Box<dyn Immediate>) {
+    pub fn set_immediate(&mut self, immediate: Box<dyn InlineDispatcher>) {
         if let Some(state) = self.host_state() {
             state.immediate = Some(immediate);
         }
     }
 
     fn fail(&mut self, out: &mut StepOutput, error: Error) {
-        self.state = State::Dead;
+        self.state = Phase::Dead;
         out.status = Status::Done(Err(error));
     }
 
@@ -148,8 +152,8 @@ impl WasmProcess {
     /// before that: its own error is told, without the place.
     fn stop(&mut self, out: &mut StepOutput, error: Error) {
         let own = match &self.state {
-            State::Retracing(_, own) => Some(own.clone()),
-            State::New | State::Live(_) | State::Dead => None,
+            Phase::Retracing(_, own) => Some(own.clone()),
+            Phase::New | Phase::Live(_) | Phase::Dead => None,
         };
         self.fail(out, own.unwrap_or(error));
     }
@@ -159,8 +163,9 @@ impl WasmProcess {
     fn trap(&mut self, out: &mut StepOutput, trap: &Trap) {
         match trap.kind {
             TrapKind::Exit(0) => {
-                let farewell = self.host_state().and_then(|state| state.get::<Farewell>().0.take());
-                self.state = State::Dead;
+                let farewell =
+                    self.host_state().and_then(|state| state.get::<ExitRequest>().0.take());
+                self.state = Phase::Dead;
                 out.status = match farewell {
                     Some(Ok(term)) => Status::Exited(term),
                     Some(Err(fault)) => Status::Done(Err(Error::program(fault))),
@@ -181,14 +186,14 @@ impl WasmProcess {
         }
         let error = Error::trap(trap, &self.method);
         let first = self.first.take();
-        if let (State::Live(machine), Some((export, args))) = (&mut self.state, first)
+        if let (Phase::Live(machine), Some((export, args))) = (&mut self.state, first)
             && self.used <= MAX_RETRACE
             && let Some(mut retrace) = machine.again()
         {
             // There was room for them the first time.
             let ready = retrace.machine.call_when_ready(export, args);
             debug_assert!(ready.is_ok());
-            self.state = State::Retracing(Box::new(retrace), error);
+            self.state = Phase::Retracing(Box::new(retrace), error);
             out.status = Status::Continue;
             return;
         }
@@ -197,7 +202,7 @@ impl WasmProcess {
 
     /// One step of the second run. Its fuel is not the process's.
     fn retrace(&mut self, fuel: u64, out: &mut StepOutput) {
-        let State::Retracing(retrace, error) = &mut self.state else { return };
+        let Phase::Retracing(retrace, error) = &mut self.state else { return };
         let grant = fuel.max(self.required);
         retrace.machine.set_fuel(grant);
         let pause = retrace.machine.run();
@@ -234,8 +239,8 @@ impl WasmProcess {
         Ok(grant.min(left))
     }
 
-    fn complete(&mut self, completion: crate::dispatch::Completion) {
-        let State::Live(machine) = &mut self.state else { return };
+    fn complete(&mut self, completion: crate::command::Completion) {
+        let Phase::Live(machine) = &mut self.state else { return };
         let Tag(tag) = completion.tag;
         if !machine.complete(completion.tag, completion.reply) {
             tracing::debug!(tag, "a completion that nothing waits for");
@@ -246,39 +251,39 @@ impl WasmProcess {
 impl Process for WasmProcess {
     fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error> {
         let function =
-            self.program.function(method).map_err(|why| Error::new(Kind::NotFound, why))?;
+            self.program.function(method).map_err(|why| Error::new(ErrorKind::NotFound, why))?;
         let params = &function.ty().params;
         if params.len() != input.len() {
             return Err(Error::new(
-                Kind::Invalid,
+                ErrorKind::Invalid,
                 format!("{function:?} takes {} arguments, not {}", params.len(), input.len()),
             ));
         }
         for (param, value) in params.iter().zip(&input) {
             check(&Type::new(function.types().clone(), param.ty), value).map_err(|mismatch| {
-                Error::new(Kind::Invalid, format!("argument `{}`: {mismatch}", param.name))
+                Error::new(ErrorKind::Invalid, format!("argument `{}`: {mismatch}", param.name))
             })?;
         }
         let invalid = |trap: Trap| Error::trap(&trap, method);
         self.method = function.full_name();
         match &mut self.state {
-            State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
-            State::Retracing(..) => {
-                Err(Error::new(Kind::Conflict, "the process is in the middle of a call"))
+            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
+            Phase::Retracing(..) => {
+                Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
             }
-            State::Live(machine) if machine.busy() => {
-                Err(Error::new(Kind::Conflict, "the process is in the middle of a call"))
+            Phase::Live(machine) if machine.busy() => {
+                Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
             }
-            State::Live(machine) => {
+            Phase::Live(machine) => {
                 self.first = None;
                 machine.call(function.index(), input).map_err(invalid)
             }
-            State::New => {
+            Phase::New => {
                 // Few enough not to be counted.
                 self.first = small(&input).then(|| (function.index(), input.clone()));
                 let mut machine = self.program.machine(self.account.clone());
                 machine.call_when_ready(function.index(), input).map_err(invalid)?;
-                self.state = State::Live(Box::new(machine));
+                self.state = Phase::Live(Box::new(machine));
                 Ok(())
             }
         }
@@ -307,7 +312,7 @@ impl Process for WasmProcess {
             }
         }
         let slice = fuel.0.min(self.program.max_slice());
-        if let State::Retracing(..) = self.state {
+        if let Phase::Retracing(..) = self.state {
             return self.retrace(slice, out);
         }
         // A debt is paid with whole slices in which nothing runs.
@@ -321,8 +326,9 @@ impl Process for WasmProcess {
             Ok(grant) => grant,
             Err(trap) => return self.fail(out, Error::trap(&trap, &self.method)),
         };
-        let State::Live(machine) = &mut self.state else {
-            return self.fail(out, Error::new(Kind::Unavailable, "the process is not running"));
+        let Phase::Live(machine) = &mut self.state else {
+            return self
+                .fail(out, Error::new(ErrorKind::Unavailable, "the process is not running"));
         };
         machine.set_fuel(grant);
         let pause = machine.run();
@@ -348,7 +354,7 @@ impl Process for WasmProcess {
     }
 
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
-        if let State::Live(machine) = &mut self.state {
+        if let Phase::Live(machine) = &mut self.state {
             machine.each_memory(release);
             if let Some(inbox) = machine.host_state().find::<Inbox>() {
                 inbox.shrink();
@@ -358,28 +364,28 @@ impl Process for WasmProcess {
 
     fn decided(&self) -> Option<Outcome> {
         match &self.state {
-            State::Retracing(_, error) => Some(Err(error.clone())),
-            State::New | State::Live(_) | State::Dead => None,
+            Phase::Retracing(_, error) => Some(Err(error.clone())),
+            Phase::New | Phase::Live(_) | Phase::Dead => None,
         }
     }
 
     /// Of linear memory and tables.
     fn memory_used(&self) -> u64 {
         match &self.state {
-            State::Live(machine) => machine.memory_used(),
-            State::New | State::Retracing(..) | State::Dead => 0,
+            Phase::Live(machine) => machine.memory_used(),
+            Phase::New | Phase::Retracing(..) | Phase::Dead => 0,
         }
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
         match &self.state {
-            State::Live(machine) => Some(machine.guard().clone()),
-            State::Retracing(..) | State::New | State::Dead => None,
+            Phase::Live(machine) => Some(machine.guard().clone()),
+            Phase::Retracing(..) | Phase::New | Phase::Dead => None,
         }
     }
 
     fn close(&mut self) {
-        self.state = State::Dead;
+        self.state = Phase::Dead;
     }
 }
 

@@ -1,0 +1,388 @@
+//! Finding out in which functions a guest trapped.
+//!
+//! The interpreter does not say where it was. But a process can be run again
+//! exactly, so after a trap it is: with its core modules changed so that each
+//! function notes its number on a stack in a memory of its own, and with the
+//! answers of the host repeated from a [`Recording`] instead of asked for. The
+//! first run pays nothing for this except the recording.
+//!
+//! A function writes its number to the top of the trace stack when it is
+//! entered, and after each call sets the top back to itself; so there is nothing
+//! to do when it is left, by whatever way.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
+
+use wasm_encoder::{
+    CodeSection, EntityType, Function, GlobalType, ImportSection, Instruction, MemArg,
+    MemArgTarget, MemoryType, Module, SectionId, ValType,
+    reencode::{self, Reencode},
+};
+use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef};
+
+use crate::{
+    component::{
+        error::LoadError,
+        link::plan::{Op, Plan},
+        load::module::CoreModule,
+    },
+    value::Value,
+};
+
+/// Pages of the trace stack: a million entries. Where a guest with an unusually
+/// large stack has more frames, the second run ends a little early.
+const PAGES: u32 = 64;
+
+/// Host values that are kept for a second run, in bytes.
+const MAX_RECORDING: usize = 64 << 10;
+
+/// The answers that the host has given to a process so far.
+#[derive(Debug, Default)]
+pub(crate) struct Recording {
+    answers: Vec<Recorded>,
+    writes: Vec<(u32, Vec<u8>)>,
+    bytes: usize,
+}
+
+/// One answer.
+#[derive(Debug)]
+pub(crate) struct Recorded {
+    pub value: Option<Value>,
+    /// What the host function wrote into the memory of its caller.
+    pub writes: Vec<(u32, Vec<u8>)>,
+}
+
+impl Recording {
+    /// Notes what a host function that has not answered yet has written.
+    pub fn note_writes(&mut self, mut writes: Vec<(u32, Vec<u8>)>) {
+        for (_, bytes) in &writes {
+            self.bytes = self.bytes.saturating_add(bytes.len()).saturating_add(32);
+        }
+        if self.bytes <= MAX_RECORDING {
+            self.writes.append(&mut writes);
+        }
+    }
+
+    /// Notes an answer. When there is too much, the recording is given up.
+    pub fn note(&mut self, value: &Option<Value>) {
+        if self.bytes > MAX_RECORDING {
+            return;
+        }
+        self.bytes = self.bytes.saturating_add(value.as_ref().map_or(32, size));
+        let writes = std::mem::take(&mut self.writes);
+        if self.bytes <= MAX_RECORDING {
+            self.answers.push(Recorded { value: value.clone(), writes });
+        } else {
+            self.answers = Vec::new();
+        }
+    }
+
+    /// The answers in order, if none is missing.
+    pub fn into_answers(self) -> Option<Vec<Recorded>> {
+        (self.bytes <= MAX_RECORDING).then_some(self.answers)
+    }
+}
+
+/// Whether values are few enough to be kept for a second run.
+pub(crate) fn small(values: &[Value]) -> bool {
+    values.iter().map(size).fold(0, usize::saturating_add) <= MAX_RECORDING
+}
+
+/// Roughly the bytes of a value; it is not looked at beyond the limit.
+fn size(value: &Value) -> usize {
+    use crate::value::List;
+    let all = |values: &[Value]| {
+        let mut sum = 0usize;
+        for value in values {
+            sum = sum.saturating_add(size(value));
+            if sum > MAX_RECORDING {
+                break;
+            }
+        }
+        sum
+    };
+    size_of::<Value>().saturating_add(match value {
+        Value::String(text) => text.len(),
+        Value::List(List::Scalars(_, bytes)) => bytes.len(),
+        Value::List(List::Values(values)) | Value::Record(values) => all(values),
+        Value::Map(entries) => entries.len().saturating_mul(MAX_RECORDING / 8),
+        Value::Variant { payload: Some(payload), .. } => size(payload),
+        _ => 0,
+    })
+}
+
+/// Where the functions of a traced module are numbered from.
+#[derive(Debug)]
+pub(crate) struct Traced {
+    base: u32,
+    module: Arc<CoreModule>,
+}
+
+/// A plan whose modules leave a trace.
+#[derive(Clone, Debug)]
+pub(crate) struct TracedPlan {
+    pub plan: Arc<Plan>,
+    pub modules: Arc<[Traced]>,
+}
+
+/// The plan with all its modules changed to leave a trace.
+pub(crate) fn traced(plan: &Plan) -> Result<TracedPlan, LoadError> {
+    let mut known: HashMap<*const CoreModule, Arc<CoreModule>> = HashMap::new();
+    let mut modules = Vec::new();
+    let mut next = 0u32;
+    let mut ops = Vec::with_capacity(plan.ops.len());
+    for op in &plan.ops {
+        ops.push(match op {
+            Op::Instantiate { module, imports } => {
+                let new = match known.get(&Arc::as_ptr(module)) {
+                    Some(new) => new.clone(),
+                    None => {
+                        let (new, count) = trace_module(&plan.core, module, next)?;
+                        modules.push(Traced { base: next, module: module.clone() });
+                        next = next
+                            .checked_add(count)
+                            .ok_or_else(|| LoadError::new("too many functions to trace"))?;
+                        let new = Arc::new(new);
+                        known.insert(Arc::as_ptr(module), new.clone());
+                        new
+                    }
+                };
+                Op::Instantiate { module: new, imports: imports.clone() }
+            }
+            other => other.clone(),
+        });
+    }
+    let plan = Arc::new(Plan { ops, traced: OnceLock::new(), ..plan.clone() });
+    Ok(TracedPlan { plan, modules: modules.into() })
+}
+
+/// The type of the trace stack.
+pub(crate) fn stack_type() -> wasmi::MemoryType {
+    wasmi::MemoryType::new(PAGES, Some(PAGES))
+}
+
+/// Bytes of the trace stack.
+pub(crate) const STACK_BYTES: u64 = PAGES as u64 * 65_536;
+
+/// The names of the functions with these numbers.
+pub(crate) fn names(modules: &[Traced], functions: &[u32]) -> Vec<String> {
+    let mut known: HashMap<u32, HashMap<u32, String>> = HashMap::new();
+    functions
+        .iter()
+        .filter_map(|number| {
+            let traced = modules.iter().rev().find(|traced| traced.base <= *number)?;
+            let names = known
+                .entry(traced.base)
+                .or_insert_with(|| name_section(traced.module.source.get()));
+            let index = number - traced.base;
+            Some(match names.get(&index) {
+                Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+                None => format!("function {index} of the module at offset {:#x}", {
+                    traced.module.source.range.start
+                }),
+            })
+        })
+        .collect()
+}
+
+pub(in crate::component) fn name_section(bytes: &[u8]) -> HashMap<u32, String> {
+    let mut names = HashMap::new();
+    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+        let Payload::CustomSection(section) = payload else { continue };
+        let KnownCustom::Name(section) = section.as_known() else { continue };
+        for subsection in section.into_iter().map_while(Result::ok) {
+            if let Name::Function(map) = subsection {
+                for naming in map.into_iter().map_while(Result::ok) {
+                    names.insert(naming.index, naming.name.to_owned());
+                }
+            }
+        }
+    }
+    names
+}
+
+/// Translates a module anew, with a trace. Also gives its number of functions.
+fn trace_module(
+    engine: &wasmi::Engine,
+    module: &CoreModule,
+    base: u32,
+) -> Result<(CoreModule, u32), LoadError> {
+    let mut tracer = Tracer::new(module.source.get(), base)?;
+    let mut traced = Module::new();
+    tracer
+        .parse_core_module(&mut traced, Parser::new(0), module.source.get())
+        .map_err(|error| LoadError::new(format!("a module cannot be traced: {error}")))?;
+    let count = tracer.imported_funcs.saturating_add(tracer.funcs);
+    let bytes = traced.finish();
+    Ok((CoreModule::rewritten(engine, &bytes, module.source.clone())?, count))
+}
+
+struct Tracer {
+    base: u32,
+    /// The number of parameters of each function type.
+    types: Vec<u32>,
+    /// The type of each defined function.
+    func_types: Vec<u32>,
+    funcs: u32,
+    imported_funcs: u32,
+    imported_memories: u32,
+    imported_globals: u32,
+    imports_done: bool,
+    /// The defined function that is being read.
+    current: u32,
+    /// The local that holds where this function's entry is.
+    local: u32,
+}
+
+impl Tracer {
+    fn new(bytes: &[u8], base: u32) -> Result<Tracer, LoadError> {
+        let mut tracer = Tracer {
+            base,
+            types: Vec::new(),
+            func_types: Vec::new(),
+            funcs: 0,
+            imported_funcs: 0,
+            imported_memories: 0,
+            imported_globals: 0,
+            imports_done: false,
+            current: 0,
+            local: 0,
+        };
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                Payload::TypeSection(section) => {
+                    for ty in section.into_iter_err_on_gc_types() {
+                        tracer.types.push(u32::try_from(ty?.params().len()).unwrap_or(u32::MAX));
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let count = match import?.ty {
+                            TypeRef::Func(_) | TypeRef::FuncExact(_) => &mut tracer.imported_funcs,
+                            TypeRef::Memory(_) => &mut tracer.imported_memories,
+                            TypeRef::Global(_) => &mut tracer.imported_globals,
+                            _ => continue,
+                        };
+                        *count = count.saturating_add(1);
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    tracer.funcs = section.count();
+                    for ty in section {
+                        tracer.func_types.push(ty?);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(tracer)
+    }
+
+    fn add_imports(&mut self, imports: &mut ImportSection) {
+        let (minimum, maximum) = (u64::from(PAGES), Some(u64::from(PAGES)));
+        let memory =
+            MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None };
+        let top = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+        imports.import("[trace]", "stack", EntityType::Memory(memory));
+        imports.import("[trace]", "top", EntityType::Global(top));
+        self.imports_done = true;
+    }
+
+    /// Sets the top to just above this function's entry.
+    fn reset(&self, function: &mut Function) {
+        function
+            .instruction(&Instruction::LocalGet(self.local))
+            .instruction(&Instruction::I32Const(4))
+            .instruction(&Instruction::I32Add)
+            .instruction(&Instruction::GlobalSet(self.imported_globals));
+    }
+}
+
+impl Reencode for Tracer {
+    type Error = std::convert::Infallible;
+
+    fn memory_index(&mut self, memory: u32) -> Result<u32, reencode::Error> {
+        Ok(memory.saturating_add(u32::from(memory >= self.imported_memories)))
+    }
+
+    fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
+        Ok(global.saturating_add(u32::from(global >= self.imported_globals)))
+    }
+
+    fn parse_import_section(
+        &mut self,
+        imports: &mut ImportSection,
+        section: wasmparser::ImportSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        reencode::utils::parse_import_section(self, imports, section)?;
+        self.add_imports(imports);
+        Ok(())
+    }
+
+    fn intersperse_section_hook(
+        &mut self,
+        module: &mut Module,
+        _: Option<SectionId>,
+        before: Option<SectionId>,
+    ) -> Result<(), reencode::Error> {
+        if !self.imports_done && !matches!(before, Some(SectionId::Type | SectionId::Import)) {
+            let mut imports = ImportSection::new();
+            self.add_imports(&mut imports);
+            module.section(&imports);
+        }
+        Ok(())
+    }
+
+    fn parse_function_body(
+        &mut self,
+        code: &mut CodeSection,
+        body: wasmparser::FunctionBody<'_>,
+    ) -> Result<(), reencode::Error> {
+        let params = self
+            .func_types
+            .get(self.current as usize)
+            .and_then(|ty| self.types.get(*ty as usize))
+            .copied()
+            .unwrap_or(0);
+        let mut locals = Vec::new();
+        self.local = params;
+        for local in body.get_locals_reader()? {
+            let (count, ty) = local?;
+            self.local = self.local.saturating_add(count);
+            locals.push((count, self.val_type(ty)?));
+        }
+        locals.push((1, ValType::I32));
+        let number = self.base.saturating_add(self.imported_funcs).saturating_add(self.current);
+        self.current = self.current.saturating_add(1);
+
+        let target = MemArgTarget::Memory(self.imported_memories);
+        let stack = MemArg { offset: 0, align: 2, target, ordering: None };
+        let mut function = Function::new(locals);
+        function
+            .instruction(&Instruction::GlobalGet(self.imported_globals))
+            .instruction(&Instruction::LocalTee(self.local))
+            .instruction(&Instruction::I32Const(number as i32))
+            .instruction(&Instruction::I32Store(stack));
+        self.reset(&mut function);
+        let mut reader = body.get_operators_reader()?;
+        while !reader.eof() {
+            let operator = reader.read()?;
+            if matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. })
+            {
+                // The callee takes this function's place.
+                function
+                    .instruction(&Instruction::LocalGet(self.local))
+                    .instruction(&Instruction::GlobalSet(self.imported_globals));
+            }
+            let call = matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
+            function.instruction(&self.instruction(operator)?);
+            if call {
+                self.reset(&mut function);
+            }
+        }
+        code.function(&function);
+        Ok(())
+    }
+}
