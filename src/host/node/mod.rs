@@ -271,8 +271,8 @@ impl Node {
             link.links().linked.insert(serial);
         }
         tracing::info!(%pid, entry, "started");
-        let (node, me) = (self.clone(), slot.clone());
-        host.workers.spawn_as(move || me.mailbox.class(), run(node, slot.clone(), started, place));
+        let life = run(self.clone(), slot.clone(), started, place);
+        host.workers.spawn_as(slot.mailbox.class(), life);
         Ok(slot)
     }
 

@@ -1,5 +1,8 @@
-use super::{Loaded, Project, Severity, *};
-use crate::artifact::{ArtifactError, directory};
+use super::*;
+use crate::{
+    artifact::{ArtifactError, directory},
+    registry::{Loaded, Project, Severity},
+};
 
 /// A project in a directory, beside files that are not for it. It goes away with
 /// the test.
