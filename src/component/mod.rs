@@ -52,7 +52,7 @@ pub use self::{
 };
 pub(crate) use self::{
     linker::{compatible, split_version},
-    machine::{Machine, Pause, Retrace},
+    machine::{Again, Machine, Pause, Retrace},
     trace::small,
 };
 

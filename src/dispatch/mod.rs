@@ -11,14 +11,17 @@
 //! same reply, only without the way out and back.
 
 mod actor;
+mod chore;
 mod fault;
 mod file;
 mod own;
 #[cfg(feature = "host")]
 pub mod world;
 
+pub(crate) use self::chore::Task;
 pub use self::{
     actor::{ActorCommand, Ending, Mail, Message, Pid, Spawn},
+    chore::Chore,
     fault::{Fault, Kind},
     file::{Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat},
     own::{Farewell, Identity, Inbox, Received},
@@ -109,6 +112,10 @@ pub enum Command {
     /// Something with other processes, all of which may be answered with
     /// [`Reply::Fault`].
     Actor(ActorCommand),
+    /// Work of the engine's own, to be done where it holds up nobody: it tells nothing
+    /// from outside. [`Reply::Done`]; any other reply says that it will not be done,
+    /// and the process goes on without.
+    Chore(Chore),
 }
 
 impl Command {
@@ -127,6 +134,7 @@ impl Command {
             Command::Pause => "pause",
             Command::File(_) => "file",
             Command::Actor(command) => command.name(),
+            Command::Chore(_) => "chore",
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    chores,
     life::Outside,
     node::{Node, Tied},
     post::Undelivered,
@@ -65,6 +66,7 @@ impl Answers for Reach {
     fn try_answer(&self, command: Command) -> Result<Reply, Command> {
         match command {
             Command::Actor(command) => self.actor.now(command).map_err(Command::Actor),
+            Command::Chore(chore) => chores::try_answer(chore),
             command => self.world.try_answer(command),
         }
     }
@@ -72,6 +74,7 @@ impl Answers for Reach {
     async fn answer(&self, command: Command) -> Reply {
         match command {
             Command::Actor(command) => self.actor.later(command).await,
+            Command::Chore(chore) => chores::answer(chore).await,
             command => self.world.answer(command).await,
         }
     }

@@ -34,6 +34,7 @@
 
 mod actor;
 mod check;
+mod chores;
 mod crew;
 mod error;
 mod given;

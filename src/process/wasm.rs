@@ -6,9 +6,10 @@ use super::{Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput};
 use crate::{
     account::Account,
     component::{
-        DEFAULT_MEMORY, Guard, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind, small,
+        Again, DEFAULT_MEMORY, Guard, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind,
+        small,
     },
-    dispatch::{Farewell, Immediate, Inbox, Mail, Received, Tag},
+    dispatch::{Completion, Farewell, Immediate, Inbox, Mail, Received, Reply, Tag},
     value::{Type, Value, check},
 };
 
@@ -55,7 +56,9 @@ enum State {
     New,
     /// Alive; a call is under way or has ended well.
     Live(Box<Machine>),
-    /// Trapped, and is run again to find out where.
+    /// Trapped, and waits for what it takes to find out where.
+    Waiting(Box<Again>, Error),
+    /// Is run again to find out where it has trapped.
     Retracing(Box<Retrace>, Error),
     Dead,
 }
@@ -105,7 +108,7 @@ impl WasmProcess {
                 self.state = State::Live(Box::new(machine));
                 Ok(())
             }
-            State::Live(_) | State::Retracing(..) => {
+            State::Live(_) | State::Waiting(..) | State::Retracing(..) => {
                 Err(Error::new(Kind::Conflict, "the process has been started"))
             }
             State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
@@ -127,7 +130,7 @@ impl WasmProcess {
     pub fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
             State::Live(machine) => Some(machine.host_state()),
-            State::New | State::Retracing(..) | State::Dead => None,
+            State::New | State::Waiting(..) | State::Retracing(..) | State::Dead => None,
         }
     }
 
@@ -148,7 +151,7 @@ impl WasmProcess {
     /// before that: its own error is told, without the place.
     fn stop(&mut self, out: &mut StepOutput, error: Error) {
         let own = match &self.state {
-            State::Retracing(_, own) => Some(own.clone()),
+            State::Waiting(_, own) | State::Retracing(_, own) => Some(own.clone()),
             State::New | State::Live(_) | State::Dead => None,
         };
         self.fail(out, own.unwrap_or(error));
@@ -180,19 +183,35 @@ impl WasmProcess {
             | TrapKind::Invalid => {}
         }
         let error = Error::trap(trap, &self.method);
-        let first = self.first.take();
-        if let (State::Live(machine), Some((export, args))) = (&mut self.state, first)
+        if let State::Live(machine) = &mut self.state
+            && self.first.is_some()
             && self.used <= MAX_RETRACE
-            && let Some(mut retrace) = machine.again()
+            && let Some(again) = machine.again()
         {
-            // There was room for them the first time.
-            let ready = retrace.machine.call_when_ready(export, args);
-            debug_assert!(ready.is_ok());
-            self.state = State::Retracing(Box::new(retrace), error);
-            out.status = Status::Continue;
+            out.yields.append(&mut machine.yields);
+            self.state = State::Waiting(Box::new(again), error);
+            out.status = Status::Blocked;
             return;
         }
         self.fail(out, error);
+    }
+
+    /// Begins the second run, if `reply` says that what it takes is there.
+    fn begin_again(&mut self, reply: &Reply, out: &mut StepOutput) {
+        let State::Waiting(again, error) = mem::replace(&mut self.state, State::Dead) else {
+            return;
+        };
+        let retrace = if *reply == Reply::Done { again.begin() } else { None };
+        match (retrace, self.first.take()) {
+            (Some(mut retrace), Some((export, args))) => {
+                // There was room for them the first time.
+                let ready = retrace.machine.call_when_ready(export, args);
+                debug_assert!(ready.is_ok());
+                self.state = State::Retracing(Box::new(retrace), error);
+                out.status = Status::Continue;
+            }
+            _ => self.fail(out, error),
+        }
     }
 
     /// One step of the second run. Its fuel is not the process's.
@@ -234,12 +253,22 @@ impl WasmProcess {
         Ok(grant.min(left))
     }
 
-    fn complete(&mut self, completion: crate::dispatch::Completion) {
-        let State::Live(machine) = &mut self.state else { return };
-        let Tag(tag) = completion.tag;
-        if !machine.complete(completion.tag, completion.reply) {
-            tracing::debug!(tag, "a completion that nothing waits for");
+    /// Takes an answer. Gives `false` if that was the process's end.
+    fn complete(&mut self, completion: Completion, out: &mut StepOutput) -> bool {
+        match &mut self.state {
+            State::Live(machine) => {
+                let Tag(tag) = completion.tag;
+                if !machine.complete(completion.tag, completion.reply) {
+                    tracing::debug!(tag, "a completion that nothing waits for");
+                }
+            }
+            State::Waiting(again, _) if again.tag() == completion.tag => {
+                self.begin_again(&completion.reply, out);
+                return !matches!(self.state, State::Dead);
+            }
+            State::New | State::Waiting(..) | State::Retracing(..) | State::Dead => {}
         }
+        true
     }
 }
 
@@ -263,7 +292,7 @@ impl Process for WasmProcess {
         self.method = function.full_name();
         match &mut self.state {
             State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
-            State::Retracing(..) => {
+            State::Waiting(..) | State::Retracing(..) => {
                 Err(Error::new(Kind::Conflict, "the process is in the middle of a call"))
             }
             State::Live(machine) if machine.busy() => {
@@ -289,7 +318,11 @@ impl Process for WasmProcess {
         (out.fuel_used, out.received) = (0, Received::default());
         for event in events.drain(..) {
             match event {
-                Event::Completion(completion) => self.complete(completion),
+                Event::Completion(completion) => {
+                    if !self.complete(completion, out) {
+                        return;
+                    }
+                }
                 Event::Mail(mail) => {
                     let inbox = self.host_state().map(HostState::get::<Inbox>);
                     match (mail, inbox) {
@@ -307,8 +340,10 @@ impl Process for WasmProcess {
             }
         }
         let slice = fuel.0.min(self.program.max_slice());
-        if let State::Retracing(..) = self.state {
-            return self.retrace(slice, out);
+        match self.state {
+            State::Waiting(..) => return out.status = Status::Blocked,
+            State::Retracing(..) => return self.retrace(slice, out),
+            State::New | State::Live(_) | State::Dead => {}
         }
         // A debt is paid with whole slices in which nothing runs.
         let budget = slice.saturating_sub(self.debt);
@@ -358,7 +393,7 @@ impl Process for WasmProcess {
 
     fn decided(&self) -> Option<Outcome> {
         match &self.state {
-            State::Retracing(_, error) => Some(Err(error.clone())),
+            State::Waiting(_, error) | State::Retracing(_, error) => Some(Err(error.clone())),
             State::New | State::Live(_) | State::Dead => None,
         }
     }
@@ -367,14 +402,14 @@ impl Process for WasmProcess {
     fn memory_used(&self) -> u64 {
         match &self.state {
             State::Live(machine) => machine.memory_used(),
-            State::New | State::Retracing(..) | State::Dead => 0,
+            State::New | State::Waiting(..) | State::Retracing(..) | State::Dead => 0,
         }
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
         match &self.state {
             State::Live(machine) => Some(machine.guard().clone()),
-            State::Retracing(..) | State::New | State::Dead => None,
+            State::Waiting(..) | State::Retracing(..) | State::New | State::Dead => None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use wasmparser::{Validator, WasmFeatures};
 use wippy::{
     component::{Component, Engine, Linker, Program},
+    dispatch::{Command, Completion, Reply, Yield},
     process::{
         Cause, Error, Event, Fuel, Kind, Limits, Outcome, Process, Status, StepOutput, WasmProcess,
     },
@@ -366,6 +367,15 @@ fn drive(process: &mut WasmProcess, slice: Fuel) -> Outcome {
             Status::Idle | Status::Exited(_) => return Ok(None),
             Status::Done(outcome) => return outcome,
             Status::Blocked => {
+                for Yield { tag, command } in out.yields.drain(..) {
+                    if let Command::Chore(chore) = command {
+                        chore.run();
+                        events.push(Event::Completion(Completion { tag, reply: Reply::Done }));
+                    }
+                }
+                if !events.is_empty() {
+                    continue;
+                }
                 let message = "the process waits for a command, and scripts have no host";
                 return Err(Error::new(Kind::Internal, message));
             }
