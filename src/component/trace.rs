@@ -55,6 +55,12 @@ const MAX_TRACED: usize = 4 << 20;
 /// Bytes of a function's name that are told.
 const MAX_NAME: usize = 4 << 10;
 
+/// Where traced modules import the trace stack and its top from.
+pub(crate) const TRACE: &str = "[trace]";
+
+/// The name of the stack.
+pub(crate) const STACK: &str = "stack";
+
 /// Host values that are kept for a second run, in bytes.
 const MAX_RECORDING: usize = 64 << 10;
 
@@ -389,8 +395,8 @@ impl Tracer {
         let memory =
             MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None };
         let top = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
-        imports.import("[trace]", "stack", EntityType::Memory(memory));
-        imports.import("[trace]", "top", EntityType::Global(top));
+        imports.import(TRACE, STACK, EntityType::Memory(memory));
+        imports.import(TRACE, "top", EntityType::Global(top));
         self.imports_done = true;
     }
 

@@ -11,6 +11,7 @@ use crate::component::{
     error::{Trap, TrapKind},
     plan::{CoreRef, Op},
     state::charge,
+    trace::{STACK, TRACE},
     trampoline,
 };
 
@@ -39,8 +40,17 @@ impl Machine {
                     externs.push(self.resolve(import)?);
                 }
                 if let Some(trace) = &self.store.data().trace {
-                    externs.push(trace.stack.into());
-                    externs.push(trace.top.into());
+                    // The interpreter lists imports by their sorts.
+                    for (place, (from, name)) in module.imports.iter().enumerate() {
+                        if **from == *TRACE {
+                            let item = if **name == *STACK {
+                                trace.stack.into()
+                            } else {
+                                trace.top.into()
+                            };
+                            externs.insert(place.min(externs.len()), item);
+                        }
+                    }
                 }
                 // What it begins with growing will be there, or nothing is made.
                 self.store.data().limiter.fits(module.first).map_err(too_large)?;

@@ -143,6 +143,34 @@ fn of_programs_beyond_the_limit_no_functions_are_named() {
     assert_eq!(frames(&format!("(func ${}) {COUNT}", "x".repeat(5 << 20))), none);
 }
 
+/// The interpreter lists the imports of a module by their sorts, not in their order.
+#[test]
+fn a_module_with_imports_of_all_sorts_leaves_a_trace() {
+    let text = r#"(component
+        (core module $lib
+            (memory (export "memory") 1)
+            (table (export "table") 1 funcref)
+            (global (export "global") (mut i32) (i32.const 0))
+            (func $lib (export "func") (unreachable)))
+        (core instance $lib (instantiate $lib))
+        (core module $m
+            (import "lib" "global" (global $g (mut i32)))
+            (import "lib" "func" (func $f))
+            (import "lib" "memory" (memory 1))
+            (import "lib" "table" (table 1 funcref))
+            (func $outer (export "f") (param i32) (result i32)
+                (global.set $g (i32.load (i32.const 0)))
+                (call $f)
+                (local.get 0)))
+        (core instance $i (instantiate $m (with "lib" (instance $lib))))
+        (func (export "f") (param "n" u32) (result u32) (canon lift (core func $i "f"))))"#;
+    let bytes = wat::parse_str(text).unwrap();
+    let component = Component::new(&Engine::default(), bytes).unwrap();
+    let program = component.link(&Linker::default()).unwrap();
+    let (outcome, _) = call(&program, Limits::default(), "f", 1, 100_000);
+    assert_eq!(outcome.unwrap_err().frames(), ["lib", "outer"]);
+}
+
 #[test]
 fn long_names_are_cut_and_missing_ones_are_numbers() {
     let named = |name: &str| frames(&COUNT.replace("$count", &format!("$\"{name}\"")));
