@@ -248,8 +248,8 @@ impl Node {
             link.ties().links.insert(serial);
         }
         tracing::info!(%pid, entry, "started");
-        let (node, me) = (self.clone(), seat.clone());
-        host.workers.spawn_as(move || me.post.class(), run(node, seat.clone(), started, place));
+        let life = run(self.clone(), seat.clone(), started, place);
+        host.workers.spawn_as(seat.post.class(), life);
         Ok(seat)
     }
 

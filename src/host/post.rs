@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{
-        Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{
             AtomicBool, AtomicU8, AtomicU64,
             Ordering::{Relaxed, SeqCst},
@@ -80,7 +80,7 @@ pub(super) struct Post {
     grown: AtomicBool,
     trim: AtomicBool,
     /// See [`Post::class`].
-    patient: AtomicBool,
+    patient: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -148,14 +148,17 @@ impl Post {
             untrimmed: AtomicBool::new(false),
             grown: AtomicBool::new(false),
             trim: AtomicBool::new(false),
-            patient: AtomicBool::new(true),
+            patient: Arc::new(AtomicBool::new(true)),
         }
     }
 
     /// In which queue the process stands when it can run: it is patient before its
     /// first step, and from when it is asked to end until it has been told.
-    pub fn class(&self) -> Class {
-        match self.patient.load(Relaxed) {
+    /// Whoever asks keeps nothing else of the mailbox: the mailbox keeps the waker of its
+    /// process, and that keeps who asks.
+    pub fn class(&self) -> impl Fn() -> Class + Send + Sync + 'static {
+        let patient = self.patient.clone();
+        move || match patient.load(Relaxed) {
             true => Class::Patient,
             false => Class::Prompt,
         }

@@ -32,12 +32,14 @@ const MAX_VALUES: u32 = 1 << 20;
 pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
     let own = kernel.clone();
     let primitive = match name {
-        "json_encode" => lua.create_function(move |lua, value: Value| match text(lua, &own, &value) {
-            Ok(text) => {
-                Ok([Value::String(lua.create_string(text)?)].into_iter().collect::<MultiValue>())
-            }
-            Err(why) => reply::refused(lua, &own, &Fault::new(Kind::Invalid, why)),
-        }),
+        "json_encode" => {
+            lua.create_function(move |lua, value: Value| match text(lua, &own, &value) {
+                Ok(text) => Ok([Value::String(lua.create_string(text)?)]
+                    .into_iter()
+                    .collect::<MultiValue>()),
+                Err(why) => reply::refused(lua, &own, &Fault::new(Kind::Invalid, why)),
+            })
+        }
         "json_decode" => lua.create_function(move |lua, value: Value| {
             let refuse = |why: String| reply::refused(lua, &own, &Fault::new(Kind::Invalid, why));
             let Value::String(text) = &value else {

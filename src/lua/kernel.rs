@@ -228,7 +228,9 @@ impl Kernel {
         let pid = identity(&self.state()).unwrap_or_default();
         let fields = match fields {
             Value::Nil => None,
-            fields => Some(json::text(lua, self, fields).map_or_else(|why| why, |text| short(&text))),
+            fields => {
+                Some(json::text(lua, self, fields).map_or_else(|why| why, |text| short(&text)))
+            }
         };
         match level {
             "debug" => tracing::debug!(target: "wippy::lua", pid, fields, "{message}"),

@@ -23,7 +23,7 @@
 
 use std::sync::{
     Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use mlua::{
@@ -45,6 +45,9 @@ pub(super) const SLOW: i32 = 1;
 pub(super) const PROCESS: u64 = 20 << 10;
 /// The deepest calls that are counted as such when memory is short.
 const DEEP: usize = 10_000;
+/// So many looks after deep calls have been seen, they are the reason why memory is
+/// short.
+const RECENT: u64 = 32;
 /// What a call takes, at least.
 const CALL: usize = 100;
 
@@ -68,7 +71,8 @@ pub(super) struct Watch {
     /// The pace that is set: pause and multiplier.
     pace: AtomicU64,
     looks: AtomicU64,
-    deep: AtomicBool,
+    /// The look that has last seen calls nested deep, counted from 1.
+    deep: AtomicU64,
 }
 
 impl Watch {
@@ -122,8 +126,9 @@ impl Watch {
         let looks = self.looks.fetch_add(1, Relaxed);
         if looks.is_multiple_of(4) {
             let share = usize::try_from(limit / 8).unwrap_or(usize::MAX);
-            let deep = lua.inspect_stack((share / CALL).min(DEEP), |_| ()).is_some();
-            self.deep.store(deep, Relaxed);
+            if lua.inspect_stack((share / CALL).min(DEEP), |_| ()).is_some() {
+                self.deep.store(looks.saturating_add(1), Relaxed);
+            }
         }
         let (pause, factor) = pace(used, limit);
         let both = (u64::from(pause.unsigned_abs()) << 32) | u64::from(factor.unsigned_abs());
@@ -138,7 +143,9 @@ impl Watch {
     pub fn explain(&self) -> String {
         let bytes = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let limit = limit(bytes);
-        if self.deep.load(Relaxed) {
+        // There may have been looks since the calls that were too many are gone.
+        let deep = self.deep.load(Relaxed);
+        if deep > 0 && self.looks.load(Relaxed).saturating_sub(deep) <= RECENT {
             return format!("stack overflow: calls nested so deep do not fit into {limit}");
         }
         let string = MAX_STRING >> 20;

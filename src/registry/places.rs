@@ -348,5 +348,4 @@ fn used(entries: &BTreeMap<Id, Entry>) -> BTreeSet<&Id> {
 }
 
 #[cfg(test)]
-#[path = "places_tests.rs"]
 mod tests;
