@@ -9,7 +9,7 @@
 //! ```
 //! use wippy::{
 //!     component::{Component, Engine, Linker},
-//!     dispatch::{Command, Completion, Reply},
+//!     command::{Command, Completion, Reply},
 //!     process::{Event, DEFAULT_SLICE, Limits, Process, Status, StepOutput, WasmProcess},
 //!     value::Value,
 //! };
@@ -66,9 +66,8 @@
 //!
 //! # The two halves
 //!
-//! [`value`], [`account`], [`adapter`], [`component`], [`process`], [`wasi`],
-//! [`actor`] and the types of [`dispatch`] are pure computation: no files, threads, clocks or random
-//! numbers. They are all that is left with `default-features = false`. The
+//! [`value`], [`account`], [`adapter`], [`component`], [`command`], [`imports`] and
+//! [`process`] are pure computation: no files, threads, clocks or random numbers. They are all that is left with `default-features = false`. The
 //! feature `host` adds what knows the world, `cli` the `wippy` command.
 //!
 //! # Building
@@ -81,14 +80,15 @@
 #![warn(missing_docs)]
 
 pub mod account;
-pub mod actor;
 pub mod adapter;
+pub mod command;
 pub mod component;
-pub mod dispatch;
+pub mod imports;
 pub mod process;
 pub mod value;
 mod visible;
-pub mod wasi;
+#[cfg(feature = "host")]
+pub mod world;
 
 #[cfg(feature = "host")]
 pub mod artifact;

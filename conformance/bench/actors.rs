@@ -4,14 +4,16 @@
 use std::{sync::Arc, time::Duration};
 
 use wippy::{
-    actor,
     artifact::Artifact,
+    command::{ErrorKind, ProcessError},
     component::{DEFAULT_STACK, Engine, Linker},
-    dispatch::{Fault, Kind, world::Streams},
-    host::{Birth, Handle, HostOptions, Job, Node, Program, Programs, Runtime, Started},
+    host::{
+        Handle, HostOptions, Node, ProcessSpec, Program, Programs, Runtime, SpawnContext, Started,
+    },
+    imports::{process, wasi},
     process::{Error, Event, Fuel, Grants, Process, StepOutput},
     value::Value,
-    wasi,
+    world::Streams,
 };
 
 use super::Result;
@@ -23,35 +25,36 @@ const HOST: &str = "bench";
 /// The functions of the guest, each as an entry.
 #[derive(Clone)]
 pub struct Entries {
-    jobs: Arc<[Arc<Job>]>,
+    specs: Arc<[Arc<ProcessSpec>]>,
 }
 
 impl Entries {
     pub fn new() -> Result<Entries> {
         let mut linker = Linker::default();
         wasi::add_to_linker(&mut linker)?;
-        actor::add_to_linker(&mut linker)?;
+        process::add_to_linker(&mut linker)?;
         let runtime = Runtime::new(Engine::default(), linker);
         let artifact = Artifact::from_bytes(include_bytes!("actors.wat").to_vec())?;
         let loaded = runtime.load(&artifact, Some(include_str!("actors.wit")), DEFAULT_STACK)?;
         let program = runtime.link(&loaded.component, &Grants::all())?;
         let names = ["idle", "nothing", "spin", "flood", "sink", "echo", "ping", "lives"];
-        let job = |name: &&str| Ok(Arc::new(Job::new(name, &loaded, program.clone(), name)?));
-        Ok(Entries { jobs: names.iter().map(job).collect::<Result<_>>()? })
+        let spec =
+            |name: &&str| Ok(Arc::new(ProcessSpec::new(name, &loaded, program.clone(), name)?));
+        Ok(Entries { specs: names.iter().map(spec).collect::<Result<_>>()? })
     }
 
-    fn job(&self, name: &str) -> Option<&Arc<Job>> {
-        self.jobs.iter().find(|job| job.name == name)
+    fn spec(&self, name: &str) -> Option<&Arc<ProcessSpec>> {
+        self.specs.iter().find(|spec| spec.name == name)
     }
 }
 
 impl Programs for Entries {
     fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
-        Some(self.job(entry)?.clone())
+        Some(self.spec(entry)?.clone())
     }
 
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
-        Err(Fault::new(Kind::NotFound, format!("there is no entry {entry}")))
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        Err(ProcessError::new(ErrorKind::NotFound, format!("there is no entry {entry}")))
     }
 }
 
@@ -70,8 +73,8 @@ impl Bench {
     }
 
     pub fn start(&self, name: &str, args: Vec<Value>) -> Result<Handle> {
-        let job = self.entries.job(name).ok_or("no such function")?;
-        self.launch(name, |birth| job.start(args, birth))
+        let spec = self.entries.spec(name).ok_or("no such function")?;
+        self.launch(name, |context| spec.start(args, context))
     }
 
     /// The same, for a process that is watched.
@@ -81,9 +84,9 @@ impl Bench {
         args: Vec<Value>,
         watch: impl Watch + 'static,
     ) -> Result<Handle> {
-        let job = self.entries.job(name).ok_or("no such function")?;
-        self.launch(name, |birth| {
-            let started = job.start(args, birth)?;
+        let spec = self.entries.spec(name).ok_or("no such function")?;
+        self.launch(name, |context| {
+            let started = spec.start(args, context)?;
             let process = Box::new(Watched { process: started.process, watch });
             Ok(Started { process, ..started })
         })
@@ -93,7 +96,7 @@ impl Bench {
     pub fn launch(
         &self,
         name: &str,
-        start: impl FnOnce(Birth) -> Result<Started, Fault>,
+        start: impl FnOnce(SpawnContext) -> Result<Started, ProcessError>,
     ) -> Result<Handle> {
         Ok(self.node.launch(HOST, name, Some(Streams::default()), start)?)
     }

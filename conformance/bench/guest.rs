@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use wippy::{
-    component::{Component, Engine, Linker, Program},
-    dispatch::Reply,
+    command::Reply,
+    component::{Component, Engine, LinkedComponent, Linker},
     process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
     value::Value,
 };
@@ -23,12 +23,12 @@ pub fn bytes(name: &str) -> Result<Vec<u8>> {
 }
 
 /// A built guest, loaded and linked with nothing.
-pub fn program(name: &str) -> Result<Program> {
+pub fn program(name: &str) -> Result<LinkedComponent> {
     let component = Component::new(&Engine::default(), bytes(name)?)?;
     Ok(component.link(&Linker::default())?)
 }
 
-pub fn process(program: &Program) -> WasmProcess {
+pub fn process(program: &LinkedComponent) -> WasmProcess {
     WasmProcess::new(program, Limits::default())
 }
 

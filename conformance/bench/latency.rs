@@ -12,10 +12,11 @@ use std::{
 };
 
 use wippy::{
-    dispatch::{ActorCommand, Command, Pid, Tag, Yield, world::World},
+    command::{ActorCommand, Command, Pid, Tag, Yield},
     host::Started,
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::{Term, Value},
+    world::SystemDispatcher,
 };
 
 use super::{
@@ -42,9 +43,9 @@ pub fn measure(report: &mut Report) -> Result<()> {
     let args = vec![(MESSAGES as u64).into()];
     let receiver = bench.start_watched("sink", args, Arrivals(clocks.clone()))?;
     let to = receiver.pid().clone();
-    bench.launch("sender", |birth| {
+    bench.launch("sender", |context| {
         let process = Box::new(Sender { to, sent: 0, clocks: clocks.clone() });
-        let answers = birth.answers(World::new(Default::default()));
+        let answers = context.answers(SystemDispatcher::new(Default::default()));
         Ok(Started { process, answers, result: None, max_execution: None })
     })?;
     all_end(vec![receiver])?;

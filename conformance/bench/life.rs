@@ -1,6 +1,6 @@
 //! A whole process: spawn, one call, close.
 
-use wippy::{component::Program, process::Process, value::Value};
+use wippy::{component::LinkedComponent, process::Process, value::Value};
 
 use super::{
     Result,
@@ -96,7 +96,7 @@ pub const HELLO: Guest = Guest {
     },
 };
 
-fn life(program: &Program, guest: &Guest) -> Result<()> {
+fn life(program: &LinkedComponent, guest: &Guest) -> Result<()> {
     let mut process = guest::process(program);
     let found = guest::call(&mut process, guest.method, (guest.args)())?;
     process.close();

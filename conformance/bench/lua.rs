@@ -1,13 +1,11 @@
 //! Processes in Lua on the node of the other measurements.
 
 use wippy::{
-    dispatch::{
-        Fault,
-        world::{Streams, World},
-    },
-    host::{Birth, Handle, Node, Started},
-    lua::{LuaConfig, Program, Start},
+    command::ProcessError,
+    host::{Handle, Node, SpawnContext, Started},
+    lua::{LuaConfig, LuaProgram, Start},
     process::Process,
+    world::{Streams, SystemDispatcher},
 };
 
 use super::{
@@ -16,7 +14,7 @@ use super::{
 };
 
 /// A program, compiled once for all its processes, as an entry's is.
-pub struct LuaBench(Program);
+pub struct LuaBench(LuaProgram);
 
 impl LuaBench {
     /// A source that returns a table with `main`.
@@ -27,36 +25,36 @@ impl LuaBench {
             method: "main".to_owned(),
             ..LuaConfig::default()
         };
-        Ok(LuaBench(Program::new(&config)?))
+        Ok(LuaBench(LuaProgram::new(&config)?))
     }
 
     pub fn start(&self, bench: &Bench) -> Result<Handle> {
-        bench.launch("lua", |birth| self.started(birth, |process| process))
+        bench.launch("lua", |context| self.started(context, |process| process))
     }
 
     /// Starts it on another node.
     pub fn start_on(&self, node: &Node, host: &str) -> Result<Handle> {
         let streams = Some(Streams::default());
-        Ok(node.launch(host, "lua", streams, |birth| self.started(birth, |process| process))?)
+        Ok(node.launch(host, "lua", streams, |context| self.started(context, |process| process))?)
     }
 
     /// The same, for a process that is watched.
     pub fn start_watched(&self, bench: &Bench, watch: impl Watch + 'static) -> Result<Handle> {
-        bench.launch("lua", |birth| {
-            self.started(birth, |process| Box::new(Watched { process, watch }))
+        bench.launch("lua", |context| {
+            self.started(context, |process| Box::new(Watched { process, watch }))
         })
     }
 
     fn started(
         &self,
-        mut birth: Birth,
+        mut context: SpawnContext,
         wrap: impl FnOnce(Box<dyn Process>) -> Box<dyn Process>,
-    ) -> Result<Started, Fault> {
-        let world = World::new(std::mem::take(&mut birth.streams));
-        let answers = birth.answers(world);
+    ) -> Result<Started, ProcessError> {
+        let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
+        let answers = context.answers(world);
         let start = Start {
-            account: Some(birth.account(self.0.max_memory())),
-            identity: Some(birth.identity),
+            account: Some(context.account(self.0.max_memory())),
+            identity: Some(context.identity),
             immediate: Some(Box::new(answers.clone())),
             ..Start::default()
         };

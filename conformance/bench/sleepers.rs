@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 use wippy::{
     artifact::Artifact,
     component::{DEFAULT_STACK, Engine, Linker},
-    dispatch::world::Streams,
-    host::{HostOptions, Job, Node, Runtime},
+    host::{HostOptions, Node, ProcessSpec, Runtime},
+    imports::wasi,
     process::Grants,
-    wasi,
+    world::Streams,
 };
 
 use super::{
@@ -27,8 +27,8 @@ pub fn measure(report: &mut Report) -> Result<()> {
     let mut linker = Linker::default();
     wasi::add_to_linker(&mut linker)?;
     let runtime = Runtime::new(Engine::default(), linker);
-    let sleeper = job(&runtime, "rust-std.wasm", "run", &["sleep", SLEEP_MS])?;
-    let spinner = job(&runtime, "traps.wasm", "spin", &[])?;
+    let sleeper = spec(&runtime, "rust-std.wasm", "run", &["sleep", SLEEP_MS])?;
+    let spinner = spec(&runtime, "traps.wasm", "spin", &[])?;
 
     let (alone, memory) = sleep(&sleeper, None)?;
     let (beside, _) = sleep(&sleeper, Some(&spinner))?;
@@ -42,28 +42,28 @@ pub fn measure(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-fn job(runtime: &Runtime, file: &str, method: &str, args: &[&str]) -> Result<Job> {
+fn spec(runtime: &Runtime, file: &str, method: &str, args: &[&str]) -> Result<ProcessSpec> {
     let artifact = Artifact::from_bytes(guest::bytes(file)?)?;
     let loaded = runtime.load(&artifact, None, DEFAULT_STACK)?;
     let program = runtime.link(&loaded.component, &Grants::all())?;
-    let mut job = Job::new(file, &loaded, program, method)?;
-    job.given.args = args.iter().map(|arg| (*arg).to_owned()).collect();
-    Ok(job)
+    let mut spec = ProcessSpec::new(file, &loaded, program, method)?;
+    spec.given.args = args.iter().map(|arg| (*arg).to_owned()).collect();
+    Ok(spec)
 }
 
 /// The seconds until all sleepers have ended, and the bytes that each took while
 /// it slept.
-fn sleep(sleeper: &Job, spinner: Option<&Job>) -> Result<(f64, f64)> {
+fn sleep(sleeper: &ProcessSpec, spinner: Option<&ProcessSpec>) -> Result<(f64, f64)> {
     let node = Node::new(());
     node.add_host("host", HostOptions { workers: Some(WORKERS), ..HostOptions::default() })?;
-    let launch = |job: &Job| {
+    let launch = |spec: &ProcessSpec| {
         let streams = Some(Streams::default());
-        node.launch("host", &job.name, streams, |birth| job.start(Vec::new(), birth))
+        node.launch("host", &spec.name, streams, |context| spec.start(Vec::new(), context))
     };
     let before = measure::resident()?;
     let start = Instant::now();
-    if let Some(job) = spinner {
-        launch(job)?;
+    if let Some(spec) = spinner {
+        launch(spec)?;
     }
     let handles =
         (0..SLEEPERS).map(|_| launch(sleeper)).collect::<std::result::Result<Vec<_>, _>>()?;

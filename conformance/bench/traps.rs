@@ -7,8 +7,8 @@
 use std::time::Instant;
 
 use wippy::{
+    command::Reply,
     component::{Component, Engine, Linker},
-    dispatch::Reply,
     process::{DEFAULT_SLICE, Process, run},
     value::Value,
 };

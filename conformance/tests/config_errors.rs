@@ -5,7 +5,7 @@
 //! config_errors` writes the files anew: read the difference before you keep it.
 
 use std::{fs, path::Path, sync::Arc};
-use wippy::{artifact::Artifact, lua::Program, registry::Project};
+use wippy::{artifact::Artifact, lua::LuaProgram, registry::Project};
 
 /// All that is wrong with a project, its artifacts and its hosts.
 fn report(dir: &Path) -> String {
@@ -22,7 +22,7 @@ fn report(dir: &Path) -> String {
         more.extend(Artifact::of_process(project, &entry.id).err().map(|problem| *problem));
     }
     for entry in project.entries() {
-        more.extend(Program::check(entry).err().map(|problem| *problem));
+        more.extend(LuaProgram::check(entry).err().map(|problem| *problem));
     }
     if !loaded.problems.has_errors() {
         more.extend(project.hosts().err().map(|problem| *problem));

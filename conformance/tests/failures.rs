@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 /// `RESOURCE.NAME` or `INTERFACE.NAME` of every function.
 fn functions() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (_, text) in wippy::wasi::PACKAGES {
+    for (_, text) in wippy::imports::wasi::PACKAGES {
         let (mut interface, mut resource) = ("", None);
         for line in text.lines() {
             let words: Vec<&str> = line.split_whitespace().collect();

@@ -7,8 +7,8 @@ use std::{
 };
 
 use wippy::{
-    component::{Component, Engine, Linker, LoadOptions, Program, Vetting},
-    dispatch::{Command, Completion, Reply, Yield},
+    command::{Command, Completion, Reply, Yield},
+    component::{Component, Engine, LinkedComponent, Linker, LoadOptions, Vetting},
     process::{Event, Fuel, Limits, Process, Status, StepOutput, WasmProcess},
     value::{TypeDef, TypeId, Types, Value},
 };
@@ -114,7 +114,7 @@ fn example(types: &Types, ty: TypeId, random: &mut Random) -> Option<Value> {
 }
 
 /// Calls up to four functions, each in a process of its own.
-fn run(program: &Program, random: &mut Random) -> usize {
+fn run(program: &LinkedComponent, random: &mut Random) -> usize {
     let functions: Vec<_> = program.functions().collect();
     let mut calls = 0;
     for _ in 0..functions.len().clamp(1, 4) {

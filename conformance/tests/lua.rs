@@ -13,12 +13,12 @@ use std::{
 };
 
 use wippy::{
-    dispatch::{
-        ActorCommand, Clock, Command, Completion, Fault, Identity, Kind, Mail, Message, Pid, Reply,
-        Spawn, Stdio, Tag,
+    command::{
+        ActorCommand, Clock, Command, Completion, ErrorKind, Mail, Message, Pid, ProcessError,
+        Reply, Spawn, Stdio, Tag,
     },
-    lua::{LuaConfig, Program, Start},
-    process::{Event, Fuel, Process, Status, StepOutput},
+    lua::{LuaConfig, LuaProgram, Start},
+    process::{Event, Fuel, Identity, Process, Status, StepOutput},
     registry::Project,
     value::Term,
 };
@@ -27,7 +27,7 @@ const PID: &str = "{test@1}";
 /// A step may use one slice, and what a single operation is late.
 const SLICE: u64 = 20_000;
 
-/// Answers commands: a clock that runs only while everybody waits, an input, and
+/// Dispatcher commands: a clock that runs only while everybody waits, an input, and
 /// processes that add numbers.
 #[derive(Default)]
 struct World {
@@ -71,7 +71,9 @@ impl World {
     }
 
     fn actor(&mut self, command: ActorCommand) -> Reply {
-        let missing = |what: &str| Reply::Fault(Fault::new(Kind::NotFound, format!("no {what}")));
+        let missing = |what: &str| {
+            Reply::ProcessError(ProcessError::new(ErrorKind::NotFound, format!("no {what}")))
+        };
         match command {
             ActorCommand::Spawn(spawn) if spawn.entry.ends_with("worker") => {
                 self.spawned += 1;
@@ -122,14 +124,14 @@ impl World {
 }
 
 /// What a worker returns: the sum of its arguments, or an error.
-fn sum(spawn: &Spawn) -> Result<Term, Fault> {
+fn sum(spawn: &Spawn) -> Result<Term, ProcessError> {
     let mut sum = 0;
     for arg in &spawn.args {
         match arg {
             Term::Int(value) => sum += value,
             Term::Uint(_) => return Ok(Term::Uint(u64::MAX)),
             other => {
-                let mut fault = Fault::new(Kind::RateLimited, "numbers only");
+                let mut fault = ProcessError::new(ErrorKind::RateLimited, "numbers only");
                 fault.details = Term::record([("argument", other.clone())]);
                 return Err(fault);
             }
@@ -158,7 +160,7 @@ fn run(name: &str, source: &str) -> String {
         libraries,
         max_memory: Some(32 << 20),
     };
-    let program = match Program::new(&config) {
+    let program = match LuaProgram::new(&config) {
         Ok(program) => program,
         Err(error) => return format!("not compiled: {error}\n"),
     };
@@ -243,7 +245,7 @@ fn programs_do_what_is_written() {
 fn entries_become_programs() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("lua/project");
     let project = Project::load(directory).into_result().unwrap();
-    let program = Program::compile(&project, &"app:double".parse().unwrap()).unwrap();
+    let program = LuaProgram::compile(&project, &"app:double".parse().unwrap()).unwrap();
     assert_eq!((program.method(), program.max_memory()), ("run", 8 << 20));
     assert_eq!(program.max_execution(), Some(Duration::from_secs(2)));
     let call = |method: &str| {
@@ -258,6 +260,6 @@ fn entries_become_programs() {
         channel, env, errors, io, json, logger, process, time";
     let values = vec![Term::Int(-21), Term::Int(2), no_funcs.into()];
     assert_eq!(call("negative"), Status::Exited(Term::List(values)));
-    let other = Program::compile(&project, &"app:util".parse().unwrap()).unwrap_err();
+    let other = LuaProgram::compile(&project, &"app:util".parse().unwrap()).unwrap_err();
     assert!(other.to_string().contains("an entry of kind library.lua"), "{other}");
 }

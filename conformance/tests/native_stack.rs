@@ -1,8 +1,8 @@
 //! What a guest does takes no native stack, however long it goes on.
 
 use wippy::{
+    command::Reply,
     component::{Component, Engine, Linker},
-    dispatch::Reply,
     process::{Fuel, Limits, Process, WasmProcess, run},
     value::Value,
 };

@@ -5,14 +5,13 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use smol::{Timer, future};
 use wippy::{
-    actor,
     artifact::Artifact,
+    command::{ErrorKind, ProcessError},
     component::{DEFAULT_STACK, Engine, Linker},
-    dispatch::{Fault, Kind},
-    host::{Handle, HostOptions, Job, Node, Program, Programs, Runtime},
+    host::{Handle, HostOptions, Node, ProcessSpec, Program, Programs, Runtime},
+    imports::{process, wasi},
     process::Grants,
     value::Term,
-    wasi,
 };
 
 /// Nothing is started by name.
@@ -23,8 +22,8 @@ impl Programs for Nobody {
         None
     }
 
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
-        Err(Fault::new(Kind::NotFound, entry))
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        Err(ProcessError::new(ErrorKind::NotFound, entry))
     }
 }
 
@@ -49,23 +48,23 @@ fn cases(text: &str) -> impl Iterator<Item = Case<'_>> {
     })
 }
 
-fn job(runtime: &Runtime, bytes: Vec<u8>, wit: Option<&str>, method: &str) -> Job {
+fn spec(runtime: &Runtime, bytes: Vec<u8>, wit: Option<&str>, method: &str) -> ProcessSpec {
     let artifact = Artifact::from_bytes(bytes).unwrap();
     let loaded = runtime.load(&artifact, wit, DEFAULT_STACK).unwrap();
     let program = runtime.link(&loaded.component, &Grants::all()).unwrap();
-    Job::new(method, &loaded, program, method).unwrap()
+    ProcessSpec::new(method, &loaded, program, method).unwrap()
 }
 
-fn start(node: &Node, job: &Job, args: Vec<Term>) -> Handle {
-    node.launch("all", &job.name, None, |birth| Program::start(job, args, birth)).unwrap()
+fn start(node: &Node, spec: &ProcessSpec, args: Vec<Term>) -> Handle {
+    node.launch("all", &spec.name, None, |context| Program::start(spec, args, context)).unwrap()
 }
 
-async fn end(handle: &Handle) -> Result<Term, Fault> {
+async fn end(handle: &Handle) -> Result<Term, ProcessError> {
     handle.ended().await.unwrap().ending.clone()
 }
 
 /// How a process has ended, if it has in time.
-async fn end_in_time(handle: &Handle, time: Duration) -> Option<Result<Term, Fault>> {
+async fn end_in_time(handle: &Handle, time: Duration) -> Option<Result<Term, ProcessError>> {
     let late = async {
         Timer::after(time).await;
         None
@@ -80,7 +79,7 @@ fn who_breaks_the_rules_breaks_nobody_else() {
     let (guest, text) = (read("guest.wat").unwrap(), read("hostile.txt").unwrap());
     let mut linker = Linker::default();
     wasi::add_to_linker(&mut linker).unwrap();
-    actor::add_to_linker(&mut linker).unwrap();
+    process::add_to_linker(&mut linker).unwrap();
     let runtime = Runtime::new(Engine::default(), linker);
     let node = Node::new(Nobody);
     node.add_host("all", HostOptions { workers: Some(2), ..HostOptions::default() }).unwrap();
@@ -91,8 +90,8 @@ fn who_breaks_the_rules_breaks_nobody_else() {
                 .replace("REALLOC", case.realloc)
                 .replace("MORE", case.more)
                 .replace("RUN", case.run);
-            let job = job(&runtime, wat::parse_str(wat).unwrap(), Some("run: func();"), "run");
-            let handle = start(&node, &job, Vec::new());
+            let spec = spec(&runtime, wat::parse_str(wat).unwrap(), Some("run: func();"), "run");
+            let handle = start(&node, &spec, Vec::new());
             // It may have ended.
             let _ = node.send(handle.pid().as_str(), "t", vec![Term::Text("hello".into())]);
             (case, handle)
@@ -100,9 +99,9 @@ fn who_breaks_the_rules_breaks_nobody_else() {
         .collect();
 
     let actor = std::fs::read(here.join("guests/built/actor.wasm")).unwrap();
-    let echo = start(&node, &job(&runtime, actor.clone(), None, "echo"), vec![Term::Int(100)]);
+    let echo = start(&node, &spec(&runtime, actor.clone(), None, "echo"), vec![Term::Int(100)]);
     let target = Term::Text(echo.pid().as_str().into());
-    let ping = start(&node, &job(&runtime, actor, None, "ping"), vec![target, Term::Int(100)]);
+    let ping = start(&node, &spec(&runtime, actor, None, "ping"), vec![target, Term::Int(100)]);
 
     smol::block_on(async {
         let patience = Duration::from_secs(120);

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use wippy::{
+    command::Reply,
     component::{Component, Engine, Linker},
-    dispatch::Reply,
     process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
     value::Value,
 };

@@ -8,10 +8,10 @@ use std::{
 
 use wippy::{
     component::{Component, Engine, Linker},
-    dispatch::world::{Input, Output, Streams, World},
+    imports::wasi::{Preopen, WasiConfig, WasiState},
     process::{Cause, Fuel, Limits, Process, WasmProcess, run},
     value::Value,
-    wasi::{Config, Preopen, WasiState},
+    world::{Input, Output, Streams, SystemDispatcher},
 };
 
 /// A program made of Rust's standard library, in the real world. It checks much
@@ -21,14 +21,14 @@ fn a_program_works_in_the_real_world() {
     let guest = concat!(env!("CARGO_MANIFEST_DIR"), "/guests/built/rust-std.wasm");
     let bytes = fs::read(guest).unwrap();
     let mut linker = Linker::default();
-    wippy::wasi::add_to_linker(&mut linker).unwrap();
+    wippy::imports::wasi::add_to_linker(&mut linker).unwrap();
     let program = Component::new(&Engine::default(), bytes).unwrap().link(&linker).unwrap();
     let place = std::env::temp_dir().join(format!("wippy-wasi-{}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
 
     let start = |args: &[&str], immediate: bool| {
         let output = Arc::new(Mutex::new(Vec::new()));
-        let world = World::new(Streams {
+        let world = SystemDispatcher::new(Streams {
             stdin: Input::Bytes(b"one\ntwo\nthree".to_vec()),
             stdout: Output::Buffer(output.clone()),
             stderr: Output::Null,
@@ -37,7 +37,7 @@ fn a_program_works_in_the_real_world() {
         let dir = world.add_dir(dir, false);
         let preopens = vec![Preopen { guest: "/work".to_owned(), dir, read_only: false }];
         let args = ["tool"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
-        let state = WasiState::new(Config { args, preopens, ..Config::default() }).unwrap();
+        let state = WasiState::new(WasiConfig { args, preopens, ..WasiConfig::default() }).unwrap();
         let mut process = WasmProcess::new(&program, Limits::default());
         process.init("run", vec![]).unwrap();
         process.host_state().unwrap().set(state);

@@ -2,11 +2,11 @@
 
 use super::{
     abi::Abi,
-    bare::NOT_PLAIN,
     error::{AdaptError, AdaptErrorKind, listing, quote},
     module::Signature,
     names::snake,
     plan::{Lifted, Matcher, PlannedExport, key_name, plain},
+    untyped::NOT_PLAIN,
     wit::interface_track,
 };
 use std::collections::HashMap;

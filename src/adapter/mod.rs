@@ -62,7 +62,7 @@
 //! what is wrong inside the module's functions.
 
 mod abi;
-mod bare;
+mod duplicate_imports;
 mod encode;
 mod error;
 mod exports;
@@ -70,11 +70,11 @@ mod imports;
 mod module;
 mod names;
 mod plan;
-mod repeat;
 mod shim;
 mod show;
 mod text;
 mod types;
+mod untyped;
 mod wit;
 
 pub use self::{
@@ -83,7 +83,7 @@ pub use self::{
 };
 
 use self::{
-    bare::Bare, error::listing, module::CoreModule, plan::Plan, text::Document, wit::Resolved,
+    error::listing, module::CoreModule, plan::Plan, text::Document, untyped::Untyped, wit::Resolved,
 };
 use std::collections::HashMap;
 use wasmparser::FuncType;
@@ -172,9 +172,9 @@ pub fn adapt(module: &[u8], options: &AdaptOptions<'_>) -> Result<Adapted, Adapt
     let modules = core.imports.iter().map(|i| i.module).filter(|name| !mentioned(name));
     let imports = wit::known_imports(modules, options.packages);
     let (document, bare) = match wit {
-        Some(wit) => (Document::new(wit, &imports)?, Bare::default()),
+        Some(wit) => (Document::new(wit, &imports)?, Untyped::default()),
         None => {
-            let bare = Bare::new(&core);
+            let bare = Untyped::new(&core);
             (Document::generated(&format!("{}{imports}", bare.text)), bare)
         }
     };
@@ -187,7 +187,7 @@ pub fn adapt(module: &[u8], options: &AdaptOptions<'_>) -> Result<Adapted, Adapt
              `answer: func() -> s32;`",
         ));
     }
-    let module = repeat::rename(module, &core)?;
+    let module = duplicate_imports::rename(module, &core)?;
     let (component, core_imports) = encode::encode(&plan, &module)?;
     Ok(Adapted { component, core_imports, renamed: bare.renamed, left_out: bare.left_out })
 }

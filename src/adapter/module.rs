@@ -4,8 +4,8 @@
 //! are valid is found out where they are translated.
 
 use super::{
+    duplicate_imports,
     error::{AdaptError, AdaptErrorKind, quote},
-    repeat,
 };
 use std::{collections::HashMap, fmt};
 use wasmparser::{
@@ -322,7 +322,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Result<CoreModule<'a>, AdaptError> {
-        repeat::name(&mut self.module.imports);
+        duplicate_imports::name(&mut self.module.imports);
         for (name, kind, index) in std::mem::take(&mut self.exports) {
             let position = usize::try_from(index).unwrap_or(usize::MAX);
             let missing = |what: &str| {

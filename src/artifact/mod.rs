@@ -15,21 +15,15 @@
 //! ```
 
 mod error;
-mod hash;
-mod path;
 mod read;
 mod sniff;
 
-pub(crate) use self::path::clean_path;
-pub use self::{
-    error::ArtifactError,
-    hash::{Hash, HashError, sha256_hex},
-    read::DEFAULT_MAX_SIZE,
-    sniff::ArtifactKind,
-};
+pub use self::{error::ArtifactError, read::DEFAULT_MAX_SIZE, sniff::ArtifactKind};
+pub use crate::registry::hash::{Hash, HashError, sha256_hex};
+pub(crate) use crate::registry::path::clean_path;
 use crate::{
-    dispatch::world::Directory,
-    registry::{DirectoryError, Id, Kind, Problem, Project, describe_io},
+    registry::{DirectoryError, EntryKind, Id, Problem, Project, describe_io},
+    world::Directory,
 };
 use std::{path::Path, sync::Arc};
 
@@ -105,7 +99,7 @@ impl Artifact {
 
 /// The directory of an `fs.directory` entry.
 pub(crate) fn directory(project: &Project, id: &Id) -> Result<Directory, ArtifactError> {
-    let Some(Kind::FsDirectory(entry)) = project.entry(id).map(|entry| &entry.kind) else {
+    let Some(EntryKind::FsDirectory(entry)) = project.entry(id).map(|entry| &entry.kind) else {
         // The reference is right, or the project would have said so: the
         // directory's own entry is what is wrong.
         return Err(ArtifactError::NoDirectory(id.clone()));

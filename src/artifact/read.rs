@@ -20,14 +20,14 @@ fn unreadable(path: &str, error: &io::Error) -> ArtifactError {
 
 /// Whether it is not for the name or the file.
 pub(super) fn passing(error: &io::Error) -> bool {
-    use io::ErrorKind as Kind;
+    use io::ErrorKind as EntryKind;
     !matches!(
         error.kind(),
-        Kind::NotFound
-            | Kind::PermissionDenied
-            | Kind::NotADirectory
-            | Kind::IsADirectory
-            | Kind::InvalidInput
+        EntryKind::NotFound
+            | EntryKind::PermissionDenied
+            | EntryKind::NotADirectory
+            | EntryKind::IsADirectory
+            | EntryKind::InvalidInput
     )
 }
 

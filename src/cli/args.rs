@@ -31,7 +31,7 @@ pub(super) struct Cli {
     pub silent: bool,
 
     #[command(subcommand)]
-    pub command: Command,
+    pub command: CliCommand,
 }
 
 const AFTER_HELP: &str = "\
@@ -45,7 +45,7 @@ Examples:
   wippy inspect hello.wasm         what a file exports and imports";
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
+pub(super) enum CliCommand {
     /// Run the services of the project, a command, an entry, or a file
     Run(Box<RunArgs>),
     /// Check the whole project and everything that it names

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     adapter::{Adapted, CoreImportSource},
     artifact::{Artifact, ArtifactKind},
-    component::{DEFAULT_STACK, Engine, Function, Program},
+    component::{DEFAULT_STACK, Engine, Function, LinkedComponent},
     host::{Loaded, PrepareError, Runtime},
     process::{Grants, group_of},
     visible,
@@ -67,7 +67,7 @@ struct Sheet<'a> {
     runtime: &'a Runtime,
     artifact: &'a Artifact,
     loaded: &'a Loaded,
-    program: Result<&'a Program, &'a PrepareError>,
+    program: Result<&'a LinkedComponent, &'a PrepareError>,
     /// The WIT text given for a core module.
     wit: Option<&'a str>,
 }
@@ -207,7 +207,7 @@ impl Sheet<'_> {
         Ok(())
     }
 
-    fn main_function(&self) -> Option<(&Program, Function)> {
+    fn main_function(&self) -> Option<(&LinkedComponent, Function)> {
         let program = self.program.ok()?;
         let plain = |function: &Function| !function.name().starts_with('[');
         let function = program.function("run").ok().or_else(|| program.functions().find(plain));
@@ -217,7 +217,7 @@ impl Sheet<'_> {
     /// The WIT text of a core module: the one given, or one made of numbers.
     /// None for a component, and for a module whose names WIT cannot have; it
     /// can be called without.
-    fn module_wit(&self, program: &Program) -> Option<String> {
+    fn module_wit(&self, program: &LinkedComponent) -> Option<String> {
         self.adapted()?;
         if let Some(wit) = self.wit {
             return Some(wit.to_owned());
@@ -235,7 +235,7 @@ impl Sheet<'_> {
 }
 
 /// The shortest name that leads to the function.
-fn method(program: &Program, function: &Function) -> String {
+fn method(program: &LinkedComponent, function: &Function) -> String {
     match program.function(function.name()) {
         Ok(found) if found.full_name() == function.full_name() => function.name().to_owned(),
         _ => function.full_name(),

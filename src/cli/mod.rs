@@ -25,7 +25,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 
 use self::{
-    args::{Cli, Command},
+    args::{Cli, CliCommand},
     exit::Exit,
 };
 
@@ -48,9 +48,9 @@ fn command() -> Exit {
     let logs = log::Logs { verbose: cli.verbose, silent: cli.silent };
     logs.start();
     let result = match &cli.command {
-        Command::Run(args) => run::run(&cli.project, args, logs),
-        Command::Check => check::check(&cli.project),
-        Command::Inspect(args) => inspect::inspect(args),
+        CliCommand::Run(args) => run::run(&cli.project, args, logs),
+        CliCommand::Check => check::check(&cli.project),
+        CliCommand::Inspect(args) => inspect::inspect(args),
     };
     result.unwrap_or_else(|failure| output::failure(&failure))
 }

@@ -11,14 +11,15 @@ use super::{
     terminal::{self, Front},
 };
 use crate::{
-    actor,
     artifact::{Artifact, ArtifactError},
     component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
-    host::{Ended, Given, GivenDir, Job, Programs, ProjectPrograms, Runtime, Supervisor},
+    host::{
+        Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
+    },
+    imports::{process, wasi},
     process::Grants,
-    registry::{Id, Kind, Problem, Project, Severity, open_together},
+    registry::{EntryKind, Id, Problem, Project, Severity, open_together},
     value::{Term, Type, TypeDef, Value, json, term, usage},
-    wasi,
 };
 
 pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failure> {
@@ -53,10 +54,10 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             run_entry(args, programs, host, (&parsed, words, &invocation, None), logs)
         }
         Target::File(path, words) => {
-            let job = job_of_file(&runtime.for_one_process(), &path, args, logs)?;
+            let spec = job_of_file(&runtime.for_one_process(), &path, args, logs)?;
             logs.show();
             let front = terminal::of_file()?;
-            start(args, &front, job, words, &invocation_of_file(&path, args), None)
+            start(args, &front, spec, words, &invocation_of_file(&path, args), None)
         }
     }
 }
@@ -70,7 +71,7 @@ fn run_entry(
     logs: Logs,
 ) -> Result<Exit, Failure> {
     match programs.project().entry(id).map(|entry| &entry.kind) {
-        Some(Kind::ProcessLua(_)) => {
+        Some(EntryKind::ProcessLua(_)) => {
             let limits = [("--fuel", args.fuel), ("--max-memory", args.max_memory)];
             if let Some((option, _)) = limits.iter().find(|(_, limit)| limit.is_some()) {
                 let why = format!("{option} is for wasm, and {id} is Lua: see its `limits`");
@@ -80,17 +81,17 @@ fn run_entry(
             let terms = texts(words)?.into_iter().map(Term::from).collect();
             let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
             let front = front(programs, host, logs)?;
-            let ended = terminal::run(&front, args.trace.as_deref(), &name, |birth| {
-                let mut started = program.start(terms, birth)?;
+            let ended = terminal::run(&front, args.trace.as_deref(), &name, |context| {
+                let mut started = program.start(terms, context)?;
                 started.max_execution = args.timeout.or(started.max_execution);
                 Ok(started)
             })?;
             finish(args, &name, &ended)
         }
         _ => {
-            let job = programs.runtime().job(programs.project(), id)?;
+            let spec = programs.runtime().spec(programs.project(), id)?;
             let front = front(programs, host, logs)?;
-            start(args, &front, job, words, invocation, short)
+            start(args, &front, spec, words, invocation, short)
         }
     }
 }
@@ -115,7 +116,7 @@ pub(super) fn linker() -> Result<Linker, Failure> {
     let mut linker = Linker::default();
     let complain = |error: DeclareError| Failure::config(error.to_string());
     wasi::add_to_linker(&mut linker).map_err(complain)?;
-    actor::add_to_linker(&mut linker).map_err(complain)?;
+    process::add_to_linker(&mut linker).map_err(complain)?;
     Ok(linker)
 }
 
@@ -139,14 +140,19 @@ fn check_host(project: &Project, host: &str) -> Result<String, Failure> {
         .parse()
         .map_err(|why| Failure::usage(format!("--host: `{host}` is not an id: {why}")))?;
     match project.entry(&id).map(|entry| &entry.kind) {
-        Some(Kind::TerminalHost(_)) => {}
+        Some(EntryKind::TerminalHost(_)) => {}
         _ => drop(project.process_host(&id)?),
     }
     Ok(id.to_string())
 }
 
 /// What to run of a file that has no entry.
-fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs, logs: Logs) -> Result<Job, Failure> {
+fn job_of_file(
+    runtime: &Runtime,
+    path: &Path,
+    args: &RunArgs,
+    logs: Logs,
+) -> Result<ProcessSpec, Failure> {
     let name = path.display().to_string();
     let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
@@ -163,27 +169,27 @@ fn job_of_file(runtime: &Runtime, path: &Path, args: &RunArgs, logs: Logs) -> Re
         Some(method) => method.clone(),
         None => only_function(&program, &name)?,
     };
-    let mut job = Job::new(&name, &loaded, program, &method)
+    let mut spec = ProcessSpec::new(&name, &loaded, program, &method)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-    job.given = given(args)?;
+    spec.given = given(args)?;
     // Without the directories, which are none of its business.
     if let Some(file) = path.file_name() {
-        job.program_name = file.to_string_lossy().into_owned();
+        spec.program_name = file.to_string_lossy().into_owned();
     }
-    Ok(job)
+    Ok(spec)
 }
 
 /// What the options give a file.
-fn given(args: &RunArgs) -> Result<Given, Failure> {
+fn given(args: &RunArgs) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
     for (DirArg { host, guest, read_only }, dir) in args.dir.iter().zip(open_together(&paths)) {
         let dir = dir.map_err(|why| {
             Failure::config(format!("--dir: `{}` cannot be opened: {why}", host.display()))
         })?;
-        dirs.push(GivenDir { guest: guest.clone(), dir, read_only: *read_only });
+        dirs.push(WasiDir { guest: guest.clone(), dir, read_only: *read_only });
     }
-    Ok(Given { args: Vec::new(), env: args.env.clone(), cwd: args.cwd.clone(), dirs })
+    Ok(WasiSetup { args: Vec::new(), env: args.env.clone(), cwd: args.cwd.clone(), dirs })
 }
 
 /// How somebody would type this call again, up to the arguments.
@@ -243,7 +249,7 @@ pub(super) fn wit_text(wit: &str) -> Result<String, Failure> {
 }
 
 /// The function that is meant when none is named.
-fn only_function(program: &component::Program, file: &str) -> Result<String, Failure> {
+fn only_function(program: &component::LinkedComponent, file: &str) -> Result<String, Failure> {
     if program.function("run").is_ok() {
         return Ok("run".to_owned());
     }
@@ -278,13 +284,13 @@ fn only_function(program: &component::Program, file: &str) -> Result<String, Fai
 fn start(
     args: &RunArgs,
     front: &Front,
-    mut job: Job,
+    mut spec: ProcessSpec,
     words: &[OsString],
     invocation: &str,
     short: Option<&str>,
 ) -> Result<Exit, Failure> {
-    let function = job.function.clone();
-    let typed = !job.raw_arguments;
+    let function = spec.function.clone();
+    let typed = !spec.raw_arguments;
     let asked = args.help || (words.len() == 1 && words.iter().any(|word| word == "--help"));
     if typed && asked {
         output::show(&help(&function, invocation, short))?;
@@ -293,19 +299,19 @@ fn start(
     let input = match typed {
         true => arguments(&function, words, invocation)?,
         false => {
-            job.given.args.extend(texts(words)?);
+            spec.given.args.extend(texts(words)?);
             Vec::new()
         }
     };
-    job.limits.max_fuel = args.fuel.or(job.limits.max_fuel);
-    job.limits.max_memory = args.max_memory.unwrap_or(job.limits.max_memory);
-    job.max_execution = args.timeout.or(job.max_execution);
-    let name = job.name.clone();
+    spec.limits.max_fuel = args.fuel.or(spec.limits.max_fuel);
+    spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
+    spec.max_execution = args.timeout.or(spec.max_execution);
+    let name = spec.name.clone();
     let ended =
-        terminal::run(front, args.trace.as_deref(), &name, |birth| job.start(input, birth))?;
+        terminal::run(front, args.trace.as_deref(), &name, |context| spec.start(input, context))?;
     match &ended.outcome {
-        Ok(Some(value)) => show(&job, value, args.json),
-        _ => finish(args, &job.name, &ended),
+        Ok(Some(value)) => show(&spec, value, args.json),
+        _ => finish(args, &spec.name, &ended),
     }
 }
 
@@ -365,8 +371,8 @@ fn arguments(
 
 /// Prints a result. An `ok` looks like a result of its own; an `err` goes to
 /// stderr.
-fn show(job: &Job, value: &Value, json: bool) -> Result<Exit, Failure> {
-    let Some(ty) = job.function.result() else { return Ok(Exit::Ok) };
+fn show(spec: &ProcessSpec, value: &Value, json: bool) -> Result<Exit, Failure> {
+    let Some(ty) = spec.function.result() else { return Ok(Exit::Ok) };
     let (ty, value, failed) = match (ty.def(), value) {
         (TypeDef::Result { ok, err }, Value::Variant { case, payload }) => {
             let failed = *case != 0;
@@ -376,7 +382,7 @@ fn show(job: &Job, value: &Value, json: bool) -> Result<Exit, Failure> {
         _ => (Some(ty), Some(value), false),
     };
     let text = match (ty, value) {
-        (Some(ty), Some(value)) => Some(render(job, &ty, value, json)?),
+        (Some(ty), Some(value)) => Some(render(spec, &ty, value, json)?),
         _ if json => Some("null".to_owned()),
         _ => None,
     };
@@ -384,10 +390,11 @@ fn show(job: &Job, value: &Value, json: bool) -> Result<Exit, Failure> {
         return Err(match text {
             Some(text) => Failure::Returned { text, json },
             // Such a program has already said what went wrong.
-            None if job.raw_arguments => Failure::Silent(Exit::Err),
-            None => {
-                Failure::Returned { text: format!("{}: the function returned err", job.name), json }
-            }
+            None if spec.raw_arguments => Failure::Silent(Exit::Err),
+            None => Failure::Returned {
+                text: format!("{}: the function returned err", spec.name),
+                json,
+            },
         });
     }
     if let Some(mut text) = text {
@@ -397,14 +404,14 @@ fn show(job: &Job, value: &Value, json: bool) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn render(job: &Job, ty: &Type, value: &Value, json: bool) -> Result<String, Failure> {
+fn render(spec: &ProcessSpec, ty: &Type, value: &Value, json: bool) -> Result<String, Failure> {
     let text = match json {
         true => json::to_json(ty, value).map(|json| json.to_string()),
         false => usage::render_result(ty, value),
     };
     text.map_err(|error| {
-        let name = job.function.full_name();
-        Failure::usage(format!("{}: the result of `{name}` cannot be printed: {error}", job.name))
+        let name = spec.function.full_name();
+        Failure::usage(format!("{}: the result of `{name}` cannot be printed: {error}", spec.name))
     })
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     host::{ProjectPrograms, Runtime, ServiceStatus, Supervisor},
-    registry::{Entry, Kind, Project},
+    registry::{Entry, EntryKind, Project},
 };
 
 /// Starts the services and stays until all of them have ended, or a signal.
@@ -50,14 +50,14 @@ fn nothing(project: &Project) -> String {
     let id = |found: fn(&Entry) -> bool| {
         project.entries().find(|entry| found(entry)).map(|entry| entry.id.to_string())
     };
-    if let Some(service) = id(|entry| matches!(entry.kind, Kind::ProcessService(_))) {
+    if let Some(service) = id(|entry| matches!(entry.kind, EntryKind::ProcessService(_))) {
         return format!(
             "no service of the project is to be started\n    fix:      add to {service}, or another \
              one:\n              lifecycle:\n                auto_start: true"
         );
     }
-    let process = id(|entry| matches!(entry.kind, Kind::ProcessWasm(_)));
-    let host = id(|entry| matches!(entry.kind, Kind::ProcessHost(_)));
+    let process = id(|entry| matches!(entry.kind, EntryKind::ProcessWasm(_)));
+    let host = id(|entry| matches!(entry.kind, EntryKind::ProcessHost(_)));
     let (process, host) = (
         process.unwrap_or_else(|| "app:worker".to_owned()),
         host.unwrap_or_else(|| "app:processes".to_owned()),

@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::output;
-use crate::dispatch::world;
+use crate::world;
 
 /// Bytes of the log that may wait.
 const ROOM: usize = 1 << 20;

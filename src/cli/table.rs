@@ -87,14 +87,14 @@ fn age(age: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{dispatch::Pid, host::State};
+    use crate::{command::Pid, host::ProcessState};
 
     #[test]
     fn a_process_is_a_line() {
         let info = Info {
             pid: Pid::new("app:processes|x.1"),
             entry: "app:worker".into(),
-            state: State::Idle,
+            state: ProcessState::Idle,
             fuel: 120,
             steps: 2,
             memory: 1_114_112,

@@ -22,14 +22,13 @@ use super::{
     output, system, table,
 };
 use crate::{
-    dispatch::{
-        Fault,
-        world::{Input, Output, Streams},
-    },
+    command::ProcessError,
     host::{
-        Birth, Ended, HostOptions, Node, ProjectPrograms, ServiceStatus, Started, Supervisor, Trace,
+        Ended, HostOptions, Node, ProjectPrograms, ServiceStatus, SpawnContext, Started,
+        Supervisor, Trace,
     },
-    registry::{Kind, ProcessHost, Project},
+    registry::{EntryKind, ProcessHost, Project},
+    world::{Input, Output, Streams},
 };
 
 /// The host of a process on the terminal, if no entry says another.
@@ -44,8 +43,8 @@ pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
     for entry in programs.project().entries() {
         let id = entry.id.to_string();
         let options = match &entry.kind {
-            Kind::ProcessHost(host) => options(host),
-            Kind::TerminalHost(_) => for_one(),
+            EntryKind::ProcessHost(host) => options(host),
+            EntryKind::TerminalHost(_) => for_one(),
             _ => continue,
         };
         add(&node, &id, options)?;
@@ -104,7 +103,7 @@ pub(super) fn run(
     front: &Front,
     trace: Option<&Path>,
     entry: &str,
-    start: impl FnOnce(Birth) -> Result<Started, Fault>,
+    start: impl FnOnce(SpawnContext) -> Result<Started, ProcessError>,
 ) -> Result<Arc<Ended>, Failure> {
     let Front { node, host, services } = front;
     let streams =

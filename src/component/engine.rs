@@ -56,7 +56,7 @@ const CACHED_STACKS: usize = 4;
 
 /// How an [`Engine`] is made.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Config {
+pub struct EngineConfig {
     /// Gives modules to the interpreter without the changes that keep it from
     /// failing. For tests of what happens when it fails.
     #[doc(hidden)]
@@ -80,19 +80,19 @@ pub struct Engine {
 
 #[derive(Debug)]
 struct Inner {
-    config: Config,
+    config: EngineConfig,
     max_slice: u64,
 }
 
 impl Default for Engine {
     fn default() -> Engine {
-        Engine::new(Config::default())
+        Engine::new(EngineConfig::default())
     }
 }
 
 impl Engine {
     /// Makes an engine.
-    pub fn new(config: Config) -> Engine {
+    pub fn new(config: EngineConfig) -> Engine {
         let max_slice = match instructions_take_native_stack() {
             Ok(false) => MAX_SLICE,
             Ok(true) | Err(_) => MAX_SLICE_WITHOUT_JUMPS,
@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// The configuration that the engine was made with.
-    pub fn config(&self) -> Config {
+    pub fn config(&self) -> EngineConfig {
         self.inner.config
     }
 

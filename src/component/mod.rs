@@ -1,59 +1,38 @@
 //! The Component Model on wasmi.
 //!
-//! | file | what |
+//! | room | what |
 //! | --- | --- |
-//! | `engine`, `guard` | the interpreter, and how it is kept off the native stack; where a panic cannot pass |
-//! | `decode`, `module`, `rewrite` | bytes to definitions; what is changed in core modules |
-//! | `vet`, `proposal` | what the interpreter cannot take, found out before it is entered |
-//! | `typing`, `wit` | component types and WIT declarations to [`Types`](crate::value::Types) |
-//! | `linker` | what the host offers |
-//! | `inline`, `plan`, `shim` | linking: all that is decided before a process starts |
-//! | `abi`, `boundary`, `realloc` | lifting and lowering |
-//! | `handles`, `state`, `limits` | what a process owns |
-//! | `machine` | what runs it |
-//! | `trampoline`, `answer` | what guests call: built-ins and host functions |
-//! | `trace` | what finds out where it trapped |
+//! | `engine`, `error`, `program` | the interpreter, what can go wrong, a component that is linked |
+//! | `load` | bytes to definitions: decoding, vetting, what is changed in core modules |
+//! | `link` | all that is decided before a process starts: what the host offers, which function meets which import, the plan that a process runs by |
+//! | `abi` | lifting and lowering |
+//! | `run` | a process in execution: the machine, what it owns, and what guests call |
+//! | `backtrace` | where it trapped: it is run once more |
 
 mod abi;
-mod answer;
-mod boundary;
-mod budget;
-mod decode;
+mod backtrace;
 mod engine;
 mod error;
-mod guard;
-mod handles;
-mod inline;
-mod limits;
-mod linker;
-mod machine;
-mod module;
-mod plan;
+mod link;
+mod load;
 mod program;
-mod proposal;
-mod realloc;
-mod rewrite;
-mod shim;
-mod state;
-mod trace;
-mod trampoline;
-mod typing;
-mod vet;
-mod wit;
+mod run;
 
-pub use self::{
-    engine::{Config, DEFAULT_STACK, Engine, MAX_STACK, MIN_STACK},
-    error::{LinkError, LoadError, LoadErrorKind, Trap, TrapKind},
-    guard::Guard,
-    limits::DEFAULT_MEMORY,
-    linker::{Answer, Continuation, DeclareError, GuestMemory, HostCx, HostState, Linker},
-    program::{Component, Function, LoadOptions, Program},
-    vet::{Crew, Vetting, Work},
-};
 pub(crate) use self::{
-    linker::{compatible, split_version},
-    machine::{Again, Machine, Pause, Retrace},
-    trace::small,
+    backtrace::trace::small,
+    link::linker::{compatible, split_version},
+    run::machine::{Again, BacktraceRun, Machine, Pause},
+};
+pub use self::{
+    engine::{DEFAULT_STACK, Engine, EngineConfig, MAX_STACK, MIN_STACK},
+    error::{LinkError, LoadError, LoadErrorKind, Trap, TrapKind},
+    link::linker::{Answer, Continuation, DeclareError, GuestMemory, HostCx, HostState, Linker},
+    load::{
+        guard::Guard,
+        vet::{Crew, Vetting, Work},
+    },
+    program::{Component, Function, LinkedComponent, LoadOptions},
+    run::limits::DEFAULT_MEMORY,
 };
 
 #[cfg(test)]

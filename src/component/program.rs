@@ -1,5 +1,5 @@
 //! A component as its users see it: loaded ([`Component`]), then linked
-//! ([`Program`]).
+//! ([`LinkedComponent`]).
 
 use std::{
     fmt,
@@ -10,20 +10,26 @@ use std::{
 use wasmparser::component_types::ComponentEntityType;
 
 use super::{
-    decode::{ComponentDef, Def, decode},
     engine::{DEFAULT_STACK, Engine, Translation, core},
     error::{LinkError, LoadError, LoadErrorKind},
-    guard::message,
-    inline::{Failure, link},
-    linker::{Linker, Provided},
-    machine::Machine,
-    module::Loader,
-    plan::Plan,
-    proposal,
-    vet::{LARGE_BODY, SMALL, Vetter, Vetting},
+    link::{
+        inline::{Failure, link},
+        linker::{Linker, Provided},
+        plan::Plan,
+    },
+    load::{
+        decode::{ComponentDef, Def, decode},
+        guard::message,
+        module::Loader,
+        proposal,
+        vet::{LARGE_BODY, SMALL, Vetter, Vetting},
+    },
+    run::machine::Machine,
 };
-use crate::account::Account;
-use crate::value::{FuncType, Type, Types};
+use crate::{
+    account::Account,
+    value::{FuncType, Type, Types},
+};
 
 /// A decoded and validated component, translated once and shared by all
 /// processes that run it.
@@ -164,7 +170,7 @@ impl Component {
     ///
     /// If an import has another type than what the linker has under its name,
     /// or asks for something that cannot be a stub.
-    pub fn link(&self, linker: &Linker) -> Result<Program, LinkError> {
+    pub fn link(&self, linker: &Linker) -> Result<LinkedComponent, LinkError> {
         self.link_with(linker, &|_| None)
     }
 
@@ -180,10 +186,10 @@ impl Component {
         &self,
         linker: &Linker,
         deny: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Program, LinkError> {
+    ) -> Result<LinkedComponent, LinkError> {
         let condemned = self.condemned.clone();
         match link(&self.core, condemned, self.engine.max_slice(), &self.def, linker, deny) {
-            Ok(plan) => Ok(Program { plan: Arc::new(plan) }),
+            Ok(plan) => Ok(LinkedComponent { plan: Arc::new(plan) }),
             Err(Failure::Import(error)) => Err(error),
             Err(Failure::Component(error)) => {
                 Err(LinkError { import: "(component)".to_owned(), reason: error.to_string() })
@@ -227,7 +233,7 @@ fn explain(bytes: &Arc<[u8]>, error: LoadError) -> LoadError {
 
 /// A linked component, ready to be started any number of times.
 #[derive(Clone, Debug)]
-pub struct Program {
+pub struct LinkedComponent {
     plan: Arc<Plan>,
 }
 
@@ -238,11 +244,12 @@ pub struct Function {
     index: usize,
 }
 
-impl Program {
+impl LinkedComponent {
     /// How many core instances a process has.
     #[cfg(test)]
     pub(crate) fn instances(&self) -> usize {
-        let instantiate = |op: &&super::plan::Op| matches!(op, super::plan::Op::Instantiate { .. });
+        let instantiate =
+            |op: &&super::link::plan::Op| matches!(op, super::link::plan::Op::Instantiate { .. });
         self.plan.ops.iter().filter(instantiate).count()
     }
 
@@ -309,7 +316,7 @@ fn list<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
 /// Whether `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
 /// version that is compatible) names the interface `full`.
 fn names_interface(wanted: &str, full: &str) -> bool {
-    use super::linker::{compatible, split_version};
+    use super::link::linker::{compatible, split_version};
     let (wanted, wanted_version) = split_version(wanted);
     let (full, version) = split_version(full);
     let short = full.rsplit_once('/').map_or(full, |(_, short)| short);
@@ -317,7 +324,7 @@ fn names_interface(wanted: &str, full: &str) -> bool {
 }
 
 impl Function {
-    fn export(&self) -> &super::plan::Export {
+    fn export(&self) -> &super::link::plan::Export {
         // The index was in range when the value was made, and a plan never changes.
         &self.plan.exports[self.index]
     }

@@ -5,9 +5,9 @@ use std::sync::{
     atomic::{AtomicU32, Ordering},
 };
 
-use super::{Answer, Component, Engine, LinkError, Linker, Program, TrapKind};
+use super::{Answer, Component, Engine, LinkError, LinkedComponent, Linker, TrapKind};
 use crate::{
-    dispatch::{Command, Reply},
+    command::{Command, Reply},
     process::{Cause, DEFAULT_SLICE, Limits, Outcome, Process, WasmProcess, run},
     value::{Resource, Value},
 };
@@ -16,7 +16,7 @@ fn component(engine: &Engine, text: &str) -> Component {
     Component::new(engine, wat::parse_str(text).unwrap()).unwrap()
 }
 
-fn call(program: &Program, method: &str, args: Vec<Value>) -> Outcome {
+fn call(program: &LinkedComponent, method: &str, args: Vec<Value>) -> Outcome {
     let mut process = WasmProcess::new(program, Limits::default());
     process.init(method, args)?;
     run(&mut process, DEFAULT_SLICE, |command| match command {

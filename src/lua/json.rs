@@ -15,12 +15,12 @@ use serde::{
 };
 
 use super::{
-    kernel::Kernel,
+    primitives::Primitives,
     reply,
     values::{Giver, MAX_DEPTH, kind, wraps},
 };
 use crate::{
-    dispatch::{Fault, Kind},
+    command::{ErrorKind, ProcessError},
     value::Term,
 };
 
@@ -29,19 +29,25 @@ const MAX_TEXT: usize = 16 << 20;
 /// The most values in one that is read.
 const MAX_VALUES: u32 = 1 << 20;
 
-pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
-    let own = kernel.clone();
+pub(super) fn primitive(
+    lua: &Lua,
+    primitives: &Primitives,
+    name: &str,
+) -> Result<Option<Function>> {
+    let own = primitives.clone();
     let primitive = match name {
         "json_encode" => {
             lua.create_function(move |lua, value: Value| match text(lua, &own, &value) {
                 Ok(text) => Ok([Value::String(lua.create_string(text)?)]
                     .into_iter()
                     .collect::<MultiValue>()),
-                Err(why) => reply::refused(lua, &own, &Fault::new(Kind::Invalid, why)),
+                Err(why) => reply::refused(lua, &own, &ProcessError::new(ErrorKind::Invalid, why)),
             })
         }
         "json_decode" => lua.create_function(move |lua, value: Value| {
-            let refuse = |why: String| reply::refused(lua, &own, &Fault::new(Kind::Invalid, why));
+            let refuse = |why: String| {
+                reply::refused(lua, &own, &ProcessError::new(ErrorKind::Invalid, why))
+            };
             let Value::String(text) = &value else {
                 let kind = kind(&value);
                 return refuse(format!("JSON text expected, got {kind}"));
@@ -64,15 +70,15 @@ pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option
 /// A Lua value as JSON.
 pub(super) fn text(
     lua: &Lua,
-    kernel: &Kernel,
+    primitives: &Primitives,
     value: &Value,
 ) -> std::result::Result<Vec<u8>, String> {
-    let mut giver = Giver::new(lua, kernel);
+    let mut giver = Giver::new(lua, primitives);
     let term = giver.term(value, "value");
-    kernel.budget.charge(giver.work());
-    let mut text = Text { bytes: Vec::new(), limit: MAX_TEXT.min(kernel.room(lua, 1 << 16)) };
+    primitives.budget.charge(giver.work());
+    let mut text = Text { bytes: Vec::new(), limit: MAX_TEXT.min(primitives.room(lua, 1 << 16)) };
     let written = serde_json::to_writer(&mut text, &Json(&term?));
-    kernel.budget.charge(i64::try_from(text.bytes.len() / 16).unwrap_or(i64::MAX));
+    primitives.budget.charge(i64::try_from(text.bytes.len() / 16).unwrap_or(i64::MAX));
     written.map_err(|error| error.to_string())?;
     Ok(text.bytes)
 }

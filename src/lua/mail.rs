@@ -2,11 +2,15 @@
 
 use mlua::{Function, Lua, MultiValue, Result, Value};
 
-use super::{kernel::Kernel, values::from_term};
-use crate::dispatch::{Ending, Fault, Kind, Mail, Message, Pid};
+use super::{primitives::Primitives, values::from_term};
+use crate::command::{Ending, ErrorKind, Mail, Message, Pid, ProcessError};
 
-pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option<Function>> {
-    let own = kernel.clone();
+pub(super) fn primitive(
+    lua: &Lua,
+    primitives: &Primitives,
+    name: &str,
+) -> Result<Option<Function>> {
+    let own = primitives.clone();
     let primitive = match name {
         // `@inbox`, `@events` or a topic.
         "take" => lua.create_function(move |lua, source: String| {
@@ -47,7 +51,7 @@ pub(super) fn primitive(lua: &Lua, kernel: &Kernel, name: &str) -> Result<Option
 }
 
 /// What `prelude/process.lua` makes objects of.
-fn values(lua: &Lua, kernel: &Kernel, mail: Mail) -> Result<MultiValue> {
+fn values(lua: &Lua, primitives: &Primitives, mail: Mail) -> Result<MultiValue> {
     let text = |text: &str| Ok::<_, mlua::Error>(Value::String(lua.create_string(text)?));
     let who = |pid: Option<&Pid>| pid.map_or(Ok(Value::Nil), |pid| text(pid.as_str()));
     let mut values = match mail {
@@ -58,9 +62,9 @@ fn values(lua: &Lua, kernel: &Kernel, mail: Mail) -> Result<MultiValue> {
                 match from_term(lua, term) {
                     Ok(value) => data.push(value),
                     Err(why) => {
-                        let fault = Fault::new(Kind::Invalid, why);
+                        let fault = ProcessError::new(ErrorKind::Invalid, why);
                         values.truncate(3);
-                        values.push(kernel.error(lua, &fault)?);
+                        values.push(primitives.error(lua, &fault)?);
                         data.clear();
                         break;
                     }
@@ -69,8 +73,8 @@ fn values(lua: &Lua, kernel: &Kernel, mail: Mail) -> Result<MultiValue> {
             values.extend(data);
             values
         }
-        Mail::Exit { from, result } => ending(lua, kernel, text("exit")?, &from, result)?,
-        Mail::LinkDown { from, result } => ending(lua, kernel, text("link")?, &from, result)?,
+        Mail::Exit { from, result } => ending(lua, primitives, text("exit")?, &from, result)?,
+        Mail::LinkDown { from, result } => ending(lua, primitives, text("link")?, &from, result)?,
         Mail::Cancel { from, reason } => {
             vec![text("cancel")?, who(from.as_ref())?, text(&reason)?]
         }
@@ -81,19 +85,19 @@ fn values(lua: &Lua, kernel: &Kernel, mail: Mail) -> Result<MultiValue> {
 
 fn ending(
     lua: &Lua,
-    kernel: &Kernel,
+    primitives: &Primitives,
     what: Value,
     from: &Pid,
     result: Ending,
 ) -> Result<Vec<Value>> {
     let mut values = vec![what, Value::String(lua.create_string(from.as_str())?)];
     let result = match result {
-        Ok(term) => from_term(lua, &term).map_err(|why| Fault::new(Kind::Invalid, why)),
+        Ok(term) => from_term(lua, &term).map_err(|why| ProcessError::new(ErrorKind::Invalid, why)),
         Err(fault) => Err(fault),
     };
     match result {
         Ok(value) => values.push(value),
-        Err(fault) => values.extend([Value::Nil, kernel.error(lua, &fault)?]),
+        Err(fault) => values.extend([Value::Nil, primitives.error(lua, &fault)?]),
     }
     Ok(values)
 }

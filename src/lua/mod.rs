@@ -1,10 +1,10 @@
 //! Processes in Lua.
 //!
 //! ```text
-//! entry ── Program (compiled, shared) ── LuaProcess (a Lua state) ── steps
+//! entry ── LuaProgram (compiled, shared) ── LuaProcess (a Lua state) ── steps
 //!                                             │
 //!           prelude/*.lua   modules, as far as they can be Lua
-//!           kernel          what they call: commands, mail, values
+//!           primitives      what they call: commands, mail, values
 //!           schedule        coroutines: one runs, the others wait
 //!           budget          instructions of a slice
 //!           pattern, text   string functions with bounded work
@@ -62,12 +62,12 @@
 
 mod budget;
 mod json;
-mod kernel;
 mod long;
 mod mail;
 mod memory;
 mod method;
 mod pattern;
+mod primitives;
 mod process;
 mod program;
 mod reply;
@@ -79,7 +79,7 @@ mod values;
 
 pub use self::{
     process::{LuaProcess, Start},
-    program::{LuaConfig, Program, SyntaxError},
+    program::{LuaConfig, LuaProgram, SyntaxError},
 };
 
 #[cfg(test)]

@@ -5,18 +5,18 @@ use std::{collections::BTreeMap, fmt, mem, sync::Arc};
 use mlua::{MultiValue, Value as Lv};
 
 use super::{
-    kernel::Kernel,
     long::Limited,
     memory,
-    program::{Program, broken},
+    primitives::Primitives,
+    program::{LuaProgram, broken},
     reply, sandbox,
     schedule::{self, MAIN, Turn, Wake},
     values::{Giver, from_term},
 };
 use crate::{
     account::{Account, Exceeded},
-    dispatch::{Completion, Fault, Identity, Immediate, Kind, Mail, Received, Reply},
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    command::{Completion, ErrorKind, InlineDispatcher, Mail, ProcessError, Reply},
+    process::{Error, Event, Fuel, Identity, Process, Received, Status, StepOutput},
     value::{Term, Value},
 };
 
@@ -31,33 +31,33 @@ pub struct Start {
     pub argv: Vec<String>,
     /// On which is counted what it holds; with the limit of its program if there is none.
     pub account: Option<Account>,
-    /// Answers commands inside its steps, where that takes no time.
-    pub immediate: Option<Box<dyn Immediate>>,
+    /// Dispatcher commands inside its steps, where that takes no time.
+    pub immediate: Option<Box<dyn InlineDispatcher>>,
 }
 
 /// A process that runs a Lua program.
 pub struct LuaProcess {
-    program: Program,
-    state: State,
+    program: LuaProgram,
+    state: Phase,
     /// Mail has come that nobody has been given.
     mail: bool,
 }
 
-enum State {
+enum Phase {
     New,
     Live(Box<Live>),
     Dead,
 }
 
 struct Live {
-    kernel: Kernel,
-    // The last to be dropped: the kernel refers to it.
+    primitives: Primitives,
+    // The last to be dropped: the primitives refers to it.
     lua: Limited,
 }
 
 impl LuaProcess {
-    pub(super) fn new(program: &Program) -> LuaProcess {
-        LuaProcess { program: program.clone(), state: State::New, mail: false }
+    pub(super) fn new(program: &LuaProgram) -> LuaProcess {
+        LuaProcess { program: program.clone(), state: Phase::New, mail: false }
     }
 
     /// Starts a call of a function of the program. Nothing of it runs before the
@@ -68,23 +68,23 @@ impl LuaProcess {
     /// If an argument has no place in Lua, or the process has been started.
     pub fn start(&mut self, method: &str, args: Vec<Term>, start: Start) -> Result<(), Error> {
         match self.state {
-            State::New => {}
-            State::Live(_) => {
-                return Err(Error::new(Kind::Conflict, "the process has been started"));
+            Phase::New => {}
+            Phase::Live(_) => {
+                return Err(Error::new(ErrorKind::Conflict, "the process has been started"));
             }
-            State::Dead => return Err(Error::new(Kind::Unavailable, "the process has ended")),
+            Phase::Dead => return Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
         }
         let failed = |error: mlua::Error| Error::program(broken(&error));
         let memory = usize::try_from(self.program.max_memory()).unwrap_or(usize::MAX);
         let own = || Account::new(self.program.max_memory());
         let account = start.account.unwrap_or_else(own);
-        let full = |exceeded: Exceeded| Error::new(Kind::Unavailable, exceeded.to_string());
+        let full = |exceeded: Exceeded| Error::new(ErrorKind::Unavailable, exceeded.to_string());
         let held = account.charge(memory::PROCESS).map_err(full)?;
         let lua = sandbox::bare().and_then(|lua| Limited::new(lua, memory, held));
         let lua = lua.map_err(failed)?;
-        let kernel = Kernel::install(&lua, &self.program, account).map_err(failed)?;
+        let primitives = Primitives::install(&lua, &self.program, account).map_err(failed)?;
         {
-            let mut state = kernel.state();
+            let mut state = primitives.state();
             state.identity = start.identity;
             state.env = start.env;
             state.argv = start.argv;
@@ -94,21 +94,21 @@ impl LuaProcess {
         let mut values = MultiValue::new();
         for (at, term) in (1..).zip(&args) {
             let invalid =
-                |why| Error::new(Kind::Invalid, format!("argument {at} of `{method}`: {why}"));
+                |why| Error::new(ErrorKind::Invalid, format!("argument {at} of `{method}`: {why}"));
             values.push_back(from_term(&lua, term).map_err(invalid)?);
         }
         let name = lua.create_string(method).map_err(failed)?;
         values.push_front(Lv::String(name));
         values.push_front(Lv::Function(chunk));
-        kernel.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
+        primitives.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
         lua.watch().cover(&lua).map_err(full)?;
-        kernel.budget.begin(0);
-        self.state = State::Live(Box::new(Live { kernel, lua }));
+        primitives.budget.begin(0);
+        self.state = Phase::Live(Box::new(Live { primitives, lua }));
         Ok(())
     }
 
     fn end(&mut self, out: &mut StepOutput, status: Status) {
-        self.state = State::Dead;
+        self.state = Phase::Dead;
         out.yields.clear();
         out.status = status;
     }
@@ -118,10 +118,10 @@ impl Live {
     fn complete(&self, completion: Completion) -> Option<Status> {
         let Completion { tag, reply } = completion;
         if let Reply::Refused(why) = reply {
-            let fault = Fault::new(Kind::Internal, why);
+            let fault = ProcessError::new(ErrorKind::Internal, why);
             return Some(Status::Done(Err(Error::program(fault))));
         }
-        if !self.kernel.state().schedule.complete(tag, reply) {
+        if !self.primitives.state().schedule.complete(tag, reply) {
             tracing::debug!(tag = tag.0, "a completion that nothing waits for");
         }
         None
@@ -129,21 +129,21 @@ impl Live {
 
     /// Runs tasks until the slice is used up or none can run.
     fn run(&self) -> Result<Status, mlua::Error> {
-        while !self.kernel.budget.is_spent() {
-            let next = self.kernel.state().schedule.next();
+        while !self.primitives.budget.is_spent() {
+            let next = self.primitives.state().schedule.next();
             let Some((task, stack, wake)) = next else { return self.rest() };
             let values = match wake {
                 Wake::Values(values) => values,
-                Wake::Reply(reply) => reply::values(&self.lua, &self.kernel, &reply)?,
+                Wake::Reply(reply) => reply::values(&self.lua, &self.primitives, &reply)?,
             };
             let rest = |stack, again| {
-                let mut state = self.kernel.state();
+                let mut state = self.primitives.state();
                 state.schedule.put_back(task, stack);
                 if let Some(values) = again {
                     state.schedule.wake(task, Wake::Values(values));
                 }
             };
-            match schedule::turn(&self.lua, &self.kernel.budget, task, stack, values, rest) {
+            match schedule::turn(&self.lua, &self.primitives.budget, task, stack, values, rest) {
                 Turn::Over => {}
                 Turn::Broken(error) => return Err(error),
                 Turn::Ended(task, values) => {
@@ -158,10 +158,10 @@ impl Live {
 
     /// Nothing can run.
     fn rest(&self) -> Result<Status, mlua::Error> {
-        if self.kernel.state().schedule.waits_for_commands() {
+        if self.primitives.state().schedule.waits_for_commands() {
             return Ok(Status::Blocked);
         }
-        if let Some(expects) = self.kernel.optional("expects")
+        if let Some(expects) = self.primitives.optional("expects")
             && expects.call::<bool>(())?
         {
             return Ok(Status::Idle);
@@ -169,7 +169,7 @@ impl Live {
         let why = "deadlock: every coroutine waits for a channel that no other will use";
         let why = Lv::String(self.lua.create_string(why)?);
         let values = [why].into_iter().collect();
-        self.kernel.state().schedule.wake(MAIN, Wake::Values(values));
+        self.primitives.state().schedule.wake(MAIN, Wake::Values(values));
         Ok(Status::Continue)
     }
 
@@ -179,8 +179,8 @@ impl Live {
         let well = values.next().and_then(|ok| ok.as_boolean()).unwrap_or_default();
         let first = values.next().unwrap_or(Lv::Nil);
         if !well {
-            let mut fault = reply::fault(&self.lua, &self.kernel, &first, Kind::Internal);
-            fault.message.push_str(&reply::frames(&mem::take(&mut self.kernel.state().trace)));
+            let mut fault = reply::fault(&self.lua, &self.primitives, &first, ErrorKind::Internal);
+            fault.message.push_str(&reply::frames(&mem::take(&mut self.primitives.state().trace)));
             return Some(Status::Done(Err(Error::program(fault))));
         }
         if task != MAIN {
@@ -189,26 +189,31 @@ impl Live {
         let failed = |fault| Some(Status::Done(Err(Error::program(fault))));
         match values.next() {
             Some(error) if !error.is_nil() && !error.is_null() => {
-                return failed(reply::fault(&self.lua, &self.kernel, &error, Kind::Unknown));
+                return failed(reply::fault(
+                    &self.lua,
+                    &self.primitives,
+                    &error,
+                    ErrorKind::Unknown,
+                ));
             }
             _ => {}
         }
-        match Giver::new(&self.lua, &self.kernel).term(&first, "the result") {
+        match Giver::new(&self.lua, &self.primitives).term(&first, "the result") {
             Ok(term) => Some(Status::Exited(term)),
-            Err(why) => failed(Fault::new(Kind::Invalid, why)),
+            Err(why) => failed(ProcessError::new(ErrorKind::Invalid, why)),
         }
     }
 
     /// Lua itself has failed.
     fn broken(&self, error: &mlua::Error) -> Error {
-        let budget = &self.kernel.budget;
+        let budget = &self.primitives.budget;
         let message = match budget.is_killed() {
             true if budget.is_held() => "a single operation held its thread for more than a second; tables with weak keys that lead to each other take long to collect".to_owned(),
             true => "a function that cannot be interrupted, called from C or as a finalizer, does not return".to_owned(),
             false if matches!(error, mlua::Error::MemoryError(_)) => budget.memory.explain(),
             false => reply::short(reply::root(error).as_bytes()),
         };
-        Error::program(Fault::new(Kind::Internal, message))
+        Error::program(ProcessError::new(ErrorKind::Internal, message))
     }
 }
 
@@ -233,7 +238,7 @@ impl Process for LuaProcess {
         };
         let terms: Option<Vec<Term>> = input.into_iter().map(term).collect();
         let Some(args) = terms else {
-            return Err(Error::new(Kind::Invalid, "an argument that needs its type"));
+            return Err(Error::new(ErrorKind::Invalid, "an argument that needs its type"));
         };
         self.start(method, args, Start::default())
     }
@@ -241,9 +246,9 @@ impl Process for LuaProcess {
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
         (out.fuel_used, out.received) = (0, Received::default());
-        let State::Live(live) = &self.state else {
+        let Phase::Live(live) = &self.state else {
             events.clear();
-            let error = Error::new(Kind::Unavailable, "the process is not running");
+            let error = Error::new(ErrorKind::Unavailable, "the process is not running");
             return self.end(out, Status::Done(Err(error)));
         };
         let mut end = None;
@@ -251,7 +256,7 @@ impl Process for LuaProcess {
             let status = match event {
                 Event::Completion(completion) => live.complete(completion),
                 Event::Mail(mail) => {
-                    let mut state = live.kernel.state();
+                    let mut state = live.primitives.state();
                     match mail {
                         Mail::Cancel { reason, .. } if !state.inbox.listens() => {
                             Some(Status::Done(Err(Error::cancelled(&reason))))
@@ -271,7 +276,7 @@ impl Process for LuaProcess {
         if let Some(status) = end {
             return self.end(out, status);
         }
-        let budget = &live.kernel.budget;
+        let budget = &live.primitives.budget;
         budget.begin(fuel.0);
         let before = budget.left();
         if before <= 0 {
@@ -279,14 +284,14 @@ impl Process for LuaProcess {
             out.status = Status::Continue;
             return;
         }
-        let delivered = match live.kernel.optional("deliver") {
+        let delivered = match live.primitives.optional("deliver") {
             Some(deliver) if mem::take(&mut self.mail) => deliver.call::<()>(()),
             _ => Ok(()),
         };
         let result = delivered.and_then(|()| live.run());
         live.lua.watch().cover_anyway(&live.lua);
         out.fuel_used = u64::try_from(before.saturating_sub(budget.left())).unwrap_or_default();
-        let mut state = live.kernel.state();
+        let mut state = live.primitives.state();
         mem::swap(&mut out.yields, &mut state.yields);
         out.received = state.inbox.take_received();
         drop(state);
@@ -299,7 +304,7 @@ impl Process for LuaProcess {
 
     /// Collects garbage.
     fn trim(&mut self, _: &mut dyn FnMut(&mut [u8])) {
-        if let State::Live(live) = &self.state {
+        if let Phase::Live(live) = &self.state {
             if let Err(error) = live.lua.gc_collect() {
                 tracing::debug!(%error, "garbage that cannot be collected");
             }
@@ -309,13 +314,13 @@ impl Process for LuaProcess {
 
     fn memory_used(&self) -> u64 {
         match &self.state {
-            State::Live(live) => u64::try_from(live.lua.used_memory()).unwrap_or(u64::MAX),
+            Phase::Live(live) => u64::try_from(live.lua.used_memory()).unwrap_or(u64::MAX),
             _ => 0,
         }
     }
 
     fn close(&mut self) {
-        self.state = State::Dead;
+        self.state = Phase::Dead;
     }
 }
 

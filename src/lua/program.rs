@@ -11,8 +11,8 @@ use mlua::{Function, Lua, chunk::ChunkMode};
 
 use super::{process::LuaProcess, sandbox};
 use crate::{
-    dispatch::{Fault, Kind as FaultKind},
-    registry::{Entry, Id, Kind, LUA_MODULES, LuaCode, Problem, Project, nearest},
+    command::{ErrorKind, ProcessError},
+    registry::{Entry, EntryKind, Id, LUA_MODULES, LuaCode, Problem, Project, nearest},
 };
 
 /// Modules that need not be named in an entry's `modules`.
@@ -27,7 +27,7 @@ const DEFAULT_MEMORY: u64 = 64 << 20;
 /// A compiled `process.lua` entry with all that it imports: all that it takes to
 /// make processes of it.
 #[derive(Clone)]
-pub struct Program(Arc<Inner>);
+pub struct LuaProgram(Arc<Inner>);
 
 struct Inner {
     main: String,
@@ -82,19 +82,19 @@ impl fmt::Display for SyntaxError {
 
 impl std::error::Error for SyntaxError {}
 
-impl Program {
+impl LuaProgram {
     /// The program of a `process.lua` entry.
     ///
     /// # Errors
     ///
     /// A problem with the entry's file and field, or with the line of its source.
-    pub fn compile(project: &Project, id: &Id) -> Result<Program, Box<Problem>> {
+    pub fn compile(project: &Project, id: &Id) -> Result<LuaProgram, Box<Problem>> {
         let expected = "the id of a process.lua entry";
         let Some(entry) = project.entry(id) else {
             let found = format!("{id}, which is no entry of this project");
             return Err(Box::new(Problem::error("command line", found, expected, "")));
         };
-        let Kind::ProcessLua(process) = &entry.kind else {
+        let EntryKind::ProcessLua(process) = &entry.kind else {
             let found = format!("an entry of kind {}", entry.kind_name);
             return Err(Box::new(entry.problem("kind", found, expected, "name another entry")));
         };
@@ -116,15 +116,17 @@ impl Program {
                 // A reference that leads elsewhere is an error of the registry.
                 let Some(imported) = project.entry(target) else { continue };
                 match &imported.kind {
-                    Kind::LibraryLua(code) | Kind::FunctionLua(code) => todo.push((imported, code)),
-                    Kind::ProcessLua(process) => todo.push((imported, &process.code)),
+                    EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => {
+                        todo.push((imported, code))
+                    }
+                    EntryKind::ProcessLua(process) => todo.push((imported, &process.code)),
                     _ => {}
                 }
             }
             let modules = code.modules.iter().cloned().collect();
             units.insert(name, Unit { bytecode, modules, imports });
         }
-        Ok(Program(Arc::new(Inner {
+        Ok(LuaProgram(Arc::new(Inner {
             main: id.to_string(),
             method: process.method.clone(),
             max_memory: process.limits.max_memory.unwrap_or(DEFAULT_MEMORY),
@@ -138,7 +140,7 @@ impl Program {
     /// # Errors
     ///
     /// If a text is no Lua.
-    pub fn new(config: &LuaConfig) -> Result<Program, SyntaxError> {
+    pub fn new(config: &LuaConfig) -> Result<LuaProgram, SyntaxError> {
         let modules: BTreeSet<String> = config.modules.iter().cloned().collect();
         let imports: BTreeMap<String, String> =
             config.libraries.keys().map(|name| (name.clone(), name.clone())).collect();
@@ -149,7 +151,7 @@ impl Program {
             let (modules, imports) = (modules.clone(), imports.clone());
             units.insert(name.clone(), Unit { bytecode, modules, imports });
         }
-        Ok(Program(Arc::new(Inner {
+        Ok(LuaProgram(Arc::new(Inner {
             main: config.name.clone(),
             method: config.method.clone(),
             max_memory: config.max_memory.unwrap_or(DEFAULT_MEMORY),
@@ -165,8 +167,8 @@ impl Program {
     /// A problem with the line of the source.
     pub fn check(entry: &Entry) -> Result<(), Box<Problem>> {
         let code = match &entry.kind {
-            Kind::ProcessLua(process) => &process.code,
-            Kind::LibraryLua(code) | Kind::FunctionLua(code) => code,
+            EntryKind::ProcessLua(process) => &process.code,
+            EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => code,
             _ => return Ok(()),
         };
         let compiled = compile(&entry.id.to_string(), &code.source);
@@ -240,9 +242,9 @@ pub(super) enum Required<'a> {
     Import(&'a str),
 }
 
-impl fmt::Debug for Program {
+impl fmt::Debug for LuaProgram {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Program").field("main", &self.0.main).finish_non_exhaustive()
+        f.debug_struct("LuaProgram").field("main", &self.0.main).finish_non_exhaustive()
     }
 }
 
@@ -284,6 +286,6 @@ fn problem(entry: &Entry, code: &LuaCode, error: &SyntaxError) -> Box<Problem> {
 }
 
 /// The failure to make a state.
-pub(super) fn broken(error: &mlua::Error) -> Fault {
-    Fault::new(FaultKind::Internal, format!("the process cannot be started: {error}"))
+pub(super) fn broken(error: &mlua::Error) -> ProcessError {
+    ProcessError::new(ErrorKind::Internal, format!("the process cannot be started: {error}"))
 }

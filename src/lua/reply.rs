@@ -1,18 +1,18 @@
-//! Answers and errors, as programs see them.
+//! Dispatcher and errors, as programs see them.
 
 use mlua::{Error, Lua, LuaString, MultiValue, Result, Value};
 
 use super::{
-    kernel::Kernel,
+    primitives::Primitives,
     values::{Giver, from_term},
 };
 use crate::{
-    dispatch::{Errno, Fault, Kind, Reply},
+    command::{Errno, ErrorKind, ProcessError, Reply},
     value::Term,
 };
 
 /// The values of an answer: one, or nil and an error.
-pub(super) fn values(lua: &Lua, kernel: &Kernel, reply: &Reply) -> Result<MultiValue> {
+pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Result<MultiValue> {
     let value = match reply {
         Reply::Time(time) => Value::Integer(i64::try_from(*time).unwrap_or(i64::MAX)),
         Reply::Bytes(bytes) => Value::String(lua.create_string(bytes)?),
@@ -20,35 +20,45 @@ pub(super) fn values(lua: &Lua, kernel: &Kernel, reply: &Reply) -> Result<MultiV
         Reply::Bool(value) => Value::Boolean(*value),
         Reply::Text(text) => Value::String(lua.create_string(text)?),
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
-        Reply::Ended(Ok(term)) => return result(lua, kernel, term),
-        Reply::Ended(Err(fault)) | Reply::Fault(fault) => return refused(lua, kernel, fault),
+        Reply::Ended(Ok(term)) => return result(lua, primitives, term),
+        Reply::Ended(Err(fault)) | Reply::ProcessError(fault) => {
+            return refused(lua, primitives, fault);
+        }
         Reply::Failed(errno) => {
-            return refused(lua, kernel, &Fault::new(kind(*errno), format!("{errno:?}")));
+            return refused(
+                lua,
+                primitives,
+                &ProcessError::new(kind(*errno), format!("{errno:?}")),
+            );
         }
         _ => Value::Boolean(true),
     };
     Ok([value].into_iter().collect())
 }
 
-fn kind(errno: Errno) -> Kind {
+fn kind(errno: Errno) -> ErrorKind {
     match errno {
-        Errno::Access | Errno::NotPermitted => Kind::PermissionDenied,
-        Errno::NoEntry => Kind::NotFound,
-        _ => Kind::Internal,
+        Errno::Access | Errno::NotPermitted => ErrorKind::PermissionDenied,
+        Errno::NoEntry => ErrorKind::NotFound,
+        _ => ErrorKind::Internal,
     }
 }
 
 /// A term as one value, or nil and the reason why it cannot be one.
-pub(super) fn result(lua: &Lua, kernel: &Kernel, term: &Term) -> Result<MultiValue> {
+pub(super) fn result(lua: &Lua, primitives: &Primitives, term: &Term) -> Result<MultiValue> {
     match from_term(lua, term) {
         Ok(value) => Ok([value].into_iter().collect()),
-        Err(why) => refused(lua, kernel, &Fault::new(Kind::Invalid, why)),
+        Err(why) => refused(lua, primitives, &ProcessError::new(ErrorKind::Invalid, why)),
     }
 }
 
 /// Nil and an error.
-pub(super) fn refused(lua: &Lua, kernel: &Kernel, fault: &Fault) -> Result<MultiValue> {
-    Ok([Value::Nil, kernel.error(lua, fault)?].into_iter().collect())
+pub(super) fn refused(
+    lua: &Lua,
+    primitives: &Primitives,
+    fault: &ProcessError,
+) -> Result<MultiValue> {
+    Ok([Value::Nil, primitives.error(lua, fault)?].into_iter().collect())
 }
 
 /// What Lua says when memory is short.
@@ -68,14 +78,14 @@ pub(super) fn short(text: &[u8]) -> String {
 }
 
 /// What a program may see of an error: a value of its own, or a text.
-pub(super) fn plain(lua: &Lua, kernel: &Kernel, error: Value) -> Result<Value> {
+pub(super) fn plain(lua: &Lua, primitives: &Primitives, error: Value) -> Result<Value> {
     Ok(match error {
         Value::Error(error) if is_memory(&error) => {
-            Value::String(lua.create_string(kernel.budget.memory.explain())?)
+            Value::String(lua.create_string(primitives.budget.memory.explain())?)
         }
         Value::String(text) if text.as_bytes() == NO_MEMORY => {
             // There may be no memory for the explanation.
-            let explained = lua.create_string(kernel.budget.memory.explain());
+            let explained = lua.create_string(primitives.budget.memory.explain());
             Value::String(explained.unwrap_or(text))
         }
         Value::Error(error) => Value::String(lua.create_string(root(&error))?),
@@ -113,33 +123,38 @@ pub(super) fn root(error: &Error) -> String {
 }
 
 /// An error value of a program as a fault.
-pub(super) fn fault(lua: &Lua, kernel: &Kernel, error: &Value, kind: Kind) -> Fault {
+pub(super) fn fault(
+    lua: &Lua,
+    primitives: &Primitives,
+    error: &Value,
+    kind: ErrorKind,
+) -> ProcessError {
     let table = match error {
         Value::Table(table) => table,
         Value::String(text) if text.as_bytes() == NO_MEMORY => {
-            return Fault::new(kind, kernel.budget.memory.explain());
+            return ProcessError::new(kind, primitives.budget.memory.explain());
         }
-        Value::String(text) => return Fault::new(kind, short(&text.as_bytes())),
-        Value::Nil => return Fault::new(kind, "nil"),
+        Value::String(text) => return ProcessError::new(kind, short(&text.as_bytes())),
+        Value::Nil => return ProcessError::new(kind, "nil"),
         other => {
             let text = other.to_string().unwrap_or_else(|_| other.type_name().to_owned());
-            return Fault::new(kind, text);
+            return ProcessError::new(kind, text);
         }
     };
-    let mut giver = Giver::new(lua, kernel);
+    let mut giver = Giver::new(lua, primitives);
     let field = |value: Option<LuaString>| value.map(|text| short(&text.as_bytes()));
-    if !table.metatable().is_some_and(|meta| meta == kernel.errors) {
+    if !table.metatable().is_some_and(|meta| meta == primitives.errors) {
         let message = field(table.raw_get("message").ok().flatten());
         let message = message.unwrap_or_else(|| "the error is a table".to_owned());
-        return Fault {
+        return ProcessError {
             details: giver.term(error, "").unwrap_or(Term::Nil),
-            ..Fault::new(kind, message)
+            ..ProcessError::new(kind, message)
         };
     }
     let text = |at: i64| field(table.raw_get(at).ok().flatten()).unwrap_or_default();
     let details: Value = table.raw_get(4).unwrap_or(Value::Nil);
-    Fault {
-        kind: Kind::of_name(&text(1)).unwrap_or(kind),
+    ProcessError {
+        kind: ErrorKind::of_name(&text(1)).unwrap_or(kind),
         message: text(2),
         retryable: table.raw_get(3).unwrap_or_default(),
         details: giver.term(&details, "details").unwrap_or(Term::Nil),

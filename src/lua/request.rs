@@ -5,12 +5,12 @@ use std::fmt;
 use mlua::{Error, Function, Lua, MultiValue, Result, Value};
 
 use super::{
-    kernel::Kernel,
+    primitives::Primitives,
     reply,
     values::{Giver, kind},
 };
 use crate::{
-    dispatch::{ActorCommand, Clock, Command, Fault, Kind, Pid, Spawn, Stdio, Yield},
+    command::{ActorCommand, Clock, Command, ErrorKind, Pid, ProcessError, Spawn, Stdio, Yield},
     value::Term,
 };
 
@@ -20,15 +20,16 @@ const MAX_NAME: usize = 4096;
 const COMMAND: usize = 512;
 
 /// `ask`: gives a command, and its answer if it is there at once.
-pub(super) fn ask(lua: &Lua, kernel: &Kernel) -> Result<Function> {
-    let own = kernel.clone();
+pub(super) fn ask(lua: &Lua, primitives: &Primitives) -> Result<Function> {
+    let own = primitives.clone();
     lua.create_function(move |lua, (name, args): (String, MultiValue)| {
         let args = args.into_iter();
-        let mut request = Request { kernel: &own, lua, args, at: 0, name: &name, size: COMMAND };
+        let mut request =
+            Request { primitives: &own, lua, args, at: 0, name: &name, size: COMMAND };
         let command = match request.command() {
             Ok(command) => command,
             Err(Refusal::Misuse(why)) => {
-                let fault = Fault::new(Kind::Invalid, format!("{name}: {why}"));
+                let fault = ProcessError::new(ErrorKind::Invalid, format!("{name}: {why}"));
                 return with(true, reply::refused(lua, &own, &fault)?);
             }
             Err(Refusal::Full(why)) => return Err(no_room(&name, why)),
@@ -77,7 +78,7 @@ impl From<String> for Refusal {
 }
 
 struct Request<'a, I> {
-    kernel: &'a Kernel,
+    primitives: &'a Primitives,
     lua: &'a Lua,
     args: I,
     at: usize,
@@ -140,7 +141,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
 
     /// The rest of the arguments, for another process.
     fn rest(&mut self) -> std::result::Result<Vec<Term>, String> {
-        let mut giver = Giver::new(self.lua, self.kernel);
+        let mut giver = Giver::new(self.lua, self.primitives);
         let mut terms = Vec::new();
         let mut misfit = None;
         for (at, value) in (1..).zip(self.args.by_ref()) {
@@ -152,7 +153,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 }
             }
         }
-        self.kernel.budget.charge(giver.work());
+        self.primitives.budget.charge(giver.work());
         self.size = self.size.saturating_add(giver.size());
         misfit.map_or(Ok(terms), Err)
     }
@@ -185,13 +186,13 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 // Before they are copied.
                 let more = text.as_ref().map_or(0, |text| text.len());
                 self.size = self.size.saturating_add(more);
-                let room = self.kernel.room(self.lua, self.size);
+                let room = self.primitives.room(self.lua, self.size);
                 if more > room {
                     let why = format!("{more} bytes, and there is room for {room} more");
                     return Err(Refusal::Full(why));
                 }
                 let bytes = text.map(|text| text.to_vec()).unwrap_or_default();
-                self.kernel.budget.charge(i64::try_from(bytes.len() / 64).unwrap_or(i64::MAX));
+                self.primitives.budget.charge(i64::try_from(bytes.len() / 64).unwrap_or(i64::MAX));
                 return Ok(Command::WriteStdio { to, bytes });
             }
             "spawn" => ActorCommand::Spawn(self.spawn()?),
@@ -229,7 +230,8 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         if value.is_nil() {
             return Ok(None);
         }
-        let duration = self.kernel.function("duration").and_then(|f| f.call::<Option<u64>>(value));
+        let duration =
+            self.primitives.function("duration").and_then(|f| f.call::<Option<u64>>(value));
         let ns = duration.ok().flatten().ok_or("argument 3 is a duration like \"5s\"")?;
         Ok(Some(ns / 1_000_000))
     }

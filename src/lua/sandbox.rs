@@ -37,7 +37,7 @@ const OPEN: [&str; 3] = ["text", "pattern", "table"];
 /// The line behind which these say that they are.
 pub(super) const OPEN_LINE: usize = 10_000;
 
-/// The part that has a function of the library; the kernel makes it when the
+/// The part that has a function of the library; the primitives makes it when the
 /// function is first looked up.
 pub(super) fn part_of(function: &[u8]) -> Option<&'static str> {
     Some(match function {

@@ -12,7 +12,7 @@ use mlua::{Lua, MultiValue, Thread, Value};
 use super::budget::Budget;
 use crate::{
     account::Charge,
-    dispatch::{Reply, Tag},
+    command::{Reply, Tag},
 };
 
 /// The deepest stack of coroutines.

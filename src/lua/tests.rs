@@ -1,17 +1,17 @@
 //! Steps, limits, and patterns beside Lua's own.
 
 use super::{
-    LuaConfig, LuaProcess, Program, Start,
+    LuaConfig, LuaProcess, LuaProgram, Start,
     pattern::{Capture, Search},
     sandbox,
 };
 use crate::{
-    dispatch::{Command, Mail, Received, Yield},
-    process::{Event, Fuel, Process, Status, StepOutput},
+    command::{Command, Mail, Yield},
+    process::{Event, Fuel, Process, Received, Status, StepOutput},
     value::{Term, Value},
 };
 
-fn program(source: &str) -> Program {
+fn program(source: &str) -> LuaProgram {
     let config = LuaConfig {
         name: "test:program".to_owned(),
         source: source.to_owned(),
@@ -19,7 +19,7 @@ fn program(source: &str) -> Program {
         modules: vec!["time".to_owned(), "io".to_owned(), "json".to_owned()],
         ..LuaConfig::default()
     };
-    Program::new(&config).unwrap()
+    LuaProgram::new(&config).unwrap()
 }
 
 fn started(source: &str) -> LuaProcess {
@@ -86,7 +86,7 @@ fn fuel_does_not_depend_on_time_or_other_processes() {
 fn a_process_waits_and_goes_on() {
     let mut process = started("function main() return process.inbox():receive():topic() end");
     assert_eq!(step(&mut process, 100_000).status, Status::Idle);
-    let message = crate::dispatch::Message::new(None, "hi", vec![]);
+    let message = crate::command::Message::new(None, "hi", vec![]);
     let mail = Mail::Message(message);
     let taken = Received { mails: 1, bytes: mail.size() };
     let (mut events, mut out) = (vec![Event::Mail(mail)], StepOutput::default());
@@ -238,7 +238,7 @@ fn what_a_process_holds_is_on_its_account() {
     let account = crate::account::Account::new(40 << 10);
     let start = Start { account: Some(account), ..Start::default() };
     let error = program(source).process().start("main", vec![], start).unwrap_err();
-    assert_eq!(error.kind(), crate::dispatch::Kind::Unavailable);
+    assert_eq!(error.kind(), crate::command::ErrorKind::Unavailable);
     assert!(error.to_string().contains("limits.max_memory"), "{error}");
     let account = crate::account::Account::of_host(20 << 20).process(64 << 20);
     let source = "function main() return pcall(function() \
@@ -264,7 +264,7 @@ fn syntax_errors_have_lines() {
         source: "#!/usr/bin/lua\nlocal x = 1\nx = = 2\n".to_owned(),
         ..LuaConfig::default()
     };
-    let error = Program::new(&config).unwrap_err();
+    let error = LuaProgram::new(&config).unwrap_err();
     assert_eq!(
         (error.line, error.to_string().as_str()),
         (Some(3), "line 3: unexpected symbol near '='")

@@ -29,7 +29,7 @@ use std::ffi::c_void;
 
 use mlua::{Lua, Table, Value};
 
-use super::kernel::Kernel;
+use super::primitives::Primitives;
 use crate::value::Term;
 
 /// The deepest nesting.
@@ -44,7 +44,7 @@ const MAX_KEY: usize = 40;
 /// Turns the values of one message into terms.
 pub(super) struct Giver<'a> {
     lua: &'a Lua,
-    kernel: &'a Kernel,
+    primitives: &'a Primitives,
     /// Values and bytes of texts that have been looked at.
     nodes: usize,
     bytes: usize,
@@ -71,8 +71,8 @@ impl Misfit {
 }
 
 impl<'a> Giver<'a> {
-    pub fn new(lua: &'a Lua, kernel: &'a Kernel) -> Giver<'a> {
-        Giver { lua, kernel, nodes: 0, bytes: 0, limit: 0, above: Vec::new() }
+    pub fn new(lua: &'a Lua, primitives: &'a Primitives) -> Giver<'a> {
+        Giver { lua, primitives, nodes: 0, bytes: 0, limit: 0, above: Vec::new() }
     }
 
     /// Bytes that the terms take.
@@ -97,7 +97,7 @@ impl<'a> Giver<'a> {
             return Err(Misfit::new(format!("more than {MAX_BYTES} bytes")));
         }
         if self.size() > self.limit {
-            self.limit = self.kernel.room(self.lua, self.size());
+            self.limit = self.primitives.room(self.lua, self.size());
         }
         if self.size() > self.limit {
             let room = self.limit;
@@ -151,7 +151,7 @@ impl<'a> Giver<'a> {
             return Err(Misfit::new(format!("tables nested more than {MAX_DEPTH} deep")));
         }
         self.above.push(itself);
-        let term = match table.metatable().is_some_and(|meta| meta == self.kernel.errors) {
+        let term = match table.metatable().is_some_and(|meta| meta == self.primitives.errors) {
             true => self.error(table),
             false => self.entries(table),
         };

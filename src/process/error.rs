@@ -3,8 +3,8 @@
 use std::fmt;
 
 use crate::{
+    command::{ErrorKind, Pid, ProcessError},
     component::{Trap, TrapKind},
-    dispatch::{Fault, Kind, Pid},
     value::Term,
     visible,
 };
@@ -36,7 +36,7 @@ pub enum Cause {
 /// An error of a process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Error {
-    kind: Kind,
+    kind: ErrorKind,
     cause: Cause,
     message: String,
     retryable: bool,
@@ -47,11 +47,11 @@ pub struct Error {
 
 impl Error {
     /// An error in how a process is used.
-    pub fn new(kind: Kind, message: impl Into<String>) -> Error {
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
         Error::because(kind, Cause::Usage, message.into())
     }
 
-    fn because(kind: Kind, cause: Cause, message: String) -> Error {
+    fn because(kind: ErrorKind, cause: Cause, message: String) -> Error {
         let retryable = kind.retryable();
         Error { kind, cause, message, retryable, details: Term::Nil, frames: Vec::new(), depth: 0 }
     }
@@ -63,13 +63,13 @@ impl Error {
 
     /// A process that has been ended with an exit code, not by itself.
     pub fn exited(code: u8, why: impl Into<String>) -> Error {
-        Error::because(Kind::Internal, Cause::Exit(code), why.into())
+        Error::because(ErrorKind::Internal, Cause::Exit(code), why.into())
     }
 
     /// The end of a process that has run longer than so many milliseconds.
     pub fn timeout(limit: u64) -> Error {
         let message = format!("the process ran longer than its limit of {limit} ms");
-        Error::because(Kind::Timeout, Cause::Timeout, message)
+        Error::because(ErrorKind::Timeout, Cause::Timeout, message)
     }
 
     /// The end of a process that somebody has cancelled, for this reason.
@@ -78,23 +78,23 @@ impl Error {
             "" => "the process was cancelled".to_owned(),
             reason => format!("the process was cancelled: {reason}"),
         };
-        Error::because(Kind::Canceled, Cause::Cancel, message)
+        Error::because(ErrorKind::Canceled, Cause::Cancel, message)
     }
 
     /// An error that a program ends itself with.
-    pub fn program(fault: Fault) -> Error {
-        let Fault { kind, message, retryable, details } = fault;
+    pub fn program(fault: ProcessError) -> Error {
+        let ProcessError { kind, message, retryable, details } = fault;
         Error { retryable, details, ..Error::because(kind, Cause::Program, message) }
     }
 
     /// The end of a process in which the engine failed, with what is known of it.
     pub fn engine(what: &str) -> Error {
         let message = format!("the engine failed in this process: {what}; please report it");
-        Error { retryable: true, ..Error::because(Kind::Internal, Cause::Engine, message) }
+        Error { retryable: true, ..Error::because(ErrorKind::Internal, Cause::Engine, message) }
     }
 
     /// The end of a process by the end of another, as retryable as that.
-    pub fn linked(other: &Pid, fault: &Fault) -> Error {
+    pub fn linked(other: &Pid, fault: &ProcessError) -> Error {
         let message = format!("the linked process {other} ended: {}", brief(&fault.message));
         let retryable = fault.retryable;
         Error { retryable, ..Error::because(fault.kind, Cause::Link, message) }
@@ -102,38 +102,42 @@ impl Error {
 
     /// The end of a process that somebody has terminated.
     pub fn terminated(why: &str) -> Error {
-        Error::because(Kind::Canceled, Cause::Cancel, format!("the process was terminated{why}"))
+        Error::because(
+            ErrorKind::Canceled,
+            Cause::Cancel,
+            format!("the process was terminated{why}"),
+        )
     }
 
     /// What other processes are told.
-    pub fn fault(&self) -> Fault {
+    pub fn fault(&self) -> ProcessError {
         let (kind, retryable, details) = (self.kind, self.retryable, self.details.clone());
-        Fault { kind, message: self.to_string(), retryable, details }
+        ProcessError { kind, message: self.to_string(), retryable, details }
     }
 
     /// A trap in a call of `method`.
     pub(super) fn trap(trap: &Trap, method: &str) -> Error {
         if let TrapKind::Exit(code) = trap.kind {
             let message = format!("the process exited with code {code}");
-            return Error::because(Kind::Internal, Cause::Exit(code), message);
+            return Error::because(ErrorKind::Internal, Cause::Exit(code), message);
         }
         let kind = match trap.kind {
             TrapKind::Engine => return Error::engine(&format!("`{method}`: {trap}")),
-            TrapKind::Denied => Kind::PermissionDenied,
-            TrapKind::Crowded => Kind::Unavailable,
-            TrapKind::Invalid | TrapKind::Unsupported => Kind::Invalid,
+            TrapKind::Denied => ErrorKind::PermissionDenied,
+            TrapKind::Crowded => ErrorKind::Unavailable,
+            TrapKind::Invalid | TrapKind::Unsupported => ErrorKind::Invalid,
             TrapKind::Core
             | TrapKind::Canonical
             | TrapKind::Host
             | TrapKind::Limit
-            | TrapKind::Exit(_) => Kind::Internal,
+            | TrapKind::Exit(_) => ErrorKind::Internal,
         };
         let message = format!("`{method}` trapped: {trap}");
         Error::because(kind, Cause::Trap(trap.kind), message)
     }
 
     /// The kind.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 

@@ -8,6 +8,7 @@
 
 mod error;
 mod grants;
+pub(crate) mod inbox;
 #[doc = include_str!("limits.md")]
 pub mod limits {}
 mod wasm;
@@ -18,14 +19,15 @@ mod tests;
 pub use self::{
     error::{Cause, Error},
     grants::{Grants, group_of},
+    inbox::{ExitRequest, Identity, Inbox, Received},
     wasm::{Limits, WasmProcess},
 };
-pub use crate::dispatch::Kind;
+pub use crate::command::ErrorKind;
 use std::sync::Arc;
 
 use crate::{
+    command::{Command, Completion, Mail, Reply, Yield},
     component::Guard,
-    dispatch::{Command, Completion, Mail, Received, Reply, Yield},
     value::{Term, Value},
 };
 
@@ -46,13 +48,13 @@ pub enum Event {
     /// Something has arrived. [`Mail::Cancel`] ends a process that does not look
     /// at its mail, as [`Event::Cancel`] does.
     Mail(Mail),
-    /// The process has to end: it does, with [`Kind::Canceled`].
+    /// The process has to end: it does, with [`ErrorKind::Canceled`].
     Cancel {
         /// Why, for the error message.
         reason: String,
     },
     /// The process has used up its `max_execution_ms`: it ends, with
-    /// [`Kind::Timeout`].
+    /// [`ErrorKind::Timeout`].
     Timeout {
         /// The limit, in milliseconds.
         limit: u64,
@@ -170,7 +172,7 @@ pub fn run(
             Status::Done(outcome) => return outcome,
             Status::Exited(_) => return Ok(None),
             Status::Blocked | Status::Idle if events.is_empty() => {
-                return Err(Error::new(Kind::Internal, "the process waits for nothing"));
+                return Err(Error::new(ErrorKind::Internal, "the process waits for nothing"));
             }
             Status::Continue | Status::Blocked | Status::Idle => {}
         }

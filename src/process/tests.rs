@@ -4,17 +4,18 @@ mod trace;
 mod values;
 
 use super::{
-    Cause, Error, Event, Fuel, Kind, Limits, Outcome, Process, Status, StepOutput, WasmProcess, run,
+    Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Status, StepOutput,
+    WasmProcess, run,
 };
 use crate::{
-    component::{Component, Engine, Linker, Program, TrapKind},
-    dispatch::{Mail, Reply},
+    command::{Mail, Reply},
+    component::{Component, Engine, LinkedComponent, Linker, TrapKind},
     value::Value,
 };
 
 /// A component around one core module, all of whose `exports` take and return
 /// one `u32`.
-fn program(core: &str, exports: &[&str]) -> Program {
+fn program(core: &str, exports: &[&str]) -> LinkedComponent {
     let mut text =
         format!("(component (core module $m {core}) (core instance $i (instantiate $m))");
     for name in exports {
@@ -31,7 +32,7 @@ fn program(core: &str, exports: &[&str]) -> Program {
 
 /// Result and fuel of one call in slices of the given size.
 fn call(
-    program: &Program,
+    program: &LinkedComponent,
     limits: Limits,
     method: &str,
     arg: u32,
@@ -140,7 +141,7 @@ fn an_endless_loop_is_stopped_by_an_event() {
     events.push(Event::Timeout { limit: 50 });
     process.step(&mut events, Fuel(10_000), &mut out);
     let Status::Done(Err(error)) = &out.status else { panic!("{:?}", out.status) };
-    assert_eq!((error.kind(), error.cause()), (Kind::Timeout, Cause::Timeout));
+    assert_eq!((error.kind(), error.cause()), (ErrorKind::Timeout, Cause::Timeout));
     assert_eq!(error.message(), "the process ran longer than its limit of 50 ms");
 }
 
@@ -184,7 +185,7 @@ fn a_finished_process_may_be_called_again() {
     }
     process.close();
     let error = process.init("sum", vec![Value::U32(1)]).unwrap_err();
-    assert_eq!(error.kind(), Kind::Unavailable);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[test]

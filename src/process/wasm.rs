@@ -2,14 +2,17 @@
 
 use std::{fmt, mem, sync::Arc};
 
-use super::{Error, Event, Fuel, Kind, Outcome, Process, Status, StepOutput};
+use super::{
+    Error, ErrorKind, Event, ExitRequest, Fuel, Inbox, Outcome, Process, Received, Status,
+    StepOutput,
+};
 use crate::{
     account::Account,
+    command::{Completion, InlineDispatcher, Mail, Reply, Tag},
     component::{
-        Again, DEFAULT_MEMORY, Guard, HostState, Machine, Pause, Program, Retrace, Trap, TrapKind,
-        small,
+        Again, BacktraceRun, DEFAULT_MEMORY, Guard, HostState, LinkedComponent, Machine, Pause,
+        Trap, TrapKind, small,
     },
-    dispatch::{Completion, Farewell, Immediate, Inbox, Mail, Received, Reply, Tag},
     value::{Type, Value, check},
 };
 
@@ -35,10 +38,10 @@ impl Default for Limits {
 
 /// A process that runs a component.
 pub struct WasmProcess {
-    program: Program,
+    program: LinkedComponent,
     limits: Limits,
     account: Account,
-    state: State,
+    state: Phase,
     method: String,
     /// Fuel used since the start.
     used: u64,
@@ -52,14 +55,14 @@ pub struct WasmProcess {
     retraced: u64,
 }
 
-enum State {
+enum Phase {
     New,
     /// Alive; a call is under way or has ended well.
     Live(Box<Machine>),
     /// Trapped, and waits for what it takes to find out where.
     Waiting(Box<Again>, Error),
     /// Is run again to find out where it has trapped.
-    Retracing(Box<Retrace>, Error),
+    Retracing(Box<BacktraceRun>, Error),
     Dead,
 }
 
@@ -72,18 +75,18 @@ const MAX_FRAMES: usize = 12;
 impl WasmProcess {
     /// A process that will run `program`. Nearly nothing is allocated for it before
     /// it is started.
-    pub fn new(program: &Program, limits: Limits) -> WasmProcess {
+    pub fn new(program: &LinkedComponent, limits: Limits) -> WasmProcess {
         WasmProcess::on_account(program, limits, Account::new(limits.max_memory))
     }
 
     /// The same, with an account that somebody else knows as well; its limit takes
     /// the place of [`Limits::max_memory`].
-    pub fn on_account(program: &Program, limits: Limits, account: Account) -> WasmProcess {
+    pub fn on_account(program: &LinkedComponent, limits: Limits, account: Account) -> WasmProcess {
         WasmProcess {
             program: program.clone(),
             limits,
             account,
-            state: State::New,
+            state: Phase::New,
             method: String::new(),
             used: 0,
             debt: 0,
@@ -102,16 +105,16 @@ impl WasmProcess {
     /// If the process has been started already.
     pub fn instantiate(&mut self) -> Result<(), Error> {
         match &self.state {
-            State::New => {
+            Phase::New => {
                 let machine = self.program.machine(self.account.clone());
                 self.method = "instantiation".to_owned();
-                self.state = State::Live(Box::new(machine));
+                self.state = Phase::Live(Box::new(machine));
                 Ok(())
             }
-            State::Live(_) | State::Waiting(..) | State::Retracing(..) => {
-                Err(Error::new(Kind::Conflict, "the process has been started"))
+            Phase::Live(_) | Phase::Waiting(..) | Phase::Retracing(..) => {
+                Err(Error::new(ErrorKind::Conflict, "the process has been started"))
             }
-            State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
+            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
         }
     }
 
@@ -129,21 +132,21 @@ impl WasmProcess {
     /// [`init`](Process::init) and after the end.
     pub fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
-            State::Live(machine) => Some(machine.host_state()),
-            State::New | State::Waiting(..) | State::Retracing(..) | State::Dead => None,
+            Phase::Live(machine) => Some(machine.host_state()),
+            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => None,
         }
     }
 
-    /// Answers commands inside the steps of this process, where that takes no
+    /// Dispatcher commands inside the steps of this process, where that takes no
     /// time. Set between [`init`](Process::init) and the first step.
-    pub fn set_immediate(&mut self, immediate: Box<dyn Immediate>) {
+    pub fn set_immediate(&mut self, immediate: Box<dyn InlineDispatcher>) {
         if let Some(state) = self.host_state() {
             state.immediate = Some(immediate);
         }
     }
 
     fn fail(&mut self, out: &mut StepOutput, error: Error) {
-        self.state = State::Dead;
+        self.state = Phase::Dead;
         out.status = Status::Done(Err(error));
     }
 
@@ -151,8 +154,8 @@ impl WasmProcess {
     /// before that: its own error is told, without the place.
     fn stop(&mut self, out: &mut StepOutput, error: Error) {
         let own = match &self.state {
-            State::Waiting(_, own) | State::Retracing(_, own) => Some(own.clone()),
-            State::New | State::Live(_) | State::Dead => None,
+            Phase::Waiting(_, own) | Phase::Retracing(_, own) => Some(own.clone()),
+            Phase::New | Phase::Live(_) | Phase::Dead => None,
         };
         self.fail(out, own.unwrap_or(error));
     }
@@ -162,8 +165,9 @@ impl WasmProcess {
     fn trap(&mut self, out: &mut StepOutput, trap: &Trap) {
         match trap.kind {
             TrapKind::Exit(0) => {
-                let farewell = self.host_state().and_then(|state| state.get::<Farewell>().0.take());
-                self.state = State::Dead;
+                let farewell =
+                    self.host_state().and_then(|state| state.get::<ExitRequest>().0.take());
+                self.state = Phase::Dead;
                 out.status = match farewell {
                     Some(Ok(term)) => Status::Exited(term),
                     Some(Err(fault)) => Status::Done(Err(Error::program(fault))),
@@ -183,13 +187,13 @@ impl WasmProcess {
             | TrapKind::Invalid => {}
         }
         let error = Error::trap(trap, &self.method);
-        if let State::Live(machine) = &mut self.state
+        if let Phase::Live(machine) = &mut self.state
             && self.first.is_some()
             && self.used <= MAX_RETRACE
             && let Some(again) = machine.again()
         {
             out.yields.append(&mut machine.yields);
-            self.state = State::Waiting(Box::new(again), error);
+            self.state = Phase::Waiting(Box::new(again), error);
             out.status = Status::Blocked;
             return;
         }
@@ -198,7 +202,7 @@ impl WasmProcess {
 
     /// Begins the second run, if `reply` says that what it takes is there.
     fn begin_again(&mut self, reply: &Reply, out: &mut StepOutput) {
-        let State::Waiting(again, error) = mem::replace(&mut self.state, State::Dead) else {
+        let Phase::Waiting(again, error) = mem::replace(&mut self.state, Phase::Dead) else {
             return;
         };
         let retrace = if *reply == Reply::Done { again.begin() } else { None };
@@ -207,7 +211,7 @@ impl WasmProcess {
                 // There was room for them the first time.
                 let ready = retrace.machine.call_when_ready(export, args);
                 debug_assert!(ready.is_ok());
-                self.state = State::Retracing(Box::new(retrace), error);
+                self.state = Phase::Retracing(Box::new(retrace), error);
                 out.status = Status::Continue;
             }
             _ => self.fail(out, error),
@@ -216,7 +220,7 @@ impl WasmProcess {
 
     /// One step of the second run. Its fuel is not the process's.
     fn retrace(&mut self, fuel: u64, out: &mut StepOutput) {
-        let State::Retracing(retrace, error) = &mut self.state else { return };
+        let Phase::Retracing(retrace, error) = &mut self.state else { return };
         let grant = fuel.max(self.required);
         retrace.machine.set_fuel(grant);
         let pause = retrace.machine.run();
@@ -256,17 +260,17 @@ impl WasmProcess {
     /// Takes an answer. Gives `false` if that was the process's end.
     fn complete(&mut self, completion: Completion, out: &mut StepOutput) -> bool {
         match &mut self.state {
-            State::Live(machine) => {
+            Phase::Live(machine) => {
                 let Tag(tag) = completion.tag;
                 if !machine.complete(completion.tag, completion.reply) {
                     tracing::debug!(tag, "a completion that nothing waits for");
                 }
             }
-            State::Waiting(again, _) if again.tag() == completion.tag => {
+            Phase::Waiting(again, _) if again.tag() == completion.tag => {
                 self.begin_again(&completion.reply, out);
-                return !matches!(self.state, State::Dead);
+                return !matches!(self.state, Phase::Dead);
             }
-            State::New | State::Waiting(..) | State::Retracing(..) | State::Dead => {}
+            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => {}
         }
         true
     }
@@ -275,39 +279,39 @@ impl WasmProcess {
 impl Process for WasmProcess {
     fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error> {
         let function =
-            self.program.function(method).map_err(|why| Error::new(Kind::NotFound, why))?;
+            self.program.function(method).map_err(|why| Error::new(ErrorKind::NotFound, why))?;
         let params = &function.ty().params;
         if params.len() != input.len() {
             return Err(Error::new(
-                Kind::Invalid,
+                ErrorKind::Invalid,
                 format!("{function:?} takes {} arguments, not {}", params.len(), input.len()),
             ));
         }
         for (param, value) in params.iter().zip(&input) {
             check(&Type::new(function.types().clone(), param.ty), value).map_err(|mismatch| {
-                Error::new(Kind::Invalid, format!("argument `{}`: {mismatch}", param.name))
+                Error::new(ErrorKind::Invalid, format!("argument `{}`: {mismatch}", param.name))
             })?;
         }
         let invalid = |trap: Trap| Error::trap(&trap, method);
         self.method = function.full_name();
         match &mut self.state {
-            State::Dead => Err(Error::new(Kind::Unavailable, "the process has ended")),
-            State::Waiting(..) | State::Retracing(..) => {
-                Err(Error::new(Kind::Conflict, "the process is in the middle of a call"))
+            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
+            Phase::Waiting(..) | Phase::Retracing(..) => {
+                Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
             }
-            State::Live(machine) if machine.busy() => {
-                Err(Error::new(Kind::Conflict, "the process is in the middle of a call"))
+            Phase::Live(machine) if machine.busy() => {
+                Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
             }
-            State::Live(machine) => {
+            Phase::Live(machine) => {
                 self.first = None;
                 machine.call(function.index(), input).map_err(invalid)
             }
-            State::New => {
+            Phase::New => {
                 // Few enough not to be counted.
                 self.first = small(&input).then(|| (function.index(), input.clone()));
                 let mut machine = self.program.machine(self.account.clone());
                 machine.call_when_ready(function.index(), input).map_err(invalid)?;
-                self.state = State::Live(Box::new(machine));
+                self.state = Phase::Live(Box::new(machine));
                 Ok(())
             }
         }
@@ -341,9 +345,9 @@ impl Process for WasmProcess {
         }
         let slice = fuel.0.min(self.program.max_slice());
         match self.state {
-            State::Waiting(..) => return out.status = Status::Blocked,
-            State::Retracing(..) => return self.retrace(slice, out),
-            State::New | State::Live(_) | State::Dead => {}
+            Phase::Waiting(..) => return out.status = Status::Blocked,
+            Phase::Retracing(..) => return self.retrace(slice, out),
+            Phase::New | Phase::Live(_) | Phase::Dead => {}
         }
         // A debt is paid with whole slices in which nothing runs.
         let budget = slice.saturating_sub(self.debt);
@@ -356,8 +360,9 @@ impl Process for WasmProcess {
             Ok(grant) => grant,
             Err(trap) => return self.fail(out, Error::trap(&trap, &self.method)),
         };
-        let State::Live(machine) = &mut self.state else {
-            return self.fail(out, Error::new(Kind::Unavailable, "the process is not running"));
+        let Phase::Live(machine) = &mut self.state else {
+            return self
+                .fail(out, Error::new(ErrorKind::Unavailable, "the process is not running"));
         };
         machine.set_fuel(grant);
         let pause = machine.run();
@@ -383,7 +388,7 @@ impl Process for WasmProcess {
     }
 
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
-        if let State::Live(machine) = &mut self.state {
+        if let Phase::Live(machine) = &mut self.state {
             machine.each_memory(release);
             if let Some(inbox) = machine.host_state().find::<Inbox>() {
                 inbox.shrink();
@@ -393,28 +398,28 @@ impl Process for WasmProcess {
 
     fn decided(&self) -> Option<Outcome> {
         match &self.state {
-            State::Waiting(_, error) | State::Retracing(_, error) => Some(Err(error.clone())),
-            State::New | State::Live(_) | State::Dead => None,
+            Phase::Waiting(_, error) | Phase::Retracing(_, error) => Some(Err(error.clone())),
+            Phase::New | Phase::Live(_) | Phase::Dead => None,
         }
     }
 
     /// Of linear memory and tables.
     fn memory_used(&self) -> u64 {
         match &self.state {
-            State::Live(machine) => machine.memory_used(),
-            State::New | State::Waiting(..) | State::Retracing(..) | State::Dead => 0,
+            Phase::Live(machine) => machine.memory_used(),
+            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => 0,
         }
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
         match &self.state {
-            State::Live(machine) => Some(machine.guard().clone()),
-            State::Waiting(..) | State::Retracing(..) | State::New | State::Dead => None,
+            Phase::Live(machine) => Some(machine.guard().clone()),
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::New | Phase::Dead => None,
         }
     }
 
     fn close(&mut self) {
-        self.state = State::Dead;
+        self.state = Phase::Dead;
     }
 }
 

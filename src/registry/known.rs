@@ -17,14 +17,14 @@ enum Of {
     /// Those that are called or run.
     Programs,
     /// This one.
-    Kind(&'static str),
+    EntryKind(&'static str),
 }
 
 const KNOWN: &[Known] = &[
     (Of::Services, "", &["security"]),
     (Of::Services, "lifecycle", &["startup", "depends_on", "security"]),
     (Of::Programs, "", &["options", "security"]),
-    (Of::Kind("process.service"), "", &["options", "network"]),
+    (Of::EntryKind("process.service"), "", &["options", "network"]),
 ];
 
 /// Fields that restrain a process, and where they stand. Elsewhere they restrain
@@ -57,7 +57,7 @@ pub(super) fn foreign(kind: &str, path: &str) -> impl Iterator<Item = &'static s
         Of::Programs => {
             matches!(kind, "process.wasm" | "process.lua" | "function.lua" | "library.lua")
         }
-        Of::Kind(one) => kind == one,
+        Of::EntryKind(one) => kind == one,
     };
     let here = KNOWN.iter().filter(move |(of, at, _)| of_kind(*of) && *at == path);
     here.flat_map(|(_, _, fields)| fields.iter().copied())

@@ -8,7 +8,7 @@
 //! 4. What concerns several entries: references, commands.
 
 use super::{
-    Command, Entry, Environment, Id, Kind, OsLookup, Problem, Problems, Project, Severity,
+    Command, Entry, EntryKind, Environment, Id, OsLookup, Problem, Problems, Project, Severity,
     discover,
     fields::{Fields, Report},
     kinds::{self, LUA_KINDS, Reference, STORAGES, StorageEntry, Want},
@@ -117,7 +117,7 @@ impl Loader<'_> {
                 self.environment.add_storage(entry.id.clone(), storage.open());
                 self.storages.insert(entry.id.clone(), storage);
             }
-            if let Kind::EnvVariable(variable) = &read.kind {
+            if let EntryKind::EnvVariable(variable) = &read.kind {
                 variables.push((report.clone(), variable.clone(), variable_line(&entry)));
             }
             let meta = entry.map.get("meta").map(|pair| to_json(&pair.value));
@@ -284,16 +284,16 @@ impl Loader<'_> {
         for (id, entry) in &self.entries {
             sources.insert(self.dir.join(&*entry.file));
             let code = match &entry.kind {
-                Kind::ProcessLua(process) => Some(&process.code),
-                Kind::LibraryLua(code) | Kind::FunctionLua(code) => Some(&**code),
-                Kind::FsDirectory(_)
-                | Kind::EnvStorage
-                | Kind::EnvVariable(_)
-                | Kind::ProcessHost(_)
-                | Kind::TerminalHost(_)
-                | Kind::ProcessService(_)
-                | Kind::ProcessWasm(_)
-                | Kind::Other => None,
+                EntryKind::ProcessLua(process) => Some(&process.code),
+                EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => Some(&**code),
+                EntryKind::FsDirectory(_)
+                | EntryKind::EnvStorage
+                | EntryKind::EnvVariable(_)
+                | EntryKind::ProcessHost(_)
+                | EntryKind::TerminalHost(_)
+                | EntryKind::ProcessService(_)
+                | EntryKind::ProcessWasm(_)
+                | EntryKind::Other => None,
             };
             let source = code.and_then(|code| Some(self.dir.join(code.file.as_ref()?)));
             sources.extend(source.clone());

@@ -27,10 +27,12 @@ mod discover;
 mod dotenv;
 mod environment;
 mod fields;
+pub(crate) mod hash;
 mod id;
 mod kinds;
 mod known;
 mod load;
+pub(crate) mod path;
 mod placeholder;
 mod places;
 mod problem;
@@ -51,8 +53,9 @@ pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},
     kinds::{
-        FsDirectory, Kind, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount, ProcessHost,
-        ProcessLua, ProcessService, ProcessWasm, Restart, TerminalHost, Transport, Wasi, WasiEnv,
+        EntryKind, FsDirectory, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount,
+        ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, TerminalHost, Transport,
+        Wasi, WasiEnv,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},

@@ -11,8 +11,8 @@
 //! a guest does to the path afterwards has a meaning. What does not exist yet is
 //! opened, and made if its entry says so, when it is first needed.
 
-use super::{Entry, FsDirectory, Id, Kind, ProcessWasm};
-use crate::dispatch::world::Directory;
+use super::{Entry, EntryKind, FsDirectory, Id, ProcessWasm};
+use crate::world::Directory;
 use cap_fs_ext::{DirExt, MetadataExt};
 use cap_std::{
     ambient_authority,
@@ -244,10 +244,10 @@ fn made_by_guest(links: &[Link], writable: &BTreeSet<Identity>) -> Option<PathBu
 
 /// The directories of a project.
 #[derive(Debug, Default)]
-pub(super) struct Directories(Mutex<State>);
+pub(super) struct Directories(Mutex<Opened>);
 
 #[derive(Debug, Default)]
-struct State {
+struct Opened {
     open: BTreeMap<Id, Directory>,
     writable: BTreeSet<Identity>,
 }
@@ -260,7 +260,7 @@ impl Directories {
             .iter()
             .filter(|(id, _)| used.contains(id))
             .filter_map(|(id, entry)| {
-                let Kind::FsDirectory(found) = &entry.kind else { return None };
+                let EntryKind::FsDirectory(found) = &entry.kind else { return None };
                 Some((id, (&*found.path, written.contains(id))))
             })
             .unzip();
@@ -268,7 +268,7 @@ impl Directories {
         let found = ids.into_iter().zip(found);
         // Of the others it is told when they are needed.
         let open = found.filter_map(|(id, found)| Some((id.clone(), found.ok()?))).collect();
-        Directories(Mutex::new(State { open, writable }))
+        Directories(Mutex::new(Opened { open, writable }))
     }
 
     /// The directory of an entry; `written` if guests may write it.
@@ -329,7 +329,7 @@ impl Directories {
 
 fn processes(entries: &BTreeMap<Id, Entry>) -> impl Iterator<Item = &ProcessWasm> {
     entries.values().filter_map(|entry| {
-        let Kind::ProcessWasm(process) = &entry.kind else { return None };
+        let EntryKind::ProcessWasm(process) = &entry.kind else { return None };
         Some(&**process)
     })
 }

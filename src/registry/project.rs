@@ -1,13 +1,14 @@
 //! A loaded project: its entries, commands, hosts and environment.
 
 use super::{
-    Environment, Id, Kind, OsLookup, Problem, Problems, ProcessHost, ProcessWasm, TerminalHost,
+    EntryKind, Environment, Id, OsLookup, Problem, Problems, ProcessHost, ProcessWasm,
+    TerminalHost,
     kinds::FileStorage,
     load,
     places::{Directories, DirectoryError, written},
     suggest::nearest,
 };
-use crate::dispatch::world::Directory;
+use crate::world::Directory;
 use std::{
     collections::BTreeMap,
     io,
@@ -41,7 +42,7 @@ pub struct Entry {
     /// Its id.
     pub id: Id,
     /// Its fields, typed.
-    pub kind: Kind,
+    pub kind: EntryKind,
     /// Its kind as written: `process.wasm`.
     pub kind_name: String,
     /// Its `meta` field, null if it has none.
@@ -116,7 +117,7 @@ impl Project {
     /// is loaded, or, if it did not exist then, when it is first needed. Nothing
     /// if there is no such entry.
     pub(crate) fn directory(&self, id: &Id) -> Option<Result<Directory, DirectoryError>> {
-        let Kind::FsDirectory(entry) = &self.entries.get(id)?.kind else { return None };
+        let EntryKind::FsDirectory(entry) = &self.entries.get(id)?.kind else { return None };
         let written = written(&self.entries).contains(id);
         Some(self.directories.get(id, entry, written))
     }
@@ -156,7 +157,7 @@ impl Project {
     pub fn process_wasm(&self, id: &Id) -> Result<&ProcessWasm, Box<Problem>> {
         let expected = "the id of a process entry, such as process.wasm";
         match self.entries.get(id) {
-            Some(Entry { kind: Kind::ProcessWasm(process), .. }) => Ok(process),
+            Some(Entry { kind: EntryKind::ProcessWasm(process), .. }) => Ok(process),
             Some(entry) => {
                 let found = format!("an entry of kind {}", entry.kind_name);
                 let problem =
@@ -167,7 +168,9 @@ impl Project {
             }
             None => {
                 let processes = self.entries.values().filter_map(|entry| match entry.kind {
-                    Kind::ProcessWasm(_) | Kind::ProcessLua(_) => Some(entry.id.to_string()),
+                    EntryKind::ProcessWasm(_) | EntryKind::ProcessLua(_) => {
+                        Some(entry.id.to_string())
+                    }
                     _ => None,
                 });
                 let processes: Vec<String> = processes.take(1000).collect();
@@ -189,14 +192,14 @@ impl Project {
     /// The `process.host` with an id.
     pub fn process_host(&self, id: &Id) -> Result<&ProcessHost, Box<Problem>> {
         match self.entries.get(id).map(|entry| (&entry.kind, entry)) {
-            Some((Kind::ProcessHost(host), _)) => Ok(host),
+            Some((EntryKind::ProcessHost(host), _)) => Ok(host),
             other => {
                 let found = match other {
                     Some((_, entry)) => format!("{id}, an entry of kind {}", entry.kind_name),
                     None => format!("{id}, which is no entry of this project"),
                 };
                 let hosts = self.entries.values().filter_map(|entry| match entry.kind {
-                    Kind::ProcessHost(_) => Some(entry.id.to_string()),
+                    EntryKind::ProcessHost(_) => Some(entry.id.to_string()),
                     _ => None,
                 });
                 let hosts: Vec<String> = hosts.take(20).collect();
@@ -214,11 +217,11 @@ impl Project {
     /// The hosts that commands run on, or the lines to add.
     pub fn hosts(&self) -> Result<Hosts<'_>, Box<Problem>> {
         let process = self.entries.values().find_map(|entry| match &entry.kind {
-            Kind::ProcessHost(host) => Some((&entry.id, host)),
+            EntryKind::ProcessHost(host) => Some((&entry.id, host)),
             _ => None,
         });
         let terminal = self.entries.values().find_map(|entry| match &entry.kind {
-            Kind::TerminalHost(host) => Some((&entry.id, host)),
+            EntryKind::TerminalHost(host) => Some((&entry.id, host)),
             _ => None,
         });
         let (found, lines) = match (process, terminal) {

@@ -5,7 +5,7 @@
 //! Only entries that have a life cycle are looked at: the others neither start
 //! nor stop.
 
-use super::{Entry, Id, Kind, Lifecycle, Problems, ProcessService, Project};
+use super::{Entry, EntryKind, Id, Lifecycle, Problems, ProcessService, Project};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -15,9 +15,9 @@ impl Entry {
     /// When it starts and stops, if it is something that does.
     pub fn lifecycle(&self) -> Option<&Lifecycle> {
         match &self.kind {
-            Kind::ProcessService(service) => Some(&service.lifecycle),
-            Kind::ProcessHost(host) => Some(&host.lifecycle),
-            Kind::TerminalHost(host) => Some(&host.lifecycle),
+            EntryKind::ProcessService(service) => Some(&service.lifecycle),
+            EntryKind::ProcessHost(host) => Some(&host.lifecycle),
+            EntryKind::TerminalHost(host) => Some(&host.lifecycle),
             _ => None,
         }
     }
@@ -25,7 +25,7 @@ impl Entry {
     /// The entries that its life cycle depends on.
     fn depends_on(&self) -> impl Iterator<Item = &Id> {
         let host = match &self.kind {
-            Kind::ProcessService(service) => Some(&service.host),
+            EntryKind::ProcessService(service) => Some(&service.host),
             _ => None,
         };
         self.lifecycle().into_iter().flat_map(|cycle| &cycle.requires).chain(host)
@@ -53,13 +53,13 @@ impl Project {
             let mut needs = BTreeSet::new();
             for id in entry.depends_on().filter_map(|id| self.entries.get(id)) {
                 match (&id.kind, hosts.get(&id.id)) {
-                    (Kind::ProcessService(_), _) => drop(needs.insert(&id.id)),
+                    (EntryKind::ProcessService(_), _) => drop(needs.insert(&id.id)),
                     (_, Some(more)) => needs.extend(more),
                     _ => {}
                 }
             }
             match &entry.kind {
-                Kind::ProcessService(service) => {
+                EntryKind::ProcessService(service) => {
                     services.push(Service { id: &entry.id, service, needs });
                 }
                 _ => drop(hosts.insert(&entry.id, needs)),

@@ -147,11 +147,11 @@ fn a_good_project_loads_without_a_word() {
     };
     assert_eq!(process.limits, limits);
 
-    let Kind::FsDirectory(binaries) = &project.entry(&process.fs).unwrap().kind else {
+    let EntryKind::FsDirectory(binaries) = &project.entry(&process.fs).unwrap().kind else {
         panic!("a directory")
     };
     assert_eq!(binaries.path, sandbox.0.join("src/wasm"));
-    let Kind::FsDirectory(input) = &project.entry(&id("myns:input_data")).unwrap().kind else {
+    let EntryKind::FsDirectory(input) = &project.entry(&id("myns:input_data")).unwrap().kind else {
         panic!("a directory")
     };
     assert_eq!((input.path.as_path(), input.mode), (Path::new("/home/ada/in"), 0o700));

@@ -7,7 +7,7 @@ use std::{
 };
 
 use wippy::{
-    host::{Job, State},
+    host::{ProcessSpec, ProcessState},
     value::Value,
 };
 
@@ -66,19 +66,24 @@ fn add(bench: &Bench) -> Result<Crowd<'_>> {
 }
 
 impl Crowd<'_> {
-    fn get(&self, name: &str) -> Result<Arc<Job>> {
-        let jobs = super::locked(&self.0.entries.0.jobs);
-        Ok(jobs.get(name).ok_or("no such function")?.clone())
+    fn get(&self, name: &str) -> Result<Arc<ProcessSpec>> {
+        let specs = super::locked(&self.0.entries.0.specs);
+        Ok(specs.get(name).ok_or("no such function")?.clone())
     }
 }
 
 /// Starts them, waits until all of them wait, and forgets how that was.
-fn crowd(bench: &Bench, job: &Arc<Job>, args: impl Fn() -> Vec<Value>) -> Result<Vec<String>> {
+fn crowd(
+    bench: &Bench,
+    spec: &Arc<ProcessSpec>,
+    args: impl Fn() -> Vec<Value>,
+) -> Result<Vec<String>> {
     let mut pids = Vec::new();
     for _ in 0..CROWD {
-        pids.push(bench.start(job, args())?.pid().as_str().to_owned());
+        pids.push(bench.start(spec, args())?.pid().as_str().to_owned());
     }
-    let idle = || bench.node.processes().iter().filter(|p| p.state == State::Idle).count() as u64;
+    let idle =
+        || bench.node.processes().iter().filter(|p| p.state == ProcessState::Idle).count() as u64;
     until(|| idle() >= CROWD)?;
     // Until they have been trimmed as well.
     thread::sleep(Duration::from_secs(2));

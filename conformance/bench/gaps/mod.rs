@@ -22,17 +22,14 @@ use std::{
 };
 
 use wippy::{
-    actor,
     artifact::Artifact,
+    command::{ErrorKind, ProcessError},
     component::{DEFAULT_STACK, Engine, Linker},
-    dispatch::{
-        Fault, Kind,
-        world::{Streams, World},
-    },
-    host::{Handle, HostOptions, Job, Node, Program, Programs, Runtime, Started},
+    host::{Handle, HostOptions, Node, ProcessSpec, Program, Programs, Runtime, Started},
+    imports::{process, wasi},
     process::Grants,
     value::Value,
-    wasi,
+    world::{Streams, SystemDispatcher},
 };
 
 use self::sleeper::{Gaps, Sleeper};
@@ -144,8 +141,8 @@ const GIB: u64 = 1 << 30;
 fn guest(name: &'static str, bytes: Vec<u8>, wit: &'static str, memory: u64) -> Offence<'static> {
     let run = move |bench: &Bench| {
         // So that linking, too, is done for each round, and nothing is translated.
-        let job = bench.add(name, &bytes, wit, memory)?;
-        bench.look(vec![bench.start(&job, Vec::new())?])
+        let spec = bench.add(name, &bytes, wit, memory)?;
+        bench.look(vec![bench.start(&spec, Vec::new())?])
     };
     Offence { name, run: Box::new(run) }
 }
@@ -174,7 +171,7 @@ struct Entries(Arc<Inner>);
 
 struct Inner {
     runtime: Runtime,
-    jobs: Mutex<HashMap<String, Arc<Job>>>,
+    specs: Mutex<HashMap<String, Arc<ProcessSpec>>>,
     /// Those that have not been loaded yet.
     unread: Mutex<HashMap<String, Vec<u8>>>,
 }
@@ -187,39 +184,39 @@ impl Entries {
     fn new() -> Result<Entries> {
         let mut linker = Linker::default();
         wasi::add_to_linker(&mut linker)?;
-        actor::add_to_linker(&mut linker)?;
+        process::add_to_linker(&mut linker)?;
         let runtime = Runtime::new(Engine::default(), linker);
-        Ok(Entries(Arc::new(Inner { runtime, jobs: Mutex::default(), unread: Mutex::default() })))
+        Ok(Entries(Arc::new(Inner { runtime, specs: Mutex::default(), unread: Mutex::default() })))
     }
 
     fn unread(&self, name: &str, bytes: Vec<u8>) {
         locked(&self.0.unread).insert(name.to_owned(), bytes);
     }
 
-    fn add(&self, name: &str, bytes: &[u8], wit: &str, method: &str) -> Result<Job> {
+    fn add(&self, name: &str, bytes: &[u8], wit: &str, method: &str) -> Result<ProcessSpec> {
         let artifact = Artifact::from_bytes(bytes.to_vec())?;
         let loaded = self.0.runtime.load(&artifact, Some(wit), DEFAULT_STACK)?;
         let program = self.0.runtime.link(&loaded.component, &Grants::all())?;
-        Ok(Job::new(name, &loaded, program, method)?)
+        Ok(ProcessSpec::new(name, &loaded, program, method)?)
     }
 
-    fn keep(&self, job: Job) -> Arc<Job> {
-        let job = Arc::new(job);
-        locked(&self.0.jobs).insert(job.name.clone(), job.clone());
-        job
+    fn keep(&self, spec: ProcessSpec) -> Arc<ProcessSpec> {
+        let spec = Arc::new(spec);
+        locked(&self.0.specs).insert(spec.name.clone(), spec.clone());
+        spec
     }
 }
 
 impl Programs for Entries {
     fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
-        Some(locked(&self.0.jobs).get(entry)?.clone())
+        Some(locked(&self.0.specs).get(entry)?.clone())
     }
 
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
-        let none = || Fault::new(Kind::NotFound, format!("there is no entry {entry}"));
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        let none = || ProcessError::new(ErrorKind::NotFound, format!("there is no entry {entry}"));
         let bytes = locked(&self.0.unread).remove(entry).ok_or_else(none)?;
-        let job = self.add(entry, &bytes, "run: func();", "run");
-        Ok(self.keep(job.map_err(|why| Fault::new(Kind::Invalid, why.to_string()))?))
+        let spec = self.add(entry, &bytes, "run: func();", "run");
+        Ok(self.keep(spec.map_err(|why| ProcessError::new(ErrorKind::Invalid, why.to_string()))?))
     }
 }
 
@@ -236,8 +233,8 @@ impl Bench {
         let node = Node::new(entries.clone());
         node.add_host(HOST, HostOptions { workers: Some(1), ..HostOptions::default() })?;
         let gaps = Gaps::default();
-        node.launch(HOST, "sleeper", Some(Streams::default()), |birth| {
-            let answers = birth.answers(World::new(Streams::default()));
+        node.launch(HOST, "sleeper", Some(Streams::default()), |context| {
+            let answers = context.answers(SystemDispatcher::new(Streams::default()));
             let process = Box::new(Sleeper { answers: answers.clone(), gaps: gaps.clone() });
             Ok(Started { process, answers, result: None, max_execution: None })
         })?;
@@ -247,15 +244,15 @@ impl Bench {
         Ok(bench)
     }
 
-    fn add(&self, name: &str, bytes: &[u8], wit: &str, memory: u64) -> Result<Arc<Job>> {
-        let mut job = self.entries.add(name, bytes, wit, "run")?;
-        job.limits.max_memory = memory;
-        Ok(self.entries.keep(job))
+    fn add(&self, name: &str, bytes: &[u8], wit: &str, memory: u64) -> Result<Arc<ProcessSpec>> {
+        let mut spec = self.entries.add(name, bytes, wit, "run")?;
+        spec.limits.max_memory = memory;
+        Ok(self.entries.keep(spec))
     }
 
-    fn start(&self, job: &Arc<Job>, args: Vec<Value>) -> Result<Handle> {
+    fn start(&self, spec: &Arc<ProcessSpec>, args: Vec<Value>) -> Result<Handle> {
         let streams = Some(Streams::default());
-        Ok(self.node.launch(HOST, &job.name, streams, |birth| job.start(args, birth))?)
+        Ok(self.node.launch(HOST, &spec.name, streams, |context| spec.start(args, context))?)
     }
 
     /// Waits until the sleeper has woken so many times more.

@@ -6,8 +6,8 @@ use std::{
 };
 
 use wippy::{
-    dispatch::{Clock, Command, Immediate, Reply, Tag, Yield},
-    host::Reach,
+    command::{Clock, Command, InlineDispatcher, Reply, Tag, Yield},
+    host::NodeDispatcher,
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::Value,
 };
@@ -54,7 +54,7 @@ impl Gaps {
 }
 
 pub struct Sleeper {
-    pub answers: Reach,
+    pub answers: NodeDispatcher,
     pub gaps: Gaps,
 }
 

@@ -9,11 +9,11 @@ use std::{
 };
 
 use wippy::{
-    dispatch::{
-        ActorCommand, Command, Ending, Fault, Kind, Mail, Message, Pid, Received, Reply, Spawn,
+    command::{
+        ActorCommand, Command, Ending, ErrorKind, Mail, Message, Pid, ProcessError, Reply, Spawn,
         Tag, Yield,
     },
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
     value::{Term, Value},
 };
 
@@ -56,7 +56,7 @@ enum Asked {
 #[derive(Clone, Copy, Debug)]
 enum Told {
     Text(i64),
-    Failed(Kind),
+    Failed(ErrorKind),
 }
 
 /// A process that is monitored.
@@ -112,7 +112,7 @@ impl Agent {
 
     fn answered(&mut self, reply: Reply) {
         let fault = match &reply {
-            Reply::Fault(fault) => {
+            Reply::ProcessError(fault) => {
                 count(&self.ledger.faults);
                 Some(fault.kind)
             }
@@ -133,7 +133,10 @@ impl Agent {
                     self.ledger.meet(pid, &mut self.random);
                 }
             }
-            (Some(Asked::Spawn { monitor: true, .. } | Asked::Monitor(_)), Reply::Fault(_)) => {
+            (
+                Some(Asked::Spawn { monitor: true, .. } | Asked::Monitor(_)),
+                Reply::ProcessError(_),
+            ) => {
                 self.paid();
             }
             (Some(Asked::Monitor(pid)), _) => {
@@ -146,7 +149,7 @@ impl Agent {
                 let done = reply == Reply::Done;
                 if done {
                     *self.sent.entry(to).or_default() += 1;
-                } else if !matches!(fault, Some(Kind::Unavailable | Kind::NotFound)) {
+                } else if !matches!(fault, Some(ErrorKind::Unavailable | ErrorKind::NotFound)) {
                     self.ledger.wrong(format!("a send was answered with {reply:?}"));
                 }
                 if root {
@@ -200,7 +203,7 @@ impl Agent {
                     _ => false,
                 };
                 // The world terminates whom it likes.
-                let ended = matches!(result, Err(Fault { kind: Kind::Canceled, .. }));
+                let ended = matches!(result, Err(ProcessError { kind: ErrorKind::Canceled, .. }));
                 if !right && !ended {
                     self.ledger.wrong(format!("{private:?} has ended with {result:?}"));
                 }
@@ -295,8 +298,8 @@ impl Agent {
                 let (how, told) = match n {
                     7 | 8 => (format!("return {number}"), Told::Text(number)),
                     9 => (format!("exit {number}"), Told::Text(number)),
-                    10 => (format!("error {number}"), Told::Failed(Kind::Conflict)),
-                    _ => ("trap".to_owned(), Told::Failed(Kind::Internal)),
+                    10 => (format!("error {number}"), Told::Failed(ErrorKind::Conflict)),
+                    _ => ("trap".to_owned(), Told::Failed(ErrorKind::Internal)),
                 };
                 private = Some(told);
                 child(how)
@@ -368,7 +371,10 @@ impl Agent {
 
     fn die(&mut self) -> Status {
         match self.random.below(8) {
-            0 | 1 => Status::Done(Err(Error::program(Fault::new(Kind::RateLimited, "on purpose")))),
+            0 | 1 => Status::Done(Err(Error::program(ProcessError::new(
+                ErrorKind::RateLimited,
+                "on purpose",
+            )))),
             // A panic that prints nothing.
             2 => std::panic::resume_unwind(Box::new("on purpose")),
             3..6 => Status::Exited(Term::Int(7)),

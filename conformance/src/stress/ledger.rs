@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use wippy::dispatch::Pid;
+use wippy::command::Pid;
 
 /// Pids that can be met at a time.
 const KNOWN: usize = 256;

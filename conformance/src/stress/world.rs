@@ -12,17 +12,16 @@ use std::{
 };
 
 use wippy::{
-    actor,
     artifact::Artifact,
+    command::{ErrorKind, Pid, ProcessError},
     component::{DEFAULT_STACK, Engine, Linker},
-    dispatch::{
-        Fault, Kind, Pid,
-        world::{Streams, World as Outside},
+    host::{
+        Handle, HostOptions, Node, ProcessSpec, Program, Programs, Runtime, SpawnContext, Started,
     },
-    host::{Birth, Handle, HostOptions, Job, Node, Program, Programs, Runtime, Started},
+    imports::{process, wasi},
     process::Grants,
     value::Term,
-    wasi,
+    world::{Streams, SystemDispatcher as Outside},
 };
 
 use super::{
@@ -70,7 +69,7 @@ impl World {
 
     fn agent(&self, host: &str, seed: u64, root: bool) -> Result<Handle, String> {
         let ledger = self.ledger.clone();
-        let start = |birth: Birth| Ok(agent(seed, root, ledger, birth));
+        let start = |context: SpawnContext| Ok(agent(seed, root, ledger, context));
         let streams = Some(Streams::default());
         self.node.launch(host, "agent", streams, start).map_err(|fault| fault.message)
     }
@@ -127,7 +126,8 @@ impl World {
             return Err("processes are left".to_owned());
         }
         for name in NAMES {
-            let free = || node.send(name, "x", Vec::new()).is_err_and(|f| f.kind == Kind::NotFound);
+            let free =
+                || node.send(name, "x", Vec::new()).is_err_and(|f| f.kind == ErrorKind::NotFound);
             wait(&format!("the name {name} is left"), free)?;
         }
         drop((node, roots));
@@ -163,31 +163,32 @@ fn threads() -> Result<usize, String> {
     Ok(count)
 }
 
-fn agent(seed: u64, root: bool, ledger: Arc<Ledger>, mut birth: Birth) -> Started {
-    let world = Outside::new(std::mem::take(&mut birth.streams));
+fn agent(seed: u64, root: bool, ledger: Arc<Ledger>, mut context: SpawnContext) -> Started {
+    let world = Outside::new(std::mem::take(&mut context.streams));
     let process = Box::new(Agent::new(seed, root, ledger));
-    Started { process, answers: birth.answers(world), result: None, max_execution: None }
+    Started { process, answers: context.answers(world), result: None, max_execution: None }
 }
 
 /// `agent`, and the guests `child` and `echo`.
 struct Entries {
     ledger: Arc<Ledger>,
-    jobs: Vec<Arc<Job>>,
+    specs: Vec<Arc<ProcessSpec>>,
 }
 
 impl Entries {
     fn new(ledger: Arc<Ledger>) -> Result<Entries, Box<dyn std::error::Error>> {
         let mut linker = Linker::default();
         wasi::add_to_linker(&mut linker)?;
-        actor::add_to_linker(&mut linker)?;
+        process::add_to_linker(&mut linker)?;
         let runtime = Runtime::new(Engine::default(), linker);
         let guest = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/built/actor.wasm");
         let artifact = Artifact::from_bytes(fs::read(guest)?)?;
         let loaded = runtime.load(&artifact, None, DEFAULT_STACK)?;
         let program = runtime.link(&loaded.component, &Grants::all())?;
-        let job = |name: &str| Ok(Arc::new(Job::new(name, &loaded, program.clone(), name)?));
-        let jobs = ["child", "echo"].into_iter().map(job).collect::<Result<_, _>>();
-        Ok(Entries { ledger, jobs: jobs.map_err(|why: wippy::host::PrepareError| why)? })
+        let spec =
+            |name: &str| Ok(Arc::new(ProcessSpec::new(name, &loaded, program.clone(), name)?));
+        let specs = ["child", "echo"].into_iter().map(spec).collect::<Result<_, _>>();
+        Ok(Entries { ledger, specs: specs.map_err(|why: wippy::host::PrepareError| why)? })
     }
 }
 
@@ -195,10 +196,10 @@ impl Entries {
 struct Mortal(Arc<Ledger>);
 
 impl Program for Mortal {
-    fn start(&self, args: Vec<Term>, birth: Birth) -> Result<Started, Fault> {
+    fn start(&self, args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError> {
         match args[..] {
-            [Term::Int(seed)] => Ok(agent(seed as u64, false, self.0.clone(), birth)),
-            _ => Err(Fault::new(Kind::Invalid, "an agent has a seed")),
+            [Term::Int(seed)] => Ok(agent(seed as u64, false, self.0.clone(), context)),
+            _ => Err(ProcessError::new(ErrorKind::Invalid, "an agent has a seed")),
         }
     }
 }
@@ -207,13 +208,14 @@ impl Programs for Entries {
     fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
         match entry {
             "agent" => Some(Arc::new(Mortal(self.ledger.clone()))),
-            _ => Some(self.jobs.iter().find(|job| job.name == entry)?.clone()),
+            _ => Some(self.specs.iter().find(|spec| spec.name == entry)?.clone()),
         }
     }
 
     /// Some are not there at once, so that the other way is taken as well.
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
         let entry = entry.strip_prefix("late-").unwrap_or(entry);
-        self.ready(entry).ok_or_else(|| Fault::new(Kind::NotFound, "there is no such entry"))
+        self.ready(entry)
+            .ok_or_else(|| ProcessError::new(ErrorKind::NotFound, "there is no such entry"))
     }
 }

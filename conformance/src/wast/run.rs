@@ -4,10 +4,11 @@ use std::collections::HashMap;
 
 use wasmparser::{Validator, WasmFeatures};
 use wippy::{
-    component::{Component, Engine, Linker, Program},
-    dispatch::{Command, Completion, Reply, Yield},
+    command::{Command, Completion, Reply, Yield},
+    component::{Component, Engine, LinkedComponent, Linker},
     process::{
-        Cause, Error, Event, Fuel, Kind, Limits, Outcome, Process, Status, StepOutput, WasmProcess,
+        Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Status, StepOutput,
+        WasmProcess,
     },
 };
 
@@ -89,7 +90,7 @@ enum Current<'a> {
 }
 
 struct Instance {
-    program: Program,
+    program: LinkedComponent,
     process: WasmProcess,
 }
 
@@ -249,7 +250,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn load(&self, source: &Source) -> Result<Program, Failure> {
+    fn load(&self, source: &Source) -> Result<LinkedComponent, Failure> {
         link(&self.component(source)?)
     }
 
@@ -262,7 +263,7 @@ impl<'a> Runner<'a> {
             .map_err(|error| Failure::Load(error.to_string()))
     }
 
-    fn instantiate(&mut self, program: &Program) -> Result<Instance, Failure> {
+    fn instantiate(&mut self, program: &LinkedComponent) -> Result<Instance, Failure> {
         let limits = Limits { max_fuel: Some(MAX_FUEL), max_memory: MAX_MEMORY };
         let mut process = WasmProcess::new(program, limits);
         process.instantiate().map_err(failure)?;
@@ -342,7 +343,7 @@ impl<'a> Runner<'a> {
     }
 }
 
-fn link(component: &Component) -> Result<Program, Failure> {
+fn link(component: &Component) -> Result<LinkedComponent, Failure> {
     component.link(&Linker::default()).map_err(|error| Failure::Link(error.to_string()))
 }
 
@@ -350,7 +351,7 @@ fn failure(error: Error) -> Failure {
     match error.cause() {
         Cause::Trap(_) => Failure::Trap(error.message().to_owned()),
         // After a trap nothing of a component can be entered any more.
-        _ if error.kind() == Kind::Unavailable => {
+        _ if error.kind() == ErrorKind::Unavailable => {
             Failure::Trap(format!("cannot enter component instance: {error}"))
         }
         _ => Failure::Script(error.message().to_owned()),
@@ -377,7 +378,7 @@ fn drive(process: &mut WasmProcess, slice: Fuel) -> Outcome {
                     continue;
                 }
                 let message = "the process waits for a command, and scripts have no host";
-                return Err(Error::new(Kind::Internal, message));
+                return Err(Error::new(ErrorKind::Internal, message));
             }
         }
     }

@@ -17,10 +17,10 @@ use std::{
 
 use native::{Echo, Native, reach, show, show_ending};
 use wippy::{
+    command::{ActorCommand, Command, InlineDispatcher, Mail, Message, ProcessError, Reply},
     component::{Engine, Linker},
-    dispatch::{ActorCommand, Command, Fault, Immediate, Mail, Message, Received, Reply},
-    host::{Birth, HostOptions, Node, Program, Programs, ProjectPrograms, Runtime, Started},
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    host::{HostOptions, Node, Program, Programs, ProjectPrograms, Runtime, SpawnContext, Started},
+    process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
     registry::Project,
     value::{Term, Value},
 };
@@ -57,8 +57,8 @@ impl Stage {
         fs::write(folder.join("src/_index.yaml"), entries).unwrap();
         let project = Project::load(&folder).into_result().unwrap();
         let mut linker = Linker::default();
-        wippy::wasi::add_to_linker(&mut linker).unwrap();
-        wippy::actor::add_to_linker(&mut linker).unwrap();
+        wippy::imports::wasi::add_to_linker(&mut linker).unwrap();
+        wippy::imports::process::add_to_linker(&mut linker).unwrap();
         Stage(ProjectPrograms::new(project, Runtime::new(Engine::default(), linker)))
     }
 }
@@ -74,7 +74,7 @@ impl Programs for Stage {
         }
     }
 
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
         self.0.load(entry)
     }
 }
@@ -110,8 +110,8 @@ impl Process for Log {
 }
 
 impl Program for Log {
-    fn start(&self, _: Vec<Term>, birth: Birth) -> Result<Started, Fault> {
-        let mut answers = reach(birth);
+    fn start(&self, _: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError> {
+        let mut answers = reach(context);
         let name = Command::Actor(ActorCommand::Register("log".to_owned()));
         assert_eq!(answers.now(name), Ok(Reply::Done));
         let process = Box::new(Log(self.0.clone()));
@@ -126,7 +126,7 @@ fn node(stage: &Stage, options: HostOptions) -> (Node, Told) {
     let log = HostOptions { workers: Some(1), queue_size: 1 << 20, ..HostOptions::default() };
     node.add_host("log", log).unwrap();
     let log = Log(told.clone());
-    node.launch("log", "log", None, |birth| log.start(Vec::new(), birth)).unwrap();
+    node.launch("log", "log", None, |context| log.start(Vec::new(), context)).unwrap();
     (node, told)
 }
 

@@ -4,13 +4,14 @@
 use std::{collections::VecDeque, time::Duration};
 
 use wippy::{
-    dispatch::{
-        ActorCommand, Command, Fault, Immediate, Kind, Mail, Message, Pid, Received, Reply, Spawn,
-        Tag, Yield, world::World,
+    command::{
+        ActorCommand, Command, ErrorKind, InlineDispatcher, Mail, Message, Pid, ProcessError,
+        Reply, Spawn, Tag, Yield,
     },
-    host::{Birth, Program, Reach, Started},
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    host::{NodeDispatcher, Program, SpawnContext, Started},
+    process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
     value::{Term, Value, term},
+    world::SystemDispatcher,
 };
 
 /// The program of the entry `rust`, and of `rust-short`, which may not run long.
@@ -19,26 +20,26 @@ pub struct Native {
 }
 
 /// What answers a process that has no more of the world than its host.
-pub fn reach(mut birth: Birth) -> Reach {
-    let world = World::new(std::mem::take(&mut birth.streams));
-    birth.answers(world)
+pub fn reach(mut context: SpawnContext) -> NodeDispatcher {
+    let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
+    context.answers(world)
 }
 
 /// The program that returns what it is given.
 pub struct Echo;
 
 impl Program for Native {
-    fn start(&self, args: Vec<Term>, birth: Birth) -> Result<Started, Fault> {
+    fn start(&self, args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError> {
         let args: Vec<String> = args.iter().filter_map(text).collect();
-        let [part, others, known, script] = args
-            .try_into()
-            .map_err(|_| Fault::new(Kind::Invalid, "a process that acts takes four texts"))?;
+        let [part, others, known, script] = args.try_into().map_err(|_| {
+            ProcessError::new(ErrorKind::Invalid, "a process that acts takes four texts")
+        })?;
         let known = known.split_whitespace().filter_map(|pair| pair.split_once('='));
         let mut known: Vec<_> = known.map(|(name, pid)| (name.to_owned(), Pid::new(pid))).collect();
-        known.push((part.clone(), birth.identity.pid.clone()));
+        known.push((part.clone(), context.identity.pid.clone()));
         let mine = |line: &str| Some(line.strip_prefix(&part)?.strip_prefix(": ")?.to_owned());
         let todo = script.lines().filter_map(mine).collect();
-        let answers = reach(birth);
+        let answers = reach(context);
         let (reach, max_execution) = (answers.clone(), self.max_execution);
         let process = Box::new(Player {
             part,
@@ -56,8 +57,8 @@ impl Program for Native {
 }
 
 impl Program for Echo {
-    fn start(&self, mut args: Vec<Term>, birth: Birth) -> Result<Started, Fault> {
-        let answers = reach(birth);
+    fn start(&self, mut args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError> {
+        let answers = reach(context);
         let process = Box::new(Returns(args.pop()));
         Ok(Started { process, answers, result: None, max_execution: None })
     }
@@ -83,7 +84,7 @@ struct Player {
     known: Vec<(String, Pid)>,
     script: String,
     todo: VecDeque<String>,
-    reach: Reach,
+    reach: NodeDispatcher,
     mail: VecDeque<Mail>,
     /// It has looked at its mail.
     listens: bool,
@@ -167,7 +168,7 @@ impl Player {
                 let why = loop {
                     let payload = vec![Term::Int(sent)];
                     match self.send(pid.as_str(), "flood", payload) {
-                        Reply::Fault(fault) => break show_fault(&fault),
+                        Reply::ProcessError(fault) => break show_fault(&fault),
                         _ => sent += 1,
                     }
                 };
@@ -215,13 +216,13 @@ impl Player {
                     Some((message, json)) => (message, from_json(json)),
                     None => (message, Term::Nil),
                 };
-                let kind = Kind::of_name(name).unwrap_or(Kind::Unknown);
-                let fault = Fault { retryable, details, ..Fault::new(kind, message) };
+                let kind = ErrorKind::of_name(name).unwrap_or(ErrorKind::Unknown);
+                let fault = ProcessError { retryable, details, ..ProcessError::new(kind, message) };
                 return Some(Status::Done(Err(Error::program(fault))));
             }
             // As guests tell of it. A panic here would be one of the engine.
             "panic" => {
-                let fault = Fault::new(Kind::Internal, "a panic, for the test");
+                let fault = ProcessError::new(ErrorKind::Internal, "a panic, for the test");
                 return Some(Status::Done(Err(Error::program(fault))));
             }
             "spin" => {
@@ -267,17 +268,17 @@ impl Player {
             ("exec", Reply::Ended(ending)) => {
                 self.say(&format!("exec {name}: {}", show_ending(&ending)));
             }
-            ("exec", Reply::Fault(fault)) => {
+            ("exec", Reply::ProcessError(fault)) => {
                 self.say(&format!("exec {name}: {}", show_fault(&fault)));
             }
             ("relay", Reply::Ended(Ok(term))) => {
                 self.send("log", &self.part.clone(), vec![term]);
             }
-            ("relay", Reply::Ended(Err(fault)) | Reply::Fault(fault)) => {
+            ("relay", Reply::Ended(Err(fault)) | Reply::ProcessError(fault)) => {
                 self.say(&show_fault(&fault));
             }
             (_, Reply::Bool(had)) => self.say(&format!("{act}: {had}")),
-            (_, Reply::Fault(fault)) => self.say(&format!("{act}: {}", show_fault(&fault))),
+            (_, Reply::ProcessError(fault)) => self.say(&format!("{act}: {}", show_fault(&fault))),
             _ => {}
         }
     }
@@ -386,7 +387,7 @@ fn from_json(text: &str) -> Term {
 
 /// The kind; the message only if it is a play's own, which begins with `"`; what it
 /// is about, in JSON.
-pub fn show_fault(fault: &Fault) -> String {
+pub fn show_fault(fault: &ProcessError) -> String {
     let mut text = fault.kind.to_string();
     if fault.retryable {
         text += " again";
@@ -401,7 +402,7 @@ pub fn show_fault(fault: &Fault) -> String {
     }
 }
 
-pub fn show_ending(ending: &Result<Term, Fault>) -> String {
+pub fn show_ending(ending: &Result<Term, ProcessError>) -> String {
     match ending {
         Ok(term) => format!("ok {}", show(term)),
         Err(fault) => show_fault(fault),

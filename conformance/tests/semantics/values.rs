@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use wippy::{dispatch::Kind, host::HostOptions, value::Term};
+use wippy::{command::ErrorKind, host::HostOptions, value::Term};
 
 use crate::{LANGUAGES, Stage, close, node, wait};
 
@@ -50,7 +50,7 @@ fn variant(tag: &str, value: Term) -> Term {
 }
 
 fn cases() -> Vec<Case> {
-    let invalid = || Kind::Invalid.name();
+    let invalid = || ErrorKind::Invalid.name();
     let too_large = "Lua has no integers so large";
     let string = "a string in Lua is text if it can be";
     let top = "a result that a method returns is its value or its error";

@@ -4,17 +4,17 @@
 //! small in the guest and huge outside. So whatever a value takes outside is
 //! charged to the account of the process before it is allocated, and each value
 //! and each byte is work. When there has been as much work as the slice is worth,
-//! the recursion is left: each level puts where it is into a [`Frame`], the
+//! the recursion is left: each level puts where it is into a [`Level`], the
 //! innermost first, and a later slice goes on with these. No guest code runs in
 //! between, so that the memory is the same then.
 
 use super::{
-    super::Trap, Handles, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, VALUE_WORK,
-    align_address, discriminant_size, string,
+    Handles, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, VALUE_WORK, align_address,
+    discriminant_size, string,
 };
 use crate::{
     account::Charge,
-    component::plan::Encoding,
+    component::{Trap, link::plan::Encoding},
     value::{Field, List, Resource, Scalar, TypeDef, TypeId, Types, Value},
 };
 
@@ -37,7 +37,7 @@ pub(crate) struct Source<'a> {
     pub memory: &'a [u8],
     pub encoding: Encoding,
     /// Pointers have 64 bits.
-    pub wide: bool,
+    pub ptr64: bool,
     pub handles: &'a mut dyn Handles,
 }
 
@@ -58,7 +58,7 @@ impl Flat {
 }
 
 /// Where a level of the recursion is.
-enum Frame {
+enum Level {
     /// Before the next element of a list, or in it.
     Elements { ty: TypeId, place: Place, left: u64, out: Vec<Value> },
     /// The same with the entries of a map. Of the present one, the key may be there.
@@ -112,9 +112,9 @@ impl Members<'_> {
 pub(crate) struct Lift {
     flat: Flat,
     /// The levels that have been left, the innermost last.
-    frames: Vec<Frame>,
+    frames: Vec<Level>,
     /// Those that are being left, the innermost first.
-    leaving: Vec<Frame>,
+    leaving: Vec<Level>,
     /// Work since this was set to zero, as bytes.
     pub work: u64,
     /// At so much work the recursion is left.
@@ -164,7 +164,7 @@ impl Lift {
         let place = match spilled {
             false => Place::Flat,
             true => {
-                let tuple = source.layouts.tuple(types, source.wide);
+                let tuple = source.layouts.tuple(types, source.ptr64);
                 let ptr = self.pointer(Place::Flat, source)?;
                 source.check(ptr, u64::from(tuple.size), tuple.align, "values in memory:")?;
                 Place::At(ptr)
@@ -203,23 +203,23 @@ impl Lift {
     /// Goes on with a level, given the value of what was in it.
     fn go_on(
         &mut self,
-        frame: Frame,
+        frame: Level,
         inner: Option<Value>,
         source: &mut Source<'_>,
     ) -> Maybe<Value> {
         Ok(match frame {
-            Frame::Elements { ty, place, left, mut out } => {
+            Level::Elements { ty, place, left, mut out } => {
                 out.extend(inner);
                 return self.list_of(ty, place, left, out, source);
             }
-            Frame::Entries { ty, at, left, mut out, mut key } => {
+            Level::Entries { ty, at, left, mut out, mut key } => {
                 match (key.take(), inner) {
                     (Some(key), Some(value)) => out.push((key, value)),
                     (_, inner) => key = inner,
                 }
                 self.entries(ty, at, left, out, key, source)?.map(Value::Map)
             }
-            Frame::Product { of, next, place, mut out } => {
+            Level::Product { of, next, place, mut out } => {
                 out.extend(inner);
                 let types = source.types;
                 match of {
@@ -236,14 +236,14 @@ impl Lift {
                 }
                 .map(Value::Record)
             }
-            Frame::Variant { case, end } => {
+            Level::Variant { case, end } => {
                 self.skip_to(end)?;
                 Some(Value::Variant { case, payload: inner.map(Box::new) })
             }
-            Frame::Scalars { scalar, at, left, out } => {
+            Level::Scalars { scalar, at, left, out } => {
                 self.scalars(scalar, at, left, out, source)?.map(Value::List)
             }
-            Frame::Text { simple, at, left, out } => {
+            Level::Text { simple, at, left, out } => {
                 self.text(simple, at, left, out, source)?.map(Value::String)
             }
         })
@@ -279,7 +279,7 @@ impl Lift {
     }
 
     fn pointer(&mut self, place: Place, source: &Source<'_>) -> Result<u64, Trap> {
-        self.int(place, if source.wide { 8 } else { 4 }, source).map(|bits| match source.wide {
+        self.int(place, if source.ptr64 { 8 } else { 4 }, source).map(|bits| match source.ptr64 {
             true => bits,
             false => u64::from(bits as u32),
         })
@@ -289,7 +289,7 @@ impl Lift {
     fn pair(&mut self, place: Place, source: &Source<'_>) -> Result<(u64, u64), Trap> {
         let second = match place {
             Place::Flat => Place::Flat,
-            Place::At(at) => Place::At(at.saturating_add(if source.wide { 8 } else { 4 })),
+            Place::At(at) => Place::At(at.saturating_add(if source.ptr64 { 8 } else { 4 })),
         };
         Ok((self.pointer(place, source)?, self.pointer(second, source)?))
     }
@@ -327,13 +327,13 @@ impl Lift {
             }
             TypeDef::List(element) => {
                 let (ptr, len) = self.pair(place, source)?;
-                let layout = source.layouts.get(*element, source.wide);
+                let layout = source.layouts.get(*element, source.ptr64);
                 let at = source.range(ptr, len, layout.size, layout.align)?;
                 return self.list(*element, at, len, source);
             }
             TypeDef::Map(key, value) => {
                 let (ptr, len) = self.pair(place, source)?;
-                let entry = source.layouts.tuple(&[*key, *value], source.wide);
+                let entry = source.layouts.tuple(&[*key, *value], source.ptr64);
                 let at = source.range(ptr, len, entry.size, entry.align)?;
                 self.spend_values(len.saturating_mul(2), source)?;
                 let out = Vec::with_capacity(len as usize);
@@ -357,7 +357,7 @@ impl Lift {
                 return Ok(values.map(Value::Record));
             }
             TypeDef::Flags(labels) => {
-                let size = source.layouts.get(id, source.wide).size;
+                let size = source.layouts.get(id, source.ptr64).size;
                 Value::Flags(self.int(place, size, source)? as u32 & mask(labels.len()))
             }
             TypeDef::Enum(labels) => {
@@ -392,7 +392,7 @@ impl Lift {
         source: &mut Source<'_>,
     ) -> Maybe<Value> {
         let cases = if let TypeDef::Variant(cases) = def { cases.len() } else { 2 };
-        let layout = source.layouts.get(id, source.wide);
+        let layout = source.layouts.get(id, source.ptr64);
         let (payload_place, end) = match (place, &layout.flat) {
             (Place::At(at), _) => (Place::At(at.saturating_add(u64::from(layout.payload))), None),
             // The other cases may be wider.
@@ -410,7 +410,7 @@ impl Lift {
                 match self.value(ty, payload_place, source)? {
                     Some(value) => Some(Box::new(value)),
                     None => {
-                        self.leaving.push(Frame::Variant { case, end });
+                        self.leaving.push(Level::Variant { case, end });
                         return Ok(None);
                     }
                 }
@@ -442,12 +442,12 @@ impl Lift {
         let mut next = first;
         while let Some(ty) = members.get(next) {
             self.work = self.work.saturating_add(place.work());
-            let at = place.next(ty, source.layouts, source.wide);
+            let at = place.next(ty, source.layouts, source.ptr64);
             next = next.saturating_add(1);
             match self.value(ty, at, source)? {
                 Some(value) => out.push(value),
                 None => {
-                    self.leaving.push(Frame::Product { of: of(), next, place, out });
+                    self.leaving.push(Level::Product { of: of(), next, place, out });
                     return Ok(None);
                 }
             }
@@ -479,16 +479,16 @@ impl Lift {
     ) -> Maybe<Value> {
         while left > 0 {
             if self.is_over() {
-                self.leaving.push(Frame::Elements { ty, place, left, out });
+                self.leaving.push(Level::Elements { ty, place, left, out });
                 return Ok(None);
             }
             self.work = self.work.saturating_add(VALUE_WORK);
             left = left.saturating_sub(1);
-            let at = place.next(ty, source.layouts, source.wide);
+            let at = place.next(ty, source.layouts, source.ptr64);
             match self.value(ty, at, source)? {
                 Some(value) => out.push(value),
                 None => {
-                    self.leaving.push(Frame::Elements { ty, place, left, out });
+                    self.leaving.push(Level::Elements { ty, place, left, out });
                     return Ok(None);
                 }
             }
@@ -506,12 +506,12 @@ impl Lift {
         mut key: Option<Value>,
         source: &mut Source<'_>,
     ) -> Maybe<Vec<(Value, Value)>> {
-        let entry = source.layouts.tuple(&[ty.0, ty.1], source.wide);
-        let size = u64::from(source.layouts.get(ty.0, source.wide).size);
-        let second = align_address(size, source.layouts.get(ty.1, source.wide).align);
+        let entry = source.layouts.tuple(&[ty.0, ty.1], source.ptr64);
+        let size = u64::from(source.layouts.get(ty.0, source.ptr64).size);
+        let second = align_address(size, source.layouts.get(ty.1, source.ptr64).align);
         while left > 0 {
             if self.is_over() {
-                self.leaving.push(Frame::Entries { ty, at, left, out, key });
+                self.leaving.push(Level::Entries { ty, at, left, out, key });
                 return Ok(None);
             }
             self.work = self.work.saturating_add(2 * VALUE_WORK);
@@ -520,7 +520,7 @@ impl Lift {
                 None => self.value(ty.0, Place::At(at), source)?,
             };
             let Some(first) = first else {
-                self.leaving.push(Frame::Entries { ty, at, left, out, key: None });
+                self.leaving.push(Level::Entries { ty, at, left, out, key: None });
                 return Ok(None);
             };
             let value_at = at.saturating_add(second);
@@ -530,7 +530,7 @@ impl Lift {
             match value {
                 Some(value) => out.push((first, value)),
                 None => {
-                    self.leaving.push(Frame::Entries { ty, at, left, out, key: Some(first) });
+                    self.leaving.push(Level::Entries { ty, at, left, out, key: Some(first) });
                     return Ok(None);
                 }
             }
@@ -555,7 +555,7 @@ impl Lift {
     ) -> Maybe<List> {
         while left > 0 {
             if self.is_over() {
-                self.leaving.push(Frame::Scalars { scalar, at, left, out });
+                self.leaving.push(Level::Scalars { scalar, at, left, out });
                 return Ok(None);
             }
             let piece = self.piece(left);
@@ -571,7 +571,7 @@ impl Lift {
 
     fn string(&mut self, ptr: u64, units: u64, source: &Source<'_>) -> Maybe<String> {
         let string::Source { simple, bytes, align } =
-            string::source(source.encoding, units, source.wide);
+            string::source(source.encoding, units, source.ptr64);
         if bytes > MAX_BYTE_LENGTH {
             return Err(Trap::canonical(format!("string too long: {bytes} bytes")));
         }
@@ -597,7 +597,7 @@ impl Lift {
     ) -> Maybe<String> {
         while left > 0 {
             if self.is_over() {
-                self.leaving.push(Frame::Text { simple, at, left, out });
+                self.leaving.push(Level::Text { simple, at, left, out });
                 return Ok(None);
             }
             let piece = self.piece(left);
@@ -708,7 +708,7 @@ fn mask(labels: usize) -> u32 {
 
 pub(super) fn unsupported(name: &str) -> Trap {
     Trap::new(
-        super::super::TrapKind::Unsupported,
+        crate::component::TrapKind::Unsupported,
         format!("values of type `{name}` (asynchronous ABI) are not supported"),
     )
 }

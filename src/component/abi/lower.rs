@@ -3,18 +3,17 @@
 //! Lowering calls the guest's `realloc` in the middle, which can run out of its
 //! slice like any other call. So it is a recursion that can be left: when memory
 //! is needed, each level puts what it has still to do on a stack of [`Task`]s,
-//! below what the levels inside have put there. Given the address, the machine
+//! below what the levels inside have put there. WasiSetup the address, the machine
 //! goes on with the stack. In the same way it is left when it has done as much work
 //! as the slice is worth; what is done with many bytes is cut into parts.
 
 use super::{
-    super::Trap,
     Handles, Layout, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, discriminant_size,
     lift::{canonicalize, unsupported},
     string::{self, Scan, Script, Simple, Step, encode, script},
 };
 use crate::{
-    component::plan::Encoding,
+    component::{Trap, link::plan::Encoding},
     value::{List, Scalar, TypeDef, TypeId, Types, Value},
 };
 
@@ -25,7 +24,7 @@ pub(crate) struct Target<'a> {
     pub memory: &'a mut [u8],
     pub encoding: Encoding,
     /// Pointers have 64 bits.
-    pub wide: bool,
+    pub ptr64: bool,
     pub handles: &'a mut dyn Handles,
 }
 
@@ -167,14 +166,14 @@ impl Lower {
             Spill::To(address) => {
                 let layout = |layout: &Layout| (u64::from(layout.size), layout.align);
                 let (size, align) = match types {
-                    [ty] => layout(target.layouts.get(*ty, target.wide)),
-                    _ => layout(&target.layouts.tuple(types, target.wide)),
+                    [ty] => layout(target.layouts.get(*ty, target.ptr64)),
+                    _ => layout(&target.layouts.tuple(types, target.ptr64)),
                 };
                 let at = target.check("result pointer", address, size, align)?;
                 lower.product(values.zip(types.iter().copied()), Place::At(at), target)?;
             }
             Spill::Allocate => {
-                let tuple = target.layouts.tuple(types, target.wide);
+                let tuple = target.layouts.tuple(types, target.ptr64);
                 lower.ask(
                     Realloc {
                         old: 0,
@@ -204,7 +203,7 @@ impl Lower {
     ) {
         let end = self.tasks.len();
         for (value, ty) in members {
-            let place = place.next(ty, target.layouts, target.wide);
+            let place = place.next(ty, target.layouts, target.ptr64);
             self.tasks.push(Task::Value { value, ty, place });
         }
         if let Some(new) = self.tasks.get_mut(end..) {
@@ -247,7 +246,7 @@ impl Lower {
                 Task::Value { value, ty, place } => self.value(value, ty, place, target)?,
                 Task::Pad(width) => self.pad(width),
                 Task::Elements { mut rest, ty, mut at } => {
-                    let size = u64::from(target.layouts.get(ty, target.wide).size);
+                    let size = u64::from(target.layouts.get(ty, target.ptr64).size);
                     while let Some(value) = rest.next() {
                         self.value(value, ty, Place::At(at), target)?;
                         at = at.saturating_add(size);
@@ -259,7 +258,7 @@ impl Lower {
                 }
                 Task::Entries { mut rest, ty, at } => {
                     if let Some((key, value)) = rest.next() {
-                        let size = target.layouts.tuple(&[ty.0, ty.1], target.wide).size;
+                        let size = target.layouts.tuple(&[ty.0, ty.1], target.ptr64).size;
                         let next = at.saturating_add(u64::from(size));
                         self.tasks.push(Task::Entries { rest, ty, at: next });
                         let entry = [(key, ty.0), (value, ty.1)];
@@ -320,7 +319,7 @@ impl Lower {
                     self.busy = Some(Busy::Scan { text, scan, place });
                     return Ok(());
                 }
-                let script = script(&scan, self.source, target.encoding, target.wide);
+                let script = script(&scan, self.source, target.encoding, target.ptr64);
                 self.step(Stored { text, script, place }, (0, 0), target)?;
             }
             Busy::Write { stored, how, from, end, at, made } => {
@@ -415,7 +414,7 @@ impl Lower {
     ) -> Result<(), Trap> {
         match place {
             Place::Flat => self.flat.extend([pointer, len]),
-            Place::At(at) if target.wide => {
+            Place::At(at) if target.ptr64 => {
                 target.write(at, &pointer.to_le_bytes())?;
                 target.write(at.saturating_add(8), &len.to_le_bytes())?;
             }
@@ -435,7 +434,7 @@ impl Lower {
     ) -> Result<(), Trap> {
         let base = self.tasks.len();
         while let Some((value, ty)) = members.next() {
-            let at = place.next(ty, target.layouts, target.wide);
+            let at = place.next(ty, target.layouts, target.ptr64);
             self.value(value, ty, at, target)?;
             if self.left(base) || self.is_over() {
                 self.rest(base, members, place, target);
@@ -476,7 +475,7 @@ impl Lower {
                 self.go_on(Busy::Scan { text, scan: Scan::default(), place }, target)?;
             }
             (TypeDef::List(element), Value::List(list)) => {
-                let layout = target.layouts.get(*element, target.wide);
+                let layout = target.layouts.get(*element, target.ptr64);
                 let realloc = Realloc {
                     old: 0,
                     old_size: 0,
@@ -487,7 +486,7 @@ impl Lower {
                 self.ask(realloc, Pending::List { list, ty: *element, place });
             }
             (TypeDef::Map(key, value), Value::Map(entries)) => {
-                let entry = target.layouts.tuple(&[*key, *value], target.wide);
+                let entry = target.layouts.tuple(&[*key, *value], target.ptr64);
                 let realloc = Realloc {
                     old: 0,
                     old_size: 0,
@@ -540,7 +539,7 @@ impl Lower {
             ) => {
                 let (cases, payload_type) =
                     payload_type(def, case).ok_or_else(|| mismatch(types, ty))?;
-                let layout = target.layouts.get(ty, target.wide);
+                let layout = target.layouts.get(ty, target.ptr64);
                 let payload_place = match place {
                     Place::Flat => Place::Flat,
                     Place::At(at) => Place::At(at.saturating_add(u64::from(layout.payload))),
@@ -561,7 +560,7 @@ impl Lower {
                 }
             }
             (TypeDef::Flags(_), Value::Flags(bits)) => {
-                let size = target.layouts.get(ty, target.wide).size;
+                let size = target.layouts.get(ty, target.ptr64).size;
                 self.int(place, u64::from(bits), size, target)?;
             }
             (TypeDef::Bool, Value::Bool(v)) => self.int(place, u64::from(v), 1, target)?,
@@ -697,7 +696,7 @@ fn byte_length(len: usize, size: u32) -> Result<u64, Trap> {
 #[cold]
 fn mismatch(types: &Types, ty: TypeId) -> Trap {
     Trap::new(
-        super::super::TrapKind::Host,
+        crate::component::TrapKind::Host,
         format!("the host gave a value that is not a `{}`", types.display(ty)),
     )
 }

@@ -8,8 +8,10 @@ pub(crate) mod lift;
 pub(crate) mod lower;
 mod string;
 
-use crate::account::Account;
-use crate::value::{ResourceId, TypeDef, TypeId, Types};
+use crate::{
+    account::Account,
+    value::{ResourceId, TypeDef, TypeId, Types},
+};
 
 /// Core parameters that a component function's parameters may take up before
 /// they go through memory.
@@ -37,9 +39,9 @@ pub(crate) enum Place {
 
 impl Place {
     /// Where the next member of a tuple is; this place is what comes after it.
-    fn next(&mut self, ty: TypeId, layouts: &Layouts, wide: bool) -> Place {
+    fn next(&mut self, ty: TypeId, layouts: &Layouts, ptr64: bool) -> Place {
         let Place::At(at) = self else { return Place::Flat };
-        let layout = layouts.get(ty, wide);
+        let layout = layouts.get(ty, ptr64);
         let place = align_address(*at, layout.align);
         *at = place.saturating_add(u64::from(layout.size));
         Place::At(place)
@@ -104,29 +106,29 @@ pub(crate) struct Layout {
 /// The layouts of all types of a table, for 32-bit and for 64-bit pointers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Layouts {
-    narrow: Vec<Layout>,
-    wide: Vec<Layout>,
+    ptr32: Vec<Layout>,
+    ptr64: Vec<Layout>,
 }
 
 impl Layouts {
     /// Lays out the types that were added to `types` since the last time.
     pub fn update(&mut self, types: &Types) {
-        for (_, def) in types.iter().skip(self.narrow.len()) {
-            let layout = layout(def, &self.narrow, 4);
-            self.narrow.push(layout);
-            let layout = self::layout(def, &self.wide, 8);
-            self.wide.push(layout);
+        for (_, def) in types.iter().skip(self.ptr32.len()) {
+            let layout = layout(def, &self.ptr32, 4);
+            self.ptr32.push(layout);
+            let layout = self::layout(def, &self.ptr64, 8);
+            self.ptr64.push(layout);
         }
     }
 
     /// The layout of a type.
-    pub fn get(&self, id: TypeId, wide: bool) -> &Layout {
-        if wide { &self.wide[id.index()] } else { &self.narrow[id.index()] }
+    pub fn get(&self, id: TypeId, ptr64: bool) -> &Layout {
+        if ptr64 { &self.ptr64[id.index()] } else { &self.ptr32[id.index()] }
     }
 
     /// The layout of the tuple of some types.
-    pub fn tuple(&self, types: &[TypeId], wide: bool) -> Layout {
-        product(types.iter().map(|id| self.get(*id, wide)))
+    pub fn tuple(&self, types: &[TypeId], ptr64: bool) -> Layout {
+        product(types.iter().map(|id| self.get(*id, ptr64)))
     }
 }
 

@@ -6,8 +6,7 @@
 //! the calls are planned, as a [`Script`], and then played. A text can be long, so
 //! it is read, looked at and written in parts, and each call may be suspended.
 
-use super::super::Trap;
-use crate::component::plan::Encoding;
+use crate::component::{Trap, link::plan::Encoding};
 
 /// How the bytes of a particular string are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +24,13 @@ pub(super) struct Source {
 }
 
 /// The bit of a length that says that a `latin1+utf16` string is UTF-16.
-fn utf16_tag(wide: bool) -> u64 {
-    if wide { 1 << 63 } else { 1 << 31 }
+fn utf16_tag(ptr64: bool) -> u64 {
+    if ptr64 { 1 << 63 } else { 1 << 31 }
 }
 
 /// Reads the tagged length of a string.
-pub(super) fn source(encoding: Encoding, units: u64, wide: bool) -> Source {
-    let tag = utf16_tag(wide);
+pub(super) fn source(encoding: Encoding, units: u64, ptr64: bool) -> Source {
+    let tag = utf16_tag(ptr64);
     match encoding {
         Encoding::Utf8 => Source { simple: Simple::Utf8, bytes: units, align: 1 },
         Encoding::Utf16 => {
@@ -158,15 +157,15 @@ pub(super) struct Script {
 
 /// Plans the store of a text that has been looked at, which comes from a place with
 /// encoding `source`.
-pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, wide: bool) -> Script {
+pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, ptr64: bool) -> Script {
     let len = scan.seen;
-    let narrow = scan.latin1 == len;
+    let ptr32 = scan.latin1 == len;
     let simple = match source {
         Encoding::Utf8 => Simple::Utf8,
         Encoding::Utf16 => Simple::Utf16,
         // The tag itself is not kept; a source that tagged a narrow string as
         // UTF-16 sees the allocation pattern of a Latin-1 string.
-        Encoding::Compact if narrow => Simple::Latin1,
+        Encoding::Compact if ptr32 => Simple::Latin1,
         Encoding::Compact => Simple::Utf16,
     };
     let units = match simple {
@@ -203,9 +202,9 @@ pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, wide: bool
             (vec![step(2, units, Some((Simple::Latin1, len)))], units)
         }
         (Encoding::Compact, Simple::Utf16) if source == Encoding::Compact => {
-            (vec![step(2, twice, utf16)], units | utf16_tag(wide))
+            (vec![step(2, twice, utf16)], units | utf16_tag(ptr64))
         }
-        (Encoding::Compact, _) if narrow => {
+        (Encoding::Compact, _) if ptr32 => {
             let mut steps = vec![step(2, units, Some((Simple::Latin1, len)))];
             if scan.characters < units {
                 steps.push(step(2, scan.characters, None));
@@ -218,7 +217,7 @@ pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, wide: bool
             if utf16_bytes < twice {
                 steps.push(step(2, utf16_bytes, None));
             }
-            (steps, scan.units | utf16_tag(wide))
+            (steps, scan.units | utf16_tag(ptr64))
         }
     };
     Script { steps: steps.into_iter(), tagged_units }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::{
-    component::{Answer, Component, Config, LoadOptions, Vetting},
-    dispatch::Kind,
+    command::ErrorKind,
+    component::{Answer, Component, EngineConfig, LoadOptions, Vetting},
     process::Error,
     value::Value,
 };
@@ -36,12 +36,12 @@ fn untranslatable() -> Vec<u8> {
 }
 
 fn engine() -> Engine {
-    Engine::new(Config { without_mending: true })
+    Engine::new(EngineConfig { without_mending: true })
 }
 
-fn job_of(runtime: &Runtime, component: Component, method: &str) -> Job {
+fn job_of(runtime: &Runtime, component: Component, method: &str) -> ProcessSpec {
     let program = runtime.link(&component, &Grants::all()).unwrap();
-    Job::new("test", &Loaded { component, adapted: None }, program, method).unwrap()
+    ProcessSpec::new("test", &Loaded { component, adapted: None }, program, method).unwrap()
 }
 
 fn node(workers: usize) -> Node {
@@ -51,8 +51,8 @@ fn node(workers: usize) -> Node {
     node
 }
 
-fn start(node: &Node, job: &Job, n: u32) -> Handle {
-    node.launch("host", "test", None, |birth| job.start(vec![Value::U32(n)], birth)).unwrap()
+fn start(node: &Node, spec: &ProcessSpec, n: u32) -> Handle {
+    node.launch("host", "test", None, |context| spec.start(vec![Value::U32(n)], context)).unwrap()
 }
 
 fn load(bytes: Vec<u8>) -> Component {
@@ -108,7 +108,7 @@ fn threads_are_lost() {
         let bad = job_of(&runtime, load(), "run");
         let ended = smol::block_on(start(&node, &bad, 8).ended()).unwrap();
         let error = ended.outcome.clone().unwrap_err();
-        assert_eq!((error.kind(), error.cause()), (Kind::Internal, Cause::Engine), "{error}");
+        assert_eq!((error.kind(), error.cause()), (ErrorKind::Internal, Cause::Engine), "{error}");
         assert!(error.retryable() && !error.message().contains("/src/"), "{error}");
         // No other process of that program may wait for the translation.
         let again = outcome(&start(&node, &bad, 8)).unwrap_err();
@@ -130,7 +130,7 @@ fn threads_are_lost() {
     };
     let ended = alone(8);
     let error = ended.outcome.unwrap_err();
-    assert_eq!((error.kind(), error.cause()), (Kind::Internal, Cause::Engine), "{error}");
+    assert_eq!((error.kind(), error.cause()), (ErrorKind::Internal, Cause::Engine), "{error}");
     assert!(error.message().contains("wasmi"), "{error}");
     assert_eq!(alone(8).outcome.unwrap_err().cause(), Cause::Engine);
     // Nobody waits for the threads that are lost.
@@ -191,15 +191,15 @@ fn a_panic_in_a_function_of_the_host_ends_the_process_that_called_it() {
         (func (export "f") (param "n" u32) (result u32) (canon lift (core func $i "f"))))"#;
     let runtime = Runtime::new(Engine::default(), linker);
     let component = Component::new(&Engine::default(), wat::parse_str(text).unwrap()).unwrap();
-    let job = job_of(&runtime, component, "f");
+    let spec = job_of(&runtime, component, "f");
     let node = node(1);
-    let ended = smol::block_on(start(&node, &job, 13).ended()).unwrap();
+    let ended = smol::block_on(start(&node, &spec, 13).ended()).unwrap();
     let error = ended.outcome.clone().unwrap_err();
-    assert_eq!((error.kind(), error.cause()), (Kind::Internal, Cause::Engine), "{error}");
+    assert_eq!((error.kind(), error.cause()), (ErrorKind::Internal, Cause::Engine), "{error}");
     assert!(error.message().contains("thirteen"), "{error}");
     assert!(ended.steps > 0 && ended.fuel_used > 0, "{ended:?}");
     assert!(CLOSED.load(Ordering::SeqCst));
-    assert_eq!(outcome(&start(&node, &job, 12)), Ok(Some(Value::U32(12))));
+    assert_eq!(outcome(&start(&node, &spec, 12)), Ok(Some(Value::U32(12))));
 }
 
 /// A process that panics between guests' code: it is closed, and what it took is told.
@@ -226,15 +226,15 @@ fn after_a_panic_a_process_is_closed_and_counted() {
     let written = super::node::Written::default();
     let trace = std::sync::Arc::new(Trace::new(written.clone()).unwrap());
     node.set_trace(trace.clone());
-    let handle = node.launch("host", "test", None, |mut birth| {
-        let world = crate::dispatch::world::World::new(std::mem::take(&mut birth.streams));
-        let answers = birth.answers(world);
+    let handle = node.launch("host", "test", None, |mut context| {
+        let world = crate::world::SystemDispatcher::new(std::mem::take(&mut context.streams));
+        let answers = context.answers(world);
         let process = Box::new(Fails(0));
         Ok(Started { process, answers, result: None, max_execution: None })
     });
     let ended = smol::block_on(handle.unwrap().ended()).unwrap();
     let error = ended.outcome.clone().unwrap_err();
-    assert_eq!((error.kind(), error.cause()), (Kind::Internal, Cause::Engine), "{error}");
+    assert_eq!((error.kind(), error.cause()), (ErrorKind::Internal, Cause::Engine), "{error}");
     assert!(error.message().contains("the third step"), "{error}");
     assert_eq!((ended.steps, ended.fuel_used), (2, 20));
     assert!(CLOSED.load(Ordering::SeqCst));

@@ -11,18 +11,16 @@ use std::{
 
 use smol::future::{block_on, poll_once};
 
-use super::{
-    super::*,
-    node::{Do, Log, Scripts, one_worker},
-};
+use super::node::{Do, Log, Scripts, one_worker};
 use crate::{
-    actor,
     artifact::Artifact,
+    command::{ActorCommand, Command, ErrorKind, ProcessError, Spawn},
     component::{Answer, DEFAULT_STACK, Engine, Linker, Trap},
-    dispatch::{ActorCommand, Command, Fault, Kind, Spawn, world::World},
+    host::*,
+    imports::{process, wasi},
     process::{Cause, Error, Event, Fuel, Grants, Process, Status, StepOutput},
     value::{Term, Value},
-    wasi,
+    world::SystemDispatcher,
 };
 
 fn node(scripts: Vec<(&'static str, Vec<Do>)>) -> Node {
@@ -41,21 +39,21 @@ fn what_is_started_while_the_runtime_stops_is_not_left_behind() {
     let node = node(vec![("wait", vec![Do::Receive(1)])]);
     let program = block_on(node.program("wait")).unwrap();
     // The runtime stops just when a process is made.
-    let made = node.launch("host", "wait", None, |birth| {
-        let started = program.start(Vec::new(), birth);
+    let made = node.launch("host", "wait", None, |context| {
+        let started = program.start(Vec::new(), context);
         assert_eq!(block_on(poll_once(node.shutdown("", Duration::ZERO))), Some(()));
         started
     });
-    assert_eq!(made.map(|_| ()).map_err(|fault| fault.kind), Err(Kind::Unavailable));
+    assert_eq!(made.map(|_| ()).map_err(|fault| fault.kind), Err(ErrorKind::Unavailable));
     assert!(node.is_empty());
     // So it is if all are only terminated.
     let node = self::node(vec![("wait", vec![Do::Receive(1)])]);
-    let made = node.launch("host", "wait", None, |birth| {
-        let started = program.start(Vec::new(), birth);
+    let made = node.launch("host", "wait", None, |context| {
+        let started = program.start(Vec::new(), context);
         node.terminate_all();
         started
     });
-    assert_eq!(made.map(|_| ()).map_err(|fault| fault.kind), Err(Kind::Unavailable));
+    assert_eq!(made.map(|_| ()).map_err(|fault| fault.kind), Err(ErrorKind::Unavailable));
     assert!(node.is_empty());
 }
 
@@ -72,7 +70,7 @@ fn a_runtime_stops_among_many_that_spawn() {
         block_on(node.shutdown("the test is over", Duration::ZERO));
         assert!(node.is_empty());
         let late = block_on(node.spawn("a", "two", Vec::new()));
-        assert_eq!(late.map(|_| ()).map_err(|fault| fault.kind), Err(Kind::Unavailable));
+        assert_eq!(late.map(|_| ()).map_err(|fault| fault.kind), Err(ErrorKind::Unavailable));
     }
 }
 
@@ -100,10 +98,10 @@ impl Process for Late {
 fn a_step_that_ends_after_the_limit_is_no_success() {
     let node = node(Vec::new());
     let run = |takes: u64, limit: u64, exit: Option<Term>| {
-        let started = node.launch("host", "late", None, |birth| {
+        let started = node.launch("host", "late", None, |context| {
             Ok(Started {
                 process: Box::new(Late(Duration::from_millis(takes), exit)),
-                answers: birth.answers(World::new(Default::default())),
+                answers: context.answers(SystemDispatcher::new(Default::default())),
                 result: None,
                 max_execution: Some(Duration::from_millis(limit)),
             })
@@ -114,7 +112,7 @@ fn a_step_that_ends_after_the_limit_is_no_success() {
         let ended = run(30, 5, exit.clone());
         let error = ended.outcome.as_ref().unwrap_err();
         assert_eq!(error.message(), "the process ran longer than its limit of 5 ms");
-        assert_eq!(ended.ending.as_ref().map_err(|fault| fault.kind), Err(Kind::Timeout));
+        assert_eq!(ended.ending.as_ref().map_err(|fault| fault.kind), Err(ErrorKind::Timeout));
         assert_eq!(run(0, 60_000, exit.clone()).ending, Ok(exit.unwrap_or(Term::Nil)));
     }
 }
@@ -127,9 +125,9 @@ impl Programs for Unloaded {
         if entry == "child" { None } else { self.0.ready(entry) }
     }
 
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
         std::thread::sleep(Duration::from_millis(20));
-        self.0.ready(entry).ok_or_else(|| Fault::new(Kind::NotFound, ""))
+        self.0.ready(entry).ok_or_else(|| ProcessError::new(ErrorKind::NotFound, ""))
     }
 }
 
@@ -139,7 +137,7 @@ fn what_a_host_function_sends_is_carried_out_however_the_process_ends() {
     for end in ends {
         let mut linker = Linker::default();
         wasi::add_to_linker(&mut linker).unwrap();
-        actor::add_to_linker(&mut linker).unwrap();
+        process::add_to_linker(&mut linker).unwrap();
         linker.declare("package t:t; interface t { say: func(); end: func(); }").unwrap();
         let say = |cx: &mut crate::component::HostCx<'_>| {
             cx.send(Command::Actor(spawn("child")));
@@ -187,7 +185,7 @@ fn what_a_host_function_sends_is_carried_out_however_the_process_ends() {
         let artifact = Artifact::from_bytes(text.into_bytes()).unwrap();
         let loaded = runtime.load(&artifact, None, DEFAULT_STACK).unwrap();
         let program = runtime.link(&loaded.component, &Grants::all()).unwrap();
-        let job = Job::new("main", &loaded, program, "run").unwrap();
+        let spec = ProcessSpec::new("main", &loaded, program, "run").unwrap();
 
         let log = Log::default();
         let send = ActorCommand::Register("born".to_owned());
@@ -195,7 +193,7 @@ fn what_a_host_function_sends_is_carried_out_however_the_process_ends() {
         let scripts = vec![("child", child)];
         let node = Node::new(Unloaded(Scripts { log, scripts }));
         node.add_host("host", one_worker()).unwrap();
-        let main = node.launch("host", "main", None, |birth| job.start(Vec::new(), birth));
+        let main = node.launch("host", "main", None, |context| spec.start(Vec::new(), context));
         let ended = block_on(main.unwrap().ended()).unwrap();
         let good = matches!(end, "return" | "exit" | "spin");
         assert_eq!(ended.outcome.is_ok(), good, "{end}: {:?}", ended.outcome);
@@ -210,7 +208,7 @@ struct Looks(Arc<AtomicBool>);
 
 impl Looks {
     fn error() -> Error {
-        Error::program(Fault::new(Kind::Conflict, "its own"))
+        Error::program(ProcessError::new(ErrorKind::Conflict, "its own"))
     }
 }
 
@@ -235,9 +233,10 @@ impl Process for Looks {
 #[test]
 fn who_has_failed_is_not_terminated() {
     let (node, failed) = (node(Vec::new()), Arc::<AtomicBool>::default());
-    let looks = node.launch("host", "looks", None, |birth| {
-        let (process, world) = (Box::new(Looks(failed.clone())), World::new(Default::default()));
-        let answers = birth.answers(world);
+    let looks = node.launch("host", "looks", None, |context| {
+        let (process, world) =
+            (Box::new(Looks(failed.clone())), SystemDispatcher::new(Default::default()));
+        let answers = context.answers(world);
         Ok(Started { process, answers, result: None, max_execution: None })
     });
     let looks = looks.unwrap();
@@ -293,14 +292,16 @@ fn many_are_told_of_an_end_in_pieces() {
     for _ in 0..MANY {
         block_on(node.spawn("host", "tie", Vec::new())).unwrap();
     }
-    let idle = |process: &Info| process.entry.as_ref() == "tie" && process.state == State::Idle;
+    let idle =
+        |process: &Info| process.entry.as_ref() == "tie" && process.state == ProcessState::Idle;
     while node.processes().iter().filter(|process| idle(process)).count() < MANY {
         std::thread::yield_now();
     }
     let turns = Arc::<AtomicUsize>::default();
-    let spins = node.launch("host", "spins", None, |birth| {
-        let (process, world) = (Box::new(Turns(turns.clone())), World::new(Default::default()));
-        let answers = birth.answers(world);
+    let spins = node.launch("host", "spins", None, |context| {
+        let (process, world) =
+            (Box::new(Turns(turns.clone())), SystemDispatcher::new(Default::default()));
+        let answers = context.answers(world);
         Ok(Started { process, answers, result: None, max_execution: None })
     });
     drop(spins.unwrap());

@@ -1,7 +1,7 @@
 //! What all processes of a host hold together.
 
 use super::*;
-use crate::dispatch::Kind;
+use crate::command::ErrorKind;
 
 const SMALL: &str = r#"(module (memory 1) (func (export "run") (loop (br 0))))"#;
 const LARGE: &str = r#"(module (memory 64) (func (export "run") (loop (br 0))))"#;
@@ -14,22 +14,25 @@ fn node(max_memory: u64) -> Node {
     node
 }
 
-fn start(node: &Node, job: &Job) -> std::result::Result<Handle, crate::dispatch::Fault> {
-    node.launch("h", "e", Some(Streams::default()), |birth| job.start(vec![], birth))
+fn start(
+    node: &Node,
+    spec: &ProcessSpec,
+) -> std::result::Result<Handle, crate::command::ProcessError> {
+    node.launch("h", "e", Some(Streams::default()), |context| spec.start(vec![], context))
 }
 
 #[test]
 fn a_host_without_memory_starts_nobody_and_lets_the_others_live() -> Result {
-    let (_runtime, job) = job(SMALL, "run")?;
+    let (_runtime, spec) = spec(SMALL, "run")?;
     let node = node(400 << 10);
     let mut living = Vec::new();
     let refused = loop {
-        match start(&node, &job) {
+        match start(&node, &spec) {
             Ok(handle) => living.push(handle),
             Err(fault) => break fault,
         }
     };
-    assert_eq!(refused.kind, Kind::Unavailable);
+    assert_eq!(refused.kind, ErrorKind::Unavailable);
     assert!(refused.message.contains("`host.max_memory`"), "{}", refused.message);
     let count = living.len();
     assert!((5..=33).contains(&count), "{count}");
@@ -39,7 +42,7 @@ fn a_host_without_memory_starts_nobody_and_lets_the_others_live() -> Result {
         smol::block_on(handle.ended());
     }
     assert_eq!(node.memory("h"), Some((0, 400 << 10)));
-    let again = start(&node, &job)?;
+    let again = start(&node, &spec)?;
     let memory = || node.memory("h").unwrap_or_default().0;
     while memory() < 64 << 10 {
         std::thread::yield_now();
@@ -50,10 +53,10 @@ fn a_host_without_memory_starts_nobody_and_lets_the_others_live() -> Result {
 
 #[test]
 fn what_a_host_has_no_room_for_is_not_the_programs_fault() -> Result {
-    let (_runtime, job) = job(LARGE, "run")?;
-    let ended = smol::block_on(start(&node(1 << 20), &job)?.ended()).ok_or("lost")?;
+    let (_runtime, spec) = spec(LARGE, "run")?;
+    let ended = smol::block_on(start(&node(1 << 20), &spec)?.ended()).ok_or("lost")?;
     let error = ended.outcome.clone().unwrap_err();
-    assert_eq!(error.kind(), Kind::Unavailable);
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(error.message().contains("`host.max_memory`"), "{error}");
     Ok(())
 }

@@ -4,9 +4,9 @@ use super::*;
 use crate::{
     artifact::Artifact,
     component::{DEFAULT_STACK, Engine, Linker},
-    dispatch::world::Streams,
     process::{Cause, Fuel, Grants},
     value::Value,
+    world::Streams,
 };
 
 mod account;
@@ -22,25 +22,25 @@ const SPIN: &str = r#"(module (func (export "spin") (loop (br 0))))"#;
 const TWICE: &str = r#"(module (func (export "twice") (param i32) (result i32)
     (i32.mul (local.get 0) (i32.const 2))))"#;
 
-fn job(text: &str, method: &str) -> Result<(Runtime, Job)> {
+fn spec(text: &str, method: &str) -> Result<(Runtime, ProcessSpec)> {
     let runtime = Runtime::new(Engine::default(), Linker::default());
     let artifact = Artifact::from_bytes(text.as_bytes())?;
     let loaded = runtime.load(&artifact, None, DEFAULT_STACK)?;
     let program = runtime.link(&loaded.component, &Grants::all())?;
-    let job = Job::new("test", &loaded, program, method)?;
-    Ok((runtime, job))
+    let spec = ProcessSpec::new("test", &loaded, program, method)?;
+    Ok((runtime, spec))
 }
 
-fn run(job: &Job, input: Vec<Value>, options: &RunOptions) -> Ended {
-    smol::block_on(job.run(input, Streams::default(), options))
+fn run(spec: &ProcessSpec, input: Vec<Value>, options: &RunOptions) -> Ended {
+    smol::block_on(spec.run(input, Streams::default(), options))
 }
 
 #[test]
 fn a_raw_module_runs_with_the_same_fuel_in_any_slice() -> Result {
-    let (_runtime, job) = job(TWICE, "twice")?;
+    let (_runtime, spec) = spec(TWICE, "twice")?;
     let run = |slice| {
         let options = RunOptions { slice: Fuel(slice), ..RunOptions::default() };
-        run(&job, vec![Value::S32(21)], &options)
+        run(&spec, vec![Value::S32(21)], &options)
     };
     let (whole, sliced) = (run(100_000), run(1));
     assert_eq!(whole.outcome, Ok(Some(Value::S32(42))));
@@ -52,16 +52,16 @@ fn a_raw_module_runs_with_the_same_fuel_in_any_slice() -> Result {
 
 #[test]
 fn a_loop_without_end_is_stopped() -> Result {
-    let (_runtime, job) = job(SPIN, "spin")?;
+    let (_runtime, spec) = spec(SPIN, "spin")?;
     let limit = Some(Duration::from_millis(20));
-    let ended = run(&job, vec![], &RunOptions { max_execution: limit, ..RunOptions::default() });
+    let ended = run(&spec, vec![], &RunOptions { max_execution: limit, ..RunOptions::default() });
     assert_eq!(ended.outcome.clone().map_err(|error| error.cause()), Err(Cause::Timeout));
     Ok(())
 }
 
 #[test]
 fn a_misspelt_method_has_a_neighbour() -> Result {
-    let error = job(TWICE, "twize").err().ok_or("it was found")?;
+    let error = spec(TWICE, "twize").err().ok_or("it was found")?;
     let error = error.downcast::<PrepareError>()?;
     assert_eq!(error.fix(), "did you mean twice?");
     Ok(())
@@ -84,5 +84,5 @@ fn an_artifact_is_translated_once_for_each_wit() -> Result {
 fn a_runtime_and_its_jobs_are_shared_by_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Runtime>();
-    shared::<Job>();
+    shared::<ProcessSpec>();
 }

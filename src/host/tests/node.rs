@@ -7,14 +7,14 @@ use std::{
     time::Duration,
 };
 
-use super::super::*;
 use crate::{
-    dispatch::{
-        ActorCommand, Command, Fault, Kind, Mail, Pid, Received, Reply, Spawn, Tag, Yield,
-        world::World,
+    command::{
+        ActorCommand, Command, ErrorKind, Mail, Pid, ProcessError, Reply, Spawn, Tag, Yield,
     },
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    host::*,
+    process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
     value::{Term, Value},
+    world::SystemDispatcher,
 };
 
 /// One action of a script.
@@ -34,7 +34,7 @@ pub(super) enum Do {
     Bustle,
     Panic,
     End(Term),
-    Fail(Kind),
+    Fail(ErrorKind),
 }
 
 pub(super) type Log = Arc<Mutex<Vec<String>>>;
@@ -62,7 +62,7 @@ impl Script {
     }
 }
 
-fn told(result: &std::result::Result<Term, Fault>) -> String {
+fn told(result: &std::result::Result<Term, ProcessError>) -> String {
     match result {
         Ok(term) => format!("{term:?}"),
         Err(fault) => fault.kind.to_string(),
@@ -83,7 +83,7 @@ impl Process for Script {
                     match done.reply {
                         Reply::Pid(pid) => self.last = Some(pid),
                         Reply::Done => {}
-                        Reply::Fault(fault) => self.note(fault.kind),
+                        Reply::ProcessError(fault) => self.note(fault.kind),
                         Reply::Ended(ending) => self.note(format!("exec {}", told(&ending))),
                         other => self.note(format!("{other:?}")),
                     }
@@ -143,7 +143,7 @@ impl Process for Script {
                 Some(Do::Panic) => panic!("a process that panics, for the test"),
                 Some(Do::End(term)) => return out.status = Status::Exited(term),
                 Some(Do::Fail(kind)) => {
-                    let error = Error::program(Fault::new(kind, "on purpose"));
+                    let error = Error::program(ProcessError::new(kind, "on purpose"));
                     return out.status = Status::Done(Err(error));
                 }
             }
@@ -167,15 +167,19 @@ impl Programs for Scripts {
         Some(Arc::new(ScriptProgram(name, todo.clone(), self.log.clone())))
     }
 
-    fn load(&self, entry: &str) -> std::result::Result<Arc<dyn Program>, Fault> {
-        Err(Fault::new(Kind::NotFound, format!("there is no entry {entry}")))
+    fn load(&self, entry: &str) -> std::result::Result<Arc<dyn Program>, ProcessError> {
+        Err(ProcessError::new(ErrorKind::NotFound, format!("there is no entry {entry}")))
     }
 }
 
 impl Program for ScriptProgram {
-    fn start(&self, _: Vec<Term>, mut birth: Birth) -> std::result::Result<Started, Fault> {
+    fn start(
+        &self,
+        _: Vec<Term>,
+        mut context: SpawnContext,
+    ) -> std::result::Result<Started, ProcessError> {
         let ScriptProgram(name, todo, log) = self;
-        let world = World::new(std::mem::take(&mut birth.streams));
+        let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
         let script = Script {
             name,
             todo: todo.clone().into(),
@@ -185,7 +189,7 @@ impl Program for ScriptProgram {
             waits: false,
             next: 0,
         };
-        let (process, answers) = (Box::new(script), birth.answers(world));
+        let (process, answers) = (Box::new(script), context.answers(world));
         Ok(Started { process, answers, result: None, max_execution: None })
     }
 }
@@ -232,7 +236,7 @@ fn an_exit_says_how_a_process_ended() {
     let cases = [
         (vec![], "main: exit Nil"),
         (vec![Do::End(Term::Int(42))], "main: exit Int(42)"),
-        (vec![Do::Fail(Kind::Conflict)], "main: exit CONFLICT"),
+        (vec![Do::Fail(ErrorKind::Conflict)], "main: exit CONFLICT"),
         (vec![Do::Panic], "main: exit INTERNAL"),
     ];
     for (child, told) in cases {
@@ -275,7 +279,7 @@ fn an_unmonitored_end_is_not_told() {
 
 #[test]
 fn linked_processes_end_together_if_one_fails() {
-    let fails = || ("child", vec![Do::Fail(Kind::RateLimited)]);
+    let fails = || ("child", vec![Do::Fail(ErrorKind::RateLimited)]);
     let main = vec![spawn("child", false, true), Do::Receive(1)];
     assert_eq!(play(one_worker(), &[("main", main), fails()]), ["main ended RATE_LIMITED"]);
 

@@ -7,12 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{
-    super::*,
-    node::{Do, Log, Scripts, one_worker},
-};
+use super::node::{Do, Log, Scripts, one_worker};
 use crate::{
-    dispatch::{Fault, Kind},
+    command::{ErrorKind, ProcessError},
+    host::*,
     registry::Project,
     value::Term,
 };
@@ -59,7 +57,7 @@ impl Programs for Slow {
         if entry == "t:slow" { None } else { self.0.ready(entry) }
     }
 
-    fn load(&self, entry: &str) -> std::result::Result<std::sync::Arc<dyn Program>, Fault> {
+    fn load(&self, entry: &str) -> std::result::Result<std::sync::Arc<dyn Program>, ProcessError> {
         std::thread::sleep(Duration::from_millis(300));
         self.0.load(entry)
     }
@@ -73,7 +71,7 @@ fn supervise(services: &str) -> (Node, Supervisor) {
         ("t:done", vec![]),
         ("t:crash", vec![Do::Panic]),
         ("t:stubborn", vec![Do::Receive(1000)]),
-        ("t:invalid", vec![Do::Fail(Kind::Invalid)]),
+        ("t:invalid", vec![Do::Fail(ErrorKind::Invalid)]),
     ];
     let node = Node::new(Slow(Scripts { log: Log::default(), scripts }));
     node.add_host("t:host", one_worker()).unwrap();
@@ -102,7 +100,7 @@ fn states(services: &str, stop: bool) -> Vec<String> {
     told
 }
 
-fn ending(status: &ServiceStatus) -> (ServiceState, Option<Kind>, u64) {
+fn ending(status: &ServiceStatus) -> (ServiceState, Option<ErrorKind>, u64) {
     (status.state, status.fault.as_ref().map(|fault| fault.kind), status.restarts)
 }
 
@@ -164,7 +162,7 @@ fn who_needs_what_has_failed_fails() {
     let failed = smol::block_on(supervisor.ended());
     let told: Vec<_> = failed.iter().map(ending).collect();
     let failed = |kind| (ServiceState::Failed, Some(kind), 0);
-    assert_eq!(told, [failed(Kind::NotFound), failed(Kind::Unavailable)]);
+    assert_eq!(told, [failed(ErrorKind::NotFound), failed(ErrorKind::Unavailable)]);
 }
 
 #[test]
@@ -194,7 +192,7 @@ fn a_stop_ends_the_wait_for_a_restart() {
     });
     let told: Vec<_> = supervisor.states().iter().map(ending).collect();
     let stopped = |kind| (ServiceState::Stopped, kind, 0);
-    assert_eq!(told, [stopped(Some(Kind::Internal)), stopped(None)]);
+    assert_eq!(told, [stopped(Some(ErrorKind::Internal)), stopped(None)]);
 }
 
 #[test]
@@ -204,7 +202,7 @@ fn a_start_takes_only_so_long() {
     supervisor.start();
     let failed = smol::block_on(supervisor.ended());
     let told: Vec<_> = failed.iter().map(ending).collect();
-    assert_eq!(told, [(ServiceState::Failed, Some(Kind::Timeout), 1)]);
+    assert_eq!(told, [(ServiceState::Failed, Some(ErrorKind::Timeout), 1)]);
 }
 
 #[test]
@@ -218,7 +216,7 @@ fn who_is_terminated_by_others_is_started_again() {
         node.terminate(first.as_str()).unwrap();
         while changes.recv().await.unwrap().state != ServiceState::Running {}
         let status = &supervisor.states()[0];
-        assert_eq!(ending(status), (ServiceState::Running, Some(Kind::Canceled), 1));
+        assert_eq!(ending(status), (ServiceState::Running, Some(ErrorKind::Canceled), 1));
         assert_ne!(status.pid, Some(first));
         supervisor.stop().await;
     });
@@ -233,7 +231,7 @@ fn a_service_whose_keeper_panics_has_failed() {
     let failed = smol::block_on(supervisor.ended());
     let told: Vec<_> = failed.iter().map(ending).collect();
     let failed = |kind| (ServiceState::Failed, Some(kind), 0);
-    assert_eq!(told, [failed(Kind::Internal), failed(Kind::Unavailable)]);
+    assert_eq!(told, [failed(ErrorKind::Internal), failed(ErrorKind::Unavailable)]);
     smol::block_on(supervisor.stop());
 }
 
@@ -257,6 +255,6 @@ fn without_its_host_a_service_fails() {
     supervisor.start();
     let failed = smol::block_on(supervisor.ended());
     let told: Vec<_> = failed.iter().map(ending).collect();
-    assert_eq!(told, [(ServiceState::Failed, Some(Kind::NotFound), 0)]);
+    assert_eq!(told, [(ServiceState::Failed, Some(ErrorKind::NotFound), 0)]);
     smol::block_on(supervisor.stop());
 }

@@ -1,7 +1,7 @@
 //! Where a guest has trapped: what tells it, and what that costs others.
 
 use super::*;
-use crate::dispatch::{Chore, Command, Completion, Tag, Yield};
+use crate::command::{Chore, Command, Completion, Tag, Yield};
 
 #[test]
 fn a_trap_names_the_functions_that_were_running() {
@@ -31,7 +31,7 @@ const COUNT: &str = r#"(func $count (export "f") (param $n i32) (result i32)
 const COUNTED: &str = "`f` trapped: wasm `unreachable` instruction executed";
 
 /// A process that has trapped, with the chore that it waits for.
-fn trapped(program: &Program) -> (WasmProcess, Tag, Chore) {
+fn trapped(program: &LinkedComponent) -> (WasmProcess, Tag, Chore) {
     let mut process = WasmProcess::new(program, Limits::default());
     process.init("f", vec![Value::U32(10_000)]).unwrap();
     let (mut events, mut out) = (Vec::new(), StepOutput::default());

@@ -3,13 +3,18 @@
 use super::*;
 use crate::{account::Account, value::List};
 
-fn load(text: &str) -> Program {
+fn load(text: &str) -> LinkedComponent {
     let bytes = wat::parse_str(text).unwrap();
     Component::new(&Engine::default(), bytes).unwrap().link(&Linker::default()).unwrap()
 }
 
 /// Result, fuel and steps of a call, and what is left on the account.
-fn call(program: &Program, method: &str, args: Vec<Value>, slice: u64) -> (Outcome, u64, u64, u64) {
+fn call(
+    program: &LinkedComponent,
+    method: &str,
+    args: Vec<Value>,
+    slice: u64,
+) -> (Outcome, u64, u64, u64) {
     let limits = Limits::default();
     let account = Account::new(64 << 20);
     let mut process = WasmProcess::on_account(program, limits, account.clone());

@@ -1,6 +1,6 @@
 //! The kinds of entries, and the typed form of each that this engine runs.
 //!
-//! A kind of another engine of the same family is kept as [`Kind::Other`]: a
+//! A kind of another engine of the same family is kept as [`EntryKind::Other`]: a
 //! project may hold entries that this engine does not run, and they must not
 //! look like spelling mistakes.
 
@@ -33,7 +33,7 @@ use std::{cell::RefCell, path::Path};
 /// What an entry is.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Kind {
+pub enum EntryKind {
     /// `fs.directory`
     FsDirectory(FsDirectory),
     /// `env.storage.os`, `.memory`, `.static`, `.file`, `.router`; reached
@@ -183,7 +183,7 @@ impl Reading<'_> {
 
 /// A read entry: what others may see of it, and its storage if it is one.
 pub(super) struct Read {
-    pub kind: Kind,
+    pub kind: EntryKind,
     pub storage: Option<StorageEntry>,
 }
 
@@ -207,30 +207,34 @@ pub(super) fn read(
     }
     let mut reading =
         Reading { fields, id: &entry.id, module: &entry.directory, project, references };
-    let plain = |kind: Option<Kind>| kind.map(|kind| Read { kind, storage: None });
+    let plain = |kind: Option<EntryKind>| kind.map(|kind| Read { kind, storage: None });
     let read = match entry.kind.value.as_str() {
-        "fs.directory" => plain(fs::directory(&mut reading).map(Kind::FsDirectory)),
-        "env.variable" => plain(env::variable(&mut reading).map(Kind::EnvVariable)),
-        "process.host" => plain(host::process(&mut reading).map(Kind::ProcessHost)),
-        "terminal.host" => plain(host::terminal(&mut reading).map(Kind::TerminalHost)),
+        "fs.directory" => plain(fs::directory(&mut reading).map(EntryKind::FsDirectory)),
+        "env.variable" => plain(env::variable(&mut reading).map(EntryKind::EnvVariable)),
+        "process.host" => plain(host::process(&mut reading).map(EntryKind::ProcessHost)),
+        "terminal.host" => plain(host::terminal(&mut reading).map(EntryKind::TerminalHost)),
         "process.service" => {
-            plain(service::service(&mut reading).map(|s| Kind::ProcessService(Box::new(s))))
+            plain(service::service(&mut reading).map(|s| EntryKind::ProcessService(Box::new(s))))
         }
         "process.wasm" => {
-            plain(wasm::process(&mut reading).map(|p| Kind::ProcessWasm(Box::new(p))))
+            plain(wasm::process(&mut reading).map(|p| EntryKind::ProcessWasm(Box::new(p))))
         }
-        "process.lua" => plain(lua::process(&mut reading).map(|p| Kind::ProcessLua(Box::new(p)))),
-        "library.lua" => plain(lua::library(&mut reading).map(|l| Kind::LibraryLua(Box::new(l)))),
+        "process.lua" => {
+            plain(lua::process(&mut reading).map(|p| EntryKind::ProcessLua(Box::new(p))))
+        }
+        "library.lua" => {
+            plain(lua::library(&mut reading).map(|l| EntryKind::LibraryLua(Box::new(l))))
+        }
         "function.lua" => {
-            plain(lua::function(&mut reading).map(|f| Kind::FunctionLua(Box::new(f))))
+            plain(lua::function(&mut reading).map(|f| EntryKind::FunctionLua(Box::new(f))))
         }
         kind if STORAGES.contains(&kind) => env::storage(kind, &mut reading)
-            .map(|storage| Read { kind: Kind::EnvStorage, storage: Some(storage) }),
+            .map(|storage| Read { kind: EntryKind::EnvStorage, storage: Some(storage) }),
         kind => {
             if !is_later(kind) {
                 unknown_kind(&report, entry);
             }
-            return Some(Read { kind: Kind::Other, storage: None });
+            return Some(Read { kind: EntryKind::Other, storage: None });
         }
     };
     reading.fields.finish();

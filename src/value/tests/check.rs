@@ -1,7 +1,7 @@
 //! What fits a type, and what is said of what does not.
 
-use super::super::{List, Resource, ResourceId, Scalar, TypeDef, Value, check, check::check_with};
 use super::World;
+use crate::value::{List, Resource, ResourceId, Scalar, TypeDef, Value, check, check::check_with};
 
 #[test]
 fn values_that_do_not_fit() {

@@ -1,6 +1,6 @@
 //! Random types and values from a seed, and what must hold for all of them.
 
-use super::super::{
+use crate::value::{
     Case, Field, List, Scalar, Type, TypeDef, TypeId, Types, Value, check, json, term, wave,
 };
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Texts and types that are made to do harm.
 
-use super::super::{Type, TypeDef, Types, Value, check, json, wave};
 use super::World;
+use crate::value::{Type, TypeDef, Types, Value, check, json, wave};
 use std::sync::Arc;
 
 #[test]

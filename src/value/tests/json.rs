@@ -1,7 +1,7 @@
 //! JSON, by example.
 
-use super::super::{FormatError, Resource, Type, TypeDef, Value, json, wave};
 use super::World;
+use crate::value::{FormatError, Resource, Type, TypeDef, Value, json, wave};
 use serde_json::{Value as Json, json};
 
 fn of(def: TypeDef) -> Type {

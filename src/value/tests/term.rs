@@ -1,7 +1,7 @@
 //! Terms, by example: what becomes of which, and why something does not.
 
-use super::super::{FormatError, Resource, Term, Type, TypeDef, Value, check, term, wave};
 use super::World;
+use crate::value::{FormatError, Resource, Term, Type, TypeDef, Value, check, term, wave};
 use serde_json::{Value as Json, json};
 
 fn of(def: TypeDef) -> Type {

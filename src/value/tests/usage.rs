@@ -1,7 +1,7 @@
 //! Command lines, by example.
 
-use super::super::{FuncType, TypeDef, Types, Value, usage, wave};
 use super::World;
+use crate::value::{FuncType, TypeDef, Types, Value, usage, wave};
 use std::sync::Arc;
 
 /// `func(c: char, scale: f32, tags: list<string>, note: option<string>, deep: option<u8>)`

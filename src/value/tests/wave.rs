@@ -1,7 +1,7 @@
 //! WAVE, by example.
 
-use super::super::{Type, TypeDef, Value, wave};
 use super::World;
+use crate::value::{Type, TypeDef, Value, wave};
 
 fn of(def: TypeDef) -> Type {
     let mut world = World::new();
@@ -532,7 +532,7 @@ fn handles_have_no_text() {
     );
 
     let TypeDef::Own(ty) = *world.ty(file).def() else { unreachable!() };
-    let value = Value::Record(vec![Value::Own(super::super::Resource { ty, rep: 1 })]);
+    let value = Value::Record(vec![Value::Own(crate::value::Resource { ty, rep: 1 })]);
     let error = wave::format(&world.ty(record), &value).unwrap_err();
     assert_eq!(error.to_string(), "/log: a handle of type file cannot be written as text");
 }

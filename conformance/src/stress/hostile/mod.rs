@@ -26,16 +26,13 @@ use std::{
 };
 
 use wippy::{
-    actor,
     artifact::Artifact,
+    command::{ErrorKind, ProcessError},
     component::{DEFAULT_STACK, Engine, Linker},
-    dispatch::{
-        Fault, Kind,
-        world::{Directory, Streams},
-    },
-    host::{Given, GivenDir, HostOptions, Job, Node, Program, Programs, Runtime},
+    host::{HostOptions, Node, ProcessSpec, Program, Programs, Runtime, WasiDir, WasiSetup},
+    imports::{process, wasi},
     process::Grants,
-    wasi,
+    world::{Directory, Streams},
 };
 
 use super::ledger::Random;
@@ -52,8 +49,8 @@ const AT_A_TIME: usize = 24;
 /// Runs for so long, and says what was done.
 pub fn run(time: Duration, seed: u64) -> Result<String, String> {
     let folder = Folder::new(seed).map_err(|why| why.to_string())?;
-    let jobs = Jobs::new(&folder).map_err(|why| why.to_string())?;
-    let node = Node::new(jobs.clone());
+    let specs = Jobs::new(&folder).map_err(|why| why.to_string())?;
+    let node = Node::new(specs.clone());
     let options = |workers, memory| HostOptions {
         workers: Some(workers),
         queue_bytes: 8 << 20,
@@ -63,7 +60,7 @@ pub fn run(time: Duration, seed: u64) -> Result<String, String> {
     };
     node.add_host("hostile", options(2, HOST)).map_err(|why| why.to_string())?;
     node.add_host("good", options(1, HOST)).map_err(|why| why.to_string())?;
-    let good = ["hostile", "good"].map(|host| jobs.start(&node, host, "good"));
+    let good = ["hostile", "good"].map(|host| specs.start(&node, host, "good"));
     let good = good.into_iter().collect::<Result<Vec<_>, _>>().map_err(|fault| fault.message)?;
     let good: Vec<_> = good.iter().map(|handle| handle.pid().clone()).collect();
 
@@ -76,7 +73,7 @@ pub fn run(time: Duration, seed: u64) -> Result<String, String> {
         while living.len() < AT_A_TIME {
             let began = match random.below(3) {
                 0 => native::start(&node, &mut random),
-                _ => jobs.start_any(&node, &mut random),
+                _ => specs.start_any(&node, &mut random),
             };
             match began {
                 Ok(handle) => {
@@ -84,7 +81,7 @@ pub fn run(time: Duration, seed: u64) -> Result<String, String> {
                     living.push(handle);
                 }
                 // There is no memory, or there are too many.
-                Err(fault) if fault.kind == Kind::Unavailable => {
+                Err(fault) if fault.kind == ErrorKind::Unavailable => {
                     refused += 1;
                     break;
                 }
@@ -153,52 +150,61 @@ impl Drop for Folder {
 
 /// What can be started.
 #[derive(Clone)]
-struct Jobs(Arc<Vec<Job>>);
+struct Jobs(Arc<Vec<ProcessSpec>>);
 
 impl Jobs {
     fn new(folder: &Folder) -> Result<Jobs, Box<dyn std::error::Error>> {
         let mut linker = Linker::default();
         wasi::add_to_linker(&mut linker)?;
-        actor::add_to_linker(&mut linker)?;
+        process::add_to_linker(&mut linker)?;
         let runtime = Runtime::new(Engine::default(), linker);
         let dir = cap_std::fs::Dir::open_ambient_dir(&folder.0, cap_std::ambient_authority())?;
         let dir = Directory::from(dir);
-        let mut jobs = Vec::new();
+        let mut specs = Vec::new();
         for guest in guests::all() {
             let artifact = Artifact::from_bytes(guest.text.into_bytes())
                 .map_err(|error| format!("{}: {error}", guest.name))?;
             let loaded = runtime.load(&artifact, guest.wit, DEFAULT_STACK)?;
             let program = runtime.link(&loaded.component, &Grants::all())?;
-            let mut job = Job::new(guest.name, &loaded, program, "run")?;
-            job.limits.max_memory = MEMORY;
-            let dir = GivenDir { guest: "/".to_owned(), dir: dir.clone(), read_only: true };
-            job.given = Given { dirs: vec![dir], ..Given::default() };
-            jobs.push(job);
+            let mut spec = ProcessSpec::new(guest.name, &loaded, program, "run")?;
+            spec.limits.max_memory = MEMORY;
+            let dir = WasiDir { guest: "/".to_owned(), dir: dir.clone(), read_only: true };
+            spec.given = WasiSetup { dirs: vec![dir], ..WasiSetup::default() };
+            specs.push(spec);
         }
-        Ok(Jobs(Arc::new(jobs)))
+        Ok(Jobs(Arc::new(specs)))
     }
 
-    fn start(&self, node: &Node, host: &str, name: &str) -> Result<wippy::host::Handle, Fault> {
-        let job = self.0.iter().find(|job| job.name == name);
-        let job = job.ok_or_else(|| Fault::new(Kind::NotFound, name))?;
+    fn start(
+        &self,
+        node: &Node,
+        host: &str,
+        name: &str,
+    ) -> Result<wippy::host::Handle, ProcessError> {
+        let spec = self.0.iter().find(|spec| spec.name == name);
+        let spec = spec.ok_or_else(|| ProcessError::new(ErrorKind::NotFound, name))?;
         let streams = Some(Streams::default());
-        node.launch(host, name, streams, |birth| Program::start(job, Vec::new(), birth))
+        node.launch(host, name, streams, |context| Program::start(spec, Vec::new(), context))
     }
 
-    fn start_any(&self, node: &Node, random: &mut Random) -> Result<wippy::host::Handle, Fault> {
+    fn start_any(
+        &self,
+        node: &Node,
+        random: &mut Random,
+    ) -> Result<wippy::host::Handle, ProcessError> {
         let number = random.below(self.0.len() as u64) as usize;
-        let name = self.0.get(number).map_or("good", |job| job.name.as_str());
+        let name = self.0.get(number).map_or("good", |spec| spec.name.as_str());
         self.start(node, "hostile", if name == "good" { "idle" } else { name })
     }
 }
 
 impl Programs for Jobs {
     fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
-        let job = self.0.iter().find(|job| job.name == entry)?;
-        Some(Arc::new(job.clone()))
+        let spec = self.0.iter().find(|spec| spec.name == entry)?;
+        Some(Arc::new(spec.clone()))
     }
 
-    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, Fault> {
-        Err(Fault::new(Kind::NotFound, entry))
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        Err(ProcessError::new(ErrorKind::NotFound, entry))
     }
 }

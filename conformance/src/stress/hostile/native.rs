@@ -4,13 +4,13 @@
 use std::collections::VecDeque;
 
 use wippy::{
-    dispatch::{
-        ActorCommand, Command, Fault, Kind, Mail, Pid, Received, Reply, Spawn, Tag, Yield,
-        world::World,
+    command::{
+        ActorCommand, Command, ErrorKind, Mail, Pid, ProcessError, Reply, Spawn, Tag, Yield,
     },
-    host::{Birth, Handle, Node, Started},
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
+    host::{Handle, Node, SpawnContext, Started},
+    process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
     value::{Term, Value},
+    world::SystemDispatcher,
 };
 
 use super::super::ledger::Random;
@@ -29,7 +29,7 @@ struct Amplifier {
 const SORTS: u64 = 6;
 
 /// Starts one.
-pub fn start(node: &Node, random: &mut Random) -> Result<Handle, Fault> {
+pub fn start(node: &Node, random: &mut Random) -> Result<Handle, ProcessError> {
     // Whom it is allowed to cancel: whoever it knows has to reckon with that.
     let known = node.processes().into_iter().filter(|info| &*info.entry != "good");
     let known = known.map(|info| info.pid).collect();
@@ -41,9 +41,9 @@ pub fn start(node: &Node, random: &mut Random) -> Result<Handle, Fault> {
         tags: 0,
         waits: false,
     };
-    node.launch("hostile", "native", None, |mut birth: Birth| {
-        let world = World::new(std::mem::take(&mut birth.streams));
-        let answers = birth.answers(world);
+    node.launch("hostile", "native", None, |mut context: SpawnContext| {
+        let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
+        let answers = context.answers(world);
         let process: Box<dyn Process> = Box::new(amplifier);
         Ok(Started { process, answers, result: None, max_execution: None })
     })
@@ -108,7 +108,7 @@ impl Process for Amplifier {
                 // Not one of them is taken.
                 Event::Mail(mail) => self.inbox.push_back(mail),
                 Event::Cancel { .. } | Event::Timeout { .. } => {
-                    out.status = Status::Done(Err(Error::new(Kind::Canceled, "cancelled")));
+                    out.status = Status::Done(Err(Error::new(ErrorKind::Canceled, "cancelled")));
                     return;
                 }
                 _ => {}
@@ -126,7 +126,7 @@ impl Process for Amplifier {
                 out.status = Status::Blocked;
             }
             None => {
-                let fault = Fault::new(Kind::Conflict, "y".repeat(1 << 20));
+                let fault = ProcessError::new(ErrorKind::Conflict, "y".repeat(1 << 20));
                 out.status = Status::Done(Err(Error::program(fault)));
             }
         }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use wippy::{
-    dispatch::Pid,
+    command::Pid,
     host::{Handle, Node},
 };
 

@@ -1,0 +1,198 @@
+//! What processes ask of each other's hosts: lives, names, messages.
+
+use std::{fmt, sync::Arc};
+
+use super::ProcessError;
+use crate::value::Term;
+
+/// The id of a process: a text that names the host and the process, and is never
+/// used again.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pid(Arc<str>);
+
+impl Pid {
+    /// The id that this text stands for, whether or not there is such a process.
+    pub fn new(text: impl Into<Arc<str>>) -> Pid {
+        Pid(text.into())
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Pid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Pid({})", self.0)
+    }
+}
+
+/// How a process has ended, as others are told.
+pub type Ending = Result<Term, ProcessError>;
+
+/// A message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Message {
+    /// Who has sent it; nobody if it comes from outside all processes.
+    pub from: Option<Pid>,
+    /// What it is about. Topics that begin with `@` are reserved.
+    pub topic: String,
+    /// What it says.
+    pub payload: Vec<Term>,
+    /// See [`Mail::size`].
+    size: usize,
+}
+
+impl Message {
+    /// A message. It is measured here, once: who sends it pays for that.
+    pub fn new(from: Option<Pid>, topic: impl Into<String>, payload: Vec<Term>) -> Message {
+        let topic = topic.into();
+        let size = Term::size_of_all(&payload).saturating_add(topic.len());
+        Message { from, topic, payload, size }
+    }
+}
+
+/// Something that arrives at a process.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mail {
+    /// A message.
+    Message(Message),
+    /// A process that is monitored has ended.
+    Exit {
+        /// Which one.
+        from: Pid,
+        /// How.
+        result: Ending,
+    },
+    /// A process that is linked has ended with an error, and this one traps
+    /// links.
+    LinkDown {
+        /// Which one.
+        from: Pid,
+        /// How.
+        result: Ending,
+    },
+    /// The process is asked to end, and is ended if it does not in time.
+    Cancel {
+        /// Who asks; nobody if it is the runtime.
+        from: Option<Pid>,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Mail {
+    /// Bytes that it takes in a mailbox: the same when it is put there and when it
+    /// is taken.
+    pub fn size(&self) -> usize {
+        let more = match self {
+            Mail::Message(message) => message.size,
+            Mail::Exit { result: Ok(term), .. } | Mail::LinkDown { result: Ok(term), .. } => {
+                term.size()
+            }
+            Mail::Exit { result: Err(fault), .. } | Mail::LinkDown { result: Err(fault), .. } => {
+                fault.message.len().saturating_add(fault.details.size())
+            }
+            Mail::Cancel { reason, .. } => reason.len(),
+        };
+        more.saturating_add(size_of::<Mail>())
+    }
+}
+
+/// What is to be spawned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spawn {
+    /// The id of a process entry.
+    pub entry: String,
+    /// The id of a host; the caller's own if none is given.
+    pub host: Option<String>,
+    /// The arguments.
+    pub args: Vec<Term>,
+    /// The caller is told when it ends.
+    pub monitor: bool,
+    /// The two end together.
+    pub link: bool,
+}
+
+/// What a process asks of its host. Whoever answers knows who asks.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ActorCommand {
+    /// Starts a process. [`Reply::Pid`](super::Reply::Pid)
+    Spawn(Spawn),
+    /// Starts a process and waits for its end.
+    /// [`Reply::Ended`](super::Reply::Ended); `monitor` and `link` mean nothing.
+    Exec(Spawn),
+    /// Sends a message to a pid or a name. [`Reply::Done`](super::Reply::Done)
+    Send {
+        /// The pid or the name.
+        to: String,
+        /// The topic.
+        topic: String,
+        /// What it says.
+        payload: Vec<Term>,
+    },
+    /// Asks to be told of the end of a process, once, however often it is asked.
+    /// Of a process that has ended already, or that never was, it is told at
+    /// once. [`Reply::Done`](super::Reply::Done)
+    Monitor(Pid),
+    /// Takes that back. [`Reply::Done`](super::Reply::Done)
+    Unmonitor(Pid),
+    /// Ties two processes together. [`Reply::Done`](super::Reply::Done)
+    Link(Pid),
+    /// Unties them. [`Reply::Done`](super::Reply::Done)
+    Unlink(Pid),
+    /// Whether links that break are mail, and not the end.
+    /// [`Reply::Done`](super::Reply::Done)
+    TrapLinks(bool),
+    /// Asks a process to end. [`Reply::Done`](super::Reply::Done)
+    Cancel {
+        /// The pid or the name.
+        to: Arc<str>,
+        /// Why.
+        reason: String,
+        /// Milliseconds that it has; what its host gives if there are none.
+        patience: Option<u64>,
+    },
+    /// Ends a process at the end of its present slice.
+    /// [`Reply::Done`](super::Reply::Done)
+    Terminate {
+        /// The pid or the name.
+        to: Arc<str>,
+    },
+    /// Gives the caller a name, until it ends. [`Reply::Done`](super::Reply::Done)
+    Register(String),
+    /// Takes one of the caller's names back. [`Reply::Bool`](super::Reply::Bool),
+    /// whether it had it
+    Unregister(String),
+    /// Who has this name. [`Reply::Pid`](super::Reply::Pid)
+    Lookup(String),
+}
+
+impl ActorCommand {
+    /// What messages call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            ActorCommand::Spawn(_) => "spawn",
+            ActorCommand::Exec(_) => "exec",
+            ActorCommand::Send { .. } => "send",
+            ActorCommand::Monitor(_) => "monitor",
+            ActorCommand::Unmonitor(_) => "unmonitor",
+            ActorCommand::Link(_) => "link",
+            ActorCommand::Unlink(_) => "unlink",
+            ActorCommand::TrapLinks(_) => "trap-links",
+            ActorCommand::Cancel { .. } => "cancel",
+            ActorCommand::Terminate { .. } => "terminate",
+            ActorCommand::Register(_) => "register",
+            ActorCommand::Unregister(_) => "unregister",
+            ActorCommand::Lookup(_) => "lookup",
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Core modules inside a component.
+
+use std::{cell::Cell, ops::Range, sync::Arc};
+
+use super::{
+    rewrite::{self, Rewritten},
+    vet::{self, Vetter},
+};
+use crate::component::{
+    error::LoadError,
+    link::elide::{Shape, shape},
+};
+
+/// How the modules of a component are loaded.
+pub(crate) struct Loader<'a> {
+    pub engine: wasmi::Engine,
+    /// Vets what is translated late.
+    pub vetter: Option<Vetter<'a>>,
+    mode: Mode,
+    largest_body: Cell<usize>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Translate,
+    /// Only look for what is invalid.
+    Validate,
+    /// Without changes, see [`EngineConfig`](crate::component::Config).
+    WithoutMending,
+}
+
+impl<'a> Loader<'a> {
+    pub fn new(engine: wasmi::Engine, vetter: Option<Vetter<'a>>, mends: bool) -> Loader<'a> {
+        let mode = if mends { Mode::Translate } else { Mode::WithoutMending };
+        Loader { engine, vetter, mode, largest_body: Cell::new(0) }
+    }
+
+    /// A loader that looks for what is invalid and makes nothing.
+    pub fn validating(engine: wasmi::Engine) -> Loader<'a> {
+        Loader { mode: Mode::Validate, ..Loader::new(engine, None, true) }
+    }
+
+    pub fn validates_bodies(&self) -> bool {
+        self.mode == Mode::Validate
+    }
+
+    pub fn mends(&self) -> bool {
+        self.mode != Mode::WithoutMending
+    }
+
+    pub fn note_body(&self, bytes: usize) {
+        self.largest_body.set(bytes.max(self.largest_body.get()));
+    }
+
+    /// Bytes of the largest function body.
+    pub fn largest_body(&self) -> usize {
+        self.largest_body.get()
+    }
+}
+
+/// A translated core module. Functions are translated when first called.
+#[derive(Debug)]
+pub(crate) struct CoreModule {
+    pub module: wasmi::Module,
+    /// The name under which the start function is exported.
+    pub start: Option<Box<str>>,
+    /// Module and field name of every import, in order.
+    pub imports: Vec<(Box<str>, Box<str>)>,
+    /// Bytes of memories and tables that the start function begins with growing.
+    pub first: u64,
+    /// Bytes of its data and element sections, which instantiation copies.
+    pub segments: u64,
+    /// The module as it is in the component, for explaining a trap.
+    pub source: Source,
+    /// Whether calls of imports go through it.
+    pub shape: Option<Shape>,
+    /// It has been changed where the interpreter would fail on it.
+    pub mended: bool,
+}
+
+/// A module's bytes inside the component's.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub bytes: Arc<[u8]>,
+    pub range: Range<usize>,
+}
+
+impl Source {
+    pub fn get(&self) -> &[u8] {
+        self.bytes.get(self.range.clone()).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.range.fmt(f)
+    }
+}
+
+/// What has to be noted while the sections of a module pass by.
+#[derive(Debug, Default)]
+pub(crate) struct Outline {
+    /// Bytes of the data and element sections.
+    pub segments: u64,
+    /// Bytes of the largest function body.
+    pub largest_body: usize,
+}
+
+impl CoreModule {
+    /// Translates a module, after the changes that it needs, see [`rewrite`].
+    pub fn new(
+        loader: &Loader<'_>,
+        source: Source,
+        outline: &Outline,
+    ) -> Result<CoreModule, LoadError> {
+        let new = rewrite::rewrite(source.get(), loader.mends())?;
+        if let Some(vetter) = &loader.vetter {
+            vetter.add(&new.bytes, &source)?;
+        }
+        let module = CoreModule::translate(&loader.engine, new, source.clone())?;
+        let (segments, mended) = (outline.segments, loader.mends());
+        Ok(CoreModule { segments, shape: shape(source.get()), mended, ..module })
+    }
+
+    /// Translates what has been made of this module, after the same changes.
+    pub fn rewritten(&self, engine: &wasmi::Engine, bytes: &[u8]) -> Result<CoreModule, LoadError> {
+        let new = rewrite::rewrite(bytes, self.mended)?;
+        CoreModule::translate(engine, new, self.source.clone())
+    }
+
+    fn translate(
+        engine: &wasmi::Engine,
+        new: Rewritten<'_>,
+        source: Source,
+    ) -> Result<CoreModule, LoadError> {
+        let Rewritten { bytes, start, first } = new;
+        let module = vet::translate(engine, &bytes)
+            .map_err(|verdict| vet::explain(&bytes, &source, verdict))?;
+        let imports =
+            module.imports().map(|import| (import.module().into(), import.name().into())).collect();
+        Ok(CoreModule {
+            module,
+            start,
+            imports,
+            segments: 0,
+            first,
+            source,
+            shape: None,
+            mended: true,
+        })
+    }
+}

@@ -1,0 +1,128 @@
+//! Calling host functions, and what can be answered inside the step.
+
+use super::state::{Context, charge};
+use crate::{
+    command::{Command, Reply},
+    component::{
+        error::{Trap, TrapKind},
+        link::{
+            linker::{Answer, Body, GuestMemory, HostCx},
+            plan::{HostBody, HostImport},
+        },
+    },
+    value::Value,
+};
+
+/// Runs a host function's body, and what can be answered at once after it.
+pub(crate) fn call_host<C: Context>(
+    context: &mut C,
+    host: &HostImport,
+    args: Vec<Value>,
+    memory: Option<wasmi::Memory>,
+) -> Result<Answer, Trap> {
+    let answer = match &host.body {
+        HostBody::Denied(why) => return Err(Trap::new(TrapKind::Denied, why.clone())),
+        HostBody::Func(_) if context.state().trace.is_some() => return replay(context, memory),
+        HostBody::Func(func) => match &func.body {
+            Some(Body::Closure(closure)) => with_host(context, memory, |cx| closure(cx, args))?,
+            Some(Body::Suspending { interface, function }) => Answer::Later(Command::Call {
+                interface: interface.clone(),
+                function: function.clone(),
+                args,
+            }),
+            None => {
+                return Err(Trap::new(TrapKind::Unsupported, "the host has no such function"));
+            }
+        },
+    };
+    settle(context, answer, memory)
+}
+
+/// Dispatcher commands as long as that takes no time.
+pub(crate) fn settle<C: Context>(
+    context: &mut C,
+    mut answer: Answer,
+    memory: Option<wasmi::Memory>,
+) -> Result<Answer, Trap> {
+    loop {
+        let host = &mut context.state().host;
+        let Some(immediate) = &mut host.immediate else { return Ok(answer) };
+        for command in std::mem::take(&mut host.outbox) {
+            if let Err(command) = immediate.now(command) {
+                host.outbox.push(command);
+            }
+        }
+        answer = match answer {
+            Answer::Now(value) => return Ok(Answer::Now(value)),
+            Answer::Later(command) => match immediate.now(command) {
+                Ok(reply) => Answer::Now(reply_value(reply)?),
+                Err(command) => return Ok(Answer::Later(command)),
+            },
+            Answer::Then(command, then) => match immediate.now(command) {
+                Ok(reply) => with_host(context, memory, |cx| then(cx, reply))?,
+                Err(command) => return Ok(Answer::Then(command, then)),
+            },
+        };
+    }
+}
+
+/// The reply to a command whose reply is the function's result.
+pub(crate) fn reply_value(reply: Reply) -> Result<Option<Value>, Trap> {
+    match reply {
+        Reply::Value(value) => Ok(value),
+        Reply::Refused(why) => Err(Trap::new(TrapKind::Host, why)),
+        Reply::Done
+        | Reply::Time(_)
+        | Reply::Bytes(_)
+        | Reply::Count(_)
+        | Reply::Bool(_)
+        | Reply::Text(_)
+        | Reply::Ready { .. }
+        | Reply::Mail
+        | Reply::File { .. }
+        | Reply::Stat(_)
+        | Reply::Entries(_)
+        | Reply::Pid(_)
+        | Reply::Ended(_)
+        | Reply::Failed(_)
+        | Reply::ProcessError(_) => Err(Trap::internal("a reply of another kind")),
+    }
+}
+
+/// Calls `f` with a host function's view of the process.
+pub(crate) fn with_host<C: Context, R>(
+    context: &mut C,
+    memory: Option<wasmi::Memory>,
+    f: impl FnOnce(&mut HostCx<'_>) -> R,
+) -> R {
+    let Some(memory) = memory else {
+        let result = f(&mut HostCx { state: &mut context.state().host, memory: None });
+        let work = std::mem::take(&mut context.state().host.work);
+        charge(context.as_context_mut(), work);
+        return result;
+    };
+    let (bytes, state) = memory.data_and_store_mut(context.as_context_mut());
+    let memory = Some(GuestMemory { bytes, writes: Vec::new() });
+    let mut cx = HostCx { state: &mut state.host, memory };
+    let result = f(&mut cx);
+    let writes = cx.memory.take().map(|memory| memory.writes).unwrap_or_default();
+    let touched: u64 = writes.iter().map(|(_, bytes)| bytes.len() as u64).sum();
+    let work = std::mem::take(&mut state.host.work);
+    state.recording.note_writes(writes);
+    charge(context.as_context_mut(), touched.saturating_add(work));
+    result
+}
+
+/// The answer that the host gave in the first run.
+fn replay<C: Context>(context: &mut C, memory: Option<wasmi::Memory>) -> Result<Answer, Trap> {
+    let recorded = context.state().trace.as_mut().and_then(|trace| trace.answers.next());
+    // The first run ended in this call.
+    let recorded = recorded.ok_or_else(|| Trap::new(TrapKind::Host, "no more answers"))?;
+    if let Some(memory) = memory {
+        for (address, bytes) in &recorded.writes {
+            let written = memory.write(context.as_context_mut(), *address as usize, bytes);
+            written.map_err(|_| Trap::internal("a write does not fit the second time"))?;
+        }
+    }
+    Ok(Answer::Now(recorded.value))
+}

@@ -1,0 +1,21 @@
+//! From an entry of a project to a program that can be started.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `project`, `runtime` | the programs of a project, each loaded once |
+//! | `crew`, `vetted` | work on all cores while one is loaded; what is known of files seen before |
+//! | `spec`, `wasi_setup`, `input` | what a process is started with |
+//! | `lua` | the same for Lua entries |
+//! | `check`, `error` | what is wrong with entries |
+
+pub(super) mod check;
+pub(super) mod crew;
+pub(super) mod error;
+pub(super) mod input;
+#[cfg(feature = "lua")]
+pub(super) mod lua;
+pub(super) mod project;
+pub(super) mod runtime;
+pub(super) mod spec;
+pub(super) mod vetted;
+pub(super) mod wasi_setup;

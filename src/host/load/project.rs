@@ -1,0 +1,86 @@
+//! The programs of a project's entries, made ready when first used.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use crate::{
+    command::{ErrorKind, ProcessError},
+    host::{
+        Runtime,
+        node::{
+            dispatcher::shown,
+            program::{Program, Programs},
+        },
+    },
+    registry::{self, Id, Problem, Project},
+};
+
+/// A project and the runtime of its programs. A clone is the same.
+#[derive(Clone)]
+pub struct ProjectPrograms(Arc<Inner>);
+
+struct Inner {
+    project: Project,
+    runtime: Runtime,
+    ready: Mutex<HashMap<String, Arc<dyn Program>>>,
+}
+
+impl ProjectPrograms {
+    /// Nothing is loaded yet.
+    pub fn new(project: Project, runtime: Runtime) -> ProjectPrograms {
+        ProjectPrograms(Arc::new(Inner { project, runtime, ready: Mutex::default() }))
+    }
+
+    /// The project.
+    pub fn project(&self) -> &Project {
+        &self.0.project
+    }
+
+    /// The runtime.
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
+    /// Nothing panics while it holds the lock.
+    fn cache(&self) -> MutexGuard<'_, HashMap<String, Arc<dyn Program>>> {
+        self.0.ready.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Programs for ProjectPrograms {
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
+        self.cache().get(entry).cloned()
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        let id: Id = entry.parse().map_err(|why| {
+            ProcessError::new(ErrorKind::Invalid, format!("`{}` is no id: {why}", shown(entry)))
+        })?;
+        let Inner { project, runtime, .. } = &*self.0;
+        let program: Arc<dyn Program> = match project.entry(&id).map(|entry| &entry.kind) {
+            None => {
+                return Err(ProcessError::new(
+                    ErrorKind::NotFound,
+                    format!("there is no entry {}", shown(&id.to_string())),
+                ));
+            }
+            #[cfg(feature = "lua")]
+            Some(registry::EntryKind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
+            Some(_) => {
+                let fault = |problem: Box<Problem>| {
+                    let kind = match (problem.engine, problem.may_pass) {
+                        (true, _) => ErrorKind::Internal,
+                        (false, true) => ErrorKind::Unavailable,
+                        (false, false) => ErrorKind::Invalid,
+                    };
+                    let retryable = problem.engine || problem.may_pass;
+                    ProcessError { retryable, ..ProcessError::new(kind, problem.to_string()) }
+                };
+                Arc::new(runtime.spec(project, &id).map_err(fault)?)
+            }
+        };
+        Ok(self.cache().entry(entry.to_owned()).or_insert(program).clone())
+    }
+}

@@ -1,0 +1,340 @@
+//! Entries and files to programs that are ready to start.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::{Duration, Instant},
+};
+
+use super::{
+    crew::Threads,
+    error::PrepareError,
+    vetted::{self, Vetted},
+    wasi_setup::WasiSetup,
+};
+use crate::{
+    adapter::{AdaptOptions, Adapted, LeftOut, WitPackage, adapt},
+    artifact::{Artifact, ArtifactKind, Hash},
+    component::{
+        Component, DEFAULT_STACK, Engine, Function, LinkedComponent, Linker, LoadOptions,
+        MAX_STACK, MIN_STACK, Vetting,
+    },
+    host::node::panics,
+    imports::{process, wasi},
+    process::{Grants, Limits, WasmProcess},
+    registry::{Entry, EntryKind, Id, Problem, Project, Transport},
+};
+
+/// Turns artifacts into programs, and shares what can be shared.
+pub struct Runtime {
+    engine: Engine,
+    linker: Linker,
+    loaded: Mutex<HashMap<Key, Arc<Slot>>>,
+    vetted: Vetted,
+    shares_threads: bool,
+}
+
+/// What makes two translated components the same.
+#[derive(Clone, PartialEq, Eq, Hash)]
+struct Key {
+    hash: Hash,
+    /// A core module becomes another component with another WIT text.
+    wit: Option<Box<str>>,
+    stack: usize,
+}
+
+/// Filled by the first who asks, while the others wait. A failure is kept as
+/// well: the same bytes would fail again.
+type Slot = OnceLock<Result<Loaded, PrepareError>>;
+
+/// An artifact, translated.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The component.
+    pub component: Component,
+    /// How a core module was made into it; its bytes are gone.
+    pub adapted: Option<Arc<Adapted>>,
+}
+
+impl Runtime {
+    /// A runtime whose processes may import what `linker` has, as far as they
+    /// are granted it.
+    pub fn new(engine: Engine, linker: Linker) -> Runtime {
+        Runtime {
+            engine,
+            linker,
+            loaded: Mutex::default(),
+            vetted: Vetted::default(),
+            shares_threads: true,
+        }
+    }
+
+    /// The same runtime, which remembers in the user's cache folder which artifacts
+    /// the interpreter can take, see [`Vetting`]. Without such a folder, or one that
+    /// can be written, it only remembers as long as it lives.
+    pub fn with_cache(mut self) -> Runtime {
+        self.vetted = vetted::folder().map_or_else(Vetted::default, Vetted::in_folder);
+        self
+    }
+
+    /// The same runtime, for one process at a time: no others wait while a very long
+    /// function is translated, so that such a program starts sooner.
+    pub fn for_one_process(self) -> Runtime {
+        Runtime { shares_threads: false, ..self }
+    }
+
+    /// What processes may import.
+    pub fn linker(&self) -> &Linker {
+        &self.linker
+    }
+
+    /// The component of an artifact, translated if this is the first use of
+    /// this artifact with this WIT text and stack limit. The WIT text is for
+    /// core modules.
+    ///
+    /// # Errors
+    ///
+    /// If the artifact is not valid, or a core module does not fit its WIT.
+    pub fn load(
+        &self,
+        artifact: &Artifact,
+        wit: Option<&str>,
+        stack: usize,
+    ) -> Result<Loaded, PrepareError> {
+        // A component has its own types: WIT text makes no other of it.
+        let wit = wit.filter(|_| artifact.kind != ArtifactKind::Component);
+        let key = Key { hash: artifact.hash, wit: wit.map(Into::into), stack };
+        let slot = {
+            // A panic while holding the lock cannot leave the map half changed.
+            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            loaded.entry(key).or_default().clone()
+        };
+        slot.get_or_init(|| {
+            let start = Instant::now();
+            // Nothing of what could not be loaded is used.
+            let translate = AssertUnwindSafe(|| self.translate(artifact, wit, stack));
+            let loaded = panics::catching(|| catch_unwind(translate))
+                .unwrap_or_else(|_| Err(PrepareError::Engine(panics::said())));
+            let elapsed = start.elapsed();
+            let (hash, bytes) = (artifact.hash, artifact.bytes.len());
+            match &loaded {
+                Ok(_) => {
+                    tracing::info!(%hash, kind = ?artifact.kind, bytes, ?elapsed, "loaded");
+                }
+                Err(error) => tracing::info!(%hash, %error, "not loaded"),
+            }
+            loaded
+        })
+        .clone()
+    }
+
+    fn translate(
+        &self,
+        artifact: &Artifact,
+        wit: Option<&str>,
+        stack: usize,
+    ) -> Result<Loaded, PrepareError> {
+        let assembled;
+        let (bytes, kind) = match artifact.kind {
+            ArtifactKind::Text => {
+                assembled = assemble(&artifact.bytes)?;
+                (&*assembled.bytes, assembled.kind)
+            }
+            kind => (&*artifact.bytes, kind),
+        };
+        let crew = Threads::new();
+        let known = self.vetted.contains(&artifact.hash, wit);
+        let vetting = if known { Vetting::Done } else { Vetting::With(&crew) };
+        let options = LoadOptions { stack, vetting, shares_threads: self.shares_threads };
+        let component = |bytes: &[u8]| {
+            let component = Component::load(&self.engine, bytes, options);
+            if component.is_ok() && !known {
+                self.vetted.insert(&artifact.hash, wit);
+            }
+            component.map_err(PrepareError::Load)
+        };
+        if kind != ArtifactKind::Core {
+            return Ok(Loaded { component: component(bytes)?, adapted: None });
+        }
+        let packages = wasi::PACKAGES.iter().chain(&process::PACKAGES);
+        let packages: Vec<_> = packages.map(|&(name, text)| WitPackage { name, text }).collect();
+        let mut adapted = adapt(bytes, &AdaptOptions { wit, packages: &packages })
+            .map_err(PrepareError::Adapt)?;
+        let made = std::mem::take(&mut adapted.component);
+        tracing::debug!(bytes = made.len(), "core module made into a component");
+        let component = component(&made).map_err(|error| match error {
+            // What counts is where it is in the file that was given.
+            PrepareError::Load(error) => {
+                PrepareError::Load(error.in_file(memchr::memmem::find(&made, bytes)))
+            }
+            other => other,
+        })?;
+        Ok(Loaded { component, adapted: Some(Arc::new(adapted)) })
+    }
+
+    /// Links a component with what `grants` lets it have.
+    ///
+    /// # Errors
+    ///
+    /// If an import has another type than here, or cannot be a stub.
+    pub fn link(
+        &self,
+        component: &Component,
+        grants: &Grants,
+    ) -> Result<LinkedComponent, PrepareError> {
+        let start = Instant::now();
+        let program = component
+            .link_with(&self.linker, &|import| {
+                let reason = grants.deny(&self.linker, import)?;
+                tracing::debug!(import, reason, "linked as a stub");
+                Some(reason)
+            })
+            .map_err(PrepareError::Link)?;
+        tracing::info!(%grants, elapsed = ?start.elapsed(), "linked");
+        Ok(program)
+    }
+
+    /// What a `process.wasm` entry runs.
+    ///
+    /// # Errors
+    ///
+    /// A problem with the entry's file, line and field.
+    pub fn spec(&self, project: &Project, id: &Id) -> Result<ProcessSpec, Box<Problem>> {
+        let process = project.process_wasm(id)?;
+        let Some(entry) = project.entry(id) else {
+            return Err(Box::new(Problem::error("", format!("{id}, which is no entry"), "", "")));
+        };
+        if process.transport == Transport::WasiHttp {
+            return Err(Box::new(unsupported_transport(entry)));
+        }
+        let artifact = Artifact::of_process(project, id)?;
+        let complain = |error: PrepareError| Box::new(problem(entry, &error));
+        let limits = &process.limits;
+        let stack = stack_bytes(limits.max_stack);
+        let loaded = self.load(&artifact, process.wit.as_deref(), stack).map_err(complain)?;
+        let grants = Grants::new(id.to_string(), &process.imports);
+        let program = self.link(&loaded.component, &grants).map_err(complain)?;
+        let mut spec = ProcessSpec::new(&id.to_string(), &loaded, program, &process.method)
+            .map_err(complain)?;
+        spec.limits.max_memory = limits.max_memory.unwrap_or(spec.limits.max_memory);
+        spec.limits.max_fuel = limits.max_fuel;
+        spec.max_execution = limits.max_execution;
+        spec.given = WasiSetup::of_entry(project, entry, &process.wasi)?;
+        spec.program_name = process.path.rsplit('/').next().unwrap_or_default().to_owned();
+        Ok(spec)
+    }
+}
+
+impl fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Runtime").field("linker", &self.linker).finish_non_exhaustive()
+    }
+}
+
+/// A function of a program with the limits that it runs under: all that it
+/// takes to start a process, any number of times.
+#[derive(Clone, Debug)]
+pub struct ProcessSpec {
+    /// What messages call it: the entry's id, or a file.
+    pub name: String,
+    /// The program.
+    pub program: LinkedComponent,
+    /// The function to call.
+    pub function: Function,
+    /// What a process of it may use.
+    pub limits: Limits,
+    /// How long it may run.
+    pub max_execution: Option<Duration>,
+    /// What it sees of the world.
+    pub given: WasiSetup,
+    /// What it is told its own name is: its first argument.
+    pub program_name: String,
+    /// It reads its arguments itself, like a program of an operating system;
+    /// the function has no parameters.
+    pub raw_arguments: bool,
+}
+
+impl ProcessSpec {
+    /// A process spec with the default limits. `program` is linked from `loaded`.
+    ///
+    /// # Errors
+    ///
+    /// If the program has no such function, or several.
+    pub fn new(
+        name: &str,
+        loaded: &Loaded,
+        program: LinkedComponent,
+        method: &str,
+    ) -> Result<ProcessSpec, PrepareError> {
+        let function = program.function(method).map_err(|why| {
+            let mut left_out = loaded.adapted.iter().flat_map(|adapted| &adapted.left_out);
+            match left_out.find(|export| export.core == method) {
+                Some(LeftOut { core, reason }) => {
+                    PrepareError::Untyped { function: core.clone(), reason: reason.clone() }
+                }
+                None => PrepareError::method(&program, method, why),
+            }
+        })?;
+        let interface = function.interface().unwrap_or_default();
+        let is_command = interface == "wasi:cli/run" || interface.starts_with("wasi:cli/run@");
+        // The adapter makes `run` of the `_start` of a core module.
+        let is_start = loaded.adapted.is_some() && interface.is_empty() && function.name() == "run";
+        Ok(ProcessSpec {
+            name: name.to_owned(),
+            program,
+            raw_arguments: is_command || (is_start && function.ty().params.is_empty()),
+            function,
+            limits: Limits::default(),
+            max_execution: None,
+            given: WasiSetup::default(),
+            program_name: name.to_owned(),
+        })
+    }
+
+    /// A process of this spec, not yet started.
+    pub fn process(&self) -> WasmProcess {
+        WasmProcess::new(&self.program, self.limits)
+    }
+}
+
+/// The binary form of WebAssembly text.
+fn assemble(text: &[u8]) -> Result<Artifact, PrepareError> {
+    // The library's word for a text without a file name is no help.
+    let say = |error: wat::Error| PrepareError::Text(error.to_string().replace("<anon>:", "line "));
+    let bytes = wat::parse_bytes(text).map_err(say)?;
+    Artifact::from_bytes(bytes.into_owned()).map_err(|error| PrepareError::Text(error.to_string()))
+}
+
+/// An entry's `max_stack` in bytes, brought into the engine's range.
+pub(in crate::host) fn stack_bytes(max_stack: Option<u64>) -> usize {
+    let bytes = |bytes: u64| usize::try_from(bytes).unwrap_or(MAX_STACK);
+    max_stack.map_or(DEFAULT_STACK, bytes).clamp(MIN_STACK, MAX_STACK)
+}
+
+/// The failure of an entry's artifact as a problem of the entry.
+pub(in crate::host) fn problem(entry: &Entry, error: &PrepareError) -> Problem {
+    let mut found = error.found();
+    // The field may be absent, and then it is the file that does not fit.
+    let absent = match (&entry.kind, error.field()) {
+        (EntryKind::ProcessWasm(process), "wit") => process.wit.is_none(),
+        (EntryKind::ProcessWasm(process), "imports") => process.imports.is_empty(),
+        _ => false,
+    };
+    let field = if absent { "path" } else { error.field() };
+    if let (EntryKind::ProcessWasm(process), "path") = (&entry.kind, field) {
+        found = format!("{}: {found}", process.path);
+    }
+    let problem = entry.problem(field, found, error.expected(), error.fix());
+    problem.of_engine(error.is_of_engine())
+}
+
+pub(in crate::host) fn unsupported_transport(entry: &Entry) -> Problem {
+    entry.problem(
+        "transport",
+        "wasi-http, which this version of wippy does not serve yet",
+        "payload",
+        "leave the field out if the function takes values",
+    )
+}

@@ -1,0 +1,194 @@
+//! Starting processes of a spec: on a node, or alone.
+
+use std::{convert::Infallible, thread, time::Instant};
+
+use async_channel::Sender;
+
+use super::input::Unfit;
+use crate::{
+    account::Account,
+    command::{Command, ErrorKind, ProcessError, Reply},
+    host::{
+        ProcessSpec,
+        node::{
+            chores,
+            mailbox::{Capacity, Mailbox},
+            panics::{self, Undertaker},
+            program::{Program, SpawnContext, Started},
+            run::{Ended, HostDispatcher, RunOptions, live},
+        },
+    },
+    process::{Error, Process, WasmProcess},
+    value::{Term, Value},
+    world::{Dispatcher, Streams, SystemDispatcher},
+};
+
+impl ProcessSpec {
+    /// A process on a node, with values of the function's types.
+    ///
+    /// # Errors
+    ///
+    /// If the input does not fit the function, or the process cannot be given its
+    /// world.
+    pub fn start(&self, input: Vec<Value>, context: SpawnContext) -> Result<Started, ProcessError> {
+        self.start_with(input, Vec::new(), context)
+    }
+
+    /// The same, with arguments for a program that reads them itself.
+    fn start_with(
+        &self,
+        input: Vec<Value>,
+        words: Vec<String>,
+        mut context: SpawnContext,
+    ) -> Result<Started, ProcessError> {
+        let account = context.account(self.limits.max_memory);
+        let process = WasmProcess::on_account(&self.program, self.limits, account);
+        let mut process = self.initialized(process, input).map_err(|error| error.fault())?;
+        let streams = std::mem::take(&mut context.streams);
+        let world = self.given.to(&self.program_name, words, streams, &mut process);
+        let world = world.map_err(|error| ProcessError::new(error.kind(), error.to_string()))?;
+        if context.is_alone() {
+            world.set_alone();
+        }
+        let answers = context.answers(world);
+        let (pid, method, limits) = (&context.identity.pid, self.function.full_name(), self.limits);
+        tracing::debug!(%pid, method, ?limits, ?self.max_execution, "initialized");
+        if let Some(host) = process.host_state() {
+            host.set(Some(context.identity));
+        }
+        process.set_immediate(Box::new(answers.clone()));
+        Ok(Started {
+            process: Box::new(process),
+            answers,
+            result: self.function.result(),
+            max_execution: self.max_execution,
+        })
+    }
+
+    fn initialized(
+        &self,
+        mut process: WasmProcess,
+        input: Vec<Value>,
+    ) -> Result<WasmProcess, Error> {
+        process.init(&self.function.full_name(), input)?;
+        Ok(process)
+    }
+
+    /// Runs a process alone, without a node: there is nobody that it could talk
+    /// to. Its own limit of time takes the place of the one in `options`.
+    ///
+    /// The process has a thread of its own, which is given up if the interpreter fails in
+    /// it where a panic cannot pass: that ends the process, as on a node, and not the
+    /// program. To drop the future ends the process after its present slice.
+    pub async fn run(&self, input: Vec<Value>, streams: Streams, options: &RunOptions) -> Ended {
+        let mut options = options.clone();
+        options.max_execution = self.max_execution.or(options.max_execution);
+        let mut process = match self.initialized(self.process(), input) {
+            Ok(process) => process,
+            Err(error) => return Ended::without_life(error),
+        };
+        let world = match self.given.to(&self.program_name, Vec::new(), streams, &mut process) {
+            Ok(world) => world,
+            Err(error) => {
+                return Ended::without_life(Error::new(ErrorKind::Invalid, error.to_string()));
+            }
+        };
+        process.set_immediate(Box::new(world.clone()));
+        let result = self.function.result();
+        let (tell, told) = async_channel::bounded(1);
+        // Closed when nobody waits any more.
+        let (_wanted, unwanted) = async_channel::bounded::<Infallible>(1);
+        let life = move || {
+            let post = Mailbox::new(Capacity { mails: 1, bytes: 0 }, &Account::default());
+            let last = LastWords { post: &post, tell: tell.clone(), start: Instant::now() };
+            let (result, last) = (result.as_ref(), Some(&last as &dyn Undertaker));
+            let life = live(&mut process, Alone(world), &post, &options, result, None, last);
+            let ended = async { Some(life.await) };
+            let dropped = async { unwanted.recv().await.ok().map(|never| match never {}) };
+            if let Some(ended) = smol::block_on(smol::future::or(dropped, ended)) {
+                // Somebody may have ceased to wait just now.
+                drop(tell.try_send(ended));
+            }
+        };
+        panics::install();
+        let thread = thread::Builder::new().name(self.name.clone()).spawn(life);
+        let error = match thread {
+            Err(error) => {
+                Error::new(ErrorKind::Unavailable, format!("there is no thread: {error}"))
+            }
+            Ok(_) => match told.recv().await {
+                Ok(ended) => return ended,
+                Err(_) => Error::engine("the thread of the process has ended"),
+            },
+        };
+        Ended::without_life(error)
+    }
+}
+
+impl Program for ProcessSpec {
+    fn start(&self, args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError> {
+        let invalid = |unfit: Unfit| {
+            ProcessError::new(ErrorKind::Invalid, format!("{}: {}", self.name, unfit.why))
+        };
+        match self.raw_arguments {
+            true => {
+                self.start_with(Vec::new(), ProcessSpec::words(&args).map_err(invalid)?, context)
+            }
+            false => self.start_with(self.input(&args).map_err(invalid)?, Vec::new(), context),
+        }
+    }
+}
+
+/// Tells of the end of a process that lives alone and whose thread is given up.
+struct LastWords<'a> {
+    post: &'a Mailbox,
+    tell: Sender<Ended>,
+    start: Instant,
+}
+
+impl Undertaker for LastWords<'_> {
+    fn give_up(&self, why: &str) -> bool {
+        let error = Error::engine(why);
+        let ending = Err(error.fault());
+        let ended = Ended::after(self.post, Err(error), ending, self.start);
+        // Who does not wait any more does not mind.
+        drop(self.tell.try_send(ended));
+        true
+    }
+}
+
+/// The world of a process that lives alone.
+#[derive(Clone)]
+struct Alone(SystemDispatcher);
+
+impl Dispatcher for Alone {
+    fn try_answer(&self, command: Command) -> Result<Reply, Command> {
+        match command {
+            Command::Chore(chore) => chores::try_answer(chore),
+            command => self.0.try_answer(command),
+        }
+    }
+
+    async fn answer(&self, command: Command) -> Reply {
+        match command {
+            Command::Chore(chore) => chores::answer(chore).await,
+            command => self.0.answer(command).await,
+        }
+    }
+}
+
+impl HostDispatcher for Alone {
+    fn is_unread(&self) -> bool {
+        self.0.is_unread()
+    }
+
+    fn has_mail(&self) -> bool {
+        false
+    }
+
+    fn waits(&self) {}
+
+    fn take_births(&self) -> u32 {
+        0
+    }
+}

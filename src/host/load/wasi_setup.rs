@@ -1,0 +1,155 @@
+//! What a process is given of the world: arguments, variables, directories.
+
+use std::fmt;
+
+use crate::{
+    artifact::{ArtifactError, directory},
+    command::ErrorKind,
+    imports::wasi::{ConfigError, Preopen, WasiConfig, WasiState},
+    process::WasmProcess,
+    registry::{Entry, Problem, Project, Wasi},
+    world::{Directory, Streams, SystemDispatcher},
+};
+
+/// What a process is given. By default nothing but its standard streams.
+#[derive(Clone, Debug, Default)]
+pub struct WasiSetup {
+    /// The arguments after the program's name.
+    pub args: Vec<String>,
+    /// The variables, in the order in which the guest sees them.
+    pub env: Vec<(String, String)>,
+    /// Where relative paths begin, in the guest.
+    pub cwd: Option<String>,
+    /// The directories.
+    pub dirs: Vec<WasiDir>,
+}
+
+/// A directory for a process.
+#[derive(Clone)]
+pub struct WasiDir {
+    /// Where the guest sees it.
+    pub guest: String,
+    /// The directory, open: all processes share it.
+    pub dir: Directory,
+    /// The guest can only read.
+    pub read_only: bool,
+}
+
+impl fmt::Debug for WasiDir {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = if self.read_only { "ro" } else { "rw" };
+        write!(f, "{}:{mode}", self.guest)
+    }
+}
+
+impl WasiSetup {
+    /// What an entry's `wasi` block gives.
+    ///
+    /// # Errors
+    ///
+    /// If a required variable has no value, or a directory cannot be opened.
+    pub(in crate::host) fn of_entry(
+        project: &Project,
+        entry: &Entry,
+        wasi: &Wasi,
+    ) -> Result<WasiSetup, Box<Problem>> {
+        let mut given =
+            WasiSetup { args: wasi.args.clone(), cwd: wasi.cwd.clone(), ..WasiSetup::default() };
+        for (i, variable) in wasi.env.iter().enumerate() {
+            let (id, name) = (&variable.id, &variable.name);
+            let value = project.environment().lookup(id).map_err(|why| {
+                let field = format!("wasi.env[{i}].id");
+                Box::new(entry.problem(&field, why.to_string(), "a variable that can be read", ""))
+            })?;
+            match value {
+                Some(value) => given.env.push((name.clone(), value)),
+                None if variable.required => {
+                    return Err(Box::new(entry.problem(
+                        &format!("wasi.env[{i}]"),
+                        format!("{id} has no value, and {name} is required"),
+                        "a value in the variable's storage, or a `default`",
+                        format!("set it, or take `required: true` away from {name}"),
+                    )));
+                }
+                None => {}
+            }
+        }
+        for (i, mount) in wasi.mounts.iter().enumerate() {
+            let dir = match directory(project, &mount.fs) {
+                Ok(dir) => dir,
+                Err(ArtifactError::NoDirectory(_)) => continue,
+                Err(error) => {
+                    let field = format!("wasi.mounts[{i}].fs");
+                    let problem =
+                        entry.problem(&field, error.found(), error.expected(), error.fix());
+                    return Err(Box::new(problem.that_may_pass(error.may_pass())));
+                }
+            };
+            let (guest, read_only) = (mount.guest.clone(), mount.read_only);
+            given.dirs.push(WasiDir { guest, dir, read_only });
+        }
+        Ok(given)
+    }
+
+    /// Makes the world of a process that has been initialized but not stepped.
+    /// `words` are more arguments.
+    ///
+    /// # Errors
+    ///
+    /// If something in it makes no sense to WASI.
+    pub(in crate::host) fn to(
+        &self,
+        program: &str,
+        words: Vec<String>,
+        streams: Streams,
+        process: &mut WasmProcess,
+    ) -> Result<SystemDispatcher, WasiSetupError> {
+        let world = SystemDispatcher::new(streams);
+        let mut preopens = Vec::with_capacity(self.dirs.len());
+        for WasiDir { guest, dir, read_only } in &self.dirs {
+            let dir = world.add_dir(dir.clone(), *read_only);
+            preopens.push(Preopen { guest: guest.clone(), dir, read_only: *read_only });
+        }
+        let mut args = vec![program.to_owned()];
+        args.extend(self.args.iter().cloned().chain(words));
+        let config = WasiConfig { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens };
+        let mut state = WasiState::new(config)?;
+        let charged = state.charge_to(process.account());
+        charged.map_err(|exceeded| WasiSetupError {
+            why: exceeded.to_string(),
+            kind: if exceeded.is_of_host() { ErrorKind::Unavailable } else { ErrorKind::Invalid },
+        })?;
+        if let Some(host) = process.host_state() {
+            host.set(state);
+        }
+        Ok(world)
+    }
+}
+
+/// Why a process cannot be given its world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WasiSetupError {
+    why: String,
+    kind: ErrorKind,
+}
+
+impl WasiSetupError {
+    /// What whoever starts the process is told.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
+    }
+}
+
+impl From<ConfigError> for WasiSetupError {
+    fn from(error: ConfigError) -> WasiSetupError {
+        WasiSetupError { why: error.to_string(), kind: ErrorKind::Invalid }
+    }
+}
+
+impl fmt::Display for WasiSetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
+}
+
+impl std::error::Error for WasiSetupError {}

@@ -1,0 +1,175 @@
+//! What a node is made of, as its users see it: options of hosts, programs, what
+//! a new process is given, what is known of a live one.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    dispatcher::{Actor, NodeDispatcher},
+    mailbox::ProcessState,
+    run::Ended,
+    watch::Watched,
+};
+use crate::{
+    account::Account,
+    command::{ErrorKind, Pid, ProcessError},
+    process::{DEFAULT_SLICE, Fuel, Identity, Process},
+    value::{Term, Type},
+    world::{Streams, SystemDispatcher},
+};
+
+/// The time that a process has to end after a cancel, unless who cancels says
+/// otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How a host runs its processes.
+#[derive(Clone, Copy, Debug)]
+pub struct HostOptions {
+    /// Threads; one for each processor of the machine if there is no number.
+    pub workers: Option<usize>,
+    /// Mails that a process may leave unread before senders are refused.
+    pub queue_size: usize,
+    /// Bytes that these may have together. One mail alone may have more.
+    pub queue_bytes: usize,
+    /// Processes that live at a time.
+    pub max_processes: usize,
+    /// Bytes that all its processes may hold together, with what the host holds for
+    /// them. If there is no number, the host shares three quarters of the machine's
+    /// memory with all others that have none.
+    pub max_memory: Option<u64>,
+    /// What a step may burn.
+    pub slice: Fuel,
+}
+
+impl Default for HostOptions {
+    /// 1024 mails of 64 MiB, and 2^18 processes.
+    fn default() -> HostOptions {
+        HostOptions {
+            workers: None,
+            queue_size: 1024,
+            queue_bytes: 64 << 20,
+            max_processes: 1 << 18,
+            max_memory: None,
+            slice: DEFAULT_SLICE,
+        }
+    }
+}
+
+/// Where the programs of processes come from.
+pub trait Programs: Send + Sync {
+    /// The program of an entry, if it can be had without waiting.
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>>;
+
+    /// The program of an entry. May read files and take its time.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotFound`] if there is no such entry, and others if it cannot be
+    /// run.
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError>;
+}
+
+/// No programs: nothing can be spawned by its entry.
+impl Programs for () {
+    fn ready(&self, _: &str) -> Option<Arc<dyn Program>> {
+        None
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        Err(ProcessError::new(ErrorKind::NotFound, format!("there is no entry {entry}")))
+    }
+}
+
+/// Makes processes.
+pub trait Program: Send + Sync {
+    /// A process, initialized with these arguments.
+    ///
+    /// # Errors
+    ///
+    /// If the arguments do not fit, or the process cannot be given what it is to
+    /// have.
+    fn start(&self, args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError>;
+}
+
+/// What a new process is given by its host.
+#[derive(Debug)]
+pub struct SpawnContext {
+    /// Who it is.
+    pub identity: Identity,
+    /// Its standard streams.
+    pub streams: Streams,
+    /// Who answers for it.
+    pub(in crate::host) actor: Actor,
+}
+
+impl SpawnContext {
+    /// The account of the process, with this limit, under that of its host. To be
+    /// asked for once; all that is held for the process goes on it.
+    pub fn account(&self, max_memory: u64) -> Account {
+        let host = &self.actor.slot.host;
+        self.actor.slot.mailbox.account.get_or_init(|| host.account.process(max_memory)).clone()
+    }
+
+    /// Its host runs no other process beside it.
+    pub fn is_alone(&self) -> bool {
+        self.actor.slot.host.options.max_processes == 1
+    }
+
+    /// What answers the commands of the process, those to its host among them.
+    pub fn answers(&self, world: SystemDispatcher) -> NodeDispatcher {
+        NodeDispatcher::new(world, self.actor.clone())
+    }
+}
+
+/// A process that can be stepped.
+pub struct Started {
+    /// The process.
+    pub process: Box<dyn Process>,
+    /// Dispatcher its commands.
+    pub answers: NodeDispatcher,
+    /// The type of the value that it ends with.
+    pub result: Option<Type>,
+    /// How long it may run.
+    pub max_execution: Option<Duration>,
+}
+
+/// A process that somebody outside has started.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub(in crate::host) pid: Pid,
+    pub(in crate::host) watched: Watched,
+}
+
+impl Handle {
+    /// Its pid.
+    pub fn pid(&self) -> &Pid {
+        &self.pid
+    }
+
+    /// Waits for its end. Nothing if its host has been dropped before.
+    pub async fn ended(&self) -> Option<Arc<Ended>> {
+        self.watched.ended().await
+    }
+}
+
+/// What is known of a live process.
+#[derive(Clone, Debug)]
+pub struct Info {
+    /// Its pid.
+    pub pid: Pid,
+    /// The id of its entry.
+    pub entry: Arc<str>,
+    /// What it does.
+    pub state: ProcessState,
+    /// Fuel that it has used.
+    pub fuel: u64,
+    /// Steps that it has made.
+    pub steps: u64,
+    /// Bytes of its memory.
+    pub memory: u64,
+    /// Bytes that are held for it, its memory among them.
+    pub held: u64,
+    /// Mails that it has not taken.
+    pub mailbox: usize,
+    /// Time since it was started.
+    pub age: Duration,
+}

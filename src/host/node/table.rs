@@ -1,0 +1,241 @@
+//! One process among others: who watches it, whom it watches, its names.
+//!
+//! What happens at the end of a process happens in this order: its memory is
+//! freed, it leaves the table and loses its names, and then those that monitor it
+//! or are linked to it are told, each once. So whoever is told may start another
+//! one in its place. They may be very many, so they are told in pieces, between
+//! which those that have been told have their turns.
+//!
+//! The links of two processes are changed one lock after the other, never both at
+//! once; that is enough, because a process that has ended says so under its own
+//! lock.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    fmt,
+    hash::{BuildHasherDefault, Hasher},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+use super::{
+    HostInner,
+    dispatcher::shown,
+    mailbox::{Capacity, Mailbox},
+    program::HostOptions,
+    watch::Watcher,
+};
+use crate::{
+    account::{Charge, Exceeded},
+    command::{Ending, ErrorKind, Pid, ProcessError},
+};
+
+/// The number that a process has on its node.
+pub(in crate::host) type Serial = u64;
+
+/// A process that lives, or that has ended and is still being told of.
+pub(in crate::host) struct ProcessSlot {
+    pub pid: Pid,
+    pub serial: Serial,
+    /// The id of its entry.
+    pub entry: Arc<str>,
+    pub host: Arc<HostInner>,
+    pub born: Instant,
+    pub mailbox: Mailbox,
+    links: Mutex<Links>,
+    /// Processes that it has started in its present step.
+    births: AtomicU32,
+}
+
+/// The processes that a process is linked to, monitors, or is monitored by.
+#[derive(Default)]
+pub(in crate::host) struct Links {
+    /// Those that are told when it ends.
+    pub monitors: BTreeSet<Serial>,
+    /// Those that it is told of.
+    pub monitored: BTreeSet<Serial>,
+    /// Those that end with it.
+    pub linked: BTreeSet<Serial>,
+    /// Links that break are mail.
+    pub traps: bool,
+    pub names: BTreeSet<Arc<str>>,
+    /// Is told of its end outside of all processes.
+    pub watcher: Option<Watcher>,
+    pub ended: bool,
+    /// For all of them, at both ends.
+    pub charge: Charge,
+}
+
+/// Bytes of a tie, in the sets of both processes.
+const TIE: usize = 128;
+
+/// Bytes of a name, at most as long as it may be.
+const NAME: usize = 640;
+
+impl Links {
+    /// Before one more is made. Whoever asks for it pays for both ends.
+    pub fn room(&mut self) -> Result<(), Exceeded> {
+        let links = self.monitored.len().saturating_add(self.linked.len()).saturating_add(1);
+        let names = self.names.len().saturating_mul(NAME);
+        let bytes = links.saturating_mul(TIE).saturating_add(names);
+        self.charge.cover(bytes as u64)
+    }
+}
+
+impl ProcessSlot {
+    pub fn new(pid: Pid, serial: Serial, entry: Arc<str>, host: Arc<HostInner>) -> ProcessSlot {
+        let HostOptions { queue_size: mails, queue_bytes: bytes, .. } = host.options;
+        let mailbox = Mailbox::new(Capacity { mails, bytes }, &host.account);
+        let links = Mutex::new(Links { charge: host.account.open(), ..Links::default() });
+        let births = AtomicU32::new(0);
+        ProcessSlot { pid, serial, entry, host, born: Instant::now(), mailbox, links, births }
+    }
+
+    /// It has started another.
+    pub fn gave_birth(&self) {
+        self.births.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many it has started in its present step.
+    pub fn births(&self) -> u32 {
+        self.births.load(Ordering::Relaxed)
+    }
+
+    /// The same, and the step is over.
+    pub fn take_births(&self) -> u32 {
+        match self.births() {
+            0 => 0,
+            _ => self.births.swap(0, Ordering::Relaxed),
+        }
+    }
+
+    /// Nothing panics while it holds the lock.
+    pub fn links(&self) -> MutexGuard<'_, Links> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ProcessSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ProcessSlot({}, {})", self.pid, self.entry)
+    }
+}
+
+/// The end of a process that is not there.
+pub(in crate::host) fn gone(pid: &Pid) -> Ending {
+    Err(ProcessError::new(
+        ErrorKind::NotFound,
+        format!("there is no process {}", shown(pid.as_str())),
+    ))
+}
+
+/// All processes of a node, by number. In parts, so that threads seldom meet.
+///
+/// Invariant: nothing is added to a part that is closed. Both are done under its
+/// lock, so that who has closed the table has seen everybody who ever will be in it.
+#[derive(Debug)]
+pub(in crate::host) struct ProcessTable {
+    parts: [Mutex<Part>; PARTS],
+}
+
+#[derive(Debug, Default)]
+struct Part {
+    slots: HashMap<Serial, Arc<ProcessSlot>, BuildHasherDefault<Spread>>,
+    closed: bool,
+}
+
+/// The table takes no more processes.
+#[derive(Debug)]
+pub(in crate::host) struct Closed;
+
+/// A hash for numbers that are given one after the other, which nobody can choose.
+#[derive(Default)]
+struct Spread(u64);
+
+impl Hasher for Spread {
+    fn write_u64(&mut self, number: u64) {
+        // The golden ratio; the upper half is spread best.
+        self.0 = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(32);
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(self.0 ^ u64::from(*byte));
+        }
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+const PARTS: usize = 16;
+
+impl Default for ProcessTable {
+    fn default() -> ProcessTable {
+        ProcessTable { parts: std::array::from_fn(|_| Mutex::default()) }
+    }
+}
+
+impl ProcessTable {
+    fn part(&self, serial: Serial) -> MutexGuard<'_, Part> {
+        let [first, ..] = &self.parts;
+        // The remainder is less than the number of parts.
+        let part = self.parts.get(serial as usize % PARTS).unwrap_or(first);
+        part.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a process, unless the table has been closed.
+    pub fn insert(&self, slot: Arc<ProcessSlot>) -> Result<(), Closed> {
+        let mut part = self.part(slot.serial);
+        if part.closed {
+            return Err(Closed);
+        }
+        part.slots.insert(slot.serial, slot);
+        Ok(())
+    }
+
+    /// Takes no more processes. Those that are there stay, and are returned.
+    pub fn close(&self) -> Vec<Arc<ProcessSlot>> {
+        for i in 0..PARTS as u64 {
+            self.part(i).closed = true;
+        }
+        self.all()
+    }
+
+    pub fn get(&self, serial: Serial) -> Option<Arc<ProcessSlot>> {
+        self.part(serial).slots.get(&serial).cloned()
+    }
+
+    pub fn remove(&self, serial: Serial) {
+        let mut part = self.part(serial);
+        part.slots.remove(&serial);
+        // What many processes have needed is given back when they are gone.
+        if part.slots.len() < part.slots.capacity() / 8 {
+            part.slots.shrink_to_fit();
+        }
+    }
+
+    pub fn all(&self) -> Vec<Arc<ProcessSlot>> {
+        let mut all: Vec<_> = self.parts(|_| true).flatten().collect();
+        all.sort_by_key(|slot| slot.serial);
+        all
+    }
+
+    /// Those that `wanted` wants, part by part. It must not look anything up here.
+    pub fn parts(
+        &self,
+        wanted: impl Fn(&ProcessSlot) -> bool,
+    ) -> impl Iterator<Item = Vec<Arc<ProcessSlot>>> {
+        (0..PARTS as u64).map(move |i| {
+            self.part(i).slots.values().filter(|slot| wanted(slot)).cloned().collect()
+        })
+    }
+
+    pub fn len(&self) -> usize {
+        (0..PARTS as u64).map(|i| self.part(i).slots.len()).sum()
+    }
+}

@@ -1,0 +1,197 @@
+//! What the processes of a node do, as a trace in Chrome's JSON format, which
+//! Perfetto and `chrome://tracing` open.
+//!
+//! Each process is a track. On it lie its steps, with their fuel, and its waits;
+//! what it asks for; the mail that it is handed. Events are written as they
+//! happen, so that a trace of a node that was killed can be read as well: the
+//! format does without its end.
+
+use std::{
+    io::{self, BufWriter, Write},
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value as Json, json};
+
+use super::{mailbox::ProcessState, table::ProcessSlot};
+use crate::{
+    command::{Command, Ending, Mail, Pid},
+    process::Event,
+    visible,
+};
+
+/// Writes a trace.
+pub struct Trace {
+    start: Instant,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    writer: BufWriter<Box<dyn Write + Send>>,
+    any: bool,
+    /// Nothing can be written any more.
+    failed: bool,
+    /// Its end has been written.
+    finished: bool,
+}
+
+impl Trace {
+    /// A trace that goes to `writer`.
+    ///
+    /// # Errors
+    ///
+    /// If its beginning cannot be written.
+    pub fn new(writer: impl Write + Send + 'static) -> io::Result<Trace> {
+        let mut writer = BufWriter::new(Box::new(writer) as Box<dyn Write + Send>);
+        writer.write_all(b"[\n")?;
+        let out = Out { writer, any: false, failed: false, finished: false };
+        Ok(Trace { start: Instant::now(), out: Mutex::new(out) })
+    }
+
+    /// Writes the end, once. What happens later is left out.
+    ///
+    /// # Errors
+    ///
+    /// If something could not be written, now or before.
+    pub fn finish(&self) -> io::Result<()> {
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        if out.failed {
+            return Err(io::Error::other("the trace is not complete"));
+        }
+        if !std::mem::replace(&mut out.finished, true) {
+            out.writer.write_all(b"\n]\n")?;
+        }
+        out.writer.flush()
+    }
+
+    fn micros(&self, at: Instant) -> f64 {
+        at.saturating_duration_since(self.start).as_secs_f64() * 1e6
+    }
+
+    fn event(&self, slot: &ProcessSlot, at: Instant, name: &str, more: Json) {
+        let mut event = json!({
+            "name": name,
+            "pid": 1,
+            "tid": slot.serial,
+            "ts": self.micros(at),
+        });
+        if let (Some(event), Json::Object(more)) = (event.as_object_mut(), more) {
+            event.extend(more);
+        }
+        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        if out.failed || out.finished {
+            return;
+        }
+        let comma: &[u8] = if out.any { b",\n" } else { b"" };
+        let written = out.writer.write_all(comma);
+        let written = written.and_then(|()| {
+            let text = serde_json::to_string(&event)?;
+            out.writer.write_all(visible::json(&text).as_bytes())
+        });
+        out.any = true;
+        if let Err(error) = written {
+            tracing::warn!(%error, "the trace ends here");
+            out.failed = true;
+        }
+    }
+
+    /// A process has been started.
+    pub(in crate::host) fn started(&self, slot: &ProcessSlot) {
+        let name = format!("{} {}", slot.entry, slot.pid);
+        let more = json!({"ph": "M", "args": {"name": name}});
+        self.event(slot, slot.born, "thread_name", more);
+        self.instant(slot, "started", json!({}));
+    }
+
+    fn span(&self, slot: &ProcessSlot, name: &str, began: Instant, args: Json) {
+        let length: Duration = began.elapsed();
+        let more = json!({"ph": "X", "dur": length.as_secs_f64() * 1e6, "args": args});
+        self.event(slot, began, name, more);
+    }
+
+    fn instant(&self, slot: &ProcessSlot, name: &str, args: Json) {
+        let more = json!({"ph": "i", "s": "t", "args": args});
+        self.event(slot, Instant::now(), name, more);
+    }
+}
+
+/// A trace and the process that it is asked to tell of.
+pub(in crate::host) struct Probe<'a> {
+    pub trace: &'a Trace,
+    pub slot: &'a ProcessSlot,
+}
+
+impl Probe<'_> {
+    /// A step that began then has ended now.
+    pub fn step(&self, began: Instant, fuel: u64) {
+        self.trace.span(self.slot, "step", began, json!({"fuel": fuel}));
+    }
+
+    /// A wait that began then has ended now.
+    pub fn wait(&self, began: Instant, state: ProcessState) {
+        self.trace.span(self.slot, state.name(), began, json!({}));
+    }
+
+    /// The process asks for something.
+    pub fn command(&self, command: &Command) {
+        self.trace.instant(self.slot, command.name(), args_of(command));
+    }
+
+    /// The process is handed mail.
+    pub fn mail(&self, events: &[Event]) {
+        for event in events {
+            let Event::Mail(mail) = event else { continue };
+            let (name, args) = match mail {
+                Mail::Message(message) => {
+                    let from = message.from.as_ref().map(Pid::as_str);
+                    ("message", json!({"from": from, "topic": &*message.topic}))
+                }
+                Mail::Exit { from, result } => {
+                    ("exit", json!({"from": from.as_str(), "ok": result.is_ok()}))
+                }
+                Mail::LinkDown { from, .. } => ("link-down", json!({"from": from.as_str()})),
+                Mail::Cancel { reason, .. } => ("cancelled", json!({"reason": reason})),
+            };
+            self.trace.instant(self.slot, name, args);
+        }
+    }
+
+    /// The process has ended.
+    pub fn ended(&self, ending: &Ending) {
+        let error = ending.as_ref().err().map(ToString::to_string);
+        self.trace.instant(self.slot, "ended", json!({"error": error}));
+    }
+}
+
+/// What tells one command from another of its kind.
+fn args_of(command: &Command) -> Json {
+    use crate::command::ActorCommand as Actor;
+    match command {
+        Command::Call { interface, function, .. } => {
+            json!({"function": format!("{interface}#{function}")})
+        }
+        Command::Poll { until, .. } | Command::AwaitMail { until, .. } => json!({"until": until}),
+        Command::ReadStdin { len } | Command::Random { len, .. } => json!({"len": len}),
+        Command::WriteStdio { bytes, .. } => json!({"len": bytes.len()}),
+        Command::File(command) => {
+            let text = format!("{command:?}");
+            json!({"command": text.chars().take(200).collect::<String>()})
+        }
+        Command::Actor(Actor::Spawn(spawn) | Actor::Exec(spawn)) => json!({"entry": spawn.entry}),
+        Command::Actor(Actor::Send { to, topic, .. }) => json!({"to": &**to, "topic": &**topic}),
+        Command::Actor(Actor::Cancel { to, .. } | Actor::Terminate { to }) => json!({"to": &**to}),
+        Command::Actor(
+            Actor::Monitor(pid) | Actor::Unmonitor(pid) | Actor::Link(pid) | Actor::Unlink(pid),
+        ) => json!({"pid": pid.as_str()}),
+        Command::Actor(Actor::TrapLinks(on)) => json!({"on": on}),
+        Command::Actor(Actor::Register(name) | Actor::Unregister(name) | Actor::Lookup(name)) => {
+            json!({"name": name})
+        }
+        Command::Now(clock) | Command::Resolution(clock) => json!({"clock": format!("{clock:?}")}),
+        Command::IsTerminal(stream) | Command::FlushStdio(stream) => {
+            json!({"stream": format!("{stream:?}")})
+        }
+        Command::Pause | Command::Chore(_) => json!({}),
+    }
+}

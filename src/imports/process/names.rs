@@ -1,0 +1,30 @@
+//! `wippy:process/names`: names that processes can be found by.
+
+use super::{request, request_done, request_pid};
+use crate::{
+    command::{ActorCommand, Reply},
+    component::{DeclareError, Linker},
+    imports::wasi::call::{Body, bind as bind_all, unexpected_reply},
+};
+
+pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
+    bind_all(linker, "wippy:process/names", NAMES)
+}
+
+const NAMES: &[(&str, Body)] = &[
+    ("register", |cx, args| {
+        let name = args.string()?;
+        request_done(cx, Ok(ActorCommand::Register(name)))
+    }),
+    ("unregister", |cx, args| {
+        let name = args.string()?;
+        request(cx, Ok(ActorCommand::Unregister(name)), |_, reply| match reply {
+            Reply::Bool(had) => Ok(Some(had.into())),
+            other => Err(unexpected_reply(&other).into()),
+        })
+    }),
+    ("lookup", |cx, args| {
+        let name = args.string()?;
+        request_pid(cx, Ok(ActorCommand::Lookup(name)))
+    }),
+];

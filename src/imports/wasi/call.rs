@@ -1,0 +1,231 @@
+//! What the functions of all packages share: reading arguments, making
+//! results, and going on when a reply has come.
+//!
+//! Arguments have been checked against the WIT before a function sees them, so
+//! [`Args`] failing means an error in the engine. It is reported as a trap, as is
+//! a reply of another kind than the command asks for.
+
+use crate::{
+    account::Charge,
+    command::{Command, Reply},
+    component::{Answer, DeclareError, HostCx, Linker, Trap, TrapKind},
+    value::{Resource, Value},
+};
+
+/// The most bytes that one command carries, in either direction. A guest that
+/// asks for more gets, or may write, this much at a time.
+pub(crate) const MAX_IO: u64 = 1 << 20;
+
+/// As many as this are carried even where there is not much memory left.
+const FEW_IO: u64 = 64 << 10;
+
+/// The most bytes that one command carries now: fewer if there is not much room.
+pub(crate) fn most_io(cx: &HostCx<'_>) -> u64 {
+    (cx.account().room() / 4).clamp(FEW_IO, MAX_IO)
+}
+
+/// A charge for bytes that are under way, to be kept until they have arrived.
+pub(crate) fn under_way(cx: &HostCx<'_>, bytes: u64) -> Charge {
+    let mut charge = cx.account().open();
+    charge.add_anyway(bytes);
+    charge
+}
+
+/// A host function.
+pub(crate) type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Trap>;
+
+/// Binds functions of one interface.
+pub(crate) fn bind(
+    linker: &mut Linker,
+    interface: &str,
+    bodies: &[(&str, Body)],
+) -> Result<(), DeclareError> {
+    for (function, body) in bodies {
+        let body = *body;
+        linker.func(interface, function, move |cx, args| body(cx, &mut Args::new(args)))?;
+    }
+    Ok(())
+}
+
+/// The arguments of a call, in the order of the parameters.
+pub(crate) struct Args(std::vec::IntoIter<Value>);
+
+impl Args {
+    pub fn new(args: Vec<Value>) -> Args {
+        Args(args.into_iter())
+    }
+
+    pub fn value(&mut self) -> Result<Value, Trap> {
+        self.0.next().ok_or_else(unexpected_argument)
+    }
+
+    pub fn u8(&mut self) -> Result<u8, Trap> {
+        match self.value()? {
+            Value::U8(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn bool(&mut self) -> Result<bool, Trap> {
+        match self.value()? {
+            Value::Bool(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn u64(&mut self) -> Result<u64, Trap> {
+        match self.value()? {
+            Value::U64(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn string(&mut self) -> Result<String, Trap> {
+        match self.value()? {
+            Value::String(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn flags(&mut self) -> Result<u32, Trap> {
+        match self.value()? {
+            Value::Flags(value) => Ok(value),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// A case of a variant, enum, option or result.
+    pub fn case(&mut self) -> Result<(u32, Option<Value>), Trap> {
+        match self.value()? {
+            Value::Variant { case, payload } => Ok((case, payload.map(|value| *value))),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// The payload of an option.
+    pub fn option(&mut self) -> Result<Option<Value>, Trap> {
+        self.case().map(|(_, payload)| payload)
+    }
+
+    /// The fields of a record.
+    pub fn record(&mut self) -> Result<Args, Trap> {
+        match self.value()? {
+            Value::Record(fields) => Ok(Args::new(fields)),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// The elements of a list of anything but numbers.
+    pub fn list(&mut self) -> Result<Vec<Value>, Trap> {
+        match self.value()? {
+            Value::List(crate::value::List::Values(values)) => Ok(values),
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    pub fn bytes(&mut self) -> Result<Vec<u8>, Trap> {
+        use crate::value::{List, Scalar};
+        match self.value()? {
+            Value::List(List::Scalars(Scalar::U8, bytes)) => Ok(bytes),
+            Value::List(list) => {
+                list.as_bytes().map(<[u8]>::to_vec).ok_or_else(unexpected_argument)
+            }
+            _ => Err(unexpected_argument()),
+        }
+    }
+
+    /// The index in the process's table that a handle stands for.
+    pub fn handle(&mut self) -> Result<u32, Trap> {
+        handle(&self.value()?)
+    }
+
+    pub fn handles(&mut self) -> Result<Vec<u32>, Trap> {
+        match self.value()? {
+            Value::List(list) => list.iter().map(|value| handle(&value)).collect(),
+            _ => Err(unexpected_argument()),
+        }
+    }
+}
+
+fn handle(value: &Value) -> Result<u32, Trap> {
+    match value {
+        Value::Own(resource) | Value::Borrow(resource) => Ok(resource.rep),
+        _ => Err(unexpected_argument()),
+    }
+}
+
+#[cold]
+pub(crate) fn unexpected_argument() -> Trap {
+    Trap::new(TrapKind::Host, "an argument has another type than was declared")
+}
+
+/// The runner has answered with a reply that does not fit its command.
+#[cold]
+pub(crate) fn unexpected_reply(reply: &Reply) -> Trap {
+    let text = match reply {
+        Reply::Refused(why) => why.clone(),
+        Reply::Failed(errno) => format!("a command that cannot fail has failed: {errno:?}"),
+        Reply::Value(_)
+        | Reply::Done
+        | Reply::Time(_)
+        | Reply::Bytes(_)
+        | Reply::Count(_)
+        | Reply::Bool(_)
+        | Reply::Text(_)
+        | Reply::Ready { .. }
+        | Reply::Mail
+        | Reply::File { .. }
+        | Reply::Stat(_)
+        | Reply::Entries(_)
+        | Reply::Pid(_)
+        | Reply::Ended(_)
+        | Reply::ProcessError(_) => {
+            "a command has been answered with another kind of reply".to_owned()
+        }
+    };
+    Trap::new(TrapKind::Host, text)
+}
+
+/// A wrong use of WASI by the guest, for which the specification wants a trap.
+#[cold]
+pub(crate) fn misuse(message: impl Into<String>) -> Trap {
+    Trap::new(TrapKind::Host, message)
+}
+
+/// Dispatcher at once.
+pub(crate) fn now(value: impl Into<Value>) -> Result<Answer, Trap> {
+    Ok(Answer::Now(Some(value.into())))
+}
+
+/// Goes on when the command has been answered.
+pub(crate) fn ask(
+    command: Command,
+    then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send + 'static,
+) -> Result<Answer, Trap> {
+    Ok(Answer::Then(command, Box::new(then)))
+}
+
+/// Asks for a time.
+pub(crate) fn ask_time(
+    command: Command,
+    then: impl FnOnce(&mut HostCx<'_>, u64) -> Result<Answer, Trap> + Send + 'static,
+) -> Result<Answer, Trap> {
+    ask(command, move |cx, reply| match reply {
+        Reply::Time(time) => then(cx, time),
+        other => Err(unexpected_reply(&other)),
+    })
+}
+
+/// A handle for the guest to own.
+pub(crate) fn own(index: u32) -> Value {
+    Value::Own(Resource::host(index))
+}
+
+/// Nanoseconds since the epoch as a `datetime`.
+pub(crate) fn datetime(nanoseconds: u64) -> Value {
+    let rest = (nanoseconds % NANOS) as u32;
+    Value::Record(vec![Value::U64(nanoseconds / NANOS), Value::U32(rest)])
+}
+
+/// Nanoseconds of a second.
+pub(crate) const NANOS: u64 = 1_000_000_000;

@@ -1,0 +1,127 @@
+//! `wasi:filesystem`: files, directories, and those that are open from the
+//! beginning.
+//!
+//! A function first refuses what its descriptor was not opened for, then makes a
+//! command. What may change something asks the [`Place`](super::path::Place) that
+//! it would change, because that may lie in another mount than the descriptor.
+
+mod dir;
+mod file;
+mod meta;
+mod preopens;
+
+pub(super) use self::preopens::directories;
+
+use super::{
+    WasiState,
+    call::{Args, now, unexpected_reply},
+    descriptor::Descriptor,
+    path::Place,
+};
+use crate::{
+    command::{Command, Errno, FileCommand, Reply},
+    component::{Answer, DeclareError, HostCx, Linker, Trap},
+    value::Value,
+};
+
+const TYPES: &str = "wasi:filesystem/types";
+
+pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
+    for bodies in [file::BODIES, dir::BODIES, meta::BODIES] {
+        for (function, body) in bodies {
+            let body = *body;
+            linker.func(TYPES, function, move |cx, args| answer(body(cx, &mut Args::new(args))))?;
+        }
+    }
+    super::call::bind(linker, TYPES, meta::PLAIN)?;
+    super::call::bind(linker, "wasi:filesystem/preopens", preopens::BODIES)?;
+    linker.resource_dtor(TYPES, "descriptor", super::io::discard)?;
+    linker.resource_dtor(TYPES, "directory-entry-stream", super::io::discard)
+}
+
+/// Why a function goes no further: the guest is told, or ends.
+enum Stop {
+    Errno(Errno),
+    Trap(Trap),
+}
+
+impl From<Errno> for Stop {
+    fn from(errno: Errno) -> Stop {
+        Stop::Errno(errno)
+    }
+}
+
+impl From<Trap> for Stop {
+    fn from(trap: Trap) -> Stop {
+        Stop::Trap(trap)
+    }
+}
+
+/// A function whose failures are `error-code`s.
+type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Stop>;
+
+fn answer(result: Result<Answer, Stop>) -> Result<Answer, Trap> {
+    match result {
+        Ok(answer) => Ok(answer),
+        Err(Stop::Errno(errno)) => now(Value::err(Some(error_code(errno)))),
+        Err(Stop::Trap(trap)) => Err(trap),
+    }
+}
+
+/// As `error-code`: [`Errno`] has the same cases in the same order, and one more.
+pub(super) fn error_code(errno: Errno) -> Value {
+    Value::case(match errno {
+        // A process has its share of open files.
+        Errno::TooManyOpen => Errno::Quota as u32,
+        errno => errno as u32,
+    })
+}
+
+/// `ok` with a value.
+fn ok(value: impl Into<Value>) -> Result<Answer, Stop> {
+    Ok(Answer::Now(Some(Value::ok(Some(value.into())))))
+}
+
+/// `ok` without a value.
+fn done() -> Result<Answer, Stop> {
+    Ok(Answer::Now(Some(Value::ok(None))))
+}
+
+/// Goes on with the reply, unless the command has failed.
+fn ask(
+    command: FileCommand,
+    then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Stop> + Send + 'static,
+) -> Result<Answer, Stop> {
+    let then = move |cx: &mut HostCx<'_>, reply| {
+        answer(match reply {
+            Reply::Failed(errno) => Err(Stop::Errno(errno)),
+            reply => then(cx, reply),
+        })
+    };
+    Ok(Answer::Then(Command::File(command), Box::new(then)))
+}
+
+/// The function's result is that the command has been carried out.
+fn carry_out(command: FileCommand) -> Result<Answer, Stop> {
+    ask(command, |_, reply| match reply {
+        Reply::Done => done(),
+        other => Err(unexpected_reply(&other).into()),
+    })
+}
+
+/// The next argument, a descriptor.
+fn descriptor<'a>(cx: &'a mut HostCx<'_>, args: &mut Args) -> Result<&'a Descriptor, Stop> {
+    Ok(cx.state::<WasiState>().table.descriptor(args.handle()?)?)
+}
+
+/// The next argument, a path, which begins at the directory `base`.
+fn place(cx: &mut HostCx<'_>, base: u32, args: &mut Args) -> Result<Place, Stop> {
+    let path = args.string()?;
+    let state = cx.state::<WasiState>();
+    Ok(state.mounts.at(state.table.descriptor(base)?, &path)?)
+}
+
+/// The next argument, `path-flags`.
+fn follow(args: &mut Args) -> Result<bool, Stop> {
+    Ok(args.flags()? & 1 != 0)
+}

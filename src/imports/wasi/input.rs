@@ -1,0 +1,148 @@
+//! Streams that are read.
+//!
+//! A stream keeps no bytes: each read is a command, so what one stream does not
+//! take another still finds. Reading a file cannot be kept waiting by anybody,
+//! so a read that may not wait is one that may. Only of stdin it has to be asked
+//! first whether there is something.
+//!
+//! A stream that has ended or failed is closed and lets go of its file.
+
+use super::{
+    WasiState,
+    call::{ask, most_io, under_way, unexpected_reply},
+    table::{Held, StreamError},
+};
+use crate::{
+    command::{Command, Errno, FileCommand, Reply},
+    component::{Answer, HostCx, Trap},
+};
+
+/// A stream that is read.
+#[derive(Debug)]
+pub(super) struct Input(Source);
+
+#[derive(Clone, Debug)]
+enum Source {
+    File { file: Held, offset: u64 },
+    Stdin,
+    Closed,
+}
+
+/// Why a stream gives, or takes, nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    Closed,
+    Failed(StreamError),
+}
+
+/// What becomes of the bytes that were read.
+pub(super) trait Then<T>:
+    FnOnce(&mut HostCx<'_>, Result<T, Failure>) -> Result<Answer, Trap> + Send + 'static
+{
+}
+
+impl<T, F> Then<T> for F where
+    F: FnOnce(&mut HostCx<'_>, Result<T, Failure>) -> Result<Answer, Trap> + Send + 'static
+{
+}
+
+impl Input {
+    /// A file, from an offset.
+    pub fn file(file: Held, offset: u64) -> Input {
+        Input(Source::File { file, offset })
+    }
+
+    pub fn stdin() -> Input {
+        Input(Source::Stdin)
+    }
+
+    pub fn into_held(self) -> Option<Held> {
+        match self.0 {
+            Source::File { file, .. } => Some(file),
+            Source::Stdin | Source::Closed => None,
+        }
+    }
+
+    /// Whether reading may have to wait.
+    pub fn may_wait(&self) -> bool {
+        matches!(self.0, Source::Stdin)
+    }
+}
+
+/// Reads from a stream. Without `wait`, there may be no bytes although it has
+/// not ended.
+pub(super) fn read(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    len: u64,
+    wait: bool,
+    then: impl Then<Vec<u8>>,
+) -> Result<Answer, Trap> {
+    // What is at most a MiB fits.
+    let len = len.min(most_io(cx)) as u32;
+    let charge = under_way(cx, len.into());
+    let then = move |cx: &mut HostCx<'_>, result| {
+        let answer = then(cx, result);
+        drop(charge);
+        answer
+    };
+    match cx.state::<WasiState>().table.input(stream)?.0.clone() {
+        Source::Closed => then(cx, Err(Failure::Closed)),
+        _ if len == 0 => then(cx, Ok(Vec::new())),
+        Source::Stdin if wait => read_stdin(stream, len, then),
+        Source::Stdin => {
+            // A time that has passed: the answer comes at once.
+            ask(Command::Poll { stdin: true, until: Some(0) }, move |cx, reply| match reply {
+                Reply::Ready { stdin: true, .. } => read_stdin(stream, len, then),
+                Reply::Ready { .. } => then(cx, Ok(Vec::new())),
+                other => Err(unexpected_reply(&other)),
+            })
+        }
+        Source::File { file, offset } => {
+            let command = FileCommand::Read { file: *file, offset, len };
+            drop(file);
+            ask(Command::File(command), move |cx, reply| {
+                let result = taken(cx, stream, len, true, reply)?;
+                then(cx, result)
+            })
+        }
+    }
+}
+
+fn read_stdin(stream: u32, len: u32, then: impl Then<Vec<u8>>) -> Result<Answer, Trap> {
+    ask(Command::ReadStdin { len }, move |cx, reply| {
+        let result = taken(cx, stream, len, false, reply)?;
+        then(cx, result)
+    })
+}
+
+/// Notes what a read has come to.
+fn taken(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    len: u32,
+    file: bool,
+    reply: Reply,
+) -> Result<Result<Vec<u8>, Failure>, Trap> {
+    let result = match reply {
+        Reply::Bytes(bytes) if bytes.is_empty() => Err(Failure::Closed),
+        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => Ok(bytes),
+        // Try again: nothing has been lost.
+        Reply::Failed(Errno::Interrupted | Errno::WouldBlock) => Ok(Vec::new()),
+        Reply::Failed(errno) => Err(Failure::Failed(StreamError { errno, file })),
+        other => return Err(unexpected_reply(&other)),
+    };
+    let input = cx.state::<WasiState>().table.input(stream)?;
+    match (&result, &mut input.0) {
+        // A file has no bytes beyond 2^64.
+        (Ok(bytes), Source::File { offset, .. }) => {
+            *offset = offset.saturating_add(bytes.len() as u64);
+        }
+        (Ok(_), _) => {}
+        (Err(_), source) => {
+            let source = std::mem::replace(source, Source::Closed);
+            super::io::release(cx, Input(source).into_held());
+        }
+    }
+    Ok(result)
+}

@@ -1,0 +1,231 @@
+//! Contents: reading, writing, positions.
+//!
+//! All parts of a read or a write make one command, which moves at most a MiB;
+//! a guest is told how much it was and goes on by itself.
+
+use super::{
+    call::{Body, Params, PartList, Stop, answer, ask, ask_file, give_u32, give_u64},
+    errno::Code,
+    fd::{check_offset, file},
+    fds::{Fd, File},
+};
+use crate::{
+    command::{Command, Errno, FileCommand, FileId, FileKind, Reply, Stdio},
+    component::{Answer, HostCx},
+    imports::wasi::{
+        WasiState,
+        call::{self, unexpected_reply},
+    },
+};
+
+pub(super) const BODIES: &[(&str, Body)] = &[
+    ("fd-read", |cx, params| {
+        let (fd, parts, count) = (params.u32()?, params.parts()?, params.u32()?);
+        match cx.state::<WasiState>().fds.get(fd)? {
+            Fd::Stream(Stdio::Stdin) => read_stdin(cx, parts, count),
+            Fd::File(File { position, .. }) => {
+                let position = *position;
+                read_file(cx, fd, parts, position, true, count)
+            }
+            _ => Err(Code::BADF.into()),
+        }
+    }),
+    ("fd-pread", |cx, params| {
+        let (fd, parts) = (params.u32()?, params.parts()?);
+        let (offset, count) = (params.u64()?, params.u32()?);
+        match cx.state::<WasiState>().fds.get(fd)? {
+            Fd::Stream(Stdio::Stdin) => Err(Code::SPIPE.into()),
+            Fd::File(_) => read_file(cx, fd, parts, offset, false, count),
+            _ => Err(Code::BADF.into()),
+        }
+    }),
+    ("fd-write", |cx, params| {
+        let (fd, parts, count) = (params.u32()?, params.parts()?, params.u32()?);
+        match cx.state::<WasiState>().fds.get(fd)? {
+            Fd::Stream(Stdio::Stdin) => Err(Code::BADF.into()),
+            Fd::Stream(to) => {
+                let to = *to;
+                write_stdio(cx, to, parts, count)
+            }
+            Fd::File(File { position, .. }) => {
+                let position = *position;
+                write_file(cx, fd, parts, position, true, count)
+            }
+            Fd::Dir(_) => Err(Code::BADF.into()),
+        }
+    }),
+    ("fd-pwrite", |cx, params| {
+        let (fd, parts) = (params.u32()?, params.parts()?);
+        let (offset, count) = (params.u64()?, params.u32()?);
+        match cx.state::<WasiState>().fds.get(fd)? {
+            Fd::Stream(Stdio::Stdout | Stdio::Stderr) => Err(Code::SPIPE.into()),
+            Fd::File(_) => write_file(cx, fd, parts, offset, false, count),
+            _ => Err(Code::BADF.into()),
+        }
+    }),
+    ("fd-seek", seek),
+    ("fd-tell", |cx, params| {
+        let (fd, to) = (params.u32()?, params.u32()?);
+        let position = seekable(cx, fd)?.position;
+        give_u64(cx, to, position)
+    }),
+];
+
+fn read_stdin(cx: &mut HostCx<'_>, parts: PartList, count: u32) -> Result<Answer, Stop> {
+    let parts = parts.get(cx)?;
+    if parts.len == 0 {
+        return give_u32(cx, count, 0);
+    }
+    let len = parts.len;
+    ask(Command::ReadStdin { len }, move |cx, reply| {
+        let bytes = bytes_of(reply, len)?;
+        parts.scatter(cx, &bytes)?;
+        give_u32(cx, count, bytes.len() as u32)
+    })
+}
+
+fn read_file(
+    cx: &mut HostCx<'_>,
+    fd: u32,
+    parts: PartList,
+    offset: u64,
+    advance: bool,
+    count: u32,
+) -> Result<Answer, Stop> {
+    let descriptor = &file(cx, fd)?.descriptor;
+    descriptor.readable()?;
+    let id = *descriptor.file;
+    check_offset(offset)?;
+    let parts = parts.get(cx)?;
+    if parts.len == 0 {
+        return give_u32(cx, count, 0);
+    }
+    let len = parts.len;
+    ask_file(FileCommand::Read { file: id, offset, len }, move |cx, reply| {
+        let bytes = bytes_of(reply, len)?;
+        if advance {
+            file(cx, fd)?.position = offset.saturating_add(bytes.len() as u64);
+        }
+        parts.scatter(cx, &bytes)?;
+        give_u32(cx, count, bytes.len() as u32)
+    })
+}
+
+/// What has been read, `len` bytes at most.
+fn bytes_of(reply: Reply, len: u32) -> Result<Vec<u8>, Stop> {
+    match reply {
+        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => Ok(bytes),
+        other => Err(unexpected_reply(&other).into()),
+    }
+}
+
+fn write_stdio(
+    cx: &mut HostCx<'_>,
+    to: Stdio,
+    parts: PartList,
+    count: u32,
+) -> Result<Answer, Stop> {
+    let parts = parts.get(cx)?;
+    if parts.len == 0 {
+        return give_u32(cx, count, 0);
+    }
+    let bytes = parts.gather(cx)?;
+    ask(Command::WriteStdio { to, bytes }, move |cx, reply| {
+        drop(parts.charge);
+        match reply {
+            Reply::Done => give_u32(cx, count, parts.len),
+            other => Err(unexpected_reply(&other).into()),
+        }
+    })
+}
+
+fn write_file(
+    cx: &mut HostCx<'_>,
+    fd: u32,
+    parts: PartList,
+    offset: u64,
+    advance: bool,
+    count: u32,
+) -> Result<Answer, Stop> {
+    let File { descriptor, append, .. } = file(cx, fd)?;
+    descriptor.writable()?;
+    let (id, append) = (*descriptor.file, *append);
+    check_offset(offset)?;
+    let parts = parts.get(cx)?;
+    if parts.len == 0 {
+        return give_u32(cx, count, 0);
+    }
+    let end = offset.saturating_add(parts.len.into());
+    if !append && check_offset(end).is_err() {
+        return Err(Errno::FileTooLarge.into());
+    }
+    let bytes = parts.gather(cx)?;
+    // As in Linux, a file that is appended to has no other place to write.
+    let place = (!append).then_some(offset);
+    ask_file(FileCommand::Write { file: id, offset: place, bytes }, move |cx, reply| {
+        drop(parts.charge);
+        let written = match reply {
+            Reply::Count(written) if written <= u64::from(parts.len) => written,
+            other => return Err(unexpected_reply(&other).into()),
+        };
+        match (advance, append) {
+            (false, _) => {}
+            (true, false) => file(cx, fd)?.position = offset.saturating_add(written),
+            (true, true) => return arrive_at_end(fd, id, count, written as u32),
+        }
+        // At most as much as was given.
+        give_u32(cx, count, written as u32)
+    })
+}
+
+/// Goes to where a file that is appended to has been written.
+fn arrive_at_end(fd: u32, id: FileId, count: u32, written: u32) -> Result<Answer, Stop> {
+    let answered = call::ask(Command::File(FileCommand::Stat(id)), move |cx, reply| {
+        match reply {
+            Reply::Stat(stat) => {
+                if let Ok(file) = file(cx, fd) {
+                    file.position = stat.size;
+                }
+            }
+            // The bytes are written all the same.
+            Reply::Failed(_) => {}
+            other => return Err(unexpected_reply(&other)),
+        }
+        answer(give_u32(cx, count, written))
+    });
+    Ok(answered?)
+}
+
+/// A file that has a position.
+fn seekable<'a>(cx: &'a mut HostCx<'_>, fd: u32) -> Result<&'a mut File, Code> {
+    match cx.state::<WasiState>().fds.get(fd)? {
+        Fd::File(file) => match file.descriptor.kind {
+            FileKind::Fifo | FileKind::Socket => Err(Code::SPIPE),
+            _ => Ok(file),
+        },
+        Fd::Stream(_) => Err(Code::SPIPE),
+        Fd::Dir(_) => Err(Code::BADF),
+    }
+}
+
+fn seek(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
+    let (fd, offset) = (params.u32()?, params.u64()?.cast_signed());
+    let (whence, to) = (params.case(3, "whence")?, params.u32()?);
+    let file = seekable(cx, fd)?;
+    let (id, position) = (*file.descriptor.file, file.position);
+    match whence {
+        0 => arrive(cx, fd, 0, offset, to),
+        1 => arrive(cx, fd, position, offset, to),
+        _ => ask_file(FileCommand::Stat(id), move |cx, reply| match reply {
+            Reply::Stat(stat) => arrive(cx, fd, stat.size, offset, to),
+            other => Err(unexpected_reply(&other).into()),
+        }),
+    }
+}
+
+fn arrive(cx: &mut HostCx<'_>, fd: u32, base: u64, offset: i64, to: u32) -> Result<Answer, Stop> {
+    let position = base.checked_add_signed(offset).ok_or(Code::INVAL)?;
+    check_offset(position)?;
+    file(cx, fd)?.position = position;
+    give_u64(cx, to, position)
+}

@@ -1,0 +1,209 @@
+//! Standard output and standard error.
+//!
+//! Bytes go out as they come, and are out when the answer is given: nothing is
+//! kept back, so the two streams keep their order and a process that is killed
+//! loses nothing. Only a log waits for the end of a line.
+//!
+//! The real streams may be pipes that nobody empties. A write happens within the
+//! step only if it cannot block: to a regular file, or of no more than a pipe
+//! takes at once when the system says that there is room. All others are left to
+//! the blocking pool. A reader that has gone away is [`Errno::Pipe`].
+
+use super::{lines::Lines, locked};
+use crate::command::{Errno, Reply, Stdio};
+use std::{
+    fmt,
+    io::{IsTerminal, Write},
+    sync::{Arc, Mutex, TryLockError},
+};
+
+/// The most that is collected in an [`Output::Buffer`]: 64 MiB. A process that
+/// writes more is told [`Errno::InsufficientSpace`].
+pub const MAX_BUFFER: usize = 64 << 20;
+
+/// What an [`Output::Callback`] calls.
+pub type Callback = dyn Fn(&[u8]) + Send + Sync;
+
+/// Where a process's standard output or standard error goes.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub enum Output {
+    /// Nowhere.
+    #[default]
+    Null,
+    /// To that of this program.
+    Inherit,
+    /// Each line becomes an event of `tracing`, on the level INFO and with the
+    /// target `wippy::output`.
+    Log {
+        /// What the event names as the `process`.
+        id: String,
+    },
+    /// Into memory.
+    Buffer(Arc<Mutex<Vec<u8>>>),
+    /// It is called with all that is written, within a step: it should be quick.
+    Callback(Arc<Callback>),
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Output::Null => f.write_str("Null"),
+            Output::Inherit => f.write_str("Inherit"),
+            Output::Log { id } => f.debug_struct("Log").field("id", id).finish(),
+            Output::Buffer(_) => f.write_str("Buffer(..)"),
+            Output::Callback(_) => f.write_str("Callback(..)"),
+        }
+    }
+}
+
+/// An [`Output`] in use.
+pub(super) enum Sink {
+    Null,
+    Stdout,
+    Stderr,
+    Log(Mutex<Lines>),
+    Buffer(Arc<Mutex<Vec<u8>>>),
+    Callback(Arc<Callback>),
+}
+
+impl Sink {
+    pub(super) fn new(output: Output, stream: Stdio) -> Sink {
+        match output {
+            Output::Null => Sink::Null,
+            Output::Inherit if stream == Stdio::Stderr => Sink::Stderr,
+            Output::Inherit => Sink::Stdout,
+            Output::Log { id } => Sink::Log(Mutex::new(Lines::new(id, stream))),
+            Output::Buffer(buffer) => Sink::Buffer(buffer),
+            Output::Callback(callback) => Sink::Callback(callback),
+        }
+    }
+
+    pub(super) fn is_terminal(&self) -> bool {
+        match self {
+            Sink::Stdout => std::io::stdout().is_terminal(),
+            Sink::Stderr => std::io::stderr().is_terminal(),
+            _ => false,
+        }
+    }
+
+    /// Writes all, if that cannot block.
+    pub(super) fn write_now(&self, bytes: &[u8]) -> Option<Reply> {
+        match self {
+            Sink::Stdout | Sink::Stderr => {
+                let _turn = match self.turn()?.try_lock() {
+                    Ok(turn) => turn,
+                    Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                    Err(TryLockError::WouldBlock) => return None,
+                };
+                self.takes_at_once(bytes.len()).then(|| self.put(bytes))
+            }
+            Sink::Null => Some(Reply::Done),
+            Sink::Log(lines) => {
+                locked(lines).write(bytes);
+                Some(Reply::Done)
+            }
+            Sink::Buffer(buffer) => {
+                let mut buffer = locked(buffer);
+                if buffer.len().saturating_add(bytes.len()) > MAX_BUFFER {
+                    return Some(Reply::Failed(Errno::InsufficientSpace));
+                }
+                buffer.extend_from_slice(bytes);
+                Some(Reply::Done)
+            }
+            Sink::Callback(callback) => {
+                callback(bytes);
+                Some(Reply::Done)
+            }
+        }
+    }
+
+    /// Writes all, however long that takes.
+    pub(super) fn write(&self, bytes: &[u8]) -> Reply {
+        match self.turn() {
+            Some(turn) => {
+                let _turn = locked(turn);
+                self.put(bytes)
+            }
+            None => self.write_now(bytes).unwrap_or(Reply::Done),
+        }
+    }
+
+    /// One write at a time, and the one in the pool before the next.
+    fn turn(&self) -> Option<&'static Mutex<()>> {
+        static STDOUT: Mutex<()> = Mutex::new(());
+        static STDERR: Mutex<()> = Mutex::new(());
+        match self {
+            Sink::Stdout => Some(&STDOUT),
+            Sink::Stderr => Some(&STDERR),
+            _ => None,
+        }
+    }
+
+    fn put(&self, bytes: &[u8]) -> Reply {
+        let written = match self {
+            Sink::Stdout => {
+                let mut stdout = std::io::stdout().lock();
+                stdout.write_all(bytes).and_then(|()| stdout.flush())
+            }
+            _ => std::io::stderr().lock().write_all(bytes),
+        };
+        match written {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Failed(error.into()),
+        }
+    }
+
+    #[cfg(unix)]
+    fn takes_at_once(&self, len: usize) -> bool {
+        match self {
+            Sink::Stderr => takes_at_once(&std::io::stderr(), len),
+            _ => takes_at_once(&std::io::stdout(), len),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn takes_at_once(&self, _: usize) -> bool {
+        false
+    }
+}
+
+/// Writes to the standard error of this program, however long that takes, and in turn
+/// with the processes that have it: none of them waits within a step meanwhile.
+#[cfg(feature = "cli")]
+pub(crate) fn write_stderr(mut bytes: &[u8]) -> std::io::Result<()> {
+    use std::io::{Error, ErrorKind};
+    let _turn = Sink::Stderr.turn().map(locked);
+    let mut stderr = std::io::stderr().lock();
+    while !bytes.is_empty() {
+        match stderr.write(bytes) {
+            Ok(0) => return Err(Error::from(ErrorKind::WriteZero)),
+            Ok(written) => bytes = bytes.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            // Somebody who shares it has made it so.
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a write of `len` bytes cannot block.
+#[cfg(unix)]
+pub(super) fn takes_at_once(file: &impl std::os::fd::AsFd, len: usize) -> bool {
+    use rustix::{
+        event::{PollFd, PollFlags, Timespec, poll},
+        fs::{FileType, fstat},
+    };
+    /// A pipe that has any room has room for so many.
+    const PIPE: usize =
+        if cfg!(any(target_os = "linux", target_os = "android")) { 4096 } else { 512 };
+    if len > PIPE {
+        return fstat(file)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile);
+    }
+    let mut asked = [PollFd::new(file, PollFlags::OUT)];
+    matches!(poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
+}
