@@ -41,9 +41,18 @@
 //!     process.step(&mut events, DEFAULT_SLICE, &mut out);
 //!     for asked in out.yields.drain(..) {
 //!         // Answered at once here; any time later would do as well.
-//!         let Command::Call { args, .. } = asked.command else { continue };
-//!         let Some(Value::U32(sides)) = args.first() else { continue };
-//!         let reply = Reply::Value(Some(Value::U32(sides / 2)));
+//!         let reply = match asked.command {
+//!             Command::Call { args, .. } => match args.first() {
+//!                 Some(Value::U32(sides)) => Reply::Value(Some(Value::U32(sides / 2))),
+//!                 _ => Reply::Refused("a die has sides".to_owned()),
+//!             },
+//!             // It has trapped, and would like to say where.
+//!             Command::Chore(chore) => {
+//!                 chore.run();
+//!                 Reply::Done
+//!             }
+//!             _ => Reply::Refused("nobody answers this here".to_owned()),
+//!         };
 //!         events.push(Event::Completion(Completion { tag: asked.tag, reply }));
 //!     }
 //!     if let Status::Done(outcome) = &out.status {

@@ -14,6 +14,7 @@
 //! | `many` | the memory of 100 000 processes that wait for mail, and of 10 000 in Lua |
 //! | `latency` | the time until a process gets its mail while others spin |
 //! | `gaps` | how long one process holds up another on the same thread |
+//! | `traps` | what it takes to say where a guest has trapped |
 //! | `actors` | the node and the guest of these four |
 //! | `lua` | their processes in Lua |
 //! | `lunatic` | their peer |
@@ -50,6 +51,7 @@ mod peer_wasi;
 mod report;
 mod sleepers;
 mod start;
+mod traps;
 mod values;
 
 use std::{error::Error, path::PathBuf, process::ExitCode};
@@ -96,6 +98,7 @@ enum Name {
     IdleMany,
     Latency,
     Gaps,
+    Traps,
 }
 
 /// Runs the subcommand.
@@ -137,6 +140,7 @@ fn measure_all(args: &Args) -> Result<()> {
             Name::Gaps => {
                 gaps::measure(args.rounds, args.only.as_deref(), &args.wippy, &mut report)
             }
+            Name::Traps => traps::measure(args.rounds, &mut report),
         };
         // What has been measured is worth being shown all the same.
         if let Err(why) = done {

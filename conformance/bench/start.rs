@@ -200,6 +200,7 @@ pub fn child(args: &[String]) -> Result<()> {
             process.step(&mut Vec::new(), DEFAULT_SLICE, &mut out);
             match out.status {
                 Status::Continue => {}
+                Status::Blocked if process.decided().is_some() => {}
                 Status::Done(Err(end)) if end.cause() == Cause::Trap(TrapKind::Denied) => {}
                 other => return Err(format!("the first slice ended with {other:?}").into()),
             }

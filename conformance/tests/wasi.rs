@@ -10,7 +10,7 @@ fn recorded_cases() {
         wippy: Wippy::Within(env!("CARGO_BIN_EXE_conformance").into()),
         // Other tests want the processors too.
         timeout: Duration::from_secs(120),
-        specs: None,
+        jobs: None,
     };
     let cases = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/wasi"));
     let mut report = Report::default();

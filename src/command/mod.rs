@@ -11,14 +11,17 @@
 //! same reply, only without the way out and back.
 
 mod actor;
+mod chore;
 mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;
 
+pub(crate) use self::chore::Task;
 #[cfg(feature = "host")]
 pub(crate) use self::ended::SMALL_ENDING;
 pub use self::{
     actor::{ActorCommand, Mail, Message, Pid, Spawn},
+    chore::Chore,
     ended::{Ending, SharedEnding},
     error::{ErrorKind, ProcessError},
     fs::{Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat},
@@ -110,6 +113,10 @@ pub enum Command {
     /// Something with other processes, all of which may be answered with
     /// [`Reply::ProcessError`].
     Actor(ActorCommand),
+    /// Work of the engine's own, to be done where it holds up nobody: it tells nothing
+    /// from outside. [`Reply::Done`]; any other reply says that it will not be done,
+    /// and the process goes on without.
+    Chore(Chore),
 }
 
 impl Command {
@@ -128,6 +135,7 @@ impl Command {
             Command::Pause => "pause",
             Command::File(_) => "file",
             Command::Actor(command) => command.name(),
+            Command::Chore(_) => "chore",
         }
     }
 }

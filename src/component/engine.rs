@@ -121,15 +121,26 @@ pub(crate) fn core(stack: usize, translation: Translation) -> wasmi::Engine {
     wasmi::Engine::new(&core_config(stack.clamp(MIN_STACK, MAX_STACK), translation))
 }
 
+/// A new engine of wasmi's like this one, but for when it translates.
+pub(crate) fn core_like(engine: &wasmi::Engine, translation: Translation) -> wasmi::Engine {
+    let mut config = engine.config().clone();
+    config.compilation_mode(mode(translation));
+    wasmi::Engine::new(&config)
+}
+
+fn mode(translation: Translation) -> wasmi::CompilationMode {
+    match translation {
+        Translation::Late => wasmi::CompilationMode::Lazy,
+        Translation::Early => wasmi::CompilationMode::Eager,
+    }
+}
+
 fn core_config(stack: usize, translation: Translation) -> wasmi::Config {
     let mut config = wasmi::Config::default();
     config
         .consume_fuel(true)
         .ignore_custom_sections(true)
-        .compilation_mode(match translation {
-            Translation::Late => wasmi::CompilationMode::Lazy,
-            Translation::Early => wasmi::CompilationMode::Eager,
-        })
+        .compilation_mode(mode(translation))
         .fuel_cost(wasmi::CustomFuelCosts {
             bytes_copied_per_fuel: BYTES_PER_FUEL as u32,
             // Otherwise the first process to call a function would pay for all.

@@ -21,7 +21,7 @@ mod run;
 pub(crate) use self::{
     backtrace::trace::small,
     link::linker::{compatible, split_version},
-    run::machine::{BacktraceRun, Machine, Pause},
+    run::machine::{Again, BacktraceRun, Machine, Pause},
 };
 pub use self::{
     engine::{DEFAULT_STACK, Engine, EngineConfig, MAX_STACK, MIN_STACK},

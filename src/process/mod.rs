@@ -159,7 +159,13 @@ pub fn run(
     loop {
         process.step(&mut events, slice, &mut out);
         for Yield { tag, command } in out.yields.drain(..) {
-            let reply = answer(command);
+            let reply = match command {
+                Command::Chore(chore) => {
+                    chore.run();
+                    Reply::Done
+                }
+                command => answer(command),
+            };
             events.push(Event::Completion(Completion { tag, reply }));
         }
         match std::mem::replace(&mut out.status, Status::Continue) {

@@ -1,5 +1,6 @@
 //! What steps promise: bounded, repeatable, and the same in any slice size.
 
+mod trace;
 mod values;
 
 use super::{
@@ -209,53 +210,4 @@ fn a_function_full_of_growth_is_refused() {
     let text = format!("(component (core module (memory 1) (func {body})))");
     let error = Component::new(&Engine::default(), wat::parse_str(text).unwrap()).unwrap_err();
     assert!(error.to_string().contains("1001 `memory.grow` instructions"), "{error}");
-}
-
-#[test]
-fn a_trap_names_the_functions_that_were_running() {
-    let core = r#"
-        (memory 1)
-        (func $outer (export "f") (param $n i32) (result i32)
-            (call $harmless)
-            (call $inner (local.get $n)))
-        (func $harmless (call $leaf))
-        (func $leaf)
-        (func $inner (param $n i32) (result i32)
-            (i32.div_u (i32.const 1) (local.get $n)))"#;
-    let (outcome, _) = same_in_all_slices(core, "f", 0);
-    let error = outcome.unwrap_err();
-    assert_eq!(error.message(), "`f` trapped: integer divide by zero");
-    assert_eq!(error.frames(), ["inner", "outer"]);
-    assert_eq!(error.depth(), 2);
-}
-
-#[test]
-fn who_has_trapped_is_not_ended_by_anything_else() {
-    let core = r#"(func (export "f") (param $n i32) (result i32)
-        (loop $again
-            (local.set $n (i32.sub (local.get $n) (i32.const 1)))
-            (br_if $again (local.get $n)))
-        (unreachable))"#;
-    let program = program(core, &["f"]);
-    let events: [fn() -> Event; 3] = [
-        || Event::Timeout { limit: 5 },
-        || Event::Cancel { reason: "late".to_owned() },
-        || Event::Mail(Mail::Cancel { from: None, reason: "late".to_owned() }),
-    ];
-    for event in events {
-        let mut process = WasmProcess::new(&program, Limits::default());
-        process.init("f", vec![Value::U32(10_000)]).unwrap();
-        let (mut events, mut out) = (Vec::new(), StepOutput::default());
-        while process.decided().is_none() {
-            process.step(&mut events, Fuel(1_000), &mut out);
-            assert_eq!(out.status, Status::Continue);
-        }
-        let decided = process.decided();
-        events.push(event());
-        process.step(&mut events, Fuel(1_000), &mut out);
-        let Status::Done(outcome) = out.status else { panic!("{:?}", out.status) };
-        let error = outcome.clone().unwrap_err();
-        assert_eq!(error.message(), "`f` trapped: wasm `unreachable` instruction executed");
-        assert_eq!(Some(outcome), decided);
-    }
 }

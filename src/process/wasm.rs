@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{
     account::Account,
-    command::{InlineDispatcher, Mail, Tag},
+    command::{Completion, InlineDispatcher, Mail, Reply, Tag},
     component::{
-        BacktraceRun, DEFAULT_MEMORY, Guard, HostState, LinkedComponent, Machine, Pause, Trap,
-        TrapKind, small,
+        Again, BacktraceRun, DEFAULT_MEMORY, Guard, HostState, LinkedComponent, Machine, Pause,
+        Trap, TrapKind, small,
     },
     value::{Type, Value, check},
 };
@@ -59,7 +59,9 @@ enum Phase {
     New,
     /// Alive; a call is under way or has ended well.
     Live(Box<Machine>),
-    /// Trapped, and is run again to find out where.
+    /// Trapped, and waits for what it takes to find out where.
+    Waiting(Box<Again>, Error),
+    /// Is run again to find out where it has trapped.
     Retracing(Box<BacktraceRun>, Error),
     Dead,
 }
@@ -109,7 +111,7 @@ impl WasmProcess {
                 self.state = Phase::Live(Box::new(machine));
                 Ok(())
             }
-            Phase::Live(_) | Phase::Retracing(..) => {
+            Phase::Live(_) | Phase::Waiting(..) | Phase::Retracing(..) => {
                 Err(Error::new(ErrorKind::Conflict, "the process has been started"))
             }
             Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
@@ -131,7 +133,7 @@ impl WasmProcess {
     pub fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
             Phase::Live(machine) => Some(machine.host_state()),
-            Phase::New | Phase::Retracing(..) | Phase::Dead => None,
+            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => None,
         }
     }
 
@@ -152,7 +154,7 @@ impl WasmProcess {
     /// before that: its own error is told, without the place.
     fn stop(&mut self, out: &mut StepOutput, error: Error) {
         let own = match &self.state {
-            Phase::Retracing(_, own) => Some(own.clone()),
+            Phase::Waiting(_, own) | Phase::Retracing(_, own) => Some(own.clone()),
             Phase::New | Phase::Live(_) | Phase::Dead => None,
         };
         self.fail(out, own.unwrap_or(error));
@@ -185,19 +187,35 @@ impl WasmProcess {
             | TrapKind::Invalid => {}
         }
         let error = Error::trap(trap, &self.method);
-        let first = self.first.take();
-        if let (Phase::Live(machine), Some((export, args))) = (&mut self.state, first)
+        if let Phase::Live(machine) = &mut self.state
+            && self.first.is_some()
             && self.used <= MAX_RETRACE
-            && let Some(mut retrace) = machine.again()
+            && let Some(again) = machine.again()
         {
-            // There was room for them the first time.
-            let ready = retrace.machine.call_when_ready(export, args);
-            debug_assert!(ready.is_ok());
-            self.state = Phase::Retracing(Box::new(retrace), error);
-            out.status = Status::Continue;
+            out.yields.append(&mut machine.yields);
+            self.state = Phase::Waiting(Box::new(again), error);
+            out.status = Status::Blocked;
             return;
         }
         self.fail(out, error);
+    }
+
+    /// Begins the second run, if `reply` says that what it takes is there.
+    fn begin_again(&mut self, reply: &Reply, out: &mut StepOutput) {
+        let Phase::Waiting(again, error) = mem::replace(&mut self.state, Phase::Dead) else {
+            return;
+        };
+        let retrace = if *reply == Reply::Done { again.begin() } else { None };
+        match (retrace, self.first.take()) {
+            (Some(mut retrace), Some((export, args))) => {
+                // There was room for them the first time.
+                let ready = retrace.machine.call_when_ready(export, args);
+                debug_assert!(ready.is_ok());
+                self.state = Phase::Retracing(Box::new(retrace), error);
+                out.status = Status::Continue;
+            }
+            _ => self.fail(out, error),
+        }
     }
 
     /// One step of the second run. Its fuel is not the process's.
@@ -239,12 +257,22 @@ impl WasmProcess {
         Ok(grant.min(left))
     }
 
-    fn complete(&mut self, completion: crate::command::Completion) {
-        let Phase::Live(machine) = &mut self.state else { return };
-        let Tag(tag) = completion.tag;
-        if !machine.complete(completion.tag, completion.reply) {
-            tracing::debug!(tag, "a completion that nothing waits for");
+    /// Takes an answer. Gives `false` if that was the process's end.
+    fn complete(&mut self, completion: Completion, out: &mut StepOutput) -> bool {
+        match &mut self.state {
+            Phase::Live(machine) => {
+                let Tag(tag) = completion.tag;
+                if !machine.complete(completion.tag, completion.reply) {
+                    tracing::debug!(tag, "a completion that nothing waits for");
+                }
+            }
+            Phase::Waiting(again, _) if again.tag() == completion.tag => {
+                self.begin_again(&completion.reply, out);
+                return !matches!(self.state, Phase::Dead);
+            }
+            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => {}
         }
+        true
     }
 }
 
@@ -268,7 +296,7 @@ impl Process for WasmProcess {
         self.method = function.full_name();
         match &mut self.state {
             Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
-            Phase::Retracing(..) => {
+            Phase::Waiting(..) | Phase::Retracing(..) => {
                 Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
             }
             Phase::Live(machine) if machine.busy() => {
@@ -294,7 +322,11 @@ impl Process for WasmProcess {
         (out.fuel_used, out.received) = (0, Received::default());
         for event in events.drain(..) {
             match event {
-                Event::Completion(completion) => self.complete(completion),
+                Event::Completion(completion) => {
+                    if !self.complete(completion, out) {
+                        return;
+                    }
+                }
                 Event::Mail(mail) => {
                     let inbox = self.host_state().map(HostState::get::<Inbox>);
                     match (mail, inbox) {
@@ -312,8 +344,10 @@ impl Process for WasmProcess {
             }
         }
         let slice = fuel.0.min(self.program.max_slice());
-        if let Phase::Retracing(..) = self.state {
-            return self.retrace(slice, out);
+        match self.state {
+            Phase::Waiting(..) => return out.status = Status::Blocked,
+            Phase::Retracing(..) => return self.retrace(slice, out),
+            Phase::New | Phase::Live(_) | Phase::Dead => {}
         }
         // A debt is paid with whole slices in which nothing runs.
         let budget = slice.saturating_sub(self.debt);
@@ -364,7 +398,7 @@ impl Process for WasmProcess {
 
     fn decided(&self) -> Option<Outcome> {
         match &self.state {
-            Phase::Retracing(_, error) => Some(Err(error.clone())),
+            Phase::Waiting(_, error) | Phase::Retracing(_, error) => Some(Err(error.clone())),
             Phase::New | Phase::Live(_) | Phase::Dead => None,
         }
     }
@@ -373,14 +407,14 @@ impl Process for WasmProcess {
     fn memory_used(&self) -> u64 {
         match &self.state {
             Phase::Live(machine) => machine.memory_used(),
-            Phase::New | Phase::Retracing(..) | Phase::Dead => 0,
+            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => 0,
         }
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
         match &self.state {
             Phase::Live(machine) => Some(machine.guard().clone()),
-            Phase::Retracing(..) | Phase::New | Phase::Dead => None,
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::New | Phase::Dead => None,
         }
     }
 

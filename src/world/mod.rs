@@ -187,6 +187,8 @@ impl SystemDispatcher {
             Command::Call { interface, function, .. } => {
                 Some(Reply::Refused(format!("nobody answers calls of {interface}#{function}")))
             }
+            // Whoever runs the process has threads for that, or has not.
+            Command::Chore(_) => Some(Reply::Refused("nobody does chores here".to_owned())),
         };
         reply.ok_or(command)
     }

@@ -122,9 +122,10 @@ fn offences() -> Vec<Offence<'static>> {
         lua("Lua: long keys", offenders::LUA_KEYS),
         typed("256 MiB of numbers returned", offenders::numbers()),
         typed("10^6 texts returned", offenders::texts()),
-        made("a trap in 12 MB of code", offenders::large_module()),
+        made("a trap in 3 MB of code", offenders::large_module(3_000)),
+        made("a trap in 12 MB of code", offenders::large_module(12_000)),
         made("a first call of 6 MB of code", offenders::large_function()),
-        load("12 MB of code loaded", offenders::large_module()),
+        load("12 MB of code loaded", offenders::large_module(12_000)),
     ];
     if measure::available().is_ok_and(|bytes| bytes > 12 * GIB) {
         offences.push(text("memory.grow to 4 GiB", offenders::grow(65_535), 8 * GIB));

@@ -156,9 +156,9 @@ pub fn large_function() -> Vec<u8> {
     module(1, vec![long(6_000_000, |_| {})], None)
 }
 
-/// 12 MB of functions, the last of which calls the first of them and traps.
-pub fn large_module() -> Vec<u8> {
-    let mut functions: Vec<Function> = (0..12_000).map(|_| long(1_000, |_| {})).collect();
+/// So many functions of 1 kB, the last of which calls the first of them and traps.
+pub fn large_module(functions: u32) -> Vec<u8> {
+    let mut functions: Vec<Function> = (0..functions).map(|_| long(1_000, |_| {})).collect();
     functions.push(long(7, |function| {
         for called in 0..100 {
             function.instructions().call(called);

@@ -64,7 +64,7 @@ pub struct Args {
     pub timeout: u64,
     /// Programs that run at the same time [default: one for each processor]
     #[arg(short, long, value_name = "N")]
-    pub specs: Option<usize>,
+    pub jobs: Option<usize>,
     /// Prints those that pass too
     #[arg(short, long)]
     pub verbose: bool,
@@ -92,7 +92,7 @@ pub fn report(args: &Args) -> io::Result<Report> {
             None => Wippy::Within(std::env::current_exe()?),
         },
         timeout: Duration::from_secs(args.timeout),
-        specs: args.specs,
+        jobs: args.jobs,
     };
     let mut report = Report::default();
     for path in &args.paths {
@@ -116,7 +116,7 @@ pub struct Setting {
     /// What a program may take.
     pub timeout: Duration,
     /// How many run at the same time; by default one for each processor.
-    pub specs: Option<usize>,
+    pub jobs: Option<usize>,
 }
 
 /// Does the same to all items, several at a time, and gives the results in order.
@@ -126,7 +126,7 @@ fn in_parallel<T: Sync, R: Send>(
     work: impl Fn(&T) -> R + Sync,
 ) -> Vec<R> {
     let processors = || std::thread::available_parallelism().map_or(2, usize::from);
-    let threads = setting.specs.unwrap_or_else(processors).clamp(1, items.len().max(1));
+    let threads = setting.jobs.unwrap_or_else(processors).clamp(1, items.len().max(1));
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(items.len()));
     std::thread::scope(|scope| {

@@ -40,7 +40,7 @@ pub struct Args {
     pub timeout: u64,
     /// Programs that run at the same time [default: one for each processor]
     #[arg(short, long, value_name = "N")]
-    pub specs: Option<usize>,
+    pub jobs: Option<usize>,
     /// Prints those that pass too
     #[arg(short, long)]
     pub verbose: bool,
@@ -64,7 +64,7 @@ fn report(args: &Args) -> io::Result<Report> {
             None => Wippy::Within(std::env::current_exe()?),
         },
         timeout: Duration::from_secs(args.timeout),
-        specs: args.specs,
+        jobs: args.jobs,
     };
     let mut found = files(&args.path, "wasm")?;
     found.retain(|path| {

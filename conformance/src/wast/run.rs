@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use wasmparser::{Validator, WasmFeatures};
 use wippy::{
+    command::{Command, Completion, Reply, Yield},
     component::{Component, Engine, LinkedComponent, Linker},
     process::{
         Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Status, StepOutput,
@@ -367,6 +368,15 @@ fn drive(process: &mut WasmProcess, slice: Fuel) -> Outcome {
             Status::Idle | Status::Exited(_) => return Ok(None),
             Status::Done(outcome) => return outcome,
             Status::Blocked => {
+                for Yield { tag, command } in out.yields.drain(..) {
+                    if let Command::Chore(chore) = command {
+                        chore.run();
+                        events.push(Event::Completion(Completion { tag, reply: Reply::Done }));
+                    }
+                }
+                if !events.is_empty() {
+                    continue;
+                }
                 let message = "the process waits for a command, and scripts have no host";
                 return Err(Error::new(ErrorKind::Internal, message));
             }

@@ -9,9 +9,21 @@
 //! A function writes its number to the top of the trace stack when it is
 //! entered, and after each call sets the top back to itself; so there is nothing
 //! to do when it is left, by whatever way.
+//!
+//! To change and translate the modules takes far longer than a step may. So a process
+//! that has trapped asks for it, as a [`Chore`](crate::command::Chore), and waits. It
+//! is done once for all processes of a program: the changed modules are kept, in an
+//! engine of their own, and all of their functions are translated at once, where a
+//! panic of the translator is caught. So that this takes neither too long nor too much
+//! memory, there is a limit: where the modules of a program have more than
+//! [`MAX_TRACED`] bytes together, or cannot be changed, there is no second run, and the
+//! error of the first one is told without the names of functions.
 
 use std::{
     collections::HashMap,
+    fmt::{self, Write as _},
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, OnceLock},
 };
 
@@ -23,17 +35,34 @@ use wasm_encoder::{
 use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef};
 
 use crate::{
+    command::Task,
     component::{
+        engine::{Translation, core_like},
         error::LoadError,
         link::plan::{Op, Plan},
-        load::module::CoreModule,
+        load::module::{CoreModule, Source},
+        run::limits::STEP_PAGES,
     },
     value::Value,
 };
 
-/// Pages of the trace stack: a million entries. Where a guest with an unusually
-/// large stack has more frames, the second run ends a little early.
-const PAGES: u32 = 64;
+/// Pages of the trace stack: half a million entries, and as much as is made in one
+/// step. Where a guest with an unusually large stack has more frames, the second run
+/// ends a little early.
+const PAGES: u32 = STEP_PAGES;
+
+/// Bytes of the modules that are changed for one program, together: their sections, with
+/// the names of functions but without other custom ones.
+const MAX_TRACED: usize = 4 << 20;
+
+/// Bytes of a function's name that are told.
+const MAX_NAME: usize = 4 << 10;
+
+/// Where traced modules import the trace stack and its top from.
+pub(crate) const TRACE: &str = "[trace]";
+
+/// The name of the stack.
+pub(crate) const STACK: &str = "stack";
 
 /// Host values that are kept for a second run, in bytes.
 const MAX_RECORDING: usize = 64 << 10;
@@ -113,11 +142,14 @@ fn size(value: &Value) -> usize {
     })
 }
 
-/// Where the functions of a traced module are numbered from.
+/// A traced module, as far as messages need it.
 #[derive(Debug)]
 pub(crate) struct Traced {
+    /// The number of its first function.
     base: u32,
-    module: Arc<CoreModule>,
+    source: Source,
+    /// Where the name of each function is, in the module's own bytes.
+    names: Box<[Range<u32>]>,
 }
 
 /// A plan whose modules leave a trace.
@@ -127,11 +159,26 @@ pub(crate) struct TracedPlan {
     pub modules: Arc<[Traced]>,
 }
 
+impl Task for Plan {
+    fn is_done(&self) -> bool {
+        self.traced.get().is_some()
+    }
+
+    fn run(&self) {
+        self.traced.get_or_init(|| {
+            // Nothing is used of what has been made before a panic.
+            let traced = catch_unwind(AssertUnwindSafe(|| traced(self)));
+            traced.ok()?.ok()
+        });
+    }
+}
+
 /// The plan with all its modules changed to leave a trace.
-pub(crate) fn traced(plan: &Plan) -> Result<TracedPlan, LoadError> {
+fn traced(plan: &Plan) -> Result<TracedPlan, LoadError> {
     let mut known: HashMap<*const CoreModule, Arc<CoreModule>> = HashMap::new();
     let mut modules = Vec::new();
-    let mut next = 0u32;
+    let (mut next, mut room) = (0u32, MAX_TRACED);
+    let core = core_like(&plan.core, Translation::Early);
     let mut ops = Vec::with_capacity(plan.ops.len());
     for op in &plan.ops {
         ops.push(match op {
@@ -139,8 +186,13 @@ pub(crate) fn traced(plan: &Plan) -> Result<TracedPlan, LoadError> {
                 let new = match known.get(&Arc::as_ptr(module)) {
                     Some(new) => new.clone(),
                     None => {
-                        let (new, count) = trace_module(&plan.core, module, next)?;
-                        modules.push(Traced { base: next, module: module.clone() });
+                        room = room
+                            .checked_sub(size_of_module(module.source.get())?)
+                            .ok_or_else(|| LoadError::new("too many bytes to trace"))?;
+                        let (new, count) = trace_module(&core, module, next)?;
+                        let source = module.source.clone();
+                        let names = places_of_names(source.get(), count);
+                        modules.push(Traced { base: next, source, names });
                         next = next
                             .checked_add(count)
                             .ok_or_else(|| LoadError::new("too many functions to trace"))?;
@@ -154,7 +206,7 @@ pub(crate) fn traced(plan: &Plan) -> Result<TracedPlan, LoadError> {
             other => other.clone(),
         });
     }
-    let plan = Arc::new(Plan { ops, traced: OnceLock::new(), ..plan.clone() });
+    let plan = Arc::new(Plan { core, ops, traced: OnceLock::new(), ..plan.clone() });
     Ok(TracedPlan { plan, modules: modules.into() })
 }
 
@@ -168,39 +220,100 @@ pub(crate) const STACK_BYTES: u64 = PAGES as u64 * 65_536;
 
 /// The names of the functions with these numbers.
 pub(crate) fn names(modules: &[Traced], functions: &[u32]) -> Vec<String> {
-    let mut known: HashMap<u32, HashMap<u32, String>> = HashMap::new();
-    functions
-        .iter()
-        .filter_map(|number| {
-            let traced = modules.iter().rev().find(|traced| traced.base <= *number)?;
-            let names = known
-                .entry(traced.base)
-                .or_insert_with(|| name_section(traced.module.source.get()));
-            let index = number - traced.base;
-            Some(match names.get(&index) {
-                Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
-                None => format!("function {index} of the module at offset {:#x}", {
-                    traced.module.source.range.start
-                }),
-            })
+    let name = |number: &u32| {
+        let traced = modules.iter().rev().find(|traced| traced.base <= *number)?;
+        let (index, source) = (number - traced.base, &traced.source);
+        let name = traced.names.get(index as usize).and_then(|place| {
+            let place = place.start as usize..place.end as usize;
+            source.get().get(place).filter(|name| !name.is_empty())
+        });
+        Some(match name.map(str::from_utf8) {
+            Some(Ok(name)) => readable(name),
+            _ => {
+                let start = source.range.start;
+                format!("function {index} of the module at offset {start:#x}")
+            }
         })
-        .collect()
+    };
+    functions.iter().filter_map(name).collect()
+}
+
+/// A name without what compilers add to it, and not longer than anybody reads.
+fn readable(name: &str) -> String {
+    struct Short(String);
+    impl fmt::Write for Short {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = MAX_NAME.saturating_sub(self.0.len());
+            let end = text.floor_char_boundary(room);
+            self.0.push_str(text.get(..end).unwrap_or_default());
+            if end < text.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut short = Short(String::new());
+    let whole = match name.len() {
+        ..=MAX_NAME => write!(short, "{:#}", rustc_demangle::demangle(name)),
+        _ => short.write_str(name),
+    };
+    if whole.is_err() {
+        short.0.push('…');
+    }
+    short.0
+}
+
+/// Where the names of a module's functions are in its bytes.
+fn places_of_names(module: &[u8], functions: u32) -> Box<[Range<u32>]> {
+    let mut places = vec![0..0; functions as usize];
+    let begin = module.as_ptr().addr();
+    each_name(module, |index, name| {
+        let start = name.as_ptr().addr().checked_sub(begin).map(u32::try_from);
+        if let (Some(place), Some(Ok(start)), Ok(len)) =
+            (places.get_mut(index as usize), start, u32::try_from(name.len()))
+        {
+            *place = start..start.saturating_add(len);
+        }
+    });
+    places.into()
+}
+
+/// Bytes of a module that count for [`MAX_TRACED`].
+fn size_of_module(module: &[u8]) -> Result<usize, LoadError> {
+    let mut size = 0usize;
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        let counts = match &payload {
+            Payload::CodeSectionEntry(_) => false,
+            Payload::CustomSection(section) => section.name() == "name",
+            _ => true,
+        };
+        if let (true, Some((_, range))) = (counts, payload.as_section()) {
+            let len = range.end.saturating_sub(range.start);
+            size = size.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+        }
+    }
+    Ok(size)
 }
 
 pub(in crate::component) fn name_section(bytes: &[u8]) -> HashMap<u32, String> {
     let mut names = HashMap::new();
-    for payload in Parser::new(0).parse_all(bytes).map_while(Result::ok) {
+    each_name(bytes, |index, name| {
+        names.insert(index, name.to_owned());
+    });
+    names
+}
+
+/// Calls `f` with all functions that the module has names for.
+fn each_name<'a>(module: &'a [u8], mut f: impl FnMut(u32, &'a str)) {
+    for payload in Parser::new(0).parse_all(module).map_while(Result::ok) {
         let Payload::CustomSection(section) = payload else { continue };
         let KnownCustom::Name(section) = section.as_known() else { continue };
         for subsection in section.into_iter().map_while(Result::ok) {
             if let Name::Function(map) = subsection {
                 for naming in map.into_iter().map_while(Result::ok) {
-                    names.insert(naming.index, naming.name.to_owned());
+                    f(naming.index, naming.name);
                 }
             }
         }
     }
-    names
 }
 
 /// Translates a module anew, with a trace. Also gives its number of functions.
@@ -216,7 +329,7 @@ fn trace_module(
         .map_err(|error| LoadError::new(format!("a module cannot be traced: {error}")))?;
     let count = tracer.imported_funcs.saturating_add(tracer.funcs);
     let bytes = traced.finish();
-    Ok((CoreModule::rewritten(engine, &bytes, module.source.clone())?, count))
+    Ok((module.rewritten(engine, &bytes)?, count))
 }
 
 struct Tracer {
@@ -285,8 +398,8 @@ impl Tracer {
         let memory =
             MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None };
         let top = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
-        imports.import("[trace]", "stack", EntityType::Memory(memory));
-        imports.import("[trace]", "top", EntityType::Global(top));
+        imports.import(TRACE, STACK, EntityType::Memory(memory));
+        imports.import(TRACE, "top", EntityType::Global(top));
         self.imports_done = true;
     }
 
@@ -309,6 +422,15 @@ impl Reencode for Tracer {
 
     fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
         Ok(global.saturating_add(u32::from(global >= self.imported_globals)))
+    }
+
+    /// They are of no use to the interpreter.
+    fn parse_custom_section(
+        &mut self,
+        _: &mut Module,
+        _: wasmparser::CustomSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        Ok(())
     }
 
     fn parse_import_section(

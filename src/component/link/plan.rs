@@ -40,9 +40,8 @@ pub(crate) struct Plan {
     pub resources: Vec<ResourceDef>,
     pub hosts: Vec<HostImport>,
     pub exports: Vec<Export>,
-    /// The same, changed to leave a trace, once a process has trapped. Made once:
-    /// the interpreter keeps what it has translated as long as it lives. `None` if
-    /// it cannot be made.
+    /// The same, changed to leave a trace, once a process has trapped: made once, for
+    /// it takes long, see [`trace`](crate::component::backtrace::trace). `None` if it cannot be made.
     pub traced: OnceLock<Option<TracedPlan>>,
 }
 

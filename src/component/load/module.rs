@@ -74,6 +74,8 @@ pub(crate) struct CoreModule {
     pub source: Source,
     /// Whether calls of imports go through it.
     pub shape: Option<Shape>,
+    /// It has been changed where the interpreter would fail on it.
+    pub mended: bool,
 }
 
 /// A module's bytes inside the component's.
@@ -116,16 +118,14 @@ impl CoreModule {
             vetter.add(&new.bytes, &source)?;
         }
         let module = CoreModule::translate(&loader.engine, new, source.clone())?;
-        Ok(CoreModule { segments: outline.segments, shape: shape(source.get()), ..module })
+        let (segments, mended) = (outline.segments, loader.mends());
+        Ok(CoreModule { segments, shape: shape(source.get()), mended, ..module })
     }
 
-    /// Translates what has been made of the module `source`, after these changes.
-    pub fn rewritten(
-        engine: &wasmi::Engine,
-        bytes: &[u8],
-        source: Source,
-    ) -> Result<CoreModule, LoadError> {
-        CoreModule::translate(engine, rewrite::rewrite(bytes, true)?, source)
+    /// Translates what has been made of this module, after the same changes.
+    pub fn rewritten(&self, engine: &wasmi::Engine, bytes: &[u8]) -> Result<CoreModule, LoadError> {
+        let new = rewrite::rewrite(bytes, self.mended)?;
+        CoreModule::translate(engine, new, self.source.clone())
     }
 
     fn translate(
@@ -138,6 +138,15 @@ impl CoreModule {
             .map_err(|verdict| vet::explain(&bytes, &source, verdict))?;
         let imports =
             module.imports().map(|import| (import.module().into(), import.name().into())).collect();
-        Ok(CoreModule { module, start, imports, segments: 0, first, source, shape: None })
+        Ok(CoreModule {
+            module,
+            start,
+            imports,
+            segments: 0,
+            first,
+            source,
+            shape: None,
+            mended: true,
+        })
     }
 }

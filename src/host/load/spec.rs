@@ -1,5 +1,9 @@
 //! Starting processes of a spec: on a node, or alone.
 
+use std::{convert::Infallible, thread, time::Instant};
+
+use async_channel::Sender;
+
 use super::input::Unfit;
 use crate::{
     account::Account,
@@ -7,7 +11,9 @@ use crate::{
     host::{
         ProcessSpec,
         node::{
+            chores,
             mailbox::{Capacity, Mailbox},
+            panics::{self, Undertaker},
             program::{Program, SpawnContext, Started},
             run::{Ended, HostDispatcher, RunOptions, live},
         },
@@ -70,6 +76,10 @@ impl ProcessSpec {
 
     /// Runs a process alone, without a node: there is nobody that it could talk
     /// to. Its own limit of time takes the place of the one in `options`.
+    ///
+    /// The process has a thread of its own, which is given up if the interpreter fails in
+    /// it where a panic cannot pass: that ends the process, as on a node, and not the
+    /// program. To drop the future ends the process after its present slice.
     pub async fn run(&self, input: Vec<Value>, streams: Streams, options: &RunOptions) -> Ended {
         let mut options = options.clone();
         options.max_execution = self.max_execution.or(options.max_execution);
@@ -85,8 +95,33 @@ impl ProcessSpec {
         };
         process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
-        let post = Mailbox::new(Capacity { mails: 1, bytes: 0 }, &Account::default());
-        live(&mut process, Alone(world), &post, &options, result.as_ref(), None, None).await
+        let (tell, told) = async_channel::bounded(1);
+        // Closed when nobody waits any more.
+        let (_wanted, unwanted) = async_channel::bounded::<Infallible>(1);
+        let life = move || {
+            let post = Mailbox::new(Capacity { mails: 1, bytes: 0 }, &Account::default());
+            let last = LastWords { post: &post, tell: tell.clone(), start: Instant::now() };
+            let (result, last) = (result.as_ref(), Some(&last as &dyn Undertaker));
+            let life = live(&mut process, Alone(world), &post, &options, result, None, last);
+            let ended = async { Some(life.await) };
+            let dropped = async { unwanted.recv().await.ok().map(|never| match never {}) };
+            if let Some(ended) = smol::block_on(smol::future::or(dropped, ended)) {
+                // Somebody may have ceased to wait just now.
+                drop(tell.try_send(ended));
+            }
+        };
+        panics::install();
+        let thread = thread::Builder::new().name(self.name.clone()).spawn(life);
+        let error = match thread {
+            Err(error) => {
+                Error::new(ErrorKind::Unavailable, format!("there is no thread: {error}"))
+            }
+            Ok(_) => match told.recv().await {
+                Ok(ended) => return ended,
+                Err(_) => Error::engine("the thread of the process has ended"),
+            },
+        };
+        Ended::without_life(error)
     }
 }
 
@@ -104,17 +139,41 @@ impl Program for ProcessSpec {
     }
 }
 
+/// Tells of the end of a process that lives alone and whose thread is given up.
+struct LastWords<'a> {
+    post: &'a Mailbox,
+    tell: Sender<Ended>,
+    start: Instant,
+}
+
+impl Undertaker for LastWords<'_> {
+    fn give_up(&self, why: &str) -> bool {
+        let error = Error::engine(why);
+        let ending = Err(error.fault());
+        let ended = Ended::after(self.post, Err(error), ending, self.start);
+        // Who does not wait any more does not mind.
+        drop(self.tell.try_send(ended));
+        true
+    }
+}
+
 /// The world of a process that lives alone.
 #[derive(Clone)]
 struct Alone(SystemDispatcher);
 
 impl Dispatcher for Alone {
     fn try_answer(&self, command: Command) -> Result<Reply, Command> {
-        self.0.try_answer(command)
+        match command {
+            Command::Chore(chore) => chores::try_answer(chore),
+            command => self.0.try_answer(command),
+        }
     }
 
     async fn answer(&self, command: Command) -> Reply {
-        self.0.answer(command).await
+        match command {
+            Command::Chore(chore) => chores::answer(chore).await,
+            command => self.0.answer(command).await,
+        }
     }
 }
 

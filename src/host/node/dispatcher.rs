@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    FirstLinks, Node,
+    FirstLinks, Node, chores,
     mailbox::Undelivered,
     program::{HostOptions, PATIENCE, Program},
     run::HostDispatcher,
@@ -65,6 +65,7 @@ impl Dispatcher for NodeDispatcher {
     fn try_answer(&self, command: Command) -> Result<Reply, Command> {
         match command {
             Command::Actor(command) => self.actor.now(command).map_err(Command::Actor),
+            Command::Chore(chore) => chores::try_answer(chore),
             command => self.world.try_answer(command),
         }
     }
@@ -72,6 +73,7 @@ impl Dispatcher for NodeDispatcher {
     async fn answer(&self, command: Command) -> Reply {
         match command {
             Command::Actor(command) => self.actor.later(command).await,
+            Command::Chore(chore) => chores::answer(chore).await,
             command => self.world.answer(command).await,
         }
     }

@@ -7,6 +7,7 @@
 //! Pids look like `app:processes|4mz0k2v9.17`: the host, what tells this node
 //! from all others, and the number of the process.
 
+pub(super) mod chores;
 pub(super) mod dispatcher;
 pub(super) mod large;
 pub(super) mod machine;

@@ -192,6 +192,6 @@ fn args_of(command: &Command) -> Json {
         Command::IsTerminal(stream) | Command::FlushStdio(stream) => {
             json!({"stream": format!("{stream:?}")})
         }
-        Command::Pause => json!({}),
+        Command::Pause | Command::Chore(_) => json!({}),
     }
 }

@@ -55,6 +55,11 @@ fn start(node: &Node, spec: &ProcessSpec, n: u32) -> Handle {
     node.launch("host", "test", None, |context| spec.start(vec![Value::U32(n)], context)).unwrap()
 }
 
+fn load(bytes: Vec<u8>) -> Component {
+    let options = LoadOptions { vetting: Vetting::Done, ..LoadOptions::default() };
+    Component::load(&engine(), bytes, options).unwrap()
+}
+
 fn outcome(handle: &Handle) -> std::result::Result<Option<Value>, Error> {
     smol::block_on(handle.ended()).expect("its host is there").outcome.clone()
 }
@@ -92,12 +97,12 @@ fn a_panic_that_cannot_unwind_ends_one_process() {
 
 fn threads_are_lost() {
     let runtime = Runtime::new(engine(), Linker::default());
-    let load = || {
-        let options = LoadOptions { vetting: Vetting::Done, ..LoadOptions::default() };
-        Component::load(&engine(), untranslatable(), options).unwrap()
-    };
+    let load = || load(untranslatable());
     let count = job_of(&runtime, load(), "count");
     let node = node(1);
+    let written = super::node::Written::default();
+    let trace = std::sync::Arc::new(Trace::new(written.clone()).unwrap());
+    node.set_trace(trace.clone());
     let neighbours: Vec<_> = (0..100).map(|_| start(&node, &count, 100_000)).collect();
     for _ in 0..2 {
         let bad = job_of(&runtime, load(), "run");
@@ -112,9 +117,49 @@ fn threads_are_lost() {
     for neighbour in &neighbours {
         assert_eq!(outcome(neighbour), Ok(Some(Value::U32(0))));
     }
+    // Each of them has an end in the trace.
+    trace.finish().unwrap();
+    let failed = |end: &&serde_json::Value| end["args"]["error"].is_string();
+    let ends = written.events("ended");
+    assert_eq!((ends.len(), ends.iter().filter(failed).count()), (104, 4));
+    // Nor does it end the program that runs a process without a node.
+    let bad = job_of(&runtime, load(), "run");
+    let alone = |n| {
+        let (input, streams) = (vec![Value::U32(n)], Streams::default());
+        smol::block_on(bad.run(input, streams, &RunOptions::default()))
+    };
+    let ended = alone(8);
+    let error = ended.outcome.unwrap_err();
+    assert_eq!((error.kind(), error.cause()), (ErrorKind::Internal, Cause::Engine), "{error}");
+    assert!(error.message().contains("wasmi"), "{error}");
+    assert_eq!(alone(8).outcome.unwrap_err().cause(), Cause::Engine);
     // Nobody waits for the threads that are lost.
     smol::block_on(node.shutdown("", Duration::ZERO));
     assert!(node.is_empty());
+}
+
+/// The second run is of other modules. Of these, too, all is translated where a panic
+/// is caught: the bad function, which the program never calls.
+#[test]
+fn a_panic_while_a_trap_is_looked_into_costs_only_the_names() {
+    let text = UNTRANSLATABLE.replace("(call $good (local.get 0))", "(unreachable)");
+    let runtime = Runtime::new(engine(), Linker::default());
+    let traps = |text: &str| {
+        let bytes = wat::parse_str(text.replace("PAD", &"x".repeat(16 << 10))).unwrap();
+        let job = job_of(&runtime, load(bytes), "count");
+        let node = node(1);
+        let both = [start(&node, &job, 10), start(&node, &job, 10)];
+        both.map(|handle| {
+            let error = outcome(&handle).unwrap_err();
+            let text = "`count` trapped: wasm `unreachable` instruction executed";
+            assert_eq!(error.message(), text);
+            error.frames().len()
+        })
+    };
+    assert_eq!(traps(&text), [0, 0]);
+    let good = text.replace("(local.tee 1 (i32.add (local.get 0) (i32.const 4)))", "(i32.const 8)");
+    assert_ne!(good, text);
+    assert_eq!(traps(&good), [1, 1]);
 }
 
 #[test]
@@ -178,6 +223,9 @@ fn after_a_panic_a_process_is_closed_and_counted() {
         }
     }
     let node = node(1);
+    let written = super::node::Written::default();
+    let trace = std::sync::Arc::new(Trace::new(written.clone()).unwrap());
+    node.set_trace(trace.clone());
     let handle = node.launch("host", "test", None, |mut context| {
         let world = crate::world::SystemDispatcher::new(std::mem::take(&mut context.streams));
         let answers = context.answers(world);
@@ -190,4 +238,10 @@ fn after_a_panic_a_process_is_closed_and_counted() {
     assert!(error.message().contains("the third step"), "{error}");
     assert_eq!((ended.steps, ended.fuel_used), (2, 20));
     assert!(CLOSED.load(Ordering::SeqCst));
+    // Its trace tells of the end, once.
+    trace.finish().unwrap();
+    let ends = written.events("ended");
+    let [end] = &ends[..] else { panic!("{ends:?}") };
+    let why = end["args"]["error"].as_str().unwrap();
+    assert!(why.contains("the third step"), "{why}");
 }

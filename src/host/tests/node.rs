@@ -516,7 +516,16 @@ fn a_node_that_rests_can_be_dropped() {
 
 /// What a trace has written, to be looked at afterwards.
 #[derive(Clone, Default)]
-struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+pub(super) struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Written {
+    /// The events of this name. The trace has been finished.
+    pub(super) fn events(&self, name: &str) -> Vec<serde_json::Value> {
+        let events: Vec<serde_json::Value> =
+            serde_json::from_slice(&self.0.lock().unwrap()).unwrap();
+        events.into_iter().filter(|event| event["name"] == name).collect()
+    }
+}
 
 impl std::io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -542,7 +551,5 @@ fn a_trace_that_is_finished_stays_as_it_is() {
         smol::block_on(handle.ended()).unwrap();
         trace.finish().unwrap();
     }
-    let events: Vec<serde_json::Value> =
-        serde_json::from_slice(&written.0.lock().unwrap()).unwrap();
-    assert_eq!(events.iter().filter(|event| event["name"] == "ended").count(), 1);
+    assert_eq!(written.events("ended").len(), 1);
 }

@@ -26,6 +26,8 @@ fn call(
         match std::mem::replace(&mut out.status, Status::Continue) {
             Status::Done(outcome) => break outcome,
             Status::Continue => {}
+            // It has trapped; where does not matter.
+            Status::Blocked if process.decided().is_some() => break process.decided().unwrap(),
             other => panic!("{other:?}"),
         }
     };

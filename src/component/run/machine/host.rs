@@ -157,7 +157,7 @@ impl Machine {
         }
     }
 
-    fn ask(&mut self, command: Command, tag: fn(u64) -> Tag) -> Tag {
+    pub(super) fn ask(&mut self, command: Command, tag: fn(u64) -> Tag) -> Tag {
         let tag = tag(self.next_tag);
         self.next_tag = self.next_tag.saturating_add(1);
         self.yields.push(Yield { tag, command });

@@ -8,6 +8,7 @@ use super::{Frame, Machine};
 use crate::{
     account::Exceeded,
     component::{
+        backtrace::trace::{STACK, TRACE},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::plan::{CoreRef, Op},
@@ -40,8 +41,17 @@ impl Machine {
                     externs.push(self.resolve(import)?);
                 }
                 if let Some(trace) = &self.store.data().trace {
-                    externs.push(trace.stack.into());
-                    externs.push(trace.top.into());
+                    // The interpreter lists imports by their sorts.
+                    for (place, (from, name)) in module.imports.iter().enumerate() {
+                        if **from == *TRACE {
+                            let item = if **name == *STACK {
+                                trace.stack.into()
+                            } else {
+                                trace.top.into()
+                            };
+                            externs.insert(place.min(externs.len()), item);
+                        }
+                    }
                 }
                 // What it begins with growing will be there, or nothing is made.
                 self.store.data().limiter.fits(module.first).map_err(too_large)?;

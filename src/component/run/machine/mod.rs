@@ -19,7 +19,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use wasmi::{Func, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Val};
 
-pub(crate) use self::retrace::BacktraceRun;
+pub(crate) use self::retrace::{Again, BacktraceRun};
 use self::{
     call::{Call, Phase},
     host::{HostCall, HostPhase},

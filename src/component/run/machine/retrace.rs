@@ -5,10 +5,26 @@ use std::sync::Arc;
 use wasmi::Val;
 
 use super::Machine;
-use crate::component::{
-    backtrace::trace::{STACK_BYTES, Traced, TracedPlan, names, stack_type, traced},
-    run::state::SecondRun,
+use crate::{
+    account::Account,
+    command::{Chore, Command, Tag},
+    component::{
+        backtrace::trace::{Recorded, STACK_BYTES, Traced, TracedPlan, names, stack_type},
+        link::plan::Plan,
+        load::guard::Guard,
+        run::state::SecondRun,
+    },
 };
+
+/// What is kept of a machine that has trapped, until its plan has been changed.
+#[derive(Debug)]
+pub(crate) struct Again {
+    plan: Arc<Plan>,
+    guard: Arc<Guard>,
+    account: Account,
+    answers: Vec<Recorded>,
+    tag: Tag,
+}
 
 /// A second run, to find where the first one trapped.
 #[derive(Debug)]
@@ -18,21 +34,36 @@ pub(crate) struct BacktraceRun {
 }
 
 impl Machine {
-    /// A machine that runs what this one ran, up to its trap, and leaves a
-    /// trace. `None` if that cannot be done.
-    pub fn again(&mut self) -> Option<BacktraceRun> {
-        let recording = std::mem::take(&mut self.store.data_mut().recording);
-        let answers = recording.into_answers()?.into_iter();
-        let traced = self.plan.traced.get_or_init(|| traced(&self.plan).ok());
-        let TracedPlan { plan, modules } = traced.clone()?;
+    /// What it takes to run once more what this one ran, up to its trap. Asks for the
+    /// plan to be changed. `None` if it cannot be done.
+    pub fn again(&mut self) -> Option<Again> {
+        let answers = std::mem::take(&mut self.store.data_mut().recording).into_answers()?;
+        let (plan, guard) = (Arc::<Plan>::clone(&self.plan), self.guard().clone());
         let account = self.store.data().limiter.account().again(STACK_BYTES);
-        let mut machine = Machine::new(plan, account);
-        machine.store.data_mut().guard = self.guard().clone();
+        // Always, so that it makes no difference what other processes have done.
+        let tag = self.ask(Command::Chore(Chore::new(plan.clone())), Tag);
+        Some(Again { plan, guard, account, answers, tag })
+    }
+}
+
+impl Again {
+    /// The tag of what has been asked for.
+    pub fn tag(&self) -> Tag {
+        self.tag
+    }
+
+    /// A machine that leaves a trace, before its first step. `None` if there can be
+    /// none.
+    pub fn begin(self) -> Option<BacktraceRun> {
+        let TracedPlan { plan, modules } = self.plan.traced.get()?.clone()?;
+        let mut machine = Machine::new(plan, self.account);
+        machine.store.data_mut().guard = self.guard;
         machine.store.data_mut().limiter.set_making(true);
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
         machine.store.data_mut().limiter.set_making(false);
         let zero = Val::I32(0);
         let top = wasmi::Global::new(&mut machine.store, zero, wasmi::Mutability::Var);
+        let answers = self.answers.into_iter();
         machine.store.data_mut().trace = Some(SecondRun { stack, top, answers });
         Some(BacktraceRun { machine, modules })
     }
@@ -59,17 +90,22 @@ impl BacktraceRun {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        account::Account,
-        component::{Component, Engine, Linker},
-    };
+    use crate::component::{Component, Engine, Linker};
 
     #[test]
     fn a_component_is_changed_once_however_many_of_its_processes_trap() {
         let wasm = wat::parse_str("(component (core module $m) (core instance (instantiate $m)))");
         let component = Component::new(&Engine::default(), wasm.unwrap()).unwrap();
         let program = component.link(&Linker::default()).unwrap();
-        let again = || program.machine(Account::new(1 << 20)).again().unwrap().modules;
-        assert!(Arc::ptr_eq(&again(), &again()));
+        let machine = || program.machine(Account::new(1 << 20));
+        let (mut one, mut two) = (machine(), machine());
+        let (first, second) = (one.again().unwrap(), two.again().unwrap());
+        assert_eq!(one.yields, two.yields);
+        let Command::Chore(chore) = &one.yields[0].command else { panic!("no chore") };
+        assert!(!chore.is_done());
+        chore.run();
+        assert!(chore.is_done());
+        let (first, second) = (first.begin().unwrap(), second.begin().unwrap());
+        assert!(Arc::ptr_eq(&first.modules, &second.modules));
     }
 }

@@ -220,6 +220,10 @@ impl Host {
         let reply = match command {
             Command::Now(_) => Reply::Time(self.now),
             Command::Pause => Reply::Done,
+            Command::Chore(chore) => {
+                chore.run();
+                Reply::Done
+            }
             Command::AwaitMail { until, .. } => {
                 let live = self.living.get_mut(me).unwrap();
                 live.wait = Wait::Mail(tag, until);
