@@ -85,6 +85,7 @@ pub struct Received {
 
 impl Received {
     /// The bytes that are not charged for already.
+    #[cfg(feature = "host")]
     pub(crate) fn own(&self) -> usize {
         self.bytes.saturating_sub(self.shared)
     }
