@@ -43,6 +43,8 @@ mod suggest;
 pub(crate) mod units;
 mod yaml;
 
+#[cfg(feature = "lua")]
+pub(crate) use self::kinds::lua_modules;
 pub(crate) use self::{
     discover::describe_io,
     places::{DirectoryError, open_together},

@@ -11,6 +11,8 @@ mod lua;
 mod service;
 mod wasm;
 
+#[cfg(feature = "lua")]
+pub(crate) use self::lua::lua_modules;
 pub(super) use self::{
     env::{FileStorage, StorageEntry},
     lua::LUA_KINDS,
