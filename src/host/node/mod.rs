@@ -22,6 +22,9 @@ pub(super) mod turns;
 pub(super) mod watch;
 pub(super) mod workers;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt, io,
