@@ -53,11 +53,10 @@ pub(super) fn check_host(project: &Project, host: &str) -> Result<String, Failur
 
 /// A file that cannot be had, in the form of the project's problems.
 pub(super) fn unreadable(error: &ArtifactError) -> Failure {
-    let fix = match error {
-        ArtifactError::NotFound { .. } => {
-            "build the file, or mend the path; it begins at the current directory".to_owned()
-        }
-        other => other.fix(),
+    let fix = if let ArtifactError::NotFound { .. } = error {
+        "build the file, or mend the path; it begins at the current directory".to_owned()
+    } else {
+        error.fix()
     };
     let (found, expected) = (error.found(), error.expected());
     Failure::config(format!("{found}\n    expected: {expected}\n    fix:      {fix}"))

@@ -57,11 +57,14 @@ fn render(spec: &ProcessSpec, ty: &Type, value: &Value, json: bool) -> Result<St
 
 /// Prints what a process has ended itself with.
 pub(super) fn show_term(name: &str, term: &Term, json: bool) -> Result<Exit, Failure> {
-    let text = match term {
-        Term::Text(text) if !json => text.to_string(),
-        term => term::to_json(term).map(|json| json.to_string()).map_err(|error| {
+    let text = if let Term::Text(text) = term
+        && !json
+    {
+        text.to_string()
+    } else {
+        term::to_json(term).map(|json| json.to_string()).map_err(|error| {
             Failure::usage(format!("{name}: the result cannot be printed: {error}"))
-        })?,
+        })?
     };
     let is_json = json || !matches!(term, Term::Text(_));
     write_result(&format!("{text}\n"), is_json).map(|()| Exit::Ok)
