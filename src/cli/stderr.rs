@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::output;
+use super::style;
 use crate::world;
 
 /// Bytes of the log that may wait.
@@ -86,7 +86,7 @@ impl State {
     fn tell_lost(&mut self) {
         if self.lost > 0 {
             let lines = if self.lost == 1 { "line" } else { "lines" };
-            let text = output::warning_line(&format!(
+            let text = style::warning_line(&format!(
                 "{} {lines} of the log were lost here, because nobody read them in time",
                 self.lost
             ));
