@@ -46,7 +46,7 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Whether a text has characters that would be written out.
+/// True if a text has characters that would be written out.
 pub(crate) fn has_hidden(text: &str) -> bool {
     matches!(name(text), Cow::Owned(_))
 }
@@ -73,7 +73,7 @@ fn escape<'t>(text: &'t str, kept: &str, write: fn(char, &mut String)) -> Cow<'t
     if any { Cow::Owned(shown) } else { Cow::Borrowed(text) }
 }
 
-/// Whether a character cannot be seen, or moves others, where it stands.
+/// True if a character cannot be seen, or moves others, where it stands.
 fn is_hidden(before: Option<char>, c: char, after: Option<char>) -> bool {
     match c {
         // Persian, Indian scripts and emoji are not written without these two.
@@ -107,7 +107,7 @@ fn is_hidden(before: Option<char>, c: char, after: Option<char>) -> bool {
     }
 }
 
-/// Whether a character belongs to a script, or to pictures, that joiners hold
+/// True if a character belongs to a script, or to pictures, that joiners hold
 /// together.
 fn joins(c: char) -> bool {
     matches!(

@@ -193,7 +193,7 @@ fn uncarriable(ty: &FuncType) -> Option<&'static str> {
     }
 }
 
-/// Whether a type is a resource, under its first name or another one.
+/// True if a type is a resource, under its first name or another one.
 fn is_resource(resolve: &Resolve, mut id: TypeId) -> bool {
     loop {
         match resolve.types.get(id).map(|def| &def.kind) {

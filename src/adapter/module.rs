@@ -53,7 +53,7 @@ pub(super) struct CoreExport<'a> {
     pub name: &'a str,
     pub index: u32,
     pub ty: FuncType,
-    /// Whether the type stands alone: types in a recursion group or with
+    /// True if the type stands alone: types in a recursion group or with
     /// supertypes (garbage-collected languages have them) differ from all others
     /// even if they look the same.
     pub plain: bool,

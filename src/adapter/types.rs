@@ -331,7 +331,7 @@ pub(super) struct Shape<'r> {
     pub written: HashMap<TypeId, u32>,
     /// Types imported so far, in order, with the names they are imported by.
     pub imports: Vec<(String, TypeId)>,
-    /// Whether names are given by exporting (and not by importing).
+    /// True if names are given by exporting (and not by importing).
     pub exporting: bool,
 }
 

@@ -72,7 +72,7 @@ pub enum ArtifactError {
 }
 
 impl ArtifactError {
-    /// Whether it is for the machine, which has too many open files for instance,
+    /// True if it is for the machine, which has too many open files for instance,
     /// and not for the project or its files: the same may succeed later.
     pub fn may_pass(&self) -> bool {
         matches!(

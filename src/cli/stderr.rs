@@ -68,7 +68,7 @@ impl State {
         }
     }
 
-    /// Whether there is room for a text; else it counts as lost.
+    /// True if there is room for a text; else it counts as lost.
     fn has_room(&mut self, text: &str, room: usize) -> bool {
         let fits = self.bytes.saturating_add(text.len()) <= room;
         if !fits {

@@ -12,7 +12,7 @@ pub(super) const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub(super) const NOTE: Style = AnsiColor::Cyan.on_default().bold();
 pub(super) const BOLD: Style = Style::new().bold();
 
-/// Whether stderr shows colours.
+/// True if stderr shows colours.
 pub(super) fn coloured() -> bool {
     static COLOURED: OnceLock<bool> = OnceLock::new();
     *COLOURED.get_or_init(|| AutoStream::choice(&io::stderr()) != ColorChoice::Never)

@@ -87,7 +87,7 @@ impl Budget {
         MIN_TIME.max(Duration::from_nanos(units.saturating_mul(UNIT_TIME)))
     }
 
-    /// Whether the slice has taken more time than this.
+    /// True if the slice has taken more time than this.
     fn has_taken(&self, limit: Duration) -> bool {
         let begun = *lock(&self.begun);
         let Some((clock, processor)) = begun else { return false };
@@ -104,7 +104,7 @@ impl Budget {
         }
     }
 
-    /// Whether one operation took so long that the process ends.
+    /// True if one operation took so long that the process ends.
     pub fn is_held(&self) -> bool {
         self.held.load(Relaxed)
     }
@@ -128,7 +128,7 @@ impl Budget {
         self.left.store(self.left().saturating_sub(units), Relaxed);
     }
 
-    /// Whether the program could not be interrupted for too long.
+    /// True if the program could not be interrupted for too long.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
     }

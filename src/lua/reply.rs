@@ -104,7 +104,7 @@ pub(super) fn plain(lua: &Lua, primitives: &Primitives, error: Value) -> Result<
     })
 }
 
-/// Whether memory was short.
+/// True if memory was short.
 fn is_memory(error: &Error) -> bool {
     match error {
         Error::CallbackError { cause, .. } => is_memory(cause),

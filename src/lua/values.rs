@@ -290,12 +290,12 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
     })
 }
 
-/// Whether this is what says that there is something, even if that is nothing.
+/// True if this is what says that there is something, even if that is nothing.
 fn is_wrapper(pairs: &[(Term, Term)]) -> bool {
     matches!(pairs, [(Term::Text(name), _)] if wraps(name))
 }
 
-/// Whether an entry of this name, alone in its map, is one of those.
+/// True if an entry of this name, alone in its map, is one of those.
 pub(super) fn wraps(name: &str) -> bool {
     matches!(name, "ok" | "err" | "some")
 }

@@ -33,7 +33,7 @@ pub struct EnvVariable {
     pub storage: Option<Id>,
     /// The value where the storage has none.
     pub default: Option<String>,
-    /// Whether [`Environment::set`] refuses it.
+    /// True if [`Environment::set`] refuses it.
     pub readonly: bool,
 }
 

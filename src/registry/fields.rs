@@ -128,7 +128,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.report
     }
 
-    /// Whether the field is there at all, rightly typed or not.
+    /// True if the field is there at all, rightly typed or not.
     pub fn has(&self, name: &str) -> bool {
         self.node(name).is_some()
     }

@@ -190,7 +190,7 @@ fn wanted(node: &Node) -> bool {
     }
 }
 
-/// Whether an entry has a placeholder anywhere.
+/// True if an entry has a placeholder anywhere.
 pub(super) fn has_any(map: &Map) -> bool {
     map.pairs.iter().any(|pair| match &pair.value.data {
         Data::Text(text) => text.value.contains("${env:"),

@@ -183,7 +183,7 @@ impl Problems {
         }
     }
 
-    /// Whether further problems are only counted.
+    /// True if further problems are only counted.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= Self::MAX
     }
@@ -206,7 +206,7 @@ impl Problems {
         self.dropped
     }
 
-    /// Whether there are none, not even notes.
+    /// True if there are none, not even notes.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -217,7 +217,7 @@ impl Problems {
         if severity == Severity::Error { kept.saturating_add(self.dropped_errors) } else { kept }
     }
 
-    /// Whether the project cannot run.
+    /// True if the project cannot run.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }

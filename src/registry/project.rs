@@ -62,7 +62,7 @@ pub struct Command {
     pub name: String,
     /// One line for `wippy run list`.
     pub short: Option<String>,
-    /// Whether it is the project's main command.
+    /// True if it is the project's main command.
     pub main: bool,
     /// The process that it runs.
     pub entry: Id,

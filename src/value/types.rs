@@ -175,7 +175,7 @@ impl Types {
         self.defs.len()
     }
 
-    /// Whether the table is empty.
+    /// True if the table is empty.
     pub fn is_empty(&self) -> bool {
         self.defs.is_empty()
     }
@@ -202,7 +202,7 @@ impl Types {
         self.resources.len()
     }
 
-    /// Whether type `a` of this table and type `b` of `other` have the same
+    /// True if type `a` of this table and type `b` of `other` have the same
     /// structure, names included. `resource` decides about pairs of resource types.
     pub fn same(
         &self,

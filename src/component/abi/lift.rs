@@ -249,7 +249,7 @@ impl Lift {
         })
     }
 
-    /// Whether the recursion is to be left.
+    /// True if the recursion is to be left.
     fn is_over(&self) -> bool {
         self.work >= self.until
     }

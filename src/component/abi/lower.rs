@@ -215,7 +215,7 @@ impl Lower {
         }
     }
 
-    /// Whether something is left to do of what began with so many tasks.
+    /// True if something is left to do of what began with so many tasks.
     fn left(&self, base: usize) -> bool {
         self.pending.is_some() || self.busy.is_some() || self.tasks.len() > base
     }

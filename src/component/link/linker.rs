@@ -418,7 +418,7 @@ impl Linker {
         self.interface(interface)?.resources.get(resource).copied()
     }
 
-    /// Whether a component's import of this name would be met.
+    /// True if a component's import of this name would be met.
     pub fn provides(&self, import: &str) -> bool {
         self.interface(import).is_some() || self.root_func(import).is_some()
     }

@@ -28,7 +28,7 @@ pub struct ProcessHost {
 /// Runs one process, which has stdin, stdout, stderr and arguments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TerminalHost {
-    /// Whether the runtime's own log lines are kept off the terminal.
+    /// True if the runtime's own log lines are kept off the terminal.
     pub hide_logs: bool,
     /// When it starts and stops.
     pub lifecycle: Lifecycle,
@@ -37,7 +37,7 @@ pub struct TerminalHost {
 /// When a service starts and stops, and what happens if it fails.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lifecycle {
-    /// Whether it starts with the runtime.
+    /// True if it starts with the runtime.
     pub auto_start: bool,
     /// How long a start may take.
     pub start_timeout: Duration,

@@ -119,17 +119,17 @@ const LATER: [&str; 34] = [
     "workflow.lua",
 ];
 
-/// Whether a kind is one of the family that this engine does not run.
+/// True if a kind is one of the family that this engine does not run.
 fn is_later(kind: &str) -> bool {
     LATER.contains(&kind) || kind.starts_with("ns.")
 }
 
-/// Whether this engine runs a kind.
+/// True if this engine runs a kind.
 pub(super) fn is_own(kind: &str) -> bool {
     OWN.contains(&kind) || STORAGES.contains(&kind)
 }
 
-/// Whether entries of a kind can be run as processes.
+/// True if entries of a kind can be run as processes.
 pub(super) fn is_process(kind: &str) -> bool {
     kind.starts_with("process.") && !matches!(kind, "process.host" | "process.service")
 }

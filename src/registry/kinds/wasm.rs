@@ -67,7 +67,7 @@ pub struct WasiEnv {
     pub id: Id,
     /// What the process calls it.
     pub name: String,
-    /// Whether the process must not start without a value.
+    /// True if the process must not start without a value.
     pub required: bool,
 }
 
@@ -78,7 +78,7 @@ pub struct Mount {
     pub fs: Id,
     /// Where the process sees it: absolute, cleaned.
     pub guest: String,
-    /// Whether the process can only read.
+    /// True if the process can only read.
     pub read_only: bool,
 }
 

@@ -78,7 +78,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Whether the list or mapping ends here; then the end is taken.
+    /// True if the list or mapping ends here; then the end is taken.
     fn ends(&self, at: &mut usize) -> bool {
         let ends = self.events.get(*at).is_none_or(|event| matches!(event.what, What::End));
         if ends {

@@ -101,7 +101,7 @@ pub(super) trait Tree: Sized + Clone {
 /// A list with holes.
 pub(super) struct Positions<'a, T> {
     pub len: usize,
-    /// Whether the length is told, and not only that of the last position.
+    /// True if the length is told, and not only that of the last position.
     pub exact: bool,
     /// What there is, by positions from 0.
     pub items: Vec<(usize, &'a T)>,
@@ -127,7 +127,7 @@ pub(super) fn read<T: Tree>(ty: &Type, tree: &T) -> Read<Value> {
     reader.value(ty.id(), tree)
 }
 
-/// Whether a value of this type can be nothing: then it may be left out, and
+/// True if a value of this type can be nothing: then it may be left out, and
 /// `some(x)` of an option of this type needs a wrapper.
 pub(super) fn nullable(types: &Types, id: TypeId) -> bool {
     matches!(types.get(id), TypeDef::Option(_))
