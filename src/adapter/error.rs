@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::visible;
 
-/// What stood in the way of turning a module into a component.
+/// The reason why a module could not be turned into a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdaptErrorKind {

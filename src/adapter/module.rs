@@ -16,7 +16,7 @@ use wasmparser::{
 /// Modules above this size cannot be nested in a component.
 const LARGEST: usize = 1 << 30;
 
-/// What the adapter knows about a core module.
+/// A core module, as far as the adapter looks at it.
 #[derive(Default)]
 pub(super) struct CoreModule<'a> {
     pub imports: Vec<CoreImportItem<'a>>,
@@ -41,7 +41,7 @@ pub(super) struct CoreImportItem<'a> {
     pub ty: ImportType,
 }
 
-/// What kind of item it is.
+/// The kind of the item.
 pub(super) enum ImportType {
     Func(FuncType),
     /// Anything else: "memory", "table", "global" or "tag".

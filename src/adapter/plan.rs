@@ -57,7 +57,7 @@ pub(super) struct PlannedImport<'a> {
     pub source: Source<'a>,
 }
 
-/// What satisfies a core import.
+/// The item that satisfies a core import.
 pub(super) enum Source<'a> {
     /// A function that the world imports, by itself or in an interface.
     Wit { interface: Option<InterfaceId>, func: &'a Function, abi: FuncAbi },

@@ -27,7 +27,7 @@ type Index = Result<u32, AdaptError>;
 pub(super) trait TypeSpace<'r> {
     /// The types being written.
     fn resolve(&self) -> &'r Resolve;
-    /// What has been written already.
+    /// The types that have been written already.
     fn written(&mut self) -> &mut HashMap<TypeId, u32>;
     /// Begins a value type.
     fn defined(&mut self) -> (u32, ComponentDefinedTypeEncoder<'_>);

@@ -15,7 +15,7 @@ pub(super) fn hides_logs(project: &Project) -> bool {
     project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs)
 }
 
-/// What processes may import.
+/// A linker with all that processes may import.
 pub(super) fn linker() -> Result<Linker, Failure> {
     let mut linker = Linker::default();
     let complain = |error: DeclareError| Failure::config(error.to_string());

@@ -109,7 +109,7 @@ fn front(programs: ProjectPrograms, host: String, logs: Logs) -> Result<Front, F
     Ok(Front { node, host, services: Some(services) })
 }
 
-/// What to run of a file that has no entry.
+/// The function to run of a file that has no entry.
 fn job_of_file(
     runtime: &Runtime,
     path: &Path,
@@ -142,7 +142,7 @@ fn job_of_file(
     Ok(spec)
 }
 
-/// What the options give a file.
+/// The arguments, variables and directories that the options give a file.
 fn given(args: &RunArgs) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());

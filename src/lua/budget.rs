@@ -42,14 +42,14 @@ const UNIT_TIME: u64 = 50;
 /// Slices that a C function may take with a Lua function that does not return.
 const MAX_LATE: i64 = 100;
 
-/// What a whole collection costs.
+/// The cost of a whole collection.
 pub(super) const COLLECTION: i64 = 1 << 20;
 
 /// The time that one operation may hold the thread. No other than the collection
 /// of tables with weak keys comes near it.
 const MAX_HOLD: Duration = Duration::from_secs(1);
 
-/// What is left of a slice.
+/// The rest of a slice.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     left: AtomicI64,
@@ -109,7 +109,7 @@ impl Budget {
         self.held.load(Relaxed)
     }
 
-    /// What is left; below 0 if more has been used.
+    /// The rest; below 0 if more has been used.
     pub fn left(&self) -> i64 {
         self.left.load(Relaxed)
     }

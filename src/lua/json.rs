@@ -202,7 +202,7 @@ impl Reading<'_> {
         E::custom("refused")
     }
 
-    /// What Lua has made, or has no memory for.
+    /// The value that Lua has made, or the error that it has no memory for it.
     fn made<T, E: serde::de::Error>(&self, made: Result<T>) -> std::result::Result<T, E> {
         made.map_err(|error| self.refuse(reply::root(&error)))
     }

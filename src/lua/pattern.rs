@@ -9,7 +9,7 @@ const MAX_CAPTURES: usize = 32;
 /// The deepest recursion, as in Lua.
 const MAX_DEPTH: u32 = 200;
 
-/// What a match has captured.
+/// The captures of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Capture {
     /// A part of the subject.

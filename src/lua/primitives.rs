@@ -34,7 +34,7 @@ use crate::{
     registry::units,
 };
 
-/// What a process keeps.
+/// All that a process keeps in Rust.
 #[derive(Default)]
 pub(super) struct Shared {
     pub schedule: Schedule,
@@ -55,7 +55,7 @@ pub(super) struct Shared {
 pub(super) struct Primitives {
     state: Arc<Mutex<Shared>>,
     pub budget: Arc<Budget>,
-    /// What the process and the host for it hold.
+    /// The memory that the process, and the host for it, hold.
     pub account: Account,
     /// The metatable of errors.
     pub errors: Table,

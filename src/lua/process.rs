@@ -20,14 +20,14 @@ use crate::{
     value::{Term, Value},
 };
 
-/// What a process is given of the world.
+/// The part of the world that a process is given.
 #[derive(Default)]
 pub struct Start {
     /// Who it is, if it lives on a host.
     pub identity: Option<Identity>,
-    /// What `env.get` finds. All processes of an entry share it.
+    /// The variables that `env.get` finds. All processes of an entry share it.
     pub env: Arc<BTreeMap<String, String>>,
-    /// What `io.args` gives.
+    /// The arguments that `io.args` gives.
     pub argv: Vec<String>,
     /// On which is counted what it holds; with the limit of its program if there is none.
     pub account: Option<Account>,

@@ -38,7 +38,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 1 << 18;
 /// The most bytes of texts in one.
 const MAX_BYTES: usize = 16 << 20;
-/// What an error shows of a key.
+/// A key as errors show it.
 const MAX_KEY: usize = 40;
 
 /// Turns the values of one message into terms.
@@ -53,7 +53,7 @@ pub(super) struct Giver<'a> {
     above: Vec<*const c_void>,
 }
 
-/// What cannot be turned, and where it stands, the innermost part first.
+/// A value that cannot be turned, and where it stands, the innermost part first.
 struct Misfit {
     why: String,
     place: Vec<String>,

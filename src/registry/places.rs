@@ -32,7 +32,7 @@ const MAX_LINKS: usize = 40;
 /// Directories within each other, as far as is looked.
 const MAX_DEPTH: usize = 4096;
 
-/// What makes a directory the one it is: its device and its number there.
+/// The identity of a directory: its device and its number there.
 type Identity = (u64, u64);
 
 /// Why a directory cannot be had.
@@ -74,12 +74,12 @@ struct Walk<'a> {
     at: Dir,
     /// Where that is, for messages.
     shown: PathBuf,
-    /// What is left of the path, the next name last.
+    /// The rest of the path, the next name last.
     left: Vec<OsString>,
     links: Vec<Link>,
     /// Directories are made, with this mode, where there are none.
     create: Option<u32>,
-    /// What guests can write.
+    /// The directories that guests can write.
     writable: &'a BTreeSet<Identity>,
 }
 

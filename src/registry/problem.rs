@@ -43,11 +43,11 @@ pub struct Problem {
     pub entry: Option<Id>,
     /// The field, as a path from the entry: `wasi.mounts[1].guest`.
     pub field: Option<String>,
-    /// What stands there.
+    /// The text or value that stands there.
     pub found: String,
-    /// What should stand there.
+    /// The text or value that should stand there.
     pub expected: String,
-    /// What to do about it.
+    /// The fix: what to do about it.
     pub fix: String,
     /// It is for the machine and not for the project: the same may be well later.
     pub may_pass: bool,

@@ -27,7 +27,7 @@ pub struct Project {
     pub(super) directories: Directories,
 }
 
-/// What loading gives: always a project, and what is wrong with it.
+/// The result of loading: always a project, and what is wrong with it.
 #[derive(Debug)]
 pub struct Loaded {
     /// The entries without errors.

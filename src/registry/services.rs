@@ -114,7 +114,7 @@ fn order(entries: &BTreeMap<Id, Entry>) -> Order<'_> {
     Order { ended, open: open.into_keys().collect() }
 }
 
-/// What an entry depends on, as far as it has a life cycle itself.
+/// The entries that an entry depends on, as far as it has a life cycle itself.
 fn needs<'e>(entries: &'e BTreeMap<Id, Entry>, entry: &'e Entry) -> impl Iterator<Item = &'e Id> {
     let needs = entry.depends_on().filter_map(|id| entries.get(id));
     needs.filter(|entry| entry.lifecycle().is_some()).map(|entry| &entry.id)
@@ -122,7 +122,7 @@ fn needs<'e>(entries: &'e BTreeMap<Id, Entry>, entry: &'e Entry) -> impl Iterato
 
 /// Reports entries that depend on each other in a circle.
 ///
-/// What is left by [`order`] depends on something else that is left. So whoever
+/// An entry that is left by [`order`] depends on something else that is left. So whoever
 /// goes from one to the next comes to a circle.
 pub(super) fn check_circles(entries: &BTreeMap<Id, Entry>, problems: &RefCell<Problems>) {
     let open = order(entries).open;

@@ -26,7 +26,7 @@ pub(super) struct RawEntry {
     pub directory: PathBuf,
 }
 
-/// What is read from all files of a project.
+/// All that is read from the files of a project.
 pub(super) struct Sources {
     pub entries: Vec<RawEntry>,
     /// Namespaces of files that could not be read: what refers to them may be

@@ -22,7 +22,7 @@ pub struct Mismatch {
     pub path: Path,
     /// The type of that part in WIT syntax, shortened when very long.
     pub expected: String,
-    /// What stands there instead.
+    /// The value that stands there instead.
     pub found: String,
 }
 
@@ -43,7 +43,7 @@ impl Located for Mismatch {
     }
 }
 
-/// Whether all of `value` is of type `ty`. Handles must name the very
+/// `Ok` if all of `value` is of type `ty`. Handles must name the very
 /// [`ResourceId`] that the type names; see [`check_with`] for another rule.
 ///
 /// Takes time in proportion to the value, and no time at all for a run of numbers
@@ -266,7 +266,7 @@ fn name(scalar: Scalar) -> &'static str {
     }
 }
 
-/// What kind of value this is, in a few words.
+/// The kind of a value, in a few words.
 fn describe(value: &Value) -> String {
     match value {
         Value::Bool(_) => "a bool".to_owned(),

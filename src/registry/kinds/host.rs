@@ -45,7 +45,7 @@ pub struct Lifecycle {
     pub stop_timeout: Duration,
     /// How long it has to run until earlier failures are forgotten.
     pub stable_threshold: Duration,
-    /// What has to run before it.
+    /// The services and hosts that have to run before it.
     pub requires: Vec<Id>,
     /// How it is started again.
     pub restart: Restart,
@@ -58,7 +58,7 @@ pub struct Restart {
     pub initial_delay: Duration,
     /// The longest wait.
     pub max_delay: Duration,
-    /// What each wait is longer than the one before.
+    /// The factor by which each wait is longer than the one before.
     pub backoff_factor: f64,
     /// The part of a wait that is left to chance, from 0 to 1.
     pub jitter: f64,

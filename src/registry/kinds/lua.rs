@@ -19,11 +19,11 @@ pub struct ProcessLua {
     pub code: LuaCode,
     /// The function of the table that the source returns.
     pub method: String,
-    /// What the process may use.
+    /// The limits of the process.
     pub limits: LuaLimits,
 }
 
-/// What all kinds in Lua have.
+/// The fields that all kinds in Lua have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LuaCode {
     /// The text.
@@ -37,7 +37,7 @@ pub struct LuaCode {
     pub imports: BTreeMap<String, Id>,
 }
 
-/// What a process in Lua may use. Absent, or 0 in the file: the default.
+/// The limits of a process in Lua. Absent, or 0 in the file: the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LuaLimits {
     /// How long it may run (`max_execution_ms`).

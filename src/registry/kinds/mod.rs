@@ -32,7 +32,7 @@ use super::{
 };
 use std::{cell::RefCell, path::Path};
 
-/// What an entry is.
+/// The kind of an entry, with its own fields.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EntryKind {
@@ -134,14 +134,14 @@ pub(super) fn is_process(kind: &str) -> bool {
     kind.starts_with("process.") && !matches!(kind, "process.host" | "process.service")
 }
 
-/// What a reference from one entry to another has to lead to.
+/// The kinds of entries that a reference may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
     Directory,
     Storage,
     Variable,
     Lua,
-    /// What can be run.
+    /// An entry that can be run.
     Process,
     Host,
     Any,
@@ -160,7 +160,7 @@ pub(super) struct RawPlace {
     pub file: std::sync::Arc<str>,
 }
 
-/// What the reader of a kind works with.
+/// The fields of one entry, and all that its reader needs beside them.
 pub(super) struct Reading<'a> {
     pub fields: Fields<'a, 'a>,
     pub id: &'a Id,

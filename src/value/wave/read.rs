@@ -326,7 +326,7 @@ impl<'a> Reader<'a> {
         Ok(Value::Flags(bits))
     }
 
-    /// What stands in place of a case is no label; perhaps a keyword that is also
+    /// The text in place of a case is no label; perhaps a keyword that is also
     /// the name of a case.
     fn not_a_case<'l>(
         &self,
