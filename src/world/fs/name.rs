@@ -18,7 +18,7 @@ const MAX_PATH: usize = 1 << 16;
 
 /// A relative path without NUL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Name<'a> {
+pub(in crate::world) struct Name<'a> {
     /// The path without what stands behind its last name.
     pub path: &'a str,
     pub end: End,
@@ -26,7 +26,7 @@ pub(super) struct Name<'a> {
 
 /// How a path ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::world) enum End {
     /// With a name.
     Plain,
     /// With a name and slashes.
@@ -38,7 +38,7 @@ pub(super) enum End {
 }
 
 /// What is to be made: a name, perhaps with slashes behind it.
-pub(super) struct New<'a> {
+pub(in crate::world) struct New<'a> {
     pub path: &'a str,
     pub slash: bool,
 }
