@@ -2,14 +2,14 @@
 //! its program are changed for that, and each time after that. Beside it, what it takes
 //! to load the program.
 //!
-//! Nothing of WASI is there, so the guests trap at their first call of it.
+//! Nothing of WASI is there, and not much memory, so the guests trap at once.
 
 use std::time::Instant;
 
 use wippy::{
     command::Reply,
     component::{Component, Engine, Linker},
-    process::{DEFAULT_SLICE, Process, run},
+    process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
     value::Value,
 };
 
@@ -49,8 +49,9 @@ fn round(bytes: &[u8], method: &str, named: bool) -> Result<[f64; 3]> {
     let program = component.link(&Linker::default())?;
     let trap = || -> Result<f64> {
         let begin = Instant::now();
-        let mut process = guest::process(&program);
-        let args = if named { vec![Value::String("Ada".to_owned())] } else { Vec::new() };
+        let limits = Limits { max_memory: 1480 << 10, ..Limits::default() };
+        let mut process = WasmProcess::new(&program, limits);
+        let args = if named { vec![Value::String("x".repeat(40_000))] } else { Vec::new() };
         process.init(method, args)?;
         let refused = |_| Reply::Refused("nothing is answered".to_owned());
         match run(&mut process, DEFAULT_SLICE, refused) {

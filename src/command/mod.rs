@@ -30,6 +30,7 @@ mod actor;
 mod call;
 mod chore;
 mod clock;
+mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;
 mod random;
@@ -37,11 +38,14 @@ mod reply;
 mod stdio;
 mod wait;
 
+#[cfg(feature = "host")]
+pub(crate) use self::ended::SMALL_ENDING;
 pub use self::{
-    actor::{ActorCommand, Ending, Mail, Message, Pid, Spawn},
+    actor::{ActorCommand, Mail, Message, Pid, Spawn},
     call::Call,
     chore::Chore,
     clock::{Clock, ClockCommand},
+    ended::{Ending, SharedEnding},
     error::{ErrorKind, ProcessError},
     fs::{Advice, DirEntry, Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags, Stat},
     random::RandomCommand,

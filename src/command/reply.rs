@@ -5,7 +5,9 @@
 //! takes it out with the method of that name; one of another shape becomes an
 //! [`Unexpected`], which names what was asked for and what came.
 
-use super::{DirEntry, Ending, Errno, FileId, FileKind, Interests, Pid, ProcessError, Ready, Stat};
+use super::{
+    DirEntry, Errno, FileId, FileKind, Interests, Pid, ProcessError, Ready, SharedEnding, Stat,
+};
 use crate::value::Value;
 
 /// The outside world's answer to a [`Command`](super::Command).
@@ -42,7 +44,7 @@ pub enum Reply {
     /// A process.
     Pid(Pid),
     /// How a process has ended.
-    Ended(Ending),
+    Ended(SharedEnding),
     /// The outside world could not do it, for a reason that guests understand.
     Failed(Errno),
     /// The host could not do it, or would not.
@@ -93,7 +95,7 @@ impl Reply {
         /// A process.
         pid: Reply::Pid(pid) => pid, Pid;
         /// The end of a process.
-        ended: Reply::Ended(ending) => ending, Ending;
+        ended: Reply::Ended(ending) => ending, SharedEnding;
     }
 
     /// At most so many bytes.

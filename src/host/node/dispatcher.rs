@@ -17,8 +17,8 @@ use super::{
 use crate::{
     account::Exceeded,
     command::{
-        ActorCommand, Command, Ending, ErrorKind, InlineDispatcher, Interest, Mail, Message,
-        ProcessError, Reply, Spawn, Wait,
+        ActorCommand, Command, ErrorKind, InlineDispatcher, Interest, Mail, Message, ProcessError,
+        Reply, SharedEnding, Spawn, Wait,
     },
     process::{Error, Received},
     value::Term,
@@ -271,7 +271,11 @@ impl Actor {
     }
 
     /// Starts a process and waits for its end. It ends with the one that waits.
-    async fn exec(&self, spawn: Spawn, program: &dyn Program) -> Result<Ending, ProcessError> {
+    async fn exec(
+        &self,
+        spawn: Spawn,
+        program: &dyn Program,
+    ) -> Result<SharedEnding, ProcessError> {
         struct Guard(Arc<ProcessSlot>);
         impl Drop for Guard {
             fn drop(&mut self) {
@@ -403,7 +407,7 @@ fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> ProcessErro
         Undelivered::Many(Received { mails, .. }) => {
             format!("it has not taken {mails} mails, of at most {queue_size}")
         }
-        Undelivered::Large(Received { mails, bytes }, more) => format!(
+        Undelivered::Large(Received { mails, bytes, .. }, more) => format!(
             "it has not taken {mails} mails of {bytes} bytes; this one has {more}, and all may \
              have {queue_bytes}"
         ),

@@ -4,7 +4,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -247,75 +247,4 @@ fn who_has_failed_is_not_terminated() {
     let ended = block_on(looks.ended()).unwrap();
     assert_eq!(ended.outcome, Err(Looks::error()));
     assert_eq!(ended.outcome.as_ref().map_err(Error::cause), Err(Cause::Program));
-}
-
-/// Counts the turns that others have while many are told of an end.
-struct Turns(Arc<AtomicUsize>);
-
-impl Process for Turns {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
-    fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
-        let cancelled = |event: Event| matches!(event, Event::Cancel { .. } | Event::Mail(_));
-        out.fuel_used = fuel.0;
-        out.status = Status::Continue;
-        if events.drain(..).any(cancelled) {
-            out.status = Status::Done(Ok(None));
-        }
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn close(&mut self) {}
-}
-
-#[test]
-fn many_are_told_of_an_end_in_pieces() {
-    const MANY: usize = 2_000;
-    let watch = |pid| ActorCommand::Monitor(pid);
-    let hub = vec![Do::Ask(ActorCommand::Register("hub".to_owned())), Do::Receive(1)];
-    let tie = vec![
-        Do::Ask(ActorCommand::Lookup("hub".to_owned())),
-        Do::To(watch),
-        Do::Receive(1),
-        Do::Receive(1),
-    ];
-    let log = Log::default();
-    let scripts = vec![("hub", hub), ("tie", tie)];
-    let node = Node::new(Scripts { log: log.clone(), scripts });
-    node.add_host("host", one_worker()).unwrap();
-    let hub = block_on(node.spawn("host", "hub", Vec::new())).unwrap();
-    while node.find("hub").is_none() {
-        std::thread::yield_now();
-    }
-    for _ in 0..MANY {
-        block_on(node.spawn("host", "tie", Vec::new())).unwrap();
-    }
-    let idle =
-        |process: &Info| process.entry.as_ref() == "tie" && process.state == ProcessState::Idle;
-    while node.processes().iter().filter(|process| idle(process)).count() < MANY {
-        std::thread::yield_now();
-    }
-    let turns = Arc::<AtomicUsize>::default();
-    let spins = node.launch("host", "spins", None, |context| {
-        let (process, world) =
-            (Box::new(Turns(turns.clone())), SystemDispatcher::new(Default::default()));
-        let answers = context.answers(world);
-        Ok(Started { process, answers, result: None, max_execution: None })
-    });
-    drop(spins.unwrap());
-    while turns.load(Ordering::Relaxed) == 0 {
-        std::thread::yield_now();
-    }
-    node.terminate(hub.pid().as_str()).unwrap();
-    block_on(hub.ended());
-    let before = turns.load(Ordering::Relaxed);
-    let exits = || log.lock().unwrap().iter().filter(|line| line.contains("exit")).count();
-    while exits() < MANY {
-        std::thread::yield_now();
-    }
-    // Whoever spins has had turns between those who were told.
-    assert!(before > MANY / 64 / 2, "{before} turns");
-    block_on(node.shutdown("the test is over", Duration::ZERO));
 }

@@ -29,7 +29,9 @@ const LIFE: &[(&str, Body)] = &[
     }),
     ("exec", |cx, args| {
         let command = start(cx, args).map(ActorCommand::Exec);
-        request(cx, command, |cx, reply| Ok(Some(convert::value(cx, reply.ended()??)?)))
+        request(cx, command, |cx, reply| {
+            Ok(Some(convert::value(cx, reply.ended()?.into_inner()?)?))
+        })
     }),
     ("monitor", |cx, args| with_pid(cx, args, ActorCommand::Monitor)),
     ("unmonitor", |cx, args| with_pid(cx, args, ActorCommand::Unmonitor)),

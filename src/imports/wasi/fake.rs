@@ -192,7 +192,7 @@ impl World {
         })
     }
 
-    /// Dispatcher a command.
+    /// Answers a command.
     pub fn answer(&mut self, command: Command) -> Reply {
         self.log.push(command.clone());
         match command {

@@ -87,7 +87,7 @@ impl<'a> Name<'a> {
     }
 
     /// Fails unless it leads to a directory.
-    pub fn check_dir(self, folder: &Folder) -> Result<(), Errno> {
+    pub(super) fn check_dir(self, folder: &Folder) -> Result<(), Errno> {
         match folder.dir.metadata(self.path)?.is_dir() {
             true => Ok(()),
             false => Err(Errno::NotDirectory),
@@ -95,7 +95,7 @@ impl<'a> Name<'a> {
     }
 
     /// Fails unless what the last name is in is a directory.
-    pub fn check_parent(self, folder: &Folder) -> Result<(), Errno> {
+    pub(super) fn check_parent(self, folder: &Folder) -> Result<(), Errno> {
         match self.path.rsplit_once(is_separator) {
             None => Ok(()),
             Some((parent, _)) => Name { path: parent, end: End::Slash }.check_dir(folder),
@@ -104,7 +104,7 @@ impl<'a> Name<'a> {
 
     /// For what is made, removed or given another name: the name, or the error
     /// for what no such thing can be done to.
-    pub fn own(self, folder: &Folder, dot: Errno, dots: Errno) -> Result<New<'a>, Errno> {
+    pub(super) fn own(self, folder: &Folder, dot: Errno, dots: Errno) -> Result<New<'a>, Errno> {
         let errno = match self.end {
             End::Plain => return Ok(New { path: self.path, slash: false }),
             End::Slash => return Ok(New { path: self.path, slash: true }),

@@ -42,7 +42,7 @@ use crate::{
             linker::HostState,
             plan::{HOST, Plan, Target, TrampolineKind},
         },
-        load::guard::{Guard, enter},
+        run::guard::{Guard, enter},
     },
     value::Value,
 };

@@ -147,15 +147,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Watches the threads of a queue until it is closed.
 pub(super) fn watch(queue: &Arc<Queue>, name: &str) {
-    let (mut before, mut quiet): (Vec<(Arc<Turns>, u64)>, u32) = (Vec::new(), 0);
+    // A thread that has ended is not to be kept in the list by this.
+    let (mut before, mut quiet): (Vec<(Weak<Turns>, u64)>, u32) = (Vec::new(), 0);
     let mut at_work: Vec<thread::JoinHandle<()>> = Vec::new();
     while !queue.turns.is_closed() {
         queue.relief.wait(quiet > QUIET, || queue.turns.is_closed());
         let now = queue.relief.threads();
         at_work.retain(|thread| !thread.is_finished());
         for (turns, number) in now.iter().filter(|(_, number)| number % 2 == 1) {
-            let same =
-                |(other, then): &(Arc<Turns>, u64)| Arc::ptr_eq(other, turns) && then == number;
+            let same = |(other, then): &(Weak<Turns>, u64)| {
+                other.as_ptr() == Arc::as_ptr(turns) && then == number
+            };
             let held = before.iter().any(same) && turns.relieved.load(SeqCst) != *number;
             if !held
                 || turns.lost.load(SeqCst)
@@ -175,7 +177,7 @@ pub(super) fn watch(queue: &Arc<Queue>, name: &str) {
         }
         let busy = now.iter().any(|(_, number)| number % 2 == 1);
         quiet = if busy { 0 } else { quiet.saturating_add(1) };
-        before = now;
+        before = now.iter().map(|(turns, number)| (Arc::downgrade(turns), *number)).collect();
     }
 }
 
@@ -199,7 +201,7 @@ mod tests {
         workers.spawn(async move { tell.send(held.recv_timeout(LONG).is_ok()).unwrap() });
         workers.spawn(async move { go.send(()).unwrap() });
         assert_eq!(told.recv_timeout(LONG), Ok(true));
-        // Whoever runs a turn next, one of the two threads leaves.
+        // Whoever runs a turn next, one of the two threads leaves, and the list.
         let start = Instant::now();
         while count() != 1 {
             assert!(start.elapsed() < LONG);
