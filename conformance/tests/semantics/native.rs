@@ -5,8 +5,8 @@ use std::{collections::VecDeque, time::Duration};
 
 use wippy::{
     command::{
-        ActorCommand, Command, ErrorKind, Mail, Message, Pid, ProcessError, Reply, Spawn, Tag,
-        Wait, Yield,
+        ActorCommand, Command, ErrorKind, InlineDispatcher, Mail, Message, Pid, ProcessError,
+        Reply, Spawn, Tag, Wait, Yield,
     },
     host::{NodeDispatcher, Program, SpawnContext, Started},
     process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
