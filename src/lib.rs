@@ -9,7 +9,7 @@
 //! ```
 //! use wippy::{
 //!     component::{Component, Engine, Linker},
-//!     command::{Command, Completion, Reply},
+//!     command::{Call, Command, Completion, Reply},
 //!     process::{Event, DEFAULT_SLICE, Limits, Process, Status, StepOutput, WasmProcess},
 //!     value::Value,
 //! };
@@ -42,7 +42,7 @@
 //!     for asked in out.yields.drain(..) {
 //!         // Answered at once here; any time later would do as well.
 //!         let reply = match asked.command {
-//!             Command::Call { args, .. } => match args.first() {
+//!             Command::Call(Call { args, .. }) => match args.first() {
 //!                 Some(Value::U32(sides)) => Reply::Value(Some(Value::U32(sides / 2))),
 //!                 _ => Reply::Refused("a die has sides".to_owned()),
 //!             },

@@ -14,8 +14,8 @@ use std::{
 
 use wippy::{
     command::{
-        ActorCommand, Clock, Command, Completion, ErrorKind, Mail, Message, Pid, ProcessError,
-        Reply, Spawn, Stdio, Tag,
+        ActorCommand, Clock, ClockCommand, Command, Completion, ErrorKind, Mail, Message, Pid,
+        ProcessError, RandomCommand, Ready, Reply, Spawn, Stdio, StdioCommand, Tag, Wait,
     },
     lua::{LuaConfig, LuaProgram, Start},
     process::{Event, Fuel, Identity, Process, Status, StepOutput},
@@ -43,21 +43,25 @@ struct World {
 impl World {
     fn answer(&mut self, tag: Tag, command: Command) {
         let reply = match command {
-            Command::Now(Clock::Wall) => Reply::Time(1_700_000_000_000_000_000 + self.now),
-            Command::Now(Clock::Monotonic) => Reply::Time(self.now),
-            Command::Poll { until: Some(until), .. } => {
+            Command::Clock(ClockCommand::Now(Clock::Wall)) => {
+                Reply::Time(1_700_000_000_000_000_000 + self.now)
+            }
+            Command::Clock(ClockCommand::Now(Clock::Monotonic)) => Reply::Time(self.now),
+            Command::Wait(Wait { until: Some(until), .. }) => {
                 self.sleepers.push((until, tag));
                 return;
             }
-            Command::Random { len, .. } => Reply::Bytes(vec![7; len as usize]),
-            Command::WriteStdio { to, bytes } => {
+            Command::Random(RandomCommand::Bytes { len, .. }) => {
+                Reply::Bytes(vec![7; len as usize])
+            }
+            Command::Stdio(StdioCommand::Write { to, bytes }) => {
                 if to == Stdio::Stderr {
                     self.output.extend(b"stderr: ");
                 }
                 self.output.extend(bytes);
                 Reply::Done
             }
-            Command::ReadStdin { .. } => {
+            Command::Stdio(StdioCommand::Read { .. }) => {
                 Reply::Bytes(self.input.pop_front().unwrap_or_default().into())
             }
             Command::Actor(actor) => self.actor(actor),
@@ -118,7 +122,7 @@ impl World {
         let Some((until, tag)) = self.sleepers.iter().min().copied() else { return false };
         self.sleepers.retain(|sleeper| sleeper.1 != tag);
         self.now = self.now.max(until);
-        self.complete(tag, Reply::Ready { stdin: false, time: true });
+        self.complete(tag, Reply::Ready(Ready::TIME));
         true
     }
 }

@@ -45,7 +45,7 @@ fn a_program_works_in_the_real_world() {
             process.set_immediate(Box::new(world.clone()));
         }
         let outcome =
-            run(&mut process, Fuel(100_000), |command| smol::block_on(world.answer(command)));
+            run(&mut process, Fuel(100_000), |command| smol::block_on(world.later(command)));
         let output = String::from_utf8(output.lock().unwrap().clone()).unwrap();
         (outcome, output)
     };

@@ -121,7 +121,8 @@ pub struct Spawn {
     pub link: bool,
 }
 
-/// What a process asks of its host. Whoever answers knows who asks.
+/// What a process asks of its host. Whoever answers knows who asks. Each may fail with
+/// [`Reply::ProcessError`](super::Reply::ProcessError).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum ActorCommand {
@@ -174,10 +175,13 @@ pub enum ActorCommand {
     Unregister(String),
     /// Who has this name. [`Reply::Pid`](super::Reply::Pid)
     Lookup(String),
+    /// Lets every other process that can run have a turn.
+    /// [`Reply::Done`](super::Reply::Done)
+    Pause,
 }
 
 impl ActorCommand {
-    /// What messages call it.
+    /// The name in traces and messages.
     pub fn name(&self) -> &'static str {
         match self {
             ActorCommand::Spawn(_) => "spawn",
@@ -193,6 +197,7 @@ impl ActorCommand {
             ActorCommand::Register(_) => "register",
             ActorCommand::Unregister(_) => "unregister",
             ActorCommand::Lookup(_) => "lookup",
+            ActorCommand::Pause => "pause",
         }
     }
 }

@@ -13,7 +13,7 @@ pub struct FileId(pub u64);
 /// [`Reply::Failed`](super::Reply::Failed).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum FileCommand {
+pub enum FsCommand {
     /// Opens or creates. [`Reply::File`](super::Reply::File)
     Open {
         /// Where `path` begins.

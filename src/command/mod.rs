@@ -1,4 +1,4 @@
-//! What a process asks of the outside world, and the answers.
+//! Commands: what a process asks of the outside world, and the answers.
 //!
 //! A step of a process hands out [`Yield`]s: a [`Command`] with a [`Tag`]. Some
 //! time later the one who runs the process hands in a [`Completion`] with the
@@ -9,25 +9,52 @@
 //! a file that is in memory anyway. For these a process may be given an
 //! [`InlineDispatcher`], which is asked inside the step. It is the same command and the
 //! same reply, only without the way out and back.
+//!
+//! Commands come in families, and each family is a file here and a handler outside:
+//!
+//! | family | asks about | answered in |
+//! | --- | --- | --- |
+//! | `clock` | the time | `world/clock` |
+//! | `random` | random numbers | `world/random` |
+//! | `stdio` | the standard streams | `world/stdio` |
+//! | `fs` | files and directories | `world/fs` |
+//! | `wait` | several things at once, and which of them hold | `world/wait` |
+//! | `actor` | other processes | `host/node/dispatcher` |
+//! | `call` | functions of the embedder | by the embedder |
+//! | `chore` | work of the engine's own | `host/node/chores` |
+//!
+//! No match over these enums has an arm for "all others", so that the compiler names
+//! every place which a new command has to be added to.
 
 mod actor;
+mod call;
 mod chore;
+mod clock;
 mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;
+mod random;
+mod reply;
+mod stdio;
+mod wait;
 
-pub(crate) use self::chore::Task;
 #[cfg(feature = "host")]
 pub(crate) use self::ended::SMALL_ENDING;
 pub use self::{
     actor::{ActorCommand, Mail, Message, Pid, Spawn},
+    call::Call,
     chore::Chore,
+    clock::{Clock, ClockCommand},
     ended::{Ending, SharedEnding},
     error::{ErrorKind, ProcessError},
-    fs::{Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat},
+    fs::{Advice, DirEntry, Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags, Stat},
+    random::RandomCommand,
+    reply::Reply,
+    stdio::{Stdio, StdioCommand},
+    wait::{Interest, Interests, Ready, Wait},
 };
+pub(crate) use self::{chore::Task, reply::Unexpected};
 pub use crate::process::inbox::{ExitRequest, Identity, Inbox, Received};
-use crate::value::Value;
 
 /// Ties a [`Completion`] to its [`Yield`]. Unique within one process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,66 +80,20 @@ impl Tag {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
-    /// A call of a host function that was declared with
-    /// [`Linker::suspending`](crate::component::Linker::suspending). Answered
-    /// with [`Reply::Value`], the function's result.
-    Call {
-        /// The interface, with its version if it has one: `demo:host/log@1.0.0`.
-        interface: String,
-        /// The function in it: `ask`.
-        function: String,
-        /// The arguments, in the order of the parameters.
-        args: Vec<Value>,
-    },
-    /// The time of a clock. [`Reply::Time`]
-    Now(Clock),
-    /// The resolution of a clock. [`Reply::Time`]
-    Resolution(Clock),
-    /// So many random bytes. [`Reply::Bytes`]
-    Random {
-        /// How many.
-        len: u32,
-        /// They need not be unpredictable.
-        insecure: bool,
-    },
-    /// Whether a standard stream is a terminal. [`Reply::Bool`]
-    IsTerminal(Stdio),
-    /// Waits for input and reads some. [`Reply::Bytes`]; none mean the end.
-    ReadStdin {
-        /// At most so many bytes; never 0.
-        len: u32,
-    },
-    /// Writes all bytes to stdout or stderr. [`Reply::Done`]
-    WriteStdio {
-        /// Where to; never stdin.
-        to: Stdio,
-        /// The bytes.
-        bytes: Vec<u8>,
-    },
-    /// Waits until what was written to stdout or stderr is out. [`Reply::Done`]
-    FlushStdio(Stdio),
-    /// Waits until one of the given things holds. [`Reply::Ready`]
-    Poll {
-        /// Input can be read, or has ended.
-        stdin: bool,
-        /// The monotonic clock shows this time.
-        until: Option<u64>,
-    },
-    /// Waits until mail has been handed in, or for what [`Command::Poll`] waits
-    /// for. [`Reply::Mail`] or [`Reply::Ready`]
-    AwaitMail {
-        /// Input can be read, or has ended.
-        stdin: bool,
-        /// The monotonic clock shows this time.
-        until: Option<u64>,
-    },
-    /// Lets every other process that can run have a turn. [`Reply::Done`]
-    Pause,
+    /// A call of a function of the embedder.
+    Call(Call),
+    /// Something about the time.
+    Clock(ClockCommand),
+    /// Random numbers.
+    Random(RandomCommand),
+    /// Something with a standard stream.
+    Stdio(StdioCommand),
     /// Something with a file or a directory.
-    File(FileCommand),
-    /// Something with other processes, all of which may be answered with
-    /// [`Reply::ProcessError`].
+    Fs(FsCommand),
+    /// Something with other processes.
     Actor(ActorCommand),
+    /// To be told when something holds.
+    Wait(Wait),
     /// Work of the engine's own, to be done where it holds up nobody: it tells nothing
     /// from outside. [`Reply::Done`]; any other reply says that it will not be done,
     /// and the process goes on without.
@@ -120,92 +101,40 @@ pub enum Command {
 }
 
 impl Command {
-    /// What traces call it.
+    /// The name in traces.
     pub fn name(&self) -> &'static str {
         match self {
-            Command::Call { .. } => "call",
-            Command::Now(_) | Command::Resolution(_) => "clock",
-            Command::Random { .. } => "random",
-            Command::IsTerminal(_) => "is-terminal",
-            Command::ReadStdin { .. } => "read-stdin",
-            Command::WriteStdio { .. } => "write-stdio",
-            Command::FlushStdio(_) => "flush-stdio",
-            Command::Poll { .. } => "poll",
-            Command::AwaitMail { .. } => "await-mail",
-            Command::Pause => "pause",
-            Command::File(_) => "file",
+            Command::Call(_) => "call",
+            Command::Clock(command) => command.name(),
+            Command::Random(command) => command.name(),
+            Command::Stdio(command) => command.name(),
+            Command::Fs(_) => "file",
             Command::Actor(command) => command.name(),
+            Command::Wait(wait) => wait.name(),
             Command::Chore(_) => "chore",
         }
     }
 }
 
-/// The clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Clock {
-    /// Nanoseconds since 1970-01-01T00:00:00Z, at least 0.
-    Wall,
-    /// Nanoseconds since some time before the process started; never goes back.
-    Monotonic,
+/// Makes the command of a family a command.
+macro_rules! families {
+    ($($family:ident: $command:ident,)*) => {$(
+        impl From<$command> for Command {
+            fn from(command: $command) -> Command {
+                Command::$family(command)
+            }
+        }
+    )*};
 }
 
-/// The standard streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Stdio {
-    Stdin,
-    Stdout,
-    Stderr,
-}
-
-/// The outside world's answer to a [`Command`].
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Reply {
-    /// The result of a host function.
-    Value(Option<Value>),
-    /// It has been done.
-    Done,
-    /// A time or a duration, in nanoseconds.
-    Time(u64),
-    /// Bytes that were read.
-    Bytes(Vec<u8>),
-    /// How many bytes were written.
-    Count(u64),
-    /// Yes or no.
-    Bool(bool),
-    /// A path.
-    Text(String),
-    /// What has come to hold.
-    Ready {
-        /// Input can be read, or has ended.
-        stdin: bool,
-        /// The time has come.
-        time: bool,
-    },
-    /// Mail has been handed in.
-    Mail,
-    /// An open file or directory.
-    File {
-        /// To be used in further commands, and closed at the end.
-        id: FileId,
-        /// What it is.
-        kind: FileKind,
-    },
-    /// What is known of a file.
-    Stat(Stat),
-    /// Entries of a directory, without `.` and `..`.
-    Entries(Vec<DirEntry>),
-    /// A process.
-    Pid(Pid),
-    /// How a process has ended.
-    Ended(SharedEnding),
-    /// The outside world could not do it, for a reason that guests understand.
-    Failed(Errno),
-    /// The host could not do it, or would not.
-    ProcessError(ProcessError),
-    /// There will be no answer; the process ends with a trap that says this.
-    Refused(String),
+families! {
+    Call: Call,
+    Clock: ClockCommand,
+    Random: RandomCommand,
+    Stdio: StdioCommand,
+    Fs: FsCommand,
+    Actor: ActorCommand,
+    Wait: Wait,
 }
 
 /// A command that a step hands out.
@@ -226,7 +155,7 @@ pub struct Completion {
     pub reply: Reply,
 }
 
-/// Dispatcher commands inside a step, if that takes no time to speak of.
+/// Answers commands inside a step, where that takes no time to speak of.
 pub trait InlineDispatcher: Send {
     /// The answer, or the command back if it may have to wait.
     ///

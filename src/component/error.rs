@@ -3,7 +3,7 @@
 
 use std::{any::Any, fmt};
 
-use crate::account::Exceeded;
+use crate::{account::Exceeded, command::Unexpected};
 
 /// What a panic says.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
@@ -194,6 +194,13 @@ impl From<Exceeded> for Trap {
     fn from(exceeded: Exceeded) -> Trap {
         let kind = if exceeded.is_of_host() { TrapKind::Crowded } else { TrapKind::Limit };
         Trap::new(kind, format!("out of memory: {exceeded}"))
+    }
+}
+
+/// The one who answers commands is at fault, or refuses.
+impl From<Unexpected> for Trap {
+    fn from(unexpected: Unexpected) -> Trap {
+        Trap::new(TrapKind::Host, unexpected.0)
     }
 }
 

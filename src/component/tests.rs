@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{Answer, Component, Engine, LinkError, LinkedComponent, Linker, TrapKind};
 use crate::{
-    command::{Command, Reply},
+    command::{Call, Command, Reply},
     process::{Cause, DEFAULT_SLICE, Limits, Outcome, Process, WasmProcess, run},
     value::{Resource, Value},
 };
@@ -20,7 +20,7 @@ fn call(program: &LinkedComponent, method: &str, args: Vec<Value>) -> Outcome {
     let mut process = WasmProcess::new(program, Limits::default());
     process.init(method, args)?;
     run(&mut process, DEFAULT_SLICE, |command| match command {
-        Command::Call { args, .. } => Reply::Value(args.into_iter().next()),
+        Command::Call(Call { args, .. }) => Reply::Value(args.into_iter().next()),
         other => Reply::Refused(format!("{other:?}")),
     })
 }

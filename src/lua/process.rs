@@ -31,7 +31,7 @@ pub struct Start {
     pub argv: Vec<String>,
     /// On which is counted what it holds; with the limit of its program if there is none.
     pub account: Option<Account>,
-    /// Dispatcher commands inside its steps, where that takes no time.
+    /// Answers commands inside its steps, where that takes no time.
     pub immediate: Option<Box<dyn InlineDispatcher>>,
 }
 

@@ -1,4 +1,4 @@
-//! Dispatcher and errors, as programs see them.
+//! Replies and errors, as programs see them.
 
 use mlua::{Error, Lua, LuaString, MultiValue, Result, Value};
 
@@ -7,7 +7,7 @@ use super::{
     values::{Giver, from_term},
 };
 use crate::{
-    command::{Errno, ErrorKind, ProcessError, Reply},
+    command::{Errno, ErrorKind, ProcessError, Reply, Unexpected},
     value::Term,
 };
 
@@ -20,6 +20,7 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         Reply::Bool(value) => Value::Boolean(*value),
         Reply::Text(text) => Value::String(lua.create_string(text)?),
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
+        Reply::Done | Reply::Ready(_) => Value::Boolean(true),
         Reply::Ended(ending) => {
             return match &**ending {
                 Ok(term) => result(lua, primitives, term),
@@ -28,13 +29,18 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         }
         Reply::ProcessError(fault) => return refused(lua, primitives, fault),
         Reply::Failed(errno) => {
-            return refused(
-                lua,
-                primitives,
-                &ProcessError::new(kind(*errno), format!("{errno:?}")),
-            );
+            let fault = ProcessError::new(kind(*errno), format!("{errno:?}"));
+            return refused(lua, primitives, &fault);
         }
-        _ => Value::Boolean(true),
+        Reply::Refused(why) => {
+            let fault = ProcessError::new(ErrorKind::Unavailable, why.as_str());
+            return refused(lua, primitives, &fault);
+        }
+        // No command of a program is answered so.
+        Reply::Value(_) | Reply::File { .. } | Reply::Stat(_) | Reply::Entries(_) => {
+            let Unexpected(why) = reply.clone().instead_of("a value");
+            return refused(lua, primitives, &ProcessError::new(ErrorKind::Internal, why));
+        }
     };
     Ok([value].into_iter().collect())
 }
@@ -43,7 +49,41 @@ fn kind(errno: Errno) -> ErrorKind {
     match errno {
         Errno::Access | Errno::NotPermitted => ErrorKind::PermissionDenied,
         Errno::NoEntry => ErrorKind::NotFound,
-        _ => ErrorKind::Internal,
+        Errno::WouldBlock
+        | Errno::Already
+        | Errno::BadDescriptor
+        | Errno::Busy
+        | Errno::Deadlock
+        | Errno::Quota
+        | Errno::Exist
+        | Errno::FileTooLarge
+        | Errno::IllegalByteSequence
+        | Errno::InProgress
+        | Errno::Interrupted
+        | Errno::Invalid
+        | Errno::Io
+        | Errno::IsDirectory
+        | Errno::Loop
+        | Errno::TooManyLinks
+        | Errno::MessageSize
+        | Errno::NameTooLong
+        | Errno::NoDevice
+        | Errno::NoLock
+        | Errno::InsufficientMemory
+        | Errno::InsufficientSpace
+        | Errno::NotDirectory
+        | Errno::NotEmpty
+        | Errno::NotRecoverable
+        | Errno::Unsupported
+        | Errno::NoTty
+        | Errno::NoSuchDevice
+        | Errno::Overflow
+        | Errno::Pipe
+        | Errno::ReadOnly
+        | Errno::InvalidSeek
+        | Errno::TextFileBusy
+        | Errno::CrossDevice
+        | Errno::TooManyOpen => ErrorKind::Internal,
     }
 }
 

@@ -10,7 +10,10 @@ use super::{
     values::{Giver, kind},
 };
 use crate::{
-    command::{ActorCommand, Clock, Command, ErrorKind, Pid, ProcessError, Spawn, Stdio, Yield},
+    command::{
+        ActorCommand, Clock, ClockCommand, Command, ErrorKind, Pid, ProcessError, RandomCommand,
+        Spawn, Stdio, StdioCommand, Wait, Yield,
+    },
     value::Term,
 };
 
@@ -168,16 +171,16 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
     fn command(&mut self) -> std::result::Result<Command, Refusal> {
         const DEST: &str = "a pid or a name";
         let actor = match self.name {
-            "now" => return Ok(Command::Now(Clock::Wall)),
-            "clock" => return Ok(Command::Now(Clock::Monotonic)),
-            "sleep" => return Ok(Command::Poll { stdin: false, until: Some(self.number()) }),
+            "now" => return Ok(Command::Clock(ClockCommand::Now(Clock::Wall))),
+            "clock" => return Ok(Command::Clock(ClockCommand::Now(Clock::Monotonic))),
+            "sleep" => return Ok(Command::Wait(Wait::until(self.number()))),
             "random" => {
                 let len = u32::try_from(self.number()).unwrap_or_default();
-                return Ok(Command::Random { len, insecure: true });
+                return Ok(Command::Random(RandomCommand::Bytes { len, insecure: true }));
             }
             "read" => {
                 let len = u32::try_from(self.number()).unwrap_or_default().max(1);
-                return Ok(Command::ReadStdin { len });
+                return Ok(Command::Stdio(StdioCommand::Read { len }));
             }
             "write" => {
                 let to = if self.number() == 2 { Stdio::Stderr } else { Stdio::Stdout };
@@ -193,7 +196,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 }
                 let bytes = text.map(|text| text.to_vec()).unwrap_or_default();
                 self.primitives.budget.charge(i64::try_from(bytes.len() / 64).unwrap_or(i64::MAX));
-                return Ok(Command::WriteStdio { to, bytes });
+                return Ok(Command::Stdio(StdioCommand::Write { to, bytes }));
             }
             "spawn" => ActorCommand::Spawn(self.spawn()?),
             "exec" => ActorCommand::Exec(self.spawn()?),

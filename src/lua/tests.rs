@@ -6,7 +6,7 @@ use super::{
     sandbox,
 };
 use crate::{
-    command::{Command, Mail, Yield},
+    command::{Command, Mail, StdioCommand, Yield},
     process::{Event, Fuel, Process, Received, Status, StepOutput},
     value::{Term, Value},
 };
@@ -95,7 +95,9 @@ fn a_process_waits_and_goes_on() {
     let mut process = started("function main() print('x') end");
     let out = step(&mut process, 100_000);
     assert_eq!(out.status, Status::Blocked);
-    assert!(matches!(&out.yields[0].command, Command::WriteStdio { bytes, .. } if bytes == b"x\n"));
+    assert!(
+        matches!(&out.yields[0].command, Command::Stdio(StdioCommand::Write { bytes, .. }) if bytes == b"x\n")
+    );
     assert_eq!(out.received, Received::default());
 }
 
@@ -216,7 +218,7 @@ fn commands_that_wait_have_a_limit_together() {
     // Of 64 MiB, six times 8 MiB, as Lua has others.
     let sends = out.yields.iter().filter(|asked| matches!(asked.command, Command::Actor(_)));
     assert_eq!((sends.count(), &out.status), (6, &Status::Blocked));
-    let is_four = |asked: &Yield| matches!(&asked.command, Command::WriteStdio { bytes, .. } if bytes == b"4\n");
+    let is_four = |asked: &Yield| matches!(&asked.command, Command::Stdio(StdioCommand::Write { bytes, .. }) if bytes == b"4\n");
     assert!(out.yields.iter().any(is_four));
 }
 

@@ -5,7 +5,7 @@
 //! one. A wait is given as a time of that clock, not as a duration, so that a
 //! repeated wait does not drift.
 
-use crate::command::Clock;
+use crate::command::{Clock, ClockCommand, Reply};
 use smol::Timer;
 use std::{
     sync::OnceLock,
@@ -18,8 +18,16 @@ fn base() -> Instant {
     *BASE.get_or_init(Instant::now)
 }
 
-/// What a clock shows, in nanoseconds.
-pub(super) fn now(clock: Clock) -> u64 {
+/// The answer, which is always at hand.
+pub(super) fn now(command: ClockCommand) -> Reply {
+    Reply::Time(match command {
+        ClockCommand::Now(clock) => show(clock),
+        ClockCommand::Resolution(clock) => resolution(clock),
+    })
+}
+
+/// The time that a clock shows, in nanoseconds.
+pub(super) fn show(clock: Clock) -> u64 {
     nanoseconds(match clock {
         Clock::Wall => SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default(),
         Clock::Monotonic => base().elapsed(),
@@ -32,7 +40,7 @@ pub(super) fn nanoseconds(duration: Duration) -> u64 {
 }
 
 /// The smallest step of a clock, in nanoseconds; at least 1.
-pub(super) fn resolution(clock: Clock) -> u64 {
+fn resolution(clock: Clock) -> u64 {
     #[cfg(unix)]
     {
         use rustix::time::{ClockId, clock_getres};

@@ -6,7 +6,7 @@
 //! its answer is dropped.
 
 use super::SystemDispatcher;
-use crate::command::{Command, Completion, Reply, Tag, Yield};
+use crate::command::{Command, Completion, Interest, Ready, Reply, Tag, Wait, Yield};
 use futures_util::{
     future::{AbortHandle, Abortable},
     stream::{FuturesUnordered, StreamExt},
@@ -19,30 +19,30 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Dispatcher the commands of one process.
+/// Answers the commands of one process.
 pub trait Dispatcher: Clone + Send + 'static {
     /// The answer, if it takes no time to speak of.
     ///
     /// # Errors
     ///
     /// With the command, unchanged.
-    fn try_answer(&self, command: Command) -> Result<Reply, Command>;
+    fn now(&self, command: Command) -> Result<Reply, Command>;
 
     /// The answer, as soon as there is one.
-    fn answer(&self, command: Command) -> impl Future<Output = Reply> + Send;
+    fn later(&self, command: Command) -> impl Future<Output = Reply> + Send;
 }
 
 impl Dispatcher for SystemDispatcher {
-    fn try_answer(&self, command: Command) -> Result<Reply, Command> {
-        SystemDispatcher::try_answer(self, command)
+    fn now(&self, command: Command) -> Result<Reply, Command> {
+        SystemDispatcher::now(self, command)
     }
 
-    async fn answer(&self, command: Command) -> Reply {
-        SystemDispatcher::answer(self, command).await
+    async fn later(&self, command: Command) -> Reply {
+        SystemDispatcher::later(self, command).await
     }
 }
 
-/// Dispatcher to the [yields](Yield) of a process, in the order in which they come.
+/// The answers to the [yields](Yield) of a process, in the order in which they come.
 pub struct InFlight<A = SystemDispatcher> {
     answers: A,
     ready: VecDeque<Completion>,
@@ -65,18 +65,19 @@ impl<A: Dispatcher> InFlight<A> {
     /// Begins to answer.
     pub fn submit(&mut self, asked: Yield) {
         let Yield { tag, command } = asked;
-        if command == (Command::AwaitMail { stdin: false, until: None }) {
+        if matches!(&command, Command::Wait(wait) if wait.is_for_mail_only()) {
             self.mail.push((tag, None));
             return;
         }
-        let command = match self.answers.try_answer(command) {
+        let command = match self.answers.now(command) {
             Ok(reply) => return self.ready.push_back(Completion { tag, reply }),
             Err(command) => command,
         };
-        let for_mail = matches!(command, Command::AwaitMail { .. });
+        let for_mail =
+            matches!(&command, Command::Wait(Wait { on, .. }) if on.contains(Interest::Mail));
         self.posted = self.posted.saturating_add(usize::from(tag.is_posted()));
         let answers = self.answers.clone();
-        let answer = async move { Completion { tag, reply: answers.answer(command).await } };
+        let answer = async move { Completion { tag, reply: answers.later(command).await } };
         self.waiting.push(match for_mail {
             true => {
                 let (handle, registration) = AbortHandle::new_pair();
@@ -88,13 +89,13 @@ impl<A: Dispatcher> InFlight<A> {
         });
     }
 
-    /// Dispatcher all that wait for mail.
+    /// Answers all that wait for mail.
     pub fn mail_arrived(&mut self, completions: &mut impl Extend<Completion>) {
         completions.extend(self.mail.drain(..).map(|(tag, handle)| {
             if let Some(handle) = handle {
                 handle.abort();
             }
-            Completion { tag, reply: Reply::Mail }
+            Completion { tag, reply: Reply::Ready(Ready::of(Interest::Mail)) }
         }));
     }
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use wippy::{
-    command::{Clock, Command, InlineDispatcher, Reply, Tag, Yield},
+    command::{Clock, ClockCommand, Command, InlineDispatcher, Reply, Tag, Yield},
     host::NodeDispatcher,
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::Value,
@@ -72,7 +72,9 @@ impl Process for Sleeper {
             }
         }
         let now = Instant::now();
-        let Ok(Reply::Time(clock)) = self.answers.now(Command::Now(Clock::Monotonic)) else {
+        let Ok(Reply::Time(clock)) =
+            self.answers.now(Command::Clock(ClockCommand::Now(Clock::Monotonic)))
+        else {
             out.status = Status::Done(Ok(None));
             return;
         };
@@ -82,7 +84,7 @@ impl Process for Sleeper {
             noted.due = Some(now + SLEEP);
         });
         let until = Some(clock + SLEEP.as_nanos() as u64);
-        let command = Command::Poll { stdin: false, until };
+        let command = Command::Wait(Wait::new(Interests::NONE, until));
         out.yields.push(Yield { tag: Tag(clock), command });
         out.status = Status::Blocked;
     }

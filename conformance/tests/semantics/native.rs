@@ -6,7 +6,7 @@ use std::{collections::VecDeque, time::Duration};
 use wippy::{
     command::{
         ActorCommand, Command, ErrorKind, InlineDispatcher, Mail, Message, Pid, ProcessError,
-        Reply, Spawn, Tag, Yield,
+        Reply, Spawn, Tag, Wait, Yield,
     },
     host::{NodeDispatcher, Program, SpawnContext, Started},
     process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
@@ -231,7 +231,7 @@ impl Player {
                 return Some(Status::Continue);
             }
             "deaf" => {
-                let command = Command::Poll { stdin: false, until: Some(u64::MAX) };
+                let command = Command::Wait(Wait::until(u64::MAX));
                 return Some(self.ask(act, command, out));
             }
             "idle" => {

@@ -207,7 +207,7 @@ mod tests {
         let mut process = WasmProcess::new(&program, Limits::default());
         process.init("go", Vec::new()).unwrap();
         run(&mut process, DEFAULT_SLICE, |command| {
-            let crate::command::Command::Call { args, .. } = command else {
+            let crate::command::Command::Call(crate::command::Call { args, .. }) = command else {
                 return crate::command::Reply::Refused("what else?".to_owned());
             };
             if let [Value::String(text)] = &args[..] {

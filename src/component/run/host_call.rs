@@ -2,7 +2,7 @@
 
 use super::state::{Context, charge};
 use crate::{
-    command::{Command, Reply},
+    command::{Call, Command, Reply},
     component::{
         error::{Trap, TrapKind},
         link::{
@@ -25,11 +25,11 @@ pub(crate) fn call_host<C: Context>(
         HostBody::Func(_) if context.state().trace.is_some() => return replay(context, memory),
         HostBody::Func(func) => match &func.body {
             Some(Body::Closure(closure)) => with_host(context, memory, |cx| closure(cx, args))?,
-            Some(Body::Suspending { interface, function }) => Answer::Later(Command::Call {
+            Some(Body::Suspending { interface, function }) => Answer::Later(Command::Call(Call {
                 interface: interface.clone(),
                 function: function.clone(),
                 args,
-            }),
+            })),
             None => {
                 return Err(Trap::new(TrapKind::Unsupported, "the host has no such function"));
             }
@@ -68,25 +68,7 @@ pub(crate) fn settle<C: Context>(
 
 /// The reply to a command whose reply is the function's result.
 pub(crate) fn reply_value(reply: Reply) -> Result<Option<Value>, Trap> {
-    match reply {
-        Reply::Value(value) => Ok(value),
-        Reply::Refused(why) => Err(Trap::new(TrapKind::Host, why)),
-        Reply::Done
-        | Reply::Time(_)
-        | Reply::Bytes(_)
-        | Reply::Count(_)
-        | Reply::Bool(_)
-        | Reply::Text(_)
-        | Reply::Ready { .. }
-        | Reply::Mail
-        | Reply::File { .. }
-        | Reply::Stat(_)
-        | Reply::Entries(_)
-        | Reply::Pid(_)
-        | Reply::Ended(_)
-        | Reply::Failed(_)
-        | Reply::ProcessError(_) => Err(Trap::internal("a reply of another kind")),
-    }
+    Ok(reply.value()?)
 }
 
 /// Calls `f` with a host function's view of the process.

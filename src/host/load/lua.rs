@@ -41,9 +41,9 @@ impl Program for LuaProgram {
     fn start(&self, args: Vec<Term>, mut context: SpawnContext) -> Result<Started, ProcessError> {
         let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
         let answers = context.answers(world);
-        let text = |term: &Term| match term {
-            Term::Text(text) => Some(text.to_string()),
-            _ => None,
+        let text = |term: &Term| {
+            let Term::Text(text) = term else { return None };
+            Some(text.to_string())
         };
         let start = lua::Start {
             account: Some(context.account(self.program.max_memory())),

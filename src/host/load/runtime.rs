@@ -143,7 +143,7 @@ impl Runtime {
                 assembled = assemble(&artifact.bytes)?;
                 (&*assembled.bytes, assembled.kind)
             }
-            kind => (&*artifact.bytes, kind),
+            kind @ (ArtifactKind::Core | ArtifactKind::Component) => (&*artifact.bytes, kind),
         };
         let crew = Threads::new();
         let known = self.vetted.contains(&artifact.hash, wit);
@@ -165,12 +165,10 @@ impl Runtime {
             .map_err(PrepareError::Adapt)?;
         let made = std::mem::take(&mut adapted.component);
         tracing::debug!(bytes = made.len(), "core module made into a component");
-        let component = component(&made).map_err(|error| match error {
+        let component = component(&made).map_err(|error| {
+            let PrepareError::Load(error) = error else { return error };
             // What counts is where it is in the file that was given.
-            PrepareError::Load(error) => {
-                PrepareError::Load(error.in_file(memchr::memmem::find(&made, bytes)))
-            }
-            other => other,
+            PrepareError::Load(error.in_file(memchr::memmem::find(&made, bytes)))
         })?;
         Ok(Loaded { component, adapted: Some(Arc::new(adapted)) })
     }

@@ -162,17 +162,29 @@ impl Undertaker for LastWords<'_> {
 struct Alone(SystemDispatcher);
 
 impl Dispatcher for Alone {
-    fn try_answer(&self, command: Command) -> Result<Reply, Command> {
+    fn now(&self, command: Command) -> Result<Reply, Command> {
         match command {
-            Command::Chore(chore) => chores::try_answer(chore),
-            command => self.0.try_answer(command),
+            Command::Chore(chore) => chores::now(chore).map_err(Command::Chore),
+            Command::Clock(_)
+            | Command::Random(_)
+            | Command::Stdio(_)
+            | Command::Fs(_)
+            | Command::Wait(_)
+            | Command::Actor(_)
+            | Command::Call(_) => self.0.now(command),
         }
     }
 
-    async fn answer(&self, command: Command) -> Reply {
+    async fn later(&self, command: Command) -> Reply {
         match command {
-            Command::Chore(chore) => chores::answer(chore).await,
-            command => self.0.answer(command).await,
+            Command::Chore(chore) => chores::later(chore).await,
+            Command::Clock(_)
+            | Command::Random(_)
+            | Command::Stdio(_)
+            | Command::Fs(_)
+            | Command::Wait(_)
+            | Command::Actor(_)
+            | Command::Call(_) => self.0.later(command).await,
         }
     }
 }

@@ -7,13 +7,13 @@
 use smol::lock::Mutex;
 
 use super::panics;
-use crate::command::{Chore, Command, Reply};
+use crate::command::{Chore, Reply};
 
 /// Held while a chore is done.
 static BUSY: Mutex<()> = Mutex::new(());
 
 /// Does a chore, or waits until it is done.
-pub(in crate::host) async fn answer(chore: Chore) -> Reply {
+pub(in crate::host) async fn later(chore: Chore) -> Reply {
     let turn = BUSY.lock().await;
     if !chore.is_done() {
         // It is done to its end, even if nobody waits any more.
@@ -27,9 +27,9 @@ pub(in crate::host) async fn answer(chore: Chore) -> Reply {
 }
 
 /// The answer, if the chore has been done.
-pub(in crate::host) fn try_answer(chore: Chore) -> Result<Reply, Command> {
+pub(in crate::host) fn now(chore: Chore) -> Result<Reply, Chore> {
     match chore.is_done() {
         true => Ok(Reply::Done),
-        false => Err(Command::Chore(chore)),
+        false => Err(chore),
     }
 }

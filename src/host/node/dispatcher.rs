@@ -1,4 +1,4 @@
-//! Dispatcher what processes ask of their node.
+//! Answers what processes ask of their node.
 //!
 //! All but the loading of a program and the wait for another's end is done within
 //! the step that asks. Nothing here waits for a lock that is held for long.
@@ -17,8 +17,8 @@ use super::{
 use crate::{
     account::Exceeded,
     command::{
-        ActorCommand, Command, ErrorKind, InlineDispatcher, Mail, Message, ProcessError, Reply,
-        SharedEnding, Spawn,
+        ActorCommand, Command, ErrorKind, InlineDispatcher, Interest, Mail, Message, ProcessError,
+        Reply, SharedEnding, Spawn, Wait,
     },
     process::{Error, Received},
     value::Term,
@@ -47,7 +47,7 @@ pub(in crate::host) struct Actor {
     pub slot: Arc<ProcessSlot>,
 }
 
-/// Dispatcher everything that a process on a host asks: of the world, and of its
+/// Answers everything that a process on a host asks: of the world, and of its
 /// node.
 #[derive(Clone, Debug)]
 pub struct NodeDispatcher {
@@ -62,41 +62,60 @@ impl NodeDispatcher {
 }
 
 impl Dispatcher for NodeDispatcher {
-    fn try_answer(&self, command: Command) -> Result<Reply, Command> {
+    fn now(&self, command: Command) -> Result<Reply, Command> {
         match command {
             Command::Actor(command) => self.actor.now(command).map_err(Command::Actor),
-            Command::Chore(chore) => chores::try_answer(chore),
-            command => self.world.try_answer(command),
+            Command::Chore(chore) => chores::now(chore).map_err(Command::Chore),
+            Command::Clock(_)
+            | Command::Random(_)
+            | Command::Stdio(_)
+            | Command::Fs(_)
+            | Command::Wait(_)
+            | Command::Call(_) => self.world.now(command),
         }
     }
 
-    async fn answer(&self, command: Command) -> Reply {
+    async fn later(&self, command: Command) -> Reply {
         match command {
             Command::Actor(command) => self.actor.later(command).await,
-            Command::Chore(chore) => chores::answer(chore).await,
-            command => self.world.answer(command).await,
+            Command::Chore(chore) => chores::later(chore).await,
+            Command::Clock(_)
+            | Command::Random(_)
+            | Command::Stdio(_)
+            | Command::Fs(_)
+            | Command::Wait(_)
+            | Command::Call(_) => self.world.later(command).await,
         }
     }
 }
 
 impl InlineDispatcher for NodeDispatcher {
     fn now(&mut self, command: Command) -> Result<Reply, Command> {
-        // Births take time, so that many of them are not for one step.
-        if matches!(command, Command::Actor(ActorCommand::Spawn(_)))
-            && self.actor.slot.births() >= MAX_BIRTHS
-        {
+        if self.is_for_between_steps(&command) {
             return Err(command);
         }
-        // Mail that is there is handed in between steps, so that is when to answer.
-        if matches!(command, Command::AwaitMail { .. }) && self.actor.slot.mailbox.has_mail() {
-            return Err(command);
-        }
-        let Some(trace) = self.actor.node.0.trace.get() else { return self.try_answer(command) };
+        let Some(trace) = self.actor.node.0.trace.get() else {
+            return Dispatcher::now(self, command);
+        };
         // What is not answered here is asked again by the loop, which notes it.
         let asked = command.clone();
-        let reply = self.try_answer(command)?;
+        let reply = Dispatcher::now(self, command)?;
         Probe { trace, slot: &self.actor.slot }.command(&asked);
         Ok(reply)
+    }
+}
+
+impl NodeDispatcher {
+    /// Tells whether the step has to end first.
+    fn is_for_between_steps(&self, command: &Command) -> bool {
+        let slot = &self.actor.slot;
+        // Births take time, so that many of them are not for one step.
+        let crowds = matches!(command, Command::Actor(ActorCommand::Spawn(_)))
+            && slot.births() >= MAX_BIRTHS;
+        // Mail that is there is handed in between steps, so that is when to answer.
+        let has_mail = matches!(command, Command::Wait(Wait { on, .. }) if on.contains(Interest::Mail))
+            && slot.mailbox.has_mail();
+        crowds || has_mail
     }
 }
 
@@ -118,6 +137,23 @@ impl HostDispatcher for NodeDispatcher {
     }
 }
 
+/// An actor command that takes time.
+enum Slow {
+    Spawn(Spawn),
+    Exec(Spawn),
+    Pause,
+}
+
+impl From<Slow> for ActorCommand {
+    fn from(slow: Slow) -> ActorCommand {
+        match slow {
+            Slow::Spawn(spawn) => ActorCommand::Spawn(spawn),
+            Slow::Exec(spawn) => ActorCommand::Exec(spawn),
+            Slow::Pause => ActorCommand::Pause,
+        }
+    }
+}
+
 fn done(result: Result<(), ProcessError>) -> Reply {
     result.map_or_else(Reply::ProcessError, |()| Reply::Done)
 }
@@ -125,13 +161,38 @@ fn done(result: Result<(), ProcessError>) -> Reply {
 impl Actor {
     /// The answer, or the command back if it takes time.
     fn now(&self, command: ActorCommand) -> Result<Reply, ActorCommand> {
+        self.at_once(command).map_err(ActorCommand::from)
+    }
+
+    /// The answer, as soon as there is one.
+    async fn later(&self, command: ActorCommand) -> Reply {
+        match self.at_once(command) {
+            Ok(reply) => reply,
+            // Whoever steps the process has seen it, and has given others a turn.
+            Err(Slow::Pause) => Reply::Done,
+            Err(Slow::Spawn(spawn)) => match self.node.program(&spawn.entry).await {
+                Ok(program) => self.spawn(spawn, &*program),
+                Err(fault) => Reply::ProcessError(fault),
+            },
+            Err(Slow::Exec(spawn)) => {
+                let ended = async {
+                    let program = self.node.program(&spawn.entry).await?;
+                    self.exec(spawn, &*program).await
+                };
+                ended.await.map_or_else(Reply::ProcessError, Reply::Ended)
+            }
+        }
+    }
+
+    fn at_once(&self, command: ActorCommand) -> Result<Reply, Slow> {
         let Actor { node, slot } = self;
         Ok(match command {
             ActorCommand::Spawn(spawn) => match node.0.programs.ready(&spawn.entry) {
                 Some(program) => self.spawn(spawn, &*program),
-                None => return Err(ActorCommand::Spawn(spawn)),
+                None => return Err(Slow::Spawn(spawn)),
             },
-            ActorCommand::Exec(_) => return Err(command),
+            ActorCommand::Exec(spawn) => return Err(Slow::Exec(spawn)),
+            ActorCommand::Pause => return Err(Slow::Pause),
             ActorCommand::Send { to, topic, payload } => {
                 done(send(node, Some(slot), &to, topic, payload))
             }
@@ -166,25 +227,6 @@ impl Actor {
                 )),
             },
         })
-    }
-
-    async fn later(&self, command: ActorCommand) -> Reply {
-        let (spawn, exec) = match command {
-            ActorCommand::Spawn(spawn) => (spawn, false),
-            ActorCommand::Exec(spawn) => (spawn, true),
-            command => {
-                let answer = self.now(command);
-                return answer.unwrap_or_else(|_| Reply::Refused("nobody answers this".to_owned()));
-            }
-        };
-        match self.node.program(&spawn.entry).await {
-            Err(fault) => Reply::ProcessError(fault),
-            Ok(program) if exec => match self.exec(spawn, &*program).await {
-                Ok(ending) => Reply::Ended(ending),
-                Err(fault) => Reply::ProcessError(fault),
-            },
-            Ok(program) => self.spawn(spawn, &*program),
-        }
     }
 
     /// Whether the caller's mailbox has room for the notices that it asks for.

@@ -265,7 +265,7 @@ impl Mailbox {
                 contents.deadline = Some((until, words.to_owned()));
                 contents.push(match mail {
                     Mail::Cancel { from, .. } => Mail::Cancel { from, reason: words.to_owned() },
-                    mail => mail,
+                    mail @ (Mail::Message(_) | Mail::Exit { .. } | Mail::LinkDown { .. }) => mail,
                 });
             }
         }

@@ -124,7 +124,7 @@ impl SpawnContext {
 pub struct Started {
     /// The process.
     pub process: Box<dyn Process>,
-    /// Dispatcher its commands.
+    /// Answers its commands.
     pub answers: NodeDispatcher,
     /// The type of the value that it ends with.
     pub result: Option<Type>,

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    command::{Command, Ending, ErrorKind, Mail, ProcessError, SharedEnding},
+    command::{ActorCommand, Command, Ending, ErrorKind, Mail, ProcessError, SharedEnding},
     host::release_zeros,
     process::{DEFAULT_SLICE, Error, Event, Fuel, Outcome, Process, Status, StepOutput},
     value::{Term, Type, TypeDef, TypeId, Value, term},
@@ -229,7 +229,7 @@ async fn steps(
         }
         runner.turn = runner.turn.saturating_sub(out.fuel_used.saturating_add(STEP));
         for asked in out.yields.drain(..) {
-            if asked.command == Command::Pause {
+            if asked.command == Command::Actor(ActorCommand::Pause) {
                 runner.turn = 0;
             }
             runner.pending.submit(asked);
@@ -329,7 +329,13 @@ fn failed(payload: Term) -> ProcessError {
     match payload {
         Term::Text(text) => ProcessError::new(ErrorKind::Unknown, text),
         Term::Nil => ProcessError::new(ErrorKind::Unknown, "the method returned an err"),
-        details => {
+        details @ (Term::Bool(_)
+        | Term::Int(_)
+        | Term::Uint(_)
+        | Term::Float(_)
+        | Term::Bytes(_)
+        | Term::List(_)
+        | Term::Map(_)) => {
             let what = term::to_json(&details).map_or_else(|_| "…".to_owned(), |v| v.to_string());
             let why = format!("the method returned an err: {what}");
             ProcessError { details, ..ProcessError::new(ErrorKind::Unknown, why) }

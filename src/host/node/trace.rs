@@ -16,7 +16,10 @@ use serde_json::{Value as Json, json};
 
 use super::{mailbox::ProcessState, table::ProcessSlot};
 use crate::{
-    command::{Command, Ending, Mail, Pid},
+    command::{
+        ActorCommand, Call, ClockCommand, Command, Ending, Mail, Pid, RandomCommand, StdioCommand,
+        Wait,
+    },
     lock::lock,
     process::Event,
     visible,
@@ -167,32 +170,44 @@ impl Probe<'_> {
 
 /// What tells one command from another of its kind.
 fn args_of(command: &Command) -> Json {
-    use crate::command::ActorCommand as Actor;
     match command {
-        Command::Call { interface, function, .. } => {
+        Command::Call(Call { interface, function, .. }) => {
             json!({"function": format!("{interface}#{function}")})
         }
-        Command::Poll { until, .. } | Command::AwaitMail { until, .. } => json!({"until": until}),
-        Command::ReadStdin { len } | Command::Random { len, .. } => json!({"len": len}),
-        Command::WriteStdio { bytes, .. } => json!({"len": bytes.len()}),
-        Command::File(command) => {
+        Command::Wait(Wait { until, .. }) => json!({"until": until}),
+        Command::Random(RandomCommand::Bytes { len, .. }) => json!({"len": len}),
+        Command::Stdio(command) => match command {
+            StdioCommand::Read { len } => json!({"len": len}),
+            StdioCommand::Write { bytes, .. } => json!({"len": bytes.len()}),
+            StdioCommand::IsTerminal(stream) | StdioCommand::Flush(stream) => {
+                json!({"stream": format!("{stream:?}")})
+            }
+        },
+        Command::Fs(command) => {
             let text = format!("{command:?}");
             json!({"command": text.chars().take(200).collect::<String>()})
         }
-        Command::Actor(Actor::Spawn(spawn) | Actor::Exec(spawn)) => json!({"entry": spawn.entry}),
-        Command::Actor(Actor::Send { to, topic, .. }) => json!({"to": &**to, "topic": &**topic}),
-        Command::Actor(Actor::Cancel { to, .. } | Actor::Terminate { to }) => json!({"to": &**to}),
-        Command::Actor(
-            Actor::Monitor(pid) | Actor::Unmonitor(pid) | Actor::Link(pid) | Actor::Unlink(pid),
-        ) => json!({"pid": pid.as_str()}),
-        Command::Actor(Actor::TrapLinks(on)) => json!({"on": on}),
-        Command::Actor(Actor::Register(name) | Actor::Unregister(name) | Actor::Lookup(name)) => {
+        Command::Clock(ClockCommand::Now(clock) | ClockCommand::Resolution(clock)) => {
+            json!({"clock": format!("{clock:?}")})
+        }
+        Command::Actor(command) => args_of_actor(command),
+        Command::Chore(_) => json!({}),
+    }
+}
+
+fn args_of_actor(command: &ActorCommand) -> Json {
+    use ActorCommand as Actor;
+    match command {
+        Actor::Spawn(spawn) | Actor::Exec(spawn) => json!({"entry": spawn.entry}),
+        Actor::Send { to, topic, .. } => json!({"to": &**to, "topic": &**topic}),
+        Actor::Cancel { to, .. } | Actor::Terminate { to } => json!({"to": &**to}),
+        Actor::Monitor(pid) | Actor::Unmonitor(pid) | Actor::Link(pid) | Actor::Unlink(pid) => {
+            json!({"pid": pid.as_str()})
+        }
+        Actor::TrapLinks(on) => json!({"on": on}),
+        Actor::Register(name) | Actor::Unregister(name) | Actor::Lookup(name) => {
             json!({"name": name})
         }
-        Command::Now(clock) | Command::Resolution(clock) => json!({"clock": format!("{clock:?}")}),
-        Command::IsTerminal(stream) | Command::FlushStdio(stream) => {
-            json!({"stream": format!("{stream:?}")})
-        }
-        Command::Pause | Command::Chore(_) => json!({}),
+        Actor::Pause => json!({}),
     }
 }

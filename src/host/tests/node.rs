@@ -134,7 +134,7 @@ impl Process for Script {
                 }
                 Some(Do::Yield) => {
                     self.todo.push_front(Do::Yield);
-                    return self.ask(Command::Pause, out);
+                    return self.ask(Command::Actor(ActorCommand::Pause), out);
                 }
                 Some(Do::Bustle) => {
                     self.todo.push_front(Do::Bustle);

@@ -2,9 +2,9 @@
 
 use super::{Failure, alone, convert, identity, request, request_done, request_pid};
 use crate::{
-    command::{ActorCommand, Command, Pid, Reply, Spawn},
+    command::{ActorCommand, Pid, Spawn},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
-    imports::wasi::call::{Args, Body, ask, bind as bind_all, now, unexpected_reply},
+    imports::wasi::call::{Args, Body, ask, bind as bind_all, now},
     process::ExitRequest,
     value::Value,
 };
@@ -29,9 +29,8 @@ const LIFE: &[(&str, Body)] = &[
     }),
     ("exec", |cx, args| {
         let command = start(cx, args).map(ActorCommand::Exec);
-        request(cx, command, |cx, reply| match reply {
-            Reply::Ended(ending) => Ok(Some(convert::value(cx, ending.into_inner()?)?)),
-            other => Err(unexpected_reply(&other).into()),
+        request(cx, command, |cx, reply| {
+            Ok(Some(convert::value(cx, reply.ended()?.into_inner()?)?))
         })
     }),
     ("monitor", |cx, args| with_pid(cx, args, ActorCommand::Monitor)),
@@ -66,9 +65,9 @@ const LIFE: &[(&str, Body)] = &[
     }),
     ("yield-now", |cx, _| match alone(cx) {
         Some(_) => Ok(Answer::Now(None)),
-        None => ask(Command::Pause, |_, reply| match reply {
-            Reply::Done => Ok(Answer::Now(None)),
-            other => Err(unexpected_reply(&other)),
+        None => ask(ActorCommand::Pause, |_, reply| {
+            reply.done()?;
+            Ok(Answer::Now(None))
         }),
     }),
 ];

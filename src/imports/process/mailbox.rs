@@ -1,18 +1,16 @@
 //! `wippy:process/mailbox`: what arrives, and what is sent.
 //!
-//! Waiting for mail is one command, [`Command::AwaitMail`], however the mail is
+//! Waiting for mail is one command, a [`Wait`], however the mail is
 //! meant: when it is answered with mail that somebody else may want, the rest of
 //! the same time is waited. To look without waiting is to wait until the time 0,
 //! so that mail which has come within the present step is seen.
 
 use super::{alone, answer, convert, request_done};
 use crate::{
-    command::{ActorCommand, Clock, Command, Mail, Reply},
+    command::{ActorCommand, Clock, ClockCommand, Interest, Interests, Mail, Wait},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     imports::wasi::{
-        call::{
-            Args, Body, ask, ask_time, bind as bind_all, unexpected_argument, unexpected_reply,
-        },
+        call::{Args, Body, ask, ask_time, bind as bind_all, unexpected_argument},
         poll::{self, Filter, Pollable, take_mail},
     },
     process::Inbox,
@@ -47,7 +45,7 @@ const MAILBOX: &[(&str, Body)] = &[
             None => receive(cx, filter, None),
             // Looks at what has come since the step began.
             Some(0) => receive(cx, filter, Some(0)),
-            Some(timeout) => ask_time(Command::Now(Clock::Monotonic), move |cx, now| {
+            Some(timeout) => ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, now| {
                 // The end of time is never reached.
                 receive(cx, filter, Some(now.saturating_add(timeout)))
             }),
@@ -81,13 +79,14 @@ fn receive(cx: &mut HostCx<'_>, filter: Filter, until: Option<u64>) -> Result<An
     if let Some(mail) = take_mail(cx, &filter) {
         return received(cx, Some(mail));
     }
-    ask(Command::AwaitMail { stdin: false, until }, move |cx, reply| match reply {
-        Reply::Mail => receive(cx, filter, until),
-        Reply::Ready { time: true, .. } if until.is_some() => {
-            let mail = take_mail(cx, &filter);
-            received(cx, mail)
+    let on = Interests::of(Interest::Mail);
+    ask(Wait::new(on.clone(), until), move |cx, reply| {
+        let ready = reply.ready_of(&on, until.is_some())?;
+        if ready.on.contains(Interest::Mail) {
+            return receive(cx, filter, until);
         }
-        other => Err(unexpected_reply(&other)),
+        let mail = take_mail(cx, &filter);
+        received(cx, mail)
     })
 }
 

@@ -46,9 +46,9 @@ mod names;
 #[cfg(test)]
 mod tests;
 
-use super::wasi::call::{ask, now, unexpected_reply};
+use super::wasi::call::{ask, now};
 use crate::{
-    command::{ActorCommand, Command, ErrorKind, ProcessError, Reply},
+    command::{ActorCommand, ErrorKind, ProcessError, Reply, Unexpected},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     process::Identity,
     value::Value,
@@ -102,13 +102,19 @@ impl From<ProcessError> for Failure {
     }
 }
 
+impl From<Unexpected> for Failure {
+    fn from(unexpected: Unexpected) -> Failure {
+        Failure::Trap(unexpected.into())
+    }
+}
+
 impl From<Trap> for Failure {
     fn from(trap: Trap) -> Failure {
         Failure::Trap(trap)
     }
 }
 
-/// Dispatcher with a `result` of the WIT.
+/// Answers with a `result` of the WIT.
 fn answer(cx: &mut HostCx<'_>, result: Result<Option<Value>, Failure>) -> Result<Answer, Trap> {
     match result {
         Ok(value) => now(Value::ok(value)),
@@ -129,10 +135,10 @@ fn request(
         (None, Ok(command)) => command,
         (None, Err(failure)) => return answer(cx, Err(failure)),
     };
-    ask(Command::Actor(command), |cx, reply| {
-        let result = match reply {
-            Reply::ProcessError(fault) => Err(fault.into()),
-            reply => then(cx, reply),
+    ask(command, |cx, reply| {
+        let result = match reply.unless_process_error() {
+            Ok(reply) => then(cx, reply),
+            Err(fault) => Err(fault.into()),
         };
         answer(cx, result)
     })
@@ -143,9 +149,9 @@ fn request_done(
     cx: &mut HostCx<'_>,
     command: Result<ActorCommand, Failure>,
 ) -> Result<Answer, Trap> {
-    request(cx, command, |_, reply| match reply {
-        Reply::Done => Ok(None),
-        other => Err(unexpected_reply(&other).into()),
+    request(cx, command, |_, reply| {
+        reply.done()?;
+        Ok(None)
     })
 }
 
@@ -154,8 +160,5 @@ fn request_pid(
     cx: &mut HostCx<'_>,
     command: Result<ActorCommand, Failure>,
 ) -> Result<Answer, Trap> {
-    request(cx, command, |_, reply| match reply {
-        Reply::Pid(pid) => Ok(Some(pid.as_str().into())),
-        other => Err(unexpected_reply(&other).into()),
-    })
+    request(cx, command, |_, reply| Ok(Some(reply.pid()?.as_str().into())))
 }

@@ -2,9 +2,9 @@
 
 use super::{request, request_done, request_pid};
 use crate::{
-    command::{ActorCommand, Reply},
+    command::ActorCommand,
     component::{DeclareError, Linker},
-    imports::wasi::call::{Body, bind as bind_all, unexpected_reply},
+    imports::wasi::call::{Body, bind as bind_all},
 };
 
 pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
@@ -18,10 +18,7 @@ const NAMES: &[(&str, Body)] = &[
     }),
     ("unregister", |cx, args| {
         let name = args.string()?;
-        request(cx, Ok(ActorCommand::Unregister(name)), |_, reply| match reply {
-            Reply::Bool(had) => Ok(Some(had.into())),
-            other => Err(unexpected_reply(&other).into()),
-        })
+        request(cx, Ok(ActorCommand::Unregister(name)), |_, reply| Ok(Some(reply.truth()?.into())))
     }),
     ("lookup", |cx, args| {
         let name = args.string()?;

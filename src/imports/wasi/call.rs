@@ -7,7 +7,7 @@
 
 use crate::{
     account::Charge,
-    command::{Command, Reply},
+    command::{ClockCommand, Command, Reply},
     component::{Answer, DeclareError, HostCx, Linker, Trap, TrapKind},
     value::{Resource, Value},
 };
@@ -60,46 +60,36 @@ impl Args {
     }
 
     pub fn u8(&mut self) -> Result<u8, Trap> {
-        match self.value()? {
-            Value::U8(value) => Ok(value),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::U8(value) = self.value()? else { return Err(unexpected_argument()) };
+        Ok(value)
     }
 
     pub fn bool(&mut self) -> Result<bool, Trap> {
-        match self.value()? {
-            Value::Bool(value) => Ok(value),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::Bool(value) = self.value()? else { return Err(unexpected_argument()) };
+        Ok(value)
     }
 
     pub fn u64(&mut self) -> Result<u64, Trap> {
-        match self.value()? {
-            Value::U64(value) => Ok(value),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::U64(value) = self.value()? else { return Err(unexpected_argument()) };
+        Ok(value)
     }
 
     pub fn string(&mut self) -> Result<String, Trap> {
-        match self.value()? {
-            Value::String(value) => Ok(value),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::String(value) = self.value()? else { return Err(unexpected_argument()) };
+        Ok(value)
     }
 
     pub fn flags(&mut self) -> Result<u32, Trap> {
-        match self.value()? {
-            Value::Flags(value) => Ok(value),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::Flags(value) = self.value()? else { return Err(unexpected_argument()) };
+        Ok(value)
     }
 
     /// A case of a variant, enum, option or result.
     pub fn case(&mut self) -> Result<(u32, Option<Value>), Trap> {
-        match self.value()? {
-            Value::Variant { case, payload } => Ok((case, payload.map(|value| *value))),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::Variant { case, payload } = self.value()? else {
+            return Err(unexpected_argument());
+        };
+        Ok((case, payload.map(|value| *value)))
     }
 
     /// The payload of an option.
@@ -109,29 +99,25 @@ impl Args {
 
     /// The fields of a record.
     pub fn record(&mut self) -> Result<Args, Trap> {
-        match self.value()? {
-            Value::Record(fields) => Ok(Args::new(fields)),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::Record(fields) = self.value()? else { return Err(unexpected_argument()) };
+        Ok(Args::new(fields))
     }
 
     /// The elements of a list of anything but numbers.
     pub fn list(&mut self) -> Result<Vec<Value>, Trap> {
-        match self.value()? {
-            Value::List(crate::value::List::Values(values)) => Ok(values),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::List(crate::value::List::Values(values)) = self.value()? else {
+            return Err(unexpected_argument());
+        };
+        Ok(values)
     }
 
     pub fn bytes(&mut self) -> Result<Vec<u8>, Trap> {
         use crate::value::{List, Scalar};
-        match self.value()? {
-            Value::List(List::Scalars(Scalar::U8, bytes)) => Ok(bytes),
-            Value::List(list) => {
-                list.as_bytes().map(<[u8]>::to_vec).ok_or_else(unexpected_argument)
-            }
-            _ => Err(unexpected_argument()),
+        let Value::List(list) = self.value()? else { return Err(unexpected_argument()) };
+        if let List::Scalars(Scalar::U8, bytes) = list {
+            return Ok(bytes);
         }
+        list.as_bytes().map(<[u8]>::to_vec).ok_or_else(unexpected_argument)
     }
 
     /// The index in the process's table that a handle stands for.
@@ -140,50 +126,21 @@ impl Args {
     }
 
     pub fn handles(&mut self) -> Result<Vec<u32>, Trap> {
-        match self.value()? {
-            Value::List(list) => list.iter().map(|value| handle(&value)).collect(),
-            _ => Err(unexpected_argument()),
-        }
+        let Value::List(list) = self.value()? else { return Err(unexpected_argument()) };
+        list.iter().map(|value| handle(&value)).collect()
     }
 }
 
 fn handle(value: &Value) -> Result<u32, Trap> {
-    match value {
-        Value::Own(resource) | Value::Borrow(resource) => Ok(resource.rep),
-        _ => Err(unexpected_argument()),
-    }
+    let (Value::Own(resource) | Value::Borrow(resource)) = value else {
+        return Err(unexpected_argument());
+    };
+    Ok(resource.rep)
 }
 
 #[cold]
 pub(crate) fn unexpected_argument() -> Trap {
     Trap::new(TrapKind::Host, "an argument has another type than was declared")
-}
-
-/// The runner has answered with a reply that does not fit its command.
-#[cold]
-pub(crate) fn unexpected_reply(reply: &Reply) -> Trap {
-    let text = match reply {
-        Reply::Refused(why) => why.clone(),
-        Reply::Failed(errno) => format!("a command that cannot fail has failed: {errno:?}"),
-        Reply::Value(_)
-        | Reply::Done
-        | Reply::Time(_)
-        | Reply::Bytes(_)
-        | Reply::Count(_)
-        | Reply::Bool(_)
-        | Reply::Text(_)
-        | Reply::Ready { .. }
-        | Reply::Mail
-        | Reply::File { .. }
-        | Reply::Stat(_)
-        | Reply::Entries(_)
-        | Reply::Pid(_)
-        | Reply::Ended(_)
-        | Reply::ProcessError(_) => {
-            "a command has been answered with another kind of reply".to_owned()
-        }
-    };
-    Trap::new(TrapKind::Host, text)
 }
 
 /// A wrong use of WASI by the guest, for which the specification wants a trap.
@@ -192,28 +149,25 @@ pub(crate) fn misuse(message: impl Into<String>) -> Trap {
     Trap::new(TrapKind::Host, message)
 }
 
-/// Dispatcher at once.
+/// Answers at once.
 pub(crate) fn now(value: impl Into<Value>) -> Result<Answer, Trap> {
     Ok(Answer::Now(Some(value.into())))
 }
 
 /// Goes on when the command has been answered.
 pub(crate) fn ask(
-    command: Command,
+    command: impl Into<Command>,
     then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
-    Ok(Answer::Then(command, Box::new(then)))
+    Ok(Answer::Then(command.into(), Box::new(then)))
 }
 
 /// Asks for a time.
 pub(crate) fn ask_time(
-    command: Command,
+    command: ClockCommand,
     then: impl FnOnce(&mut HostCx<'_>, u64) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
-    ask(command, move |cx, reply| match reply {
-        Reply::Time(time) => then(cx, time),
-        other => Err(unexpected_reply(&other)),
-    })
+    ask(command, move |cx, reply| then(cx, reply.time()?))
 }
 
 /// A handle for the guest to own.

@@ -3,13 +3,13 @@
 
 use super::{
     WasiState,
-    call::{Body, ask, now, own, unexpected_reply},
+    call::{Body, ask, now, own},
     input::Input,
     output::Output,
     table::{self, Entry},
 };
 use crate::{
-    command::{Command, Reply, Stdio},
+    command::{Stdio, StdioCommand},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     value::Value,
 };
@@ -60,12 +60,11 @@ fn add(cx: &mut HostCx<'_>, entry: Entry) -> Result<Answer, Trap> {
 }
 
 fn terminal(stdio: Stdio) -> Result<Answer, Trap> {
-    ask(Command::IsTerminal(stdio), |cx, reply| match reply {
-        Reply::Bool(true) => {
+    ask(StdioCommand::IsTerminal(stdio), |cx, reply| match reply.truth()? {
+        true => {
             let index = table::add(cx, Entry::Terminal)?;
             now(Value::some(own(index)))
         }
-        Reply::Bool(false) => now(Value::NONE),
-        other => Err(unexpected_reply(&other)),
+        false => now(Value::NONE),
     })
 }

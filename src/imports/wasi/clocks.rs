@@ -5,7 +5,7 @@ use super::{
     poll::{Pollable, add},
 };
 use crate::{
-    command::{Clock, Command},
+    command::{Clock, ClockCommand},
     component::{DeclareError, Linker},
 };
 
@@ -15,8 +15,10 @@ pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
 }
 
 const MONOTONIC: &[(&str, Body)] = &[
-    ("now", |_, _| ask_time(Command::Now(Clock::Monotonic), |_, time| now(time))),
-    ("resolution", |_, _| ask_time(Command::Resolution(Clock::Monotonic), |_, time| now(time))),
+    ("now", |_, _| ask_time(ClockCommand::Now(Clock::Monotonic), |_, time| now(time))),
+    ("resolution", |_, _| {
+        ask_time(ClockCommand::Resolution(Clock::Monotonic), |_, time| now(time))
+    }),
     ("subscribe-instant", |cx, args| {
         let pollable = Pollable::At(args.u64()?);
         now(add(cx, pollable)?)
@@ -26,7 +28,7 @@ const MONOTONIC: &[(&str, Body)] = &[
         if duration == 0 {
             return now(add(cx, Pollable::Ready)?);
         }
-        ask_time(Command::Now(Clock::Monotonic), move |cx, time| {
+        ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, time| {
             // The end of time is never reached.
             now(add(cx, Pollable::At(time.saturating_add(duration)))?)
         })
@@ -34,8 +36,8 @@ const MONOTONIC: &[(&str, Body)] = &[
 ];
 
 const WALL: &[(&str, Body)] = &[
-    ("now", |_, _| ask_time(Command::Now(Clock::Wall), |_, time| now(datetime(time)))),
+    ("now", |_, _| ask_time(ClockCommand::Now(Clock::Wall), |_, time| now(datetime(time)))),
     ("resolution", |_, _| {
-        ask_time(Command::Resolution(Clock::Wall), |_, time| now(datetime(time)))
+        ask_time(ClockCommand::Resolution(Clock::Wall), |_, time| now(datetime(time)))
     }),
 ];

@@ -9,8 +9,9 @@ use super::{Preopen, WasiConfig, WasiState, add_to_linker};
 use crate::{
     account::Account,
     command::{
-        Clock, Command, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Reply,
-        Stat, Stdio,
+        Clock, ClockCommand, Command, DirEntry, Errno, FileId, FileKind, FsCommand, Interest,
+        Interests, NewTime, OpenFlags, RandomCommand, Ready, Reply, Stat, Stdio, StdioCommand,
+        Wait,
     },
     component::{Answer, HostState, Linker, Trap},
     value::{Resource, Type, Value, check::check_with},
@@ -191,18 +192,20 @@ impl World {
         })
     }
 
-    /// Dispatcher a command.
+    /// Answers a command.
     pub fn answer(&mut self, command: Command) -> Reply {
         self.log.push(command.clone());
         match command {
-            Command::Now(Clock::Monotonic) => Reply::Time(self.now),
-            Command::Now(Clock::Wall) => Reply::Time(1_700_000_000_123_456_789),
-            Command::Resolution(_) => Reply::Time(1),
-            Command::Random { len, insecure } => {
+            Command::Clock(ClockCommand::Now(Clock::Monotonic)) => Reply::Time(self.now),
+            Command::Clock(ClockCommand::Now(Clock::Wall)) => {
+                Reply::Time(1_700_000_000_123_456_789)
+            }
+            Command::Clock(ClockCommand::Resolution(_)) => Reply::Time(1),
+            Command::Random(RandomCommand::Bytes { len, insecure }) => {
                 Reply::Bytes((0..len).map(|i| i as u8 ^ (u8::from(insecure) << 7)).collect())
             }
-            Command::IsTerminal(_) => Reply::Bool(self.terminal),
-            Command::ReadStdin { len } => match self.stdin.pop_front() {
+            Command::Stdio(StdioCommand::IsTerminal(_)) => Reply::Bool(self.terminal),
+            Command::Stdio(StdioCommand::Read { len }) => match self.stdin.pop_front() {
                 Some(mut bytes) => {
                     let rest = bytes.split_off(bytes.len().min(len as usize));
                     if !rest.is_empty() {
@@ -212,31 +215,35 @@ impl World {
                 }
                 None => Reply::Bytes(Vec::new()),
             },
-            Command::WriteStdio { .. } | Command::FlushStdio(_) if self.fail.is_some() => {
+            Command::Stdio(StdioCommand::Write { .. }) | Command::Stdio(StdioCommand::Flush(_))
+                if self.fail.is_some() =>
+            {
                 Reply::Failed(self.fail.unwrap())
             }
-            Command::WriteStdio { to, bytes } => {
+            Command::Stdio(StdioCommand::Write { to, bytes }) => {
                 match to {
                     Stdio::Stdout => self.stdout.extend(bytes),
                     _ => self.stderr.extend(bytes),
                 }
                 Reply::Done
             }
-            Command::FlushStdio(_) => Reply::Done,
-            Command::Poll { stdin, until } => {
+            Command::Stdio(StdioCommand::Flush(_)) => Reply::Done,
+            Command::Wait(Wait { on, until }) => {
+                let stdin = on.contains(Interest::Stdin);
                 let ready = stdin && (self.stdin_closed || !self.stdin.is_empty());
                 match until {
                     // Nothing else happens until then.
                     Some(until) if !ready => self.now = self.now.max(until),
                     _ => {}
                 }
-                Reply::Ready { stdin: ready, time: until.is_some_and(|until| self.now >= until) }
+                let on = Interests::NONE.with(Interest::Stdin, ready);
+                Reply::Ready(Ready { on, time: until.is_some_and(|until| self.now >= until) })
             }
-            Command::File(FileCommand::Close(file)) => {
+            Command::Fs(FsCommand::Close(file)) => {
                 assert!(self.open.remove(&file).is_some(), "closed twice");
                 Reply::Done
             }
-            Command::File(command) => match self.fail {
+            Command::Fs(command) => match self.fail {
                 Some(errno) => Reply::Failed(errno),
                 None => self.file_command(command).unwrap_or_else(Reply::Failed),
             },
@@ -244,10 +251,10 @@ impl World {
         }
     }
 
-    fn file_command(&mut self, command: FileCommand) -> Result<Reply, Errno> {
+    fn file_command(&mut self, command: FsCommand) -> Result<Reply, Errno> {
         match command {
-            FileCommand::Open { dir, path, follow, flags } => self.open(dir, &path, follow, flags),
-            FileCommand::Read { file, offset, len } => match &self.nodes[self.node(file)?].0 {
+            FsCommand::Open { dir, path, follow, flags } => self.open(dir, &path, follow, flags),
+            FsCommand::Read { file, offset, len } => match &self.nodes[self.node(file)?].0 {
                 Node::File(bytes) => {
                     let start = bytes.len().min(offset as usize);
                     let end = bytes.len().min(start + len as usize);
@@ -255,7 +262,7 @@ impl World {
                 }
                 _ => Err(Errno::IsDirectory),
             },
-            FileCommand::Write { file, offset, mut bytes } => {
+            FsCommand::Write { file, offset, mut bytes } => {
                 bytes.truncate(self.short.unwrap_or(usize::MAX));
                 let node = self.node(file)?;
                 let Node::File(to) = &mut self.nodes[node].0 else {
@@ -266,11 +273,11 @@ impl World {
                 to[start..start + bytes.len()].copy_from_slice(&bytes);
                 Ok(Reply::Count(bytes.len() as u64))
             }
-            FileCommand::Stat(file) => Ok(self.stat(self.node(file)?)),
-            FileCommand::StatAt { dir, path, follow } => {
+            FsCommand::Stat(file) => Ok(self.stat(self.node(file)?)),
+            FsCommand::StatAt { dir, path, follow } => {
                 Ok(self.stat(self.find(self.node(dir)?, &path, follow)?))
             }
-            FileCommand::SetSize { file, size } => {
+            FsCommand::SetSize { file, size } => {
                 let node = self.node(file)?;
                 let Node::File(bytes) = &mut self.nodes[node].0 else {
                     return Err(Errno::IsDirectory);
@@ -278,15 +285,15 @@ impl World {
                 bytes.resize(size as usize, 0);
                 Ok(Reply::Done)
             }
-            FileCommand::SetTimes { file, modified, .. } => {
+            FsCommand::SetTimes { file, modified, .. } => {
                 let node = self.node(file)?;
                 self.set_time(node, modified)
             }
-            FileCommand::SetTimesAt { dir, path, follow, modified, .. } => {
+            FsCommand::SetTimesAt { dir, path, follow, modified, .. } => {
                 let node = self.find(self.node(dir)?, &path, follow)?;
                 self.set_time(node, modified)
             }
-            FileCommand::OpenDir(file) => {
+            FsCommand::OpenDir(file) => {
                 let node = self.node(file)?;
                 self.entries(node)?;
                 self.next += 1;
@@ -294,11 +301,11 @@ impl World {
                 self.lists.insert(FileId(self.next));
                 Ok(Reply::File { id: FileId(self.next), kind: FileKind::Directory })
             }
-            FileCommand::ReadDir(file) if !self.lists.remove(&file) => {
+            FsCommand::ReadDir(file) if !self.lists.remove(&file) => {
                 assert!(self.open.contains_key(&file));
                 Ok(Reply::Entries(Vec::new()))
             }
-            FileCommand::ReadDir(file) => {
+            FsCommand::ReadDir(file) => {
                 let entries = self.entries(self.node(file)?)?.iter();
                 let entry = |(name, node): (&String, &usize)| {
                     let Reply::Stat(stat) = self.stat(*node) else { unreachable!() };
@@ -306,7 +313,7 @@ impl World {
                 };
                 Ok(Reply::Entries(entries.map(entry).collect()))
             }
-            FileCommand::CreateDir { dir, path } => {
+            FsCommand::CreateDir { dir, path } => {
                 let (parent, name) = self.parent(dir, &path)?;
                 match self.entries(parent)?.contains_key(name) {
                     true => Err(Errno::Exist),
@@ -316,43 +323,43 @@ impl World {
                     }
                 }
             }
-            FileCommand::RemoveDir { dir, path } => {
+            FsCommand::RemoveDir { dir, path } => {
                 let node = self.find(self.node(dir)?, &path, false)?;
                 if !self.entries(node)?.is_empty() {
                     return Err(Errno::NotEmpty);
                 }
                 self.take(dir, &path)
             }
-            FileCommand::Unlink { dir, path } => {
+            FsCommand::Unlink { dir, path } => {
                 let node = self.find(self.node(dir)?, &path, false)?;
                 match self.nodes[node].0 {
                     Node::Dir(_) => Err(Errno::IsDirectory),
                     _ => self.take(dir, &path),
                 }
             }
-            FileCommand::Rename { dir, path, to_dir, to_path } => {
+            FsCommand::Rename { dir, path, to_dir, to_path } => {
                 let node = self.find(self.node(dir)?, &path, false)?;
                 let (parent, name) = self.parent(to_dir, &to_path)?;
                 self.take(dir, &path)?;
                 self.insert(parent, name, node)
             }
-            FileCommand::Link { dir, path, follow, to_dir, to_path } => {
+            FsCommand::Link { dir, path, follow, to_dir, to_path } => {
                 let node = self.find(self.node(dir)?, &path, follow)?;
                 let (parent, name) = self.parent(to_dir, &to_path)?;
                 self.insert(parent, name, node)
             }
-            FileCommand::Symlink { target, dir, path } => {
+            FsCommand::Symlink { target, dir, path } => {
                 let (parent, name) = self.parent(dir, &path)?;
                 self.add(parent, name, Node::Link(target));
                 Ok(Reply::Done)
             }
-            FileCommand::ReadLink { dir, path } => {
+            FsCommand::ReadLink { dir, path } => {
                 match &self.nodes[self.find(self.node(dir)?, &path, false)?].0 {
                     Node::Link(text) => Ok(Reply::Text(text.clone())),
                     _ => Err(Errno::Invalid),
                 }
             }
-            FileCommand::Sync { file, .. } | FileCommand::Advise { file, .. } => {
+            FsCommand::Sync { file, .. } | FsCommand::Advise { file, .. } => {
                 self.node(file)?;
                 Ok(Reply::Done)
             }

@@ -9,11 +9,11 @@
 
 use super::{
     WasiState,
-    call::{ask, most_io, under_way, unexpected_reply},
+    call::{ask, most_io, under_way},
     table::{Held, StreamError},
 };
 use crate::{
-    command::{Command, Errno, FileCommand, Reply},
+    command::{Errno, FsCommand, Interest, Interests, Reply, StdioCommand, Wait},
     component::{Answer, HostCx, Trap},
 };
 
@@ -92,16 +92,18 @@ pub(super) fn read(
         Source::Stdin if wait => read_stdin(stream, len, then),
         Source::Stdin => {
             // A time that has passed: the answer comes at once.
-            ask(Command::Poll { stdin: true, until: Some(0) }, move |cx, reply| match reply {
-                Reply::Ready { stdin: true, .. } => read_stdin(stream, len, then),
-                Reply::Ready { .. } => then(cx, Ok(Vec::new())),
-                other => Err(unexpected_reply(&other)),
+            let on = Interests::of(Interest::Stdin);
+            ask(Wait::new(on.clone(), Some(0)), move |cx, reply| {
+                match reply.ready_of(&on, true)?.on.contains(Interest::Stdin) {
+                    true => read_stdin(stream, len, then),
+                    false => then(cx, Ok(Vec::new())),
+                }
             })
         }
         Source::File { file, offset } => {
-            let command = FileCommand::Read { file: *file, offset, len };
+            let command = FsCommand::Read { file: *file, offset, len };
             drop(file);
-            ask(Command::File(command), move |cx, reply| {
+            ask(command, move |cx, reply| {
                 let result = taken(cx, stream, len, true, reply)?;
                 then(cx, result)
             })
@@ -110,7 +112,7 @@ pub(super) fn read(
 }
 
 fn read_stdin(stream: u32, len: u32, then: impl Then<Vec<u8>>) -> Result<Answer, Trap> {
-    ask(Command::ReadStdin { len }, move |cx, reply| {
+    ask(StdioCommand::Read { len }, move |cx, reply| {
         let result = taken(cx, stream, len, false, reply)?;
         then(cx, result)
     })
@@ -124,13 +126,14 @@ fn taken(
     file: bool,
     reply: Reply,
 ) -> Result<Result<Vec<u8>, Failure>, Trap> {
-    let result = match reply {
-        Reply::Bytes(bytes) if bytes.is_empty() => Err(Failure::Closed),
-        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => Ok(bytes),
+    let result = match reply.unless_failed() {
+        Ok(reply) => match reply.bytes_up_to(len.into())? {
+            bytes if bytes.is_empty() => Err(Failure::Closed),
+            bytes => Ok(bytes),
+        },
         // Try again: nothing has been lost.
-        Reply::Failed(Errno::Interrupted | Errno::WouldBlock) => Ok(Vec::new()),
-        Reply::Failed(errno) => Err(Failure::Failed(StreamError { errno, file })),
-        other => return Err(unexpected_reply(&other)),
+        Err(Errno::Interrupted | Errno::WouldBlock) => Ok(Vec::new()),
+        Err(errno) => Err(Failure::Failed(StreamError { errno, file })),
     };
     let input = cx.state::<WasiState>().table.input(stream)?;
     match (&result, &mut input.0) {

@@ -9,7 +9,7 @@ use super::{
     table::{self, Entry, Held},
 };
 use crate::{
-    command::{Command, FileCommand},
+    command::{Command, FsCommand},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     value::Value,
 };
@@ -184,6 +184,6 @@ pub(super) fn discard(cx: &mut HostCx<'_>, index: u32) -> Result<(), Trap> {
 /// Closes a file that nothing holds any more.
 pub(super) fn release(cx: &mut HostCx<'_>, held: Option<Held>) {
     if let Some(file) = held.and_then(std::sync::Arc::into_inner) {
-        cx.send(Command::File(FileCommand::Close(file)));
+        cx.send(Command::Fs(FsCommand::Close(file)));
     }
 }

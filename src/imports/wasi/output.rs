@@ -5,16 +5,14 @@
 //! takes the same number of bytes, is always ready, and says of an operation
 //! itself whether it failed.
 
-use std::cmp::Ordering;
-
 use super::{
     WasiState,
-    call::{MAX_IO, ask, misuse, under_way, unexpected_reply},
+    call::{MAX_IO, ask, misuse, under_way},
     input::{Failure, Then},
     table::{Held, StreamError},
 };
 use crate::{
-    command::{Command, Errno, FileCommand, Reply, Stdio},
+    command::{Command, Errno, FsCommand, Reply, Stdio, StdioCommand},
     component::{Answer, HostCx, Trap},
 };
 
@@ -87,7 +85,7 @@ pub(super) fn write(
         Sink::Closed => then(cx, Err(Failure::Closed)),
         _ if bytes.is_empty() => then(cx, Ok(())),
         Sink::Stdio(to) => {
-            let command = Command::WriteStdio { to: *to, bytes };
+            let command = Command::Stdio(StdioCommand::Write { to: *to, bytes });
             ask(command, move |cx, reply| {
                 let result = given(cx, stream, reply)?;
                 then(cx, result)
@@ -111,28 +109,27 @@ fn write_file(
     let Sink::File { file, offset } = &output.0 else { return then(cx, Err(Failure::Closed)) };
     let len = bytes.len();
     // The bytes are kept, because a file may take a part of them only.
-    let command = FileCommand::Write { file: **file, offset: *offset, bytes: bytes.clone() };
+    let command = FsCommand::Write { file: **file, offset: *offset, bytes: bytes.clone() };
     let charge = under_way(cx, len as u64);
-    ask(Command::File(command), move |cx, reply| {
+    ask(command, move |cx, reply| {
         drop(charge);
-        let count = match reply {
-            // So it would go on for ever.
-            Reply::Count(0) => return failed(cx, stream, Errno::Io, then),
-            Reply::Count(count) => usize::try_from(count).unwrap_or(usize::MAX),
-            Reply::Failed(errno) => return failed(cx, stream, errno, then),
-            other => return Err(unexpected_reply(&other)),
+        let count = match reply.unless_failed() {
+            Ok(reply) => reply.count_up_to(len as u64)?,
+            Err(errno) => return failed(cx, stream, errno, then),
         };
+        if count == 0 {
+            // So it would go on for ever.
+            return failed(cx, stream, Errno::Io, then);
+        }
         let output = cx.state::<WasiState>().table.output(stream)?;
         if let Sink::File { offset: Some(offset), .. } = &mut output.0 {
-            *offset = offset.saturating_add(count as u64);
+            *offset = offset.saturating_add(count);
         }
-        match count.cmp(&len) {
-            Ordering::Less => {
-                bytes.drain(..count);
-                write_file(cx, stream, bytes, then)
-            }
-            Ordering::Equal => then(cx, Ok(())),
-            Ordering::Greater => Err(unexpected_reply(&Reply::Count(count as u64))),
+        // At most as many as there are.
+        bytes.drain(..count as usize);
+        match bytes.is_empty() {
+            true => then(cx, Ok(())),
+            false => write_file(cx, stream, bytes, then),
         }
     })
 }
@@ -143,8 +140,8 @@ fn failed(
     errno: Errno,
     then: impl Then<()>,
 ) -> Result<Answer, Trap> {
-    let result = given(cx, stream, Reply::Failed(errno))?;
-    then(cx, result)
+    let failure = fail(cx, stream, errno)?;
+    then(cx, Err(failure))
 }
 
 /// Waits until what was written is out.
@@ -154,21 +151,23 @@ pub(super) fn flush(cx: &mut HostCx<'_>, stream: u32, then: impl Then<()>) -> Re
         // A file's bytes are where every reader sees them. That they are on the
         // disk is what `sync` is for.
         Sink::File { .. } => then(cx, Ok(())),
-        Sink::Stdio(to) => ask(Command::FlushStdio(*to), move |cx, reply| {
+        Sink::Stdio(to) => ask(StdioCommand::Flush(*to), move |cx, reply| {
             let result = given(cx, stream, reply)?;
             then(cx, result)
         }),
     }
 }
 
-/// Notes what an operation has come to. A stream that has failed is closed and
-/// lets go of its file.
+/// Notes what an operation has come to.
 fn given(cx: &mut HostCx<'_>, stream: u32, reply: Reply) -> Result<Result<(), Failure>, Trap> {
-    let errno = match reply {
-        Reply::Failed(errno) => errno,
-        Reply::Done => return Ok(Ok(())),
-        other => return Err(unexpected_reply(&other)),
-    };
+    match reply.unless_failed() {
+        Ok(reply) => Ok(Ok(reply.done()?)),
+        Err(errno) => Ok(Err(fail(cx, stream, errno)?)),
+    }
+}
+
+/// A stream that has failed is closed and lets go of its file.
+fn fail(cx: &mut HostCx<'_>, stream: u32, errno: Errno) -> Result<Failure, Trap> {
     let output = cx.state::<WasiState>().table.output(stream)?;
     let sink = std::mem::replace(&mut output.0, Sink::Closed);
     let failure = match (&sink, errno) {
@@ -178,5 +177,5 @@ fn given(cx: &mut HostCx<'_>, stream: u32, reply: Reply) -> Result<Result<(), Fa
         (Sink::File { .. } | Sink::Closed, _) => Failure::Failed(StreamError { errno, file: true }),
     };
     super::io::release(cx, Output(sink).into_held());
-    Ok(Err(failure))
+    Ok(failure)
 }

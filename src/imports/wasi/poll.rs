@@ -10,11 +10,11 @@ use std::{cell::Cell, sync::Arc};
 
 use super::{
     WasiState,
-    call::{ask, ask_time, misuse, own, unexpected_reply},
+    call::{ask, ask_time, misuse, own},
     table::{self, Entry},
 };
 use crate::{
-    command::{Clock, Command, Mail, Reply},
+    command::{Clock, ClockCommand, Interest, Interests, Mail, Wait},
     component::{Answer, HostCx, Trap},
     process::Inbox,
     value::Value,
@@ -35,7 +35,7 @@ pub(crate) enum Pollable {
 
 /// The same, with what streams wait for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wait {
+pub(super) enum Awaited {
     /// Always ready.
     Ready,
     /// The monotonic clock shows this time.
@@ -100,17 +100,17 @@ pub(super) fn poll(
     then: impl FnOnce(&mut HostCx<'_>, Ready) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
     // For this list, its copy in the table's words, and what is ready of it.
-    let each = 2 * size_of::<Wait>() + size_of::<u32>() + 1;
+    let each = 2 * size_of::<Awaited>() + size_of::<u32>() + 1;
     let charge = cx.account().charge((pollables.len() as u64).saturating_mul(each as u64))?;
     let table = &mut cx.state::<WasiState>().table;
     let mut waits = Vec::with_capacity(pollables.len());
     for pollable in pollables {
         waits.push(match table.pollable(*pollable)? {
-            Pollable::Ready => Wait::Ready,
-            Pollable::At(time) => Wait::At(time),
-            Pollable::Input(stream) if table.input(stream)?.may_wait() => Wait::Stdin,
-            Pollable::Input(_) => Wait::Ready,
-            Pollable::Mail(filter) => Wait::Mail(filter),
+            Pollable::Ready => Awaited::Ready,
+            Pollable::At(time) => Awaited::At(time),
+            Pollable::Input(stream) if table.input(stream)?.may_wait() => Awaited::Stdin,
+            Pollable::Input(_) => Awaited::Ready,
+            Pollable::Mail(filter) => Awaited::Mail(filter),
         });
     }
     wait_for(cx, waits, wait, move |cx, ready| {
@@ -123,18 +123,18 @@ pub(super) fn poll(
 /// The same for what streams wait for.
 pub(super) fn wait_for(
     cx: &mut HostCx<'_>,
-    waits: Vec<Wait>,
+    waits: Vec<Awaited>,
     wait: bool,
     then: impl FnOnce(&mut HostCx<'_>, Ready) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
-    let mail = waits.iter().any(|wait| matches!(wait, Wait::Mail(_)));
+    let mail = waits.iter().any(|wait| matches!(wait, Awaited::Mail(_)));
     let here = mail && has_mail(cx, &waits).contains(&true);
-    let ready = here || waits.contains(&Wait::Ready);
-    let stdin = waits.contains(&Wait::Stdin);
+    let ready = here || waits.contains(&Awaited::Ready);
+    let stdin = waits.contains(&Awaited::Stdin);
     // More may have come since the step began.
     let mail = mail && !here;
     let first =
-        waits.iter().filter_map(|wait| if let Wait::At(t) = wait { Some(*t) } else { None });
+        waits.iter().filter_map(|wait| if let Awaited::At(t) = wait { Some(*t) } else { None });
     let (first, last) = (first.clone().min(), first.max());
     match (ready || !wait, stdin || mail) {
         (true, false) => match first {
@@ -142,24 +142,21 @@ pub(super) fn wait_for(
                 let ready = ready_of(cx, &waits, false, 0);
                 then(cx, ready)
             }
-            Some(_) => ask_time(Command::Now(Clock::Monotonic), move |cx, now| {
+            Some(_) => ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, now| {
                 let ready = ready_of(cx, &waits, false, now);
                 then(cx, ready)
             }),
         },
         (at_once, _) => {
             let until = if at_once { Some(0) } else { first };
-            let command = match mail {
-                true => Command::AwaitMail { stdin, until },
-                false => Command::Poll { stdin, until },
-            };
-            ask(command, move |cx, reply| {
-                let (stdin, time) = match reply {
-                    Reply::Ready { stdin, time } => (stdin, time),
-                    Reply::Mail if mail => return wait_for(cx, waits, wait, then),
-                    other => return Err(unexpected_reply(&other)),
-                };
-                let time = time && first.is_some();
+            let on = Interests::NONE.with(Interest::Stdin, stdin).with(Interest::Mail, mail);
+            ask(Wait::new(on.clone(), until), move |cx, reply| {
+                let ready = reply.ready_of(&on, until.is_some())?;
+                if ready.on.contains(Interest::Mail) {
+                    return wait_for(cx, waits, wait, then);
+                }
+                let stdin = ready.on.contains(Interest::Stdin);
+                let time = ready.time && first.is_some();
                 match first {
                     // One time, and it has or has not come.
                     Some(first) if !at_once && (!time || Some(first) == last) => {
@@ -167,7 +164,7 @@ pub(super) fn wait_for(
                         let ready = ready_of_waited(cx, &waits, stdin, time, now);
                         finish(cx, ready, then)
                     }
-                    Some(_) => ask_time(Command::Now(Clock::Monotonic), move |cx, now| {
+                    Some(_) => ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, now| {
                         let ready = ready_of(cx, &waits, stdin, now);
                         then(cx, ready)
                     }),
@@ -181,13 +178,13 @@ pub(super) fn wait_for(
     }
 }
 
-fn ready_of(cx: &mut HostCx<'_>, waits: &[Wait], stdin: bool, now: u64) -> Ready {
+fn ready_of(cx: &mut HostCx<'_>, waits: &[Awaited], stdin: bool, now: u64) -> Ready {
     ready_of_waited(cx, waits, stdin, true, now)
 }
 
 fn ready_of_waited(
     cx: &mut HostCx<'_>,
-    waits: &[Wait],
+    waits: &[Awaited],
     stdin: bool,
     time: bool,
     now: u64,
@@ -195,20 +192,20 @@ fn ready_of_waited(
     let mut ready = has_mail(cx, waits);
     for (ready, wait) in ready.iter_mut().zip(waits) {
         match wait {
-            Wait::Ready => *ready = true,
-            Wait::At(at) => *ready = time && *at <= now,
-            Wait::Stdin => *ready = stdin,
-            Wait::Mail(_) => {}
+            Awaited::Ready => *ready = true,
+            Awaited::At(at) => *ready = time && *at <= now,
+            Awaited::Stdin => *ready = stdin,
+            Awaited::Mail(_) => {}
         }
     }
     ready
 }
 
 /// For which of the things that are mail there is some.
-fn has_mail(cx: &mut HostCx<'_>, waits: &[Wait]) -> Ready {
+fn has_mail(cx: &mut HostCx<'_>, waits: &[Awaited]) -> Ready {
     let found = waits.iter().map(|wait| match wait {
-        Wait::Mail(filter) => look(cx, |inbox, fits| inbox.has(fits), filter),
-        Wait::Ready | Wait::At(_) | Wait::Stdin => false,
+        Awaited::Mail(filter) => look(cx, |inbox, fits| inbox.has(fits), filter),
+        Awaited::Ready | Awaited::At(_) | Awaited::Stdin => false,
     });
     found.collect()
 }

@@ -2,11 +2,11 @@
 
 use super::{
     WasiState,
-    call::{Args, Body, MAX_IO, ask, misuse, now, unexpected_reply},
+    call::{Args, Body, MAX_IO, ask, misuse, now},
 };
 use crate::{
     account::Charge,
-    command::{Command, Reply},
+    command::RandomCommand,
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     value::Value,
 };
@@ -32,17 +32,13 @@ const INSECURE: &[(&str, Body)] = &[
 
 const SEED: &[(&str, Body)] = &[("insecure-seed", |cx, _| match cx.state::<WasiState>().seed {
     Some(seed) => now(pair(seed)),
-    None => ask(Command::Random { len: 16, insecure: true }, |cx, reply| match reply {
-        Reply::Bytes(bytes) => {
-            let (numbers, rest) = bytes.as_chunks::<8>();
-            let ([one, other], []) = (numbers, rest) else {
-                return Err(unexpected_reply(&Reply::Bytes(bytes)));
-            };
-            let seed = (u64::from_le_bytes(*one), u64::from_le_bytes(*other));
-            cx.state::<WasiState>().seed = Some(seed);
-            now(pair(seed))
-        }
-        other => Err(unexpected_reply(&other)),
+    None => ask(RandomCommand::Bytes { len: 16, insecure: true }, |cx, reply| {
+        let bytes = reply.bytes_exactly(16)?;
+        let (numbers, _) = bytes.as_chunks::<8>();
+        let mut numbers = numbers.iter().map(|bytes| u64::from_le_bytes(*bytes));
+        let seed = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
+        cx.state::<WasiState>().seed = Some(seed);
+        now(pair(seed))
     }),
 })];
 
@@ -70,13 +66,11 @@ fn more(mut all: Vec<u8>, len: u64, insecure: bool, charge: Charge) -> Result<An
     }
     let piece = len.min(MAX_IO);
     // A piece is at most a MiB.
-    ask(Command::Random { len: piece as u32, insecure }, move |cx, reply| match reply {
-        Reply::Bytes(bytes) if bytes.len() as u64 == piece => {
-            cx.charge(piece);
-            all.extend(bytes);
-            more(all, len.saturating_sub(piece), insecure, charge)
-        }
-        other => Err(unexpected_reply(&other)),
+    ask(RandomCommand::Bytes { len: piece as u32, insecure }, move |cx, reply| {
+        let bytes = reply.bytes_exactly(piece)?;
+        cx.charge(piece);
+        all.extend(bytes);
+        more(all, len.saturating_sub(piece), insecure, charge)
     })
 }
 
@@ -87,12 +81,10 @@ fn numbers(
     result: fn(Vec<Value>) -> Option<Value>,
 ) -> Result<Answer, Trap> {
     let len = count.saturating_mul(8);
-    ask(Command::Random { len, insecure }, move |_, reply| match reply {
-        Reply::Bytes(bytes) if bytes.len() as u64 == u64::from(len) => {
-            let (numbers, _) = bytes.as_chunks::<8>();
-            let numbers = numbers.iter().map(|bytes| Value::U64(u64::from_le_bytes(*bytes)));
-            Ok(Answer::Now(result(numbers.collect())))
-        }
-        other => Err(unexpected_reply(&other)),
+    ask(RandomCommand::Bytes { len, insecure }, move |_, reply| {
+        let bytes = reply.bytes_exactly(len.into())?;
+        let (numbers, _) = bytes.as_chunks::<8>();
+        let numbers = numbers.iter().map(|bytes| Value::U64(u64::from_le_bytes(*bytes)));
+        Ok(Answer::Now(result(numbers.collect())))
     })
 }

@@ -12,32 +12,32 @@ use super::{
     path::Place,
 };
 use crate::{
-    command::{Command, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags},
+    command::{Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags},
     component::HostCx,
 };
 
-type Request = Result<FileCommand, Errno>;
+type Request = Result<FsCommand, Errno>;
 
 pub(super) fn create_dir(place: Place) -> Request {
     place.creatable()?;
-    Ok(FileCommand::CreateDir { dir: place.dir, path: place.path })
+    Ok(FsCommand::CreateDir { dir: place.dir, path: place.path })
 }
 
 pub(super) fn remove_dir(place: Place) -> Request {
     place.removable()?;
-    Ok(FileCommand::RemoveDir { dir: place.dir, path: place.path })
+    Ok(FsCommand::RemoveDir { dir: place.dir, path: place.path })
 }
 
 pub(super) fn unlink(place: Place) -> Request {
     place.removable()?;
-    Ok(FileCommand::Unlink { dir: place.dir, path: place.path })
+    Ok(FsCommand::Unlink { dir: place.dir, path: place.path })
 }
 
 pub(super) fn rename(old: Place, new: Place) -> Request {
     old.removable()?;
     new.removable()?;
     let (dir, path, to_dir, to_path) = (old.dir, old.path, new.dir, new.path);
-    Ok(FileCommand::Rename { dir, path, to_dir, to_path })
+    Ok(FsCommand::Rename { dir, path, to_dir, to_path })
 }
 
 /// A link at the end of the old path gets the new name itself, as other engines
@@ -50,7 +50,7 @@ pub(super) fn link(old: Place, follow: bool, new: Place) -> Request {
         return Err(Errno::Invalid);
     }
     let (dir, path, to_dir, to_path) = (old.dir, old.path, new.dir, new.path);
-    Ok(FileCommand::Link { dir, path, follow, to_dir, to_path })
+    Ok(FsCommand::Link { dir, path, follow, to_dir, to_path })
 }
 
 pub(super) fn symlink(target: String, place: Place) -> Request {
@@ -59,12 +59,12 @@ pub(super) fn symlink(target: String, place: Place) -> Request {
         "" => Err(Errno::NoEntry),
         text if text.starts_with('/') => Err(Errno::NotPermitted),
         text if text.contains('\0') => Err(Errno::Invalid),
-        _ => Ok(FileCommand::Symlink { target, dir: place.dir, path: place.path }),
+        _ => Ok(FsCommand::Symlink { target, dir: place.dir, path: place.path }),
     }
 }
 
-pub(super) fn stat_at(place: Place, follow: bool) -> FileCommand {
-    FileCommand::StatAt { dir: place.dir, path: place.path, follow }
+pub(super) fn stat_at(place: Place, follow: bool) -> FsCommand {
+    FsCommand::StatAt { dir: place.dir, path: place.path, follow }
 }
 
 pub(super) fn set_times_at(
@@ -75,12 +75,12 @@ pub(super) fn set_times_at(
 ) -> Request {
     place.changeable()?;
     let (dir, path) = (place.dir, place.path);
-    Ok(FileCommand::SetTimesAt { dir, path, follow, accessed, modified })
+    Ok(FsCommand::SetTimesAt { dir, path, follow, accessed, modified })
 }
 
 pub(super) fn set_times(descriptor: &Descriptor, accessed: NewTime, modified: NewTime) -> Request {
     descriptor.changeable()?;
-    Ok(FileCommand::SetTimes { file: *descriptor.file, accessed, modified })
+    Ok(FsCommand::SetTimes { file: *descriptor.file, accessed, modified })
 }
 
 pub(super) fn set_size(descriptor: &Descriptor, size: u64) -> Request {
@@ -89,13 +89,13 @@ pub(super) fn set_size(descriptor: &Descriptor, size: u64) -> Request {
     if !descriptor.write {
         return Err(Errno::Invalid);
     }
-    Ok(FileCommand::SetSize { file: *descriptor.file, size })
+    Ok(FsCommand::SetSize { file: *descriptor.file, size })
 }
 
 /// Nothing if there is nothing of this descriptor's that could be on its way.
-pub(super) fn sync(descriptor: &Descriptor, data_only: bool) -> Option<FileCommand> {
+pub(super) fn sync(descriptor: &Descriptor, data_only: bool) -> Option<FsCommand> {
     (descriptor.write || descriptor.mutable())
-        .then(|| FileCommand::Sync { file: *descriptor.file, data_only })
+        .then(|| FsCommand::Sync { file: *descriptor.file, data_only })
 }
 
 /// How something is to be opened.
@@ -121,7 +121,7 @@ pub(super) struct Opening {
     guest: Option<String>,
 }
 
-pub(super) fn open(place: Place, mut how: How) -> Result<(FileCommand, Opening), Errno> {
+pub(super) fn open(place: Place, mut how: How) -> Result<(FsCommand, Opening), Errno> {
     if how.write || how.create || how.truncate || how.mutate {
         place.changeable()?;
     }
@@ -141,7 +141,7 @@ pub(super) fn open(place: Place, mut how: How) -> Result<(FileCommand, Opening),
         file_sync: how.sync.file,
     };
     let Place { dir, path, read_only, guest, .. } = place;
-    let command = FileCommand::Open { dir, path, follow: how.follow, flags };
+    let command = FsCommand::Open { dir, path, follow: how.follow, flags };
     Ok((command, Opening { how, read_only, guest }))
 }
 
@@ -161,7 +161,7 @@ impl Opening {
             _ => None,
         };
         if let Some(errno) = refused {
-            cx.send(Command::File(FileCommand::Close(id)));
+            cx.send(FsCommand::Close(id).into());
             return Err(errno);
         }
         let guest = self.guest.filter(|_| is_dir);

@@ -216,45 +216,33 @@ impl Table {
     }
 
     pub fn descriptor(&self, index: u32) -> Result<&Descriptor, Trap> {
-        match self.entry(index) {
-            Some(Entry::Descriptor(descriptor)) => Ok(descriptor),
-            _ => Err(unknown()),
-        }
+        let Some(Entry::Descriptor(descriptor)) = self.entry(index) else { return Err(unknown()) };
+        Ok(descriptor)
     }
 
     pub fn listing(&mut self, index: u32) -> Result<&mut Listing, Trap> {
-        match &mut self.slot(index)?.entry {
-            Entry::Listing(listing) => Ok(listing),
-            _ => Err(unknown()),
-        }
+        let Entry::Listing(listing) = &mut self.slot(index)?.entry else { return Err(unknown()) };
+        Ok(listing)
     }
 
     pub fn input(&mut self, index: u32) -> Result<&mut Input, Trap> {
-        match &mut self.slot(index)?.entry {
-            Entry::Input(input) => Ok(input),
-            _ => Err(unknown()),
-        }
+        let Entry::Input(input) = &mut self.slot(index)?.entry else { return Err(unknown()) };
+        Ok(input)
     }
 
     pub fn output(&mut self, index: u32) -> Result<&mut Output, Trap> {
-        match &mut self.slot(index)?.entry {
-            Entry::Output(output) => Ok(output),
-            _ => Err(unknown()),
-        }
+        let Entry::Output(output) = &mut self.slot(index)?.entry else { return Err(unknown()) };
+        Ok(output)
     }
 
     pub fn pollable(&self, index: u32) -> Result<Pollable, Trap> {
-        match self.entry(index) {
-            Some(Entry::Pollable(pollable)) => Ok(pollable.clone()),
-            _ => Err(unknown()),
-        }
+        let Some(Entry::Pollable(pollable)) = self.entry(index) else { return Err(unknown()) };
+        Ok(pollable.clone())
     }
 
     pub fn error(&self, index: u32) -> Result<StreamError, Trap> {
-        match self.entry(index) {
-            Some(Entry::Error(error)) => Ok(*error),
-            _ => Err(unknown()),
-        }
+        let Some(Entry::Error(error)) = self.entry(index) else { return Err(unknown()) };
+        Ok(*error)
     }
 }
 

@@ -66,7 +66,7 @@ impl Tree {
 
 /// A call: in a world, and of the system.
 type Call =
-    (&'static str, fn(FileId, String) -> FileCommand, fn(BorrowedFd<'_>, &str) -> io::Result<()>);
+    (&'static str, fn(FileId, String) -> FsCommand, fn(BorrowedFd<'_>, &str) -> io::Result<()>);
 
 const EPOCH: NewTime = NewTime::At(0);
 
@@ -75,8 +75,8 @@ fn times() -> Timestamps {
     Timestamps { last_access: epoch, last_modification: epoch }
 }
 
-fn open(dir: FileId, path: String, follow: bool, flags: OpenFlags) -> FileCommand {
-    FileCommand::Open { dir, path, follow, flags }
+fn open(dir: FileId, path: String, follow: bool, flags: OpenFlags) -> FsCommand {
+    FsCommand::Open { dir, path, follow, flags }
 }
 
 fn open_os(dir: BorrowedFd<'_>, path: &str, flags: OFlags) -> io::Result<()> {
@@ -88,8 +88,8 @@ fn open_os(dir: BorrowedFd<'_>, path: &str, flags: OFlags) -> io::Result<()> {
 /// what is there already is no directory.
 fn leaf(dir: BorrowedFd<'_>, path: &str) -> io::Result<()> {
     if path.ends_with('/')
-        && let Ok(name) = name::Name::new(path)
-        && name.end == name::End::Slash
+        && let Ok(name) = fs::name::Name::new(path)
+        && name.end == fs::name::End::Slash
         && let Ok(stat) = os::statat(dir, name.path, AtFlags::empty())
         && os::FileType::from_raw_mode(stat.st_mode) != os::FileType::Directory
     {
@@ -136,17 +136,17 @@ const CALLS: &[Call] = &[
     ),
     (
         "stat",
-        |dir, path| FileCommand::StatAt { dir, path, follow: true },
+        |dir, path| FsCommand::StatAt { dir, path, follow: true },
         |dir, path| Ok(os::statat(dir, path, AtFlags::empty()).map(drop)?),
     ),
     (
         "lstat",
-        |dir, path| FileCommand::StatAt { dir, path, follow: false },
+        |dir, path| FsCommand::StatAt { dir, path, follow: false },
         |dir, path| Ok(os::statat(dir, path, AtFlags::SYMLINK_NOFOLLOW).map(drop)?),
     ),
     (
         "set times",
-        |dir, path| FileCommand::SetTimesAt {
+        |dir, path| FsCommand::SetTimesAt {
             dir,
             path,
             follow: true,
@@ -157,7 +157,7 @@ const CALLS: &[Call] = &[
     ),
     (
         "set times without following",
-        |dir, path| FileCommand::SetTimesAt {
+        |dir, path| FsCommand::SetTimesAt {
             dir,
             path,
             follow: false,
@@ -168,32 +168,32 @@ const CALLS: &[Call] = &[
     ),
     (
         "mkdir",
-        |dir, path| FileCommand::CreateDir { dir, path },
+        |dir, path| FsCommand::CreateDir { dir, path },
         |dir, path| Ok(os::mkdirat(dir, path, Mode::from_raw_mode(0o777))?),
     ),
     (
         "rmdir",
-        |dir, path| FileCommand::RemoveDir { dir, path },
+        |dir, path| FsCommand::RemoveDir { dir, path },
         |dir, path| Ok(os::unlinkat(dir, path, AtFlags::REMOVEDIR)?),
     ),
     (
         "unlink",
-        |dir, path| FileCommand::Unlink { dir, path },
+        |dir, path| FsCommand::Unlink { dir, path },
         |dir, path| Ok(os::unlinkat(dir, path, AtFlags::empty())?),
     ),
     (
         "readlink",
-        |dir, path| FileCommand::ReadLink { dir, path },
+        |dir, path| FsCommand::ReadLink { dir, path },
         |dir, path| Ok(os::readlinkat(dir, path, Vec::new()).map(drop)?),
     ),
     (
         "symlink",
-        |dir, path| FileCommand::Symlink { target: "file".to_owned(), dir, path },
+        |dir, path| FsCommand::Symlink { target: "file".to_owned(), dir, path },
         |dir, path| leaf(dir, path).and_then(|()| Ok(os::symlinkat("file", dir, path)?)),
     ),
     (
         "link from",
-        |dir, path| FileCommand::Link {
+        |dir, path| FsCommand::Link {
             dir,
             path,
             follow: false,
@@ -204,7 +204,7 @@ const CALLS: &[Call] = &[
     ),
     (
         "link following",
-        |dir, path| FileCommand::Link {
+        |dir, path| FsCommand::Link {
             dir,
             path,
             follow: true,
@@ -215,7 +215,7 @@ const CALLS: &[Call] = &[
     ),
     (
         "link to",
-        |dir, path| FileCommand::Link {
+        |dir, path| FsCommand::Link {
             dir,
             path: "file".to_owned(),
             follow: false,
@@ -229,7 +229,7 @@ const CALLS: &[Call] = &[
     ),
     (
         "link a directory to",
-        |dir, path| FileCommand::Link {
+        |dir, path| FsCommand::Link {
             dir,
             path: "dir/".to_owned(),
             follow: false,
@@ -243,32 +243,22 @@ const CALLS: &[Call] = &[
     ),
     (
         "rename from",
-        |dir, path| FileCommand::Rename { dir, path, to_dir: dir, to_path: "new".to_owned() },
+        |dir, path| FsCommand::Rename { dir, path, to_dir: dir, to_path: "new".to_owned() },
         |dir, path| Ok(os::renameat(dir, path, dir, "new")?),
     ),
     (
         "rename from to a directory's form",
-        |dir, path| FileCommand::Rename { dir, path, to_dir: dir, to_path: "new/".to_owned() },
+        |dir, path| FsCommand::Rename { dir, path, to_dir: dir, to_path: "new/".to_owned() },
         |dir, path| Ok(os::renameat(dir, path, dir, "new/")?),
     ),
     (
         "rename a file to",
-        |dir, path| FileCommand::Rename {
-            dir,
-            path: "file".to_owned(),
-            to_dir: dir,
-            to_path: path,
-        },
+        |dir, path| FsCommand::Rename { dir, path: "file".to_owned(), to_dir: dir, to_path: path },
         |dir, path| Ok(os::renameat(dir, "file", dir, path)?),
     ),
     (
         "rename a directory to",
-        |dir, path| FileCommand::Rename {
-            dir,
-            path: "full/".to_owned(),
-            to_dir: dir,
-            to_path: path,
-        },
+        |dir, path| FsCommand::Rename { dir, path: "full/".to_owned(), to_dir: dir, to_path: path },
         |dir, path| Ok(os::renameat(dir, "full/", dir, path)?),
     ),
 ];

@@ -196,7 +196,7 @@ fn no_path_leaves_its_directory() {
             let directory = OpenFlags { directory: true, ..READ };
             assert!(world.get(dir, path, directory).is_err(), "directory {shown:?}");
         }
-        let target = world.at(FileCommand::ReadLink { dir: fixed, path: path.clone() });
+        let target = world.at(FsCommand::ReadLink { dir: fixed, path: path.clone() });
         if let Ok(Reply::Text(target)) = target {
             assert!(!target.starts_with('/'), "{shown:?} tells {target}");
         }
@@ -227,8 +227,8 @@ fn no_path_leaves_its_directory() {
 
 /// Whatever could change something at or below a path.
 #[cfg(unix)]
-fn changes(dir: FileId, path: &str) -> Vec<FileCommand> {
-    use FileCommand as C;
+fn changes(dir: FileId, path: &str) -> Vec<FsCommand> {
+    use FsCommand as C;
     let (path, below) = (path.to_owned(), |name: &str| format!("{path}/{name}"));
     let (file, got) = (|| "file".to_owned(), || "sub/got".to_owned());
     let open = |path: &str, flags| C::Open { dir, path: path.to_owned(), follow: true, flags };
@@ -260,12 +260,12 @@ fn links_to_absolute_paths_are_not_made() {
     let (world, dir, _) = sandbox.world();
     for target in ["/", "/etc/passwd", "//x", "/../x"] {
         let path = "link".to_owned();
-        let made = world.at(FileCommand::Symlink { target: target.to_owned(), dir, path });
+        let made = world.at(FsCommand::Symlink { target: target.to_owned(), dir, path });
         assert_eq!(made, Err(Errno::NotPermitted), "{target}");
     }
     for target in ["a\0b".to_owned(), "a".repeat(1 << 17)] {
         let path = "link".to_owned();
-        let made = world.at(FileCommand::Symlink { target, dir, path });
+        let made = world.at(FsCommand::Symlink { target, dir, path });
         assert!(matches!(made, Err(Errno::Invalid | Errno::NameTooLong)), "{made:?}");
     }
 }

@@ -1,7 +1,7 @@
 //! Every command about files, with what it does and how it fails.
 
 use super::*;
-use crate::command::{Advice, NewTime};
+use crate::command::{Advice, FsCommand, NewTime};
 
 const NONE: FileId = FileId(999);
 
@@ -56,9 +56,8 @@ fn appends_go_to_the_end_without_a_call_for_it() {
     let sandbox = Sandbox::new();
     let (world, dir, _) = sandbox.world();
     let file = world.get(dir, "file", WRITE).unwrap();
-    let Ok(Node::File(open)) = locked(&world.0.table).node(file) else { panic!() };
     for _ in 0..2 {
-        assert_eq!(file::append_by_flag(&open, b"!").unwrap(), 1);
+        assert_eq!(world.0.files.append_by_flag(file, b"!").unwrap(), 1);
         assert_eq!(world.write(file, Some(0), "J"), Ok(1));
     }
     assert_eq!(world.read(file, 0, 100).unwrap(), "Jello!!");
@@ -76,7 +75,7 @@ fn a_file_is_used_as_it_was_opened() {
     let bad = Errno::BadDescriptor;
     assert_eq!(world.write(read, Some(0), "x"), Err(bad));
     assert_eq!(world.write(read, None, "x"), Err(bad));
-    assert_eq!(world.at(FileCommand::SetSize { file: read, size: 0 }), Err(bad));
+    assert_eq!(world.at(FsCommand::SetSize { file: read, size: 0 }), Err(bad));
     assert_eq!(world.read(write, 0, 1), Err(bad));
     assert_eq!(world.read(none, 0, 1), Err(bad));
     assert_eq!(world.write(none, Some(0), "x"), Err(bad));
@@ -119,7 +118,7 @@ fn opening_has_rules() {
         ("sub", OpenFlags { truncate: true, ..directory }, Err(Errno::Invalid)),
         ("sub", OpenFlags { exclusive: true, ..directory }, Err(Errno::Invalid)),
     ] {
-        let open = FileCommand::Open { dir, path: same(path), follow: true, flags };
+        let open = FsCommand::Open { dir, path: same(path), follow: true, flags };
         let found = world.at(open).map(|reply| match reply {
             Reply::File { kind, .. } => kind,
             other => panic!("{other:?}"),
@@ -143,12 +142,12 @@ fn what_is_closed_is_gone() {
     let sandbox = Sandbox::new();
     let (world, dir, _) = sandbox.world();
     let file = world.get(dir, "file", READ).unwrap();
-    assert_eq!(world.at(FileCommand::Close(file)), Ok(Reply::Done));
-    assert_eq!(world.at(FileCommand::Close(file)), Err(Errno::BadDescriptor));
+    assert_eq!(world.at(FsCommand::Close(file)), Ok(Reply::Done));
+    assert_eq!(world.at(FsCommand::Close(file)), Err(Errno::BadDescriptor));
     assert_eq!(world.read(file, 0, 1), Err(Errno::BadDescriptor));
     let other = world.get(dir, "file", READ).unwrap();
     assert_ne!(other, file);
-    assert_eq!(world.at(FileCommand::Close(dir)), Ok(Reply::Done));
+    assert_eq!(world.at(FsCommand::Close(dir)), Ok(Reply::Done));
     assert_eq!(world.get(dir, "file", READ), Err(Errno::BadDescriptor));
     assert_eq!(world.read(other, 0, 1).unwrap(), "h");
     world.close();
@@ -164,7 +163,7 @@ fn a_process_has_so_many_files() {
     assert!(world.get(fixed, "sub", READ).is_ok());
     assert_eq!(world.get(dir, "new", CREATE), Err(Errno::TooManyOpen));
     assert!(!sandbox.mount().join("new").exists());
-    assert_eq!(world.at(FileCommand::Close(first)), Ok(Reply::Done));
+    assert_eq!(world.at(FsCommand::Close(first)), Ok(Reply::Done));
     assert!(world.get(dir, "new", CREATE).is_ok());
 }
 
@@ -174,8 +173,8 @@ fn a_directory_is_no_file() {
     let (world, dir, _) = sandbox.world();
     assert_eq!(world.read(dir, 0, 1), Err(Errno::IsDirectory));
     assert_eq!(world.write(dir, Some(0), "x"), Err(Errno::BadDescriptor));
-    assert_eq!(world.at(FileCommand::SetSize { file: dir, size: 0 }), Err(Errno::IsDirectory));
-    let advise = FileCommand::Advise { file: dir, offset: 0, len: 0, advice: Advice::Normal };
+    assert_eq!(world.at(FsCommand::SetSize { file: dir, size: 0 }), Err(Errno::IsDirectory));
+    let advise = FsCommand::Advise { file: dir, offset: 0, len: 0, advice: Advice::Normal };
     assert_eq!(world.at(advise), Err(Errno::BadDescriptor));
     let file = world.get(dir, "file", READ).unwrap();
     assert_eq!(world.names(file), Err(Errno::NotDirectory));
@@ -186,14 +185,14 @@ fn sizes_change() {
     let sandbox = Sandbox::new();
     let (world, dir, fixed) = sandbox.world();
     let file = world.get(dir, "file", WRITE).unwrap();
-    let set = |size| world.at(FileCommand::SetSize { file, size });
+    let set = |size| world.at(FsCommand::SetSize { file, size });
     assert_eq!(set(2), Ok(Reply::Done));
     assert_eq!(set(4), Ok(Reply::Done));
     assert_eq!(set(u64::MAX), Err(Errno::Invalid));
     assert_eq!(world.read(file, 0, 9).unwrap(), "he\0\0");
     assert_eq!(world.stat(file).unwrap().size, 4);
     let file = world.get(fixed, "file", READ).unwrap();
-    assert_eq!(world.at(FileCommand::SetSize { file, size: 0 }), Err(Errno::ReadOnly));
+    assert_eq!(world.at(FsCommand::SetSize { file, size: 0 }), Err(Errno::ReadOnly));
     assert_eq!(world.write(file, Some(0), "x"), Err(Errno::ReadOnly));
 }
 
@@ -224,11 +223,10 @@ fn times_are_set() {
     let file = world.get(dir, "file", READ).unwrap();
     let (keep, at) = (NewTime::Keep, |time| NewTime::At(time));
     let of = |stat: Stat| (stat.accessed.unwrap(), stat.modified.unwrap());
-    let set =
-        |file, accessed, modified| world.at(FileCommand::SetTimes { file, accessed, modified });
+    let set = |file, accessed, modified| world.at(FsCommand::SetTimes { file, accessed, modified });
     let set_at = |dir, path: &str, accessed, modified| {
         let path = same(path);
-        world.at(FileCommand::SetTimesAt { dir, path, follow: true, accessed, modified })
+        world.at(FsCommand::SetTimesAt { dir, path, follow: true, accessed, modified })
     };
     assert_eq!(set(file, at(1_000_000_001), at(2_000_000_002)), Ok(Reply::Done));
     assert_eq!(of(world.stat(file).unwrap()), (1_000_000_001, 2_000_000_002));
@@ -257,8 +255,8 @@ fn times_are_set() {
 fn directories_are_made_listed_and_removed() {
     let sandbox = Sandbox::new();
     let (world, dir, fixed) = sandbox.world();
-    let make = |dir, path: &str| world.at(FileCommand::CreateDir { dir, path: same(path) });
-    let remove = |dir, path: &str| world.at(FileCommand::RemoveDir { dir, path: same(path) });
+    let make = |dir, path: &str| world.at(FsCommand::CreateDir { dir, path: same(path) });
+    let remove = |dir, path: &str| world.at(FsCommand::RemoveDir { dir, path: same(path) });
     assert_eq!(make(dir, "a"), Ok(Reply::Done));
     assert_eq!(make(dir, "a/b/"), Ok(Reply::Done));
     assert_eq!(make(dir, "a"), Err(Errno::Exist));
@@ -289,7 +287,7 @@ fn directories_are_made_listed_and_removed() {
 fn files_are_removed() {
     let sandbox = Sandbox::new();
     let (world, dir, fixed) = sandbox.world();
-    let unlink = |dir, path: &str| world.at(FileCommand::Unlink { dir, path: same(path) });
+    let unlink = |dir, path: &str| world.at(FsCommand::Unlink { dir, path: same(path) });
     assert_eq!(unlink(fixed, "file"), Err(Errno::ReadOnly));
     assert_eq!(unlink(dir, "file/"), Err(Errno::NotDirectory));
     let open = world.get(dir, "file", READ).unwrap();
@@ -312,16 +310,16 @@ fn the_disk_is_waited_for() {
     let file = world.get(dir, "file", WRITE).unwrap();
     for data_only in [false, true] {
         for file in [file, dir, fixed] {
-            assert_eq!(world.at(FileCommand::Sync { file, data_only }), Ok(Reply::Done));
+            assert_eq!(world.at(FsCommand::Sync { file, data_only }), Ok(Reply::Done));
         }
     }
-    let none = FileCommand::Sync { file: NONE, data_only: true };
+    let none = FsCommand::Sync { file: NONE, data_only: true };
     assert_eq!(world.at(none), Err(Errno::BadDescriptor));
     for flags in [OpenFlags { data_sync: true, ..WRITE }, OpenFlags { file_sync: true, ..WRITE }] {
         let file = world.get(dir, "file", flags).unwrap();
-        let write = FileCommand::Write { file, offset: Some(0), bytes: b"x".to_vec() };
+        let write = FsCommand::Write { file, offset: Some(0), bytes: b"x".to_vec() };
         // Not within the step.
-        let command = world.try_answer(Command::File(write)).unwrap_err();
+        let command = world.now(Command::Fs(write)).unwrap_err();
         assert_eq!(world.ask(command), Reply::Count(1));
     }
 }
@@ -331,7 +329,7 @@ fn advice_is_taken() {
     let sandbox = Sandbox::new();
     let (world, dir, _) = sandbox.world();
     let file = world.get(dir, "file", READ).unwrap();
-    let advise = |offset, len, advice| world.at(FileCommand::Advise { file, offset, len, advice });
+    let advise = |offset, len, advice| world.at(FsCommand::Advise { file, offset, len, advice });
     for advice in [
         Advice::Normal,
         Advice::Sequential,
@@ -359,34 +357,34 @@ fn what_is_in_memory_is_answered_within_the_step() {
     let sandbox = Sandbox::below(memory);
     let (world, dir, _) = sandbox.world();
     let mut world = world;
-    let mut now = |command| InlineDispatcher::now(&mut world, Command::File(command));
-    let open = FileCommand::Open { dir, path: same("file"), follow: true, flags: WRITE };
+    let mut now = |command| InlineDispatcher::now(&mut world, Command::Fs(command));
+    let open = FsCommand::Open { dir, path: same("file"), follow: true, flags: WRITE };
     let Ok(Reply::File { id: file, .. }) = now(open.clone()) else { panic!() };
     for command in [
-        FileCommand::Read { file, offset: 0, len: 10 },
-        FileCommand::Write { file, offset: Some(0), bytes: vec![1] },
-        FileCommand::Write { file, offset: None, bytes: vec![1] },
-        FileCommand::Stat(file),
-        FileCommand::StatAt { dir, path: same("file"), follow: true },
-        FileCommand::Read { file: NONE, offset: 0, len: 10 },
-        FileCommand::Close(file),
+        FsCommand::Read { file, offset: 0, len: 10 },
+        FsCommand::Write { file, offset: Some(0), bytes: vec![1] },
+        FsCommand::Write { file, offset: None, bytes: vec![1] },
+        FsCommand::Stat(file),
+        FsCommand::StatAt { dir, path: same("file"), follow: true },
+        FsCommand::Read { file: NONE, offset: 0, len: 10 },
+        FsCommand::Close(file),
     ] {
         assert!(now(command.clone()).is_ok(), "{command:?}");
     }
     let Ok(Reply::File { id: file, .. }) = now(open) else { panic!() };
     let cut = OpenFlags { truncate: true, ..WRITE };
     for command in [
-        FileCommand::OpenDir(dir),
-        FileCommand::Sync { file, data_only: true },
-        FileCommand::SetSize { file, size: 0 },
-        FileCommand::SetTimes { file, accessed: NewTime::Now, modified: NewTime::Now },
-        FileCommand::ReadLink { dir, path: same("file") },
-        FileCommand::Advise { file, offset: 0, len: 0, advice: Advice::WillNeed },
-        FileCommand::Unlink { dir, path: same("file") },
-        FileCommand::Open { dir, path: same("file"), follow: true, flags: cut },
-        FileCommand::Open { dir, path: same("new"), follow: true, flags: CREATE },
+        FsCommand::OpenDir(dir),
+        FsCommand::Sync { file, data_only: true },
+        FsCommand::SetSize { file, size: 0 },
+        FsCommand::SetTimes { file, accessed: NewTime::Now, modified: NewTime::Now },
+        FsCommand::ReadLink { dir, path: same("file") },
+        FsCommand::Advise { file, offset: 0, len: 0, advice: Advice::WillNeed },
+        FsCommand::Unlink { dir, path: same("file") },
+        FsCommand::Open { dir, path: same("file"), follow: true, flags: cut },
+        FsCommand::Open { dir, path: same("new"), follow: true, flags: CREATE },
     ] {
-        let given = Command::File(command);
+        let given = Command::Fs(command);
         assert_eq!(InlineDispatcher::now(&mut world, given.clone()), Err(given));
     }
     assert_eq!(std::fs::read(sandbox.mount().join("file")).unwrap(), b"\x01ello\x01");
@@ -412,14 +410,14 @@ fn what_is_not_in_memory_is_not_read_within_the_step() {
     }
     let (world, dir, _) = sandbox.world();
     let file = world.get(dir, "file", READ).unwrap();
-    let read = Command::File(FileCommand::Read { file, offset: 0, len: 1 << 20 });
-    assert_eq!(world.try_answer(read.clone()), Err(read.clone()));
+    let read = Command::Fs(FsCommand::Read { file, offset: 0, len: 1 << 20 });
+    assert_eq!(world.now(read.clone()), Err(read.clone()));
     // Where others have to wait as well: here is nobody.
     let (alone, dir, _) = sandbox.world();
     alone.set_alone();
     let file = alone.get(dir, "file", READ).unwrap();
-    let its = Command::File(FileCommand::Read { file, offset: 0, len: 10 });
-    assert_eq!(alone.try_answer(its), Ok(Reply::Bytes(b"0123456789".to_vec())));
+    let its = Command::Fs(FsCommand::Read { file, offset: 0, len: 10 });
+    assert_eq!(alone.now(its), Ok(Reply::Bytes(b"0123456789".to_vec())));
     fadvise(std::fs::File::open(&path).unwrap(), 0, None, Os::DontNeed).unwrap();
     assert_eq!(world.ask(read.clone()), Reply::Bytes(text.clone().into_bytes()));
     // Half of it out again: a part is not taken for the whole.
@@ -436,14 +434,14 @@ fn a_file_without_a_name_can_be_used_and_closed() {
     let sandbox = Sandbox::new();
     let (world, dir, _) = sandbox.world();
     let file = world.get(dir, "file", WRITE).unwrap();
-    world.at(FileCommand::Unlink { dir, path: same("file") }).unwrap();
+    world.at(FsCommand::Unlink { dir, path: same("file") }).unwrap();
     assert_eq!(world.stat(file).unwrap().links, 0);
     assert_eq!(world.write(file, None, " again"), Ok(6));
     assert_eq!(world.read(file, 0, 20).unwrap(), "hello again");
-    assert_eq!(world.at(FileCommand::Close(file)), Ok(Reply::Done));
+    assert_eq!(world.at(FsCommand::Close(file)), Ok(Reply::Done));
     assert_eq!(world.read(file, 0, 20), Err(Errno::BadDescriptor));
     let other = world.get(dir, "sub/inner", WRITE).unwrap();
-    world.at(FileCommand::Unlink { dir, path: same("sub/inner") }).unwrap();
+    world.at(FsCommand::Unlink { dir, path: same("sub/inner") }).unwrap();
     world.close();
     assert_eq!(world.read(other, 0, 20), Err(Errno::BadDescriptor));
 }
@@ -486,7 +484,7 @@ fn long_lists_come_in_parts() {
     assert_eq!(names.len(), before + 700);
     assert!(names.windows(2).all(|pair| pair[0].0 < pair[1].0));
     // A list is none of the things that a directory is.
-    let Reply::File { id, .. } = world.at(FileCommand::OpenDir(dir)).unwrap() else { panic!() };
+    let Reply::File { id, .. } = world.at(FsCommand::OpenDir(dir)).unwrap() else { panic!() };
     assert_eq!(world.stat(id), Err(Errno::BadDescriptor));
-    assert_eq!(world.at(FileCommand::ReadDir(dir)), Err(Errno::BadDescriptor));
+    assert_eq!(world.at(FsCommand::ReadDir(dir)), Err(Errno::BadDescriptor));
 }

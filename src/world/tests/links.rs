@@ -10,7 +10,7 @@ fn rename(
     to_dir: FileId,
     to: &str,
 ) -> Result<Reply, Errno> {
-    world.at(FileCommand::Rename { dir, path: path.to_owned(), to_dir, to_path: to.to_owned() })
+    world.at(FsCommand::Rename { dir, path: path.to_owned(), to_dir, to_path: to.to_owned() })
 }
 
 fn link(
@@ -21,7 +21,7 @@ fn link(
     to: &str,
 ) -> Result<Reply, Errno> {
     let (path, to_path) = (path.to_owned(), to.to_owned());
-    world.at(FileCommand::Link { dir, path, follow: false, to_dir, to_path })
+    world.at(FsCommand::Link { dir, path, follow: false, to_dir, to_path })
 }
 
 fn symlink(
@@ -30,11 +30,11 @@ fn symlink(
     dir: FileId,
     path: &str,
 ) -> Result<Reply, Errno> {
-    world.at(FileCommand::Symlink { target: target.to_owned(), dir, path: path.to_owned() })
+    world.at(FsCommand::Symlink { target: target.to_owned(), dir, path: path.to_owned() })
 }
 
 fn read_link(world: &SystemDispatcher, dir: FileId, path: &str) -> Result<String, Errno> {
-    match world.at(FileCommand::ReadLink { dir, path: path.to_owned() })? {
+    match world.at(FsCommand::ReadLink { dir, path: path.to_owned() })? {
         Reply::Text(text) => Ok(text),
         other => panic!("{other:?}"),
     }
@@ -118,7 +118,7 @@ fn links_are_followed_when_asked() {
         ("loop", true, READ, Err(Errno::Loop)),
         ("dangling", true, CREATE, Ok(())),
     ] {
-        let open = FileCommand::Open { dir, path: path.to_owned(), follow, flags };
+        let open = FsCommand::Open { dir, path: path.to_owned(), follow, flags };
         assert_eq!(world.at(open).map(drop), expected, "{path} {follow} {flags:?}");
     }
     assert!(sandbox.mount().join("gone").is_file());
@@ -141,23 +141,23 @@ fn links_themselves_can_be_handled() {
     let times = |follow, time| {
         let (path, accessed) = ("link".to_owned(), NewTime::Keep);
         let modified = NewTime::At(time);
-        world.at(FileCommand::SetTimesAt { dir, path, follow, accessed, modified })
+        world.at(FsCommand::SetTimesAt { dir, path, follow, accessed, modified })
     };
     assert_eq!((times(false, 1), times(true, 2)), (Ok(Reply::Done), Ok(Reply::Done)));
     assert_eq!(world.stat_at(dir, "link", false).unwrap().modified, Some(1));
     assert_eq!(world.stat_at(dir, "file", false).unwrap().modified, Some(2));
     let hard = |follow, to: &str| {
         let (path, to_path) = ("link".to_owned(), to.to_owned());
-        world.at(FileCommand::Link { dir, path, follow, to_dir: dir, to_path })
+        world.at(FsCommand::Link { dir, path, follow, to_dir: dir, to_path })
     };
     assert_eq!((hard(false, "a"), hard(true, "b")), (Ok(Reply::Done), Ok(Reply::Done)));
     assert_eq!(world.stat_at(dir, "a", false).unwrap().kind, FileKind::SymbolicLink);
     assert_eq!(world.stat_at(dir, "b", false).unwrap().kind, FileKind::RegularFile);
-    let unlink = FileCommand::Unlink { dir, path: "link".to_owned() };
+    let unlink = FsCommand::Unlink { dir, path: "link".to_owned() };
     assert_eq!(world.at(unlink), Ok(Reply::Done));
     assert_eq!(world.stat_at(dir, "file", false).unwrap().size, 5);
     assert_eq!(symlink(&world, "sub", dir, "d"), Ok(Reply::Done));
-    let remove = |path: &str| world.at(FileCommand::RemoveDir { dir, path: path.to_owned() });
+    let remove = |path: &str| world.at(FsCommand::RemoveDir { dir, path: path.to_owned() });
     assert_eq!((remove("d"), remove("d/")), (Err(Errno::NotDirectory), Err(Errno::NotDirectory)));
 }
 

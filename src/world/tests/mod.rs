@@ -12,7 +12,7 @@ mod special;
 mod streams;
 
 use super::*;
-use crate::command::{Errno, FileCommand, FileKind, OpenFlags, Stat};
+use crate::command::{Errno, FileKind, FsCommand, OpenFlags, Stat};
 use cap_std::{ambient_authority, fs::Dir};
 use std::{
     path::{Path, PathBuf},
@@ -91,18 +91,18 @@ pub(super) const CREATE: OpenFlags = OpenFlags { create: true, ..WRITE };
 /// Short forms of commands, answered.
 impl SystemDispatcher {
     pub(super) fn ask(&self, command: Command) -> Reply {
-        smol::block_on(self.answer(command))
+        smol::block_on(self.later(command))
     }
 
-    pub(super) fn at(&self, command: FileCommand) -> Result<Reply, Errno> {
-        match self.ask(Command::File(command)) {
+    pub(super) fn at(&self, command: FsCommand) -> Result<Reply, Errno> {
+        match self.ask(Command::Fs(command)) {
             Reply::Failed(errno) => Err(errno),
             reply => Ok(reply),
         }
     }
 
     pub(super) fn get(&self, dir: FileId, path: &str, flags: OpenFlags) -> Result<FileId, Errno> {
-        let open = FileCommand::Open { dir, path: path.to_owned(), follow: true, flags };
+        let open = FsCommand::Open { dir, path: path.to_owned(), follow: true, flags };
         match self.at(open)? {
             Reply::File { id, .. } => Ok(id),
             other => panic!("{other:?}"),
@@ -110,7 +110,7 @@ impl SystemDispatcher {
     }
 
     pub(super) fn read(&self, file: FileId, offset: u64, len: u32) -> Result<String, Errno> {
-        match self.at(FileCommand::Read { file, offset, len })? {
+        match self.at(FsCommand::Read { file, offset, len })? {
             Reply::Bytes(bytes) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
             other => panic!("{other:?}"),
         }
@@ -122,31 +122,31 @@ impl SystemDispatcher {
         offset: Option<u64>,
         text: &str,
     ) -> Result<u64, Errno> {
-        match self.at(FileCommand::Write { file, offset, bytes: text.into() })? {
+        match self.at(FsCommand::Write { file, offset, bytes: text.into() })? {
             Reply::Count(count) => Ok(count),
             other => panic!("{other:?}"),
         }
     }
 
     pub(super) fn stat(&self, file: FileId) -> Result<Stat, Errno> {
-        match self.at(FileCommand::Stat(file))? {
+        match self.at(FsCommand::Stat(file))? {
             Reply::Stat(stat) => Ok(stat),
             other => panic!("{other:?}"),
         }
     }
 
     pub(super) fn stat_at(&self, dir: FileId, path: &str, follow: bool) -> Result<Stat, Errno> {
-        match self.at(FileCommand::StatAt { dir, path: path.to_owned(), follow })? {
+        match self.at(FsCommand::StatAt { dir, path: path.to_owned(), follow })? {
             Reply::Stat(stat) => Ok(stat),
             other => panic!("{other:?}"),
         }
     }
 
     pub(super) fn names(&self, dir: FileId) -> Result<Vec<(String, FileKind)>, Errno> {
-        let Reply::File { id, .. } = self.at(FileCommand::OpenDir(dir))? else { panic!("no list") };
+        let Reply::File { id, .. } = self.at(FsCommand::OpenDir(dir))? else { panic!("no list") };
         let mut names = Vec::new();
         loop {
-            match self.at(FileCommand::ReadDir(id))? {
+            match self.at(FsCommand::ReadDir(id))? {
                 Reply::Entries(entries) if entries.is_empty() => break,
                 Reply::Entries(entries) => {
                     assert!(entries.len() <= 256);
@@ -155,7 +155,7 @@ impl SystemDispatcher {
                 other => panic!("{other:?}"),
             }
         }
-        assert_eq!(self.at(FileCommand::Close(id)), Ok(Reply::Done));
+        assert_eq!(self.at(FsCommand::Close(id)), Ok(Reply::Done));
         names.sort_by(|a, b| a.0.cmp(&b.0));
         Ok(names)
     }

@@ -42,7 +42,7 @@ fn nothing_is_read_by_a_race() {
         for dir in [dir, fixed] {
             if let Ok(file) = world.get(dir, "swapped/secret", READ) {
                 assert_eq!(world.read(file, 0, 100).unwrap(), "mine");
-                world.at(FileCommand::Close(file)).unwrap();
+                world.at(FsCommand::Close(file)).unwrap();
             }
             if let Ok(stat) = world.stat_at(dir, "swapped/secret", true) {
                 assert_ne!(stat.inode, inode);
@@ -50,7 +50,7 @@ fn nothing_is_read_by_a_race() {
             if let Ok(found) = world.get(dir, "swapped", OpenFlags { directory: true, ..READ }) {
                 let names = world.names(found).unwrap();
                 assert!(names.iter().all(|(name, _)| name == "secret" || name == "new"));
-                world.at(FileCommand::Close(found)).unwrap();
+                world.at(FsCommand::Close(found)).unwrap();
             }
         }
     });
@@ -65,18 +65,17 @@ fn nothing_is_changed_by_a_race() {
         let cut = OpenFlags { truncate: true, ..CREATE };
         if let Ok(file) = world.get(dir, "swapped/secret", cut) {
             world.write(file, Some(0), "mine").unwrap();
-            world.at(FileCommand::Close(file)).unwrap();
+            world.at(FsCommand::Close(file)).unwrap();
         }
-        let _ = world.at(FileCommand::CreateDir { dir, path: path() });
-        let _ = world.at(FileCommand::RemoveDir { dir, path: path() });
+        let _ = world.at(FsCommand::CreateDir { dir, path: path() });
+        let _ = world.at(FsCommand::RemoveDir { dir, path: path() });
         let target = "x".to_owned();
-        let _ = world.at(FileCommand::Symlink { target, dir, path: path() });
-        let _ = world.at(FileCommand::Unlink { dir, path: path() });
+        let _ = world.at(FsCommand::Symlink { target, dir, path: path() });
+        let _ = world.at(FsCommand::Unlink { dir, path: path() });
         let to_path = path();
         let file = "file".to_owned();
-        let _ =
-            world.at(FileCommand::Link { dir, path: file, follow: false, to_dir: dir, to_path });
-        let _ = world.at(FileCommand::Unlink { dir, path: path() });
+        let _ = world.at(FsCommand::Link { dir, path: file, follow: false, to_dir: dir, to_path });
+        let _ = world.at(FsCommand::Unlink { dir, path: path() });
     });
     assert_eq!(std::fs::read_to_string(sandbox.outside().join("secret")).unwrap(), SECRET);
     let mut names: Vec<_> = std::fs::read_dir(sandbox.outside())

@@ -9,7 +9,7 @@ fn fifo(sandbox: &Sandbox) {
 }
 
 fn open(dir: FileId, path: &str, flags: OpenFlags) -> Command {
-    Command::File(FileCommand::Open { dir, path: path.to_owned(), follow: true, flags })
+    Command::Fs(FsCommand::Open { dir, path: path.to_owned(), follow: true, flags })
 }
 
 const READ_10: u32 = 10;
@@ -23,13 +23,13 @@ fn a_pipe_is_waited_for_without_a_thread() {
     let Reply::File { id: file, kind } = world.ask(open(dir, "fifo", READ)) else { panic!() };
     assert_eq!(kind, FileKind::Fifo);
     assert_eq!(world.stat(file).unwrap().kind, FileKind::Fifo);
-    let read = || Command::File(FileCommand::Read { file, offset: 77, len: READ_10 });
-    assert_eq!(world.try_answer(read()), Err(read()));
+    let read = || Command::Fs(FsCommand::Read { file, offset: 77, len: READ_10 });
+    assert_eq!(world.now(read()), Err(read()));
     smol::block_on(async {
         // Whoever stops waiting loses nothing.
         let given_up = smol::future::or(
             async {
-                world.answer(read()).await;
+                world.later(read()).await;
                 false
             },
             async {
@@ -38,14 +38,14 @@ fn a_pipe_is_waited_for_without_a_thread() {
             },
         );
         assert!(given_up.await);
-        let answer = smol::future::zip(world.answer(read()), async {
+        let answer = smol::future::zip(world.later(read()), async {
             let path = sandbox.mount().join("fifo");
             let write = move || std::fs::write(path, "through the pipe").unwrap();
             smol::unblock(write).await;
         });
         assert_eq!(answer.await.0, Reply::Bytes(b"through th".to_vec()));
-        assert_eq!(world.answer(read()).await, Reply::Bytes(b"e pipe".to_vec()));
-        assert_eq!(world.answer(read()).await, Reply::Bytes(Vec::new()));
+        assert_eq!(world.later(read()).await, Reply::Bytes(b"e pipe".to_vec()));
+        assert_eq!(world.later(read()).await, Reply::Bytes(Vec::new()));
     });
 }
 
@@ -55,14 +55,14 @@ fn a_pipe_without_a_reader_is_opened_when_one_comes() {
     fifo(&sandbox);
     let (world, dir, _) = sandbox.world();
     let command = open(dir, "fifo", OpenFlags { read: false, ..WRITE });
-    assert_eq!(world.try_answer(command.clone()), Err(command.clone()));
+    assert_eq!(world.now(command.clone()), Err(command.clone()));
     smol::block_on(async {
         let path = sandbox.mount().join("fifo");
         let reader = smol::unblock(move || std::fs::read_to_string(path).unwrap());
-        let Reply::File { id: file, .. } = world.answer(command).await else { panic!() };
-        let write = FileCommand::Write { file, offset: None, bytes: b"hello".to_vec() };
-        assert_eq!(world.answer(Command::File(write.clone())).await, Reply::Count(5));
-        world.try_answer(Command::File(FileCommand::Close(file))).unwrap();
+        let Reply::File { id: file, .. } = world.later(command).await else { panic!() };
+        let write = FsCommand::Write { file, offset: None, bytes: b"hello".to_vec() };
+        assert_eq!(world.later(Command::Fs(write.clone())).await, Reply::Count(5));
+        world.now(Command::Fs(FsCommand::Close(file))).unwrap();
         assert_eq!(reader.await, "hello");
     });
 }
@@ -75,8 +75,8 @@ fn a_pipe_whose_reader_has_gone_is_broken() {
     let reader = world.get(dir, "fifo", READ).unwrap();
     let writer = world.get(dir, "fifo", OpenFlags { read: false, ..WRITE }).unwrap();
     assert_eq!(world.write(writer, None, "x"), Ok(1));
-    assert_eq!(world.at(FileCommand::SetSize { file: writer, size: 0 }), Err(Errno::Invalid));
-    world.at(FileCommand::Close(reader)).unwrap();
+    assert_eq!(world.at(FsCommand::SetSize { file: writer, size: 0 }), Err(Errno::Invalid));
+    world.at(FsCommand::Close(reader)).unwrap();
     assert_eq!(world.write(writer, Some(5), "x"), Err(Errno::Pipe));
 }
 
@@ -89,7 +89,7 @@ fn a_pipe_is_no_directory_and_is_left_alone() {
     assert_eq!(world.get(dir, "fifo", directory), Err(Errno::NotDirectory));
     let time = crate::command::NewTime::At(3);
     let (path, accessed, modified) = ("fifo".to_owned(), time, time);
-    let times = FileCommand::SetTimesAt { dir, path, follow: true, accessed, modified };
+    let times = FsCommand::SetTimesAt { dir, path, follow: true, accessed, modified };
     assert_eq!(world.at(times), Ok(Reply::Done));
     assert_eq!(world.stat_at(fixed, "fifo", true).unwrap().modified, Some(3));
     assert_eq!(world.get(fixed, "fifo", WRITE), Err(Errno::ReadOnly));
@@ -135,6 +135,6 @@ fn a_device_is_not_opened_within_the_step() {
     let world = SystemDispatcher::new(Streams::default());
     let dev = world.add_dir(open_dir(Path::new("/dev")), true);
     let command = open(dev, "null", READ);
-    assert_eq!(world.try_answer(command.clone()), Err(command.clone()));
+    assert_eq!(world.now(command.clone()), Err(command.clone()));
     assert!(matches!(world.ask(command), Reply::File { kind: FileKind::CharacterDevice, .. }));
 }

@@ -1,7 +1,10 @@
 //! Clocks, random numbers, standard streams, and answering many at once.
 
 use super::*;
-use crate::command::{Clock, Completion, Tag, Yield};
+use crate::command::{
+    Clock, ClockCommand, Completion, Interest, Interests, RandomCommand, Ready, Stdio,
+    StdioCommand, Tag, Wait, Yield,
+};
 use std::io::{Read, Write};
 
 fn input(stdin: Input) -> SystemDispatcher {
@@ -13,66 +16,67 @@ fn output(stdout: Output) -> SystemDispatcher {
 }
 
 fn read(len: u32) -> Command {
-    Command::ReadStdin { len }
+    Command::Stdio(StdioCommand::Read { len })
 }
 
 fn write(bytes: &[u8]) -> Command {
-    Command::WriteStdio { to: Stdio::Stdout, bytes: bytes.to_vec() }
+    Command::Stdio(StdioCommand::Write { to: Stdio::Stdout, bytes: bytes.to_vec() })
 }
 
 fn bytes(bytes: &[u8]) -> Reply {
     Reply::Bytes(bytes.to_vec())
 }
 
-const NOW: Command = Command::Now(Clock::Monotonic);
+const NOW: Command = Command::Clock(ClockCommand::Now(Clock::Monotonic));
 
 #[test]
 fn clocks_go_forward() {
     let world = SystemDispatcher::new(Streams::default());
-    let time = |command| match world.try_answer(command) {
+    let time = |command| match world.now(command) {
         Ok(Reply::Time(time)) => time,
         other => panic!("{other:?}"),
     };
     let (a, b) = (time(NOW), time(NOW));
     assert!(a <= b);
     // 2020 was over when this was written.
-    assert!(time(Command::Now(Clock::Wall)) > 1_600_000_000_000_000_000);
-    assert!(time(Command::Resolution(Clock::Wall)) > 0);
-    assert!(time(Command::Resolution(Clock::Monotonic)) > 0);
+    assert!(time(Command::Clock(ClockCommand::Now(Clock::Wall))) > 1_600_000_000_000_000_000);
+    assert!(time(Command::Clock(ClockCommand::Resolution(Clock::Wall))) > 0);
+    assert!(time(Command::Clock(ClockCommand::Resolution(Clock::Monotonic))) > 0);
     let until = Some(time(NOW).saturating_add(20_000_000));
-    let sleep = Command::Poll { stdin: false, until };
-    assert_eq!(world.ask(sleep.clone()), Reply::Ready { stdin: false, time: true });
+    let sleep = Command::Wait(Wait::new(Interests::NONE, until));
+    assert_eq!(world.ask(sleep.clone()), Reply::Ready(Ready::TIME));
     assert!(Some(time(NOW)) >= until);
     // By now it need not be waited for.
-    assert_eq!(world.try_answer(sleep), Ok(Reply::Ready { stdin: false, time: true }));
-    let nothing = Command::Poll { stdin: false, until: None };
+    assert_eq!(world.now(sleep), Ok(Reply::Ready(Ready::TIME)));
+    let nothing = Command::Wait(Wait::new(Interests::NONE, None));
     assert!(matches!(world.ask(nothing), Reply::Refused(_)));
 }
 
 #[test]
 fn random_bytes_differ() {
     let world = SystemDispatcher::new(Streams::default());
-    let random = |len, insecure| match world.ask(Command::Random { len, insecure }) {
-        Reply::Bytes(bytes) => bytes,
-        other => panic!("{other:?}"),
-    };
+    let random =
+        |len, insecure| match world.ask(Command::Random(RandomCommand::Bytes { len, insecure })) {
+            Reply::Bytes(bytes) => bytes,
+            other => panic!("{other:?}"),
+        };
     assert_ne!(random(32, false), random(32, false));
     assert_ne!(random(32, true), random(32, true));
     assert!(random(0, false).is_empty());
     assert_eq!(random(1 << 20, false).len(), 1 << 20);
-    let large = Command::Random { len: 1 << 20, insecure: true };
-    assert_eq!(world.try_answer(large.clone()), Err(large));
+    let large = Command::Random(RandomCommand::Bytes { len: 1 << 20, insecure: true });
+    assert_eq!(world.now(large.clone()), Err(large));
 }
 
 #[test]
 fn given_input_is_read_to_its_end() {
     let world = input(Input::Bytes(b"a\0\xffb".to_vec()));
-    let poll = Command::Poll { stdin: true, until: None };
-    assert_eq!(world.try_answer(poll.clone()), Ok(Reply::Ready { stdin: true, time: false }));
-    assert_eq!(world.try_answer(read(3)), Ok(bytes(b"a\0\xff")));
-    assert_eq!(world.try_answer(read(3)), Ok(bytes(b"b")));
-    assert_eq!(world.try_answer(read(3)), Ok(bytes(b"")));
-    assert_eq!(world.try_answer(poll), Ok(Reply::Ready { stdin: true, time: false }));
+    let poll = Command::Wait(Wait::new(Interest::Stdin, None));
+    assert_eq!(world.now(poll.clone()), Ok(Reply::Ready(Ready::of(Interest::Stdin))));
+    assert_eq!(world.now(read(3)), Ok(bytes(b"a\0\xff")));
+    assert_eq!(world.now(read(3)), Ok(bytes(b"b")));
+    assert_eq!(world.now(read(3)), Ok(bytes(b"")));
+    assert_eq!(world.now(poll), Ok(Reply::Ready(Ready::of(Interest::Stdin))));
     assert_eq!(SystemDispatcher::new(Streams::default()).ask(read(1)), bytes(b""));
 }
 
@@ -80,15 +84,15 @@ fn given_input_is_read_to_its_end() {
 fn whoever_stops_waiting_for_input_loses_none() {
     let (reader, mut writer) = std::io::pipe().unwrap();
     let world = input(Input::Reader(Box::new(reader)));
-    let poll = |until| Command::Poll { stdin: true, until };
-    assert_eq!(world.try_answer(read(3)), Err(read(3)));
+    let poll = |until| Command::Wait(Wait::new(Interest::Stdin, until));
+    assert_eq!(world.now(read(3)), Err(read(3)));
     // The time comes first, as nobody has written.
-    assert_eq!(world.ask(poll(Some(1))), Reply::Ready { stdin: false, time: true });
+    assert_eq!(world.ask(poll(Some(1))), Reply::Ready(Ready::TIME));
     let Reply::Time(now) = world.ask(NOW) else { panic!() };
     let soon = poll(Some(now.saturating_add(5_000_000)));
-    assert_eq!(world.ask(soon), Reply::Ready { stdin: false, time: true });
+    assert_eq!(world.ask(soon), Reply::Ready(Ready::TIME));
     smol::block_on(async {
-        let waiting = world.answer(read(100));
+        let waiting = world.later(read(100));
         let gone = async {
             smol::future::yield_now().await;
             Reply::Done
@@ -96,14 +100,14 @@ fn whoever_stops_waiting_for_input_loses_none() {
         assert_eq!(smol::future::or(waiting, gone).await, Reply::Done);
     });
     writer.write_all(b"all of it").unwrap();
-    assert_eq!(world.ask(poll(None)), Reply::Ready { stdin: true, time: false });
-    assert_eq!(world.try_answer(poll(None)), Ok(Reply::Ready { stdin: true, time: false }));
-    assert_eq!(world.try_answer(read(4)), Ok(bytes(b"all ")));
-    assert_eq!(world.try_answer(read(100)), Ok(bytes(b"of it")));
+    assert_eq!(world.ask(poll(None)), Reply::Ready(Ready::of(Interest::Stdin)));
+    assert_eq!(world.now(poll(None)), Ok(Reply::Ready(Ready::of(Interest::Stdin))));
+    assert_eq!(world.now(read(4)), Ok(bytes(b"all ")));
+    assert_eq!(world.now(read(100)), Ok(bytes(b"of it")));
     drop(writer);
-    assert_eq!(world.ask(poll(None)), Reply::Ready { stdin: true, time: false });
+    assert_eq!(world.ask(poll(None)), Reply::Ready(Ready::of(Interest::Stdin)));
     assert_eq!(world.ask(read(1)), bytes(b""));
-    assert_eq!(world.try_answer(read(1)), Ok(bytes(b"")));
+    assert_eq!(world.now(read(1)), Ok(bytes(b"")));
 }
 
 #[test]
@@ -115,8 +119,8 @@ fn input_that_fails_says_so() {
         }
     }
     let world = input(Input::Reader(Box::new(Broken)));
-    let poll = Command::Poll { stdin: true, until: None };
-    assert_eq!(world.ask(poll), Reply::Ready { stdin: true, time: false });
+    let poll = Command::Wait(Wait::new(Interest::Stdin, None));
+    assert_eq!(world.ask(poll), Reply::Ready(Ready::of(Interest::Stdin)));
     assert_eq!(world.ask(read(1)), Reply::Failed(Errno::Pipe));
 }
 
@@ -139,15 +143,15 @@ fn large_input_comes_whole() {
 fn output_is_kept_byte_for_byte() {
     let buffer = Arc::new(Mutex::new(Vec::new()));
     let world = output(Output::Buffer(Arc::clone(&buffer)));
-    assert_eq!(world.try_answer(write(b"a\0\xff")), Ok(Reply::Done));
-    assert_eq!(world.try_answer(write(b"\nb")), Ok(Reply::Done));
-    assert_eq!(world.try_answer(Command::FlushStdio(Stdio::Stdout)), Ok(Reply::Done));
+    assert_eq!(world.now(write(b"a\0\xff")), Ok(Reply::Done));
+    assert_eq!(world.now(write(b"\nb")), Ok(Reply::Done));
+    assert_eq!(world.now(Command::Stdio(StdioCommand::Flush(Stdio::Stdout))), Ok(Reply::Done));
     assert_eq!(*buffer.lock().unwrap(), b"a\0\xff\nb");
     let too_much = write(&vec![0; MAX_BUFFER]);
-    assert_eq!(world.try_answer(too_much), Ok(Reply::Failed(Errno::InsufficientSpace)));
+    assert_eq!(world.now(too_much), Ok(Reply::Failed(Errno::InsufficientSpace)));
     assert_eq!(buffer.lock().unwrap().len(), 5);
-    let terminal = Command::IsTerminal(Stdio::Stdout);
-    assert_eq!(world.try_answer(terminal), Ok(Reply::Bool(false)));
+    let terminal = Command::Stdio(StdioCommand::IsTerminal(Stdio::Stdout));
+    assert_eq!(world.now(terminal), Ok(Reply::Bool(false)));
     let called = Arc::clone(&buffer);
     let world = output(Output::Callback(Arc::new(move |bytes| {
         called.lock().unwrap().extend_from_slice(bytes);
@@ -161,22 +165,22 @@ fn output_is_kept_byte_for_byte() {
 #[cfg(unix)]
 fn a_full_pipe_is_not_written_within_the_step() {
     let (reader, mut writer) = std::io::pipe().unwrap();
-    let takes = |len| output::takes_at_once(&writer, len);
+    let takes = |len| stdio::takes_at_once(&writer, len);
     assert!(takes(1) && takes(512));
     assert!(!takes(1 << 20));
     let (mut reader, mut filler) = (reader, writer.try_clone().unwrap());
-    while output::takes_at_once(&writer, 1) {
+    while stdio::takes_at_once(&writer, 1) {
         filler.write_all(&[0; 512]).unwrap();
     }
-    assert!(!output::takes_at_once(&writer, 1));
+    assert!(!stdio::takes_at_once(&writer, 1));
     reader.read_exact(&mut [0; 8192]).unwrap();
-    assert!(output::takes_at_once(&writer, 512));
+    assert!(stdio::takes_at_once(&writer, 512));
     // A write that fails does not block either.
     drop(reader);
-    assert!(output::takes_at_once(&writer, 1));
+    assert!(stdio::takes_at_once(&writer, 1));
     assert_eq!(Errno::from(writer.write(b"x").unwrap_err()), Errno::Pipe);
     let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
-    assert!(output::takes_at_once(&file, 1 << 20));
+    assert!(stdio::takes_at_once(&file, 1 << 20));
 }
 
 #[test]
@@ -187,9 +191,13 @@ fn commands_are_answered_side_by_side() {
         pending.submit(Yield { tag: Tag(tag), command });
     };
     submit(&mut pending, 1, read(10));
-    submit(&mut pending, 2, Command::Poll { stdin: false, until: Some(u64::MAX) });
-    submit(&mut pending, 3, Command::Random { len: 1, insecure: false });
-    submit(&mut pending, 4, Command::Random { len: 1 << 17, insecure: false });
+    submit(&mut pending, 2, Command::Wait(Wait::until(u64::MAX)));
+    submit(&mut pending, 3, Command::Random(RandomCommand::Bytes { len: 1, insecure: false }));
+    submit(
+        &mut pending,
+        4,
+        Command::Random(RandomCommand::Bytes { len: 1 << 17, insecure: false }),
+    );
     assert_eq!(pending.len(), 4);
     smol::block_on(async {
         let mut tags = [pending.next().await.unwrap().tag, pending.next().await.unwrap().tag];
@@ -214,12 +222,15 @@ fn a_thousand_sleep_side_by_side() {
     let Reply::Time(now) = pending_time() else { panic!() };
     for tag in 0..1000 {
         let until = Some(now.saturating_add(tag * 10_000));
-        pending.submit(Yield { tag: Tag(tag), command: Command::Poll { stdin: false, until } });
+        pending.submit(Yield {
+            tag: Tag(tag),
+            command: Command::Wait(Wait::new(Interests::NONE, until)),
+        });
     }
     smol::block_on(async {
         for _ in 0..1000 {
             let reply = pending.next().await.unwrap().reply;
-            assert_eq!(reply, Reply::Ready { stdin: false, time: true });
+            assert_eq!(reply, Reply::Ready(Ready::TIME));
         }
         assert!(pending.next().await.is_none());
     });
@@ -232,7 +243,7 @@ fn pending_time() -> Reply {
 #[test]
 fn what_nobody_answers_is_refused() {
     let (interface, function) = ("demo:host/log".to_owned(), "write".to_owned());
-    let call = Command::Call { interface, function, args: Vec::new() };
+    let call = Command::Call(Call { interface, function, args: Vec::new() });
     let Reply::Refused(why) = SystemDispatcher::new(Streams::default()).ask(call) else { panic!() };
     assert_eq!(why, "nobody answers calls of demo:host/log#write");
 }

@@ -7,8 +7,8 @@ use super::{LINKER, pid};
 use crate::{
     adapter::{AdaptOptions, WitPackage, adapt},
     command::{
-        ActorCommand, Command, Completion, Ending, ErrorKind, Mail, Message, Pid, ProcessError,
-        Reply, Spawn, Tag,
+        ActorCommand, ClockCommand, Command, Completion, Ending, ErrorKind, Interest, Mail,
+        Message, Pid, ProcessError, Ready, Reply, Spawn, Tag, Wait,
     },
     component::{Component, Engine, LinkedComponent},
     imports::{process::PACKAGES, wasi},
@@ -46,7 +46,7 @@ struct Live {
     process: WasmProcess,
     events: Vec<Event>,
     result: Option<Type>,
-    wait: Wait,
+    wait: Waits,
     watchers: Vec<Pid>,
     links: Vec<Pid>,
     traps: bool,
@@ -55,7 +55,7 @@ struct Live {
 }
 
 #[derive(Clone, Copy)]
-enum Wait {
+enum Waits {
     No,
     /// For completions that others bring.
     Answer,
@@ -66,8 +66,8 @@ enum Wait {
 /// Mail of a process that may be waiting for it.
 fn deliver(live: &mut Live, mail: Mail) {
     live.events.push(Event::Mail(mail));
-    if let Wait::Mail(tag, _) = live.wait {
-        live.complete(tag, Reply::Mail);
+    if let Waits::Mail(tag, _) = live.wait {
+        live.complete(tag, Reply::Ready(Ready::of(Interest::Mail)));
     }
 }
 
@@ -75,15 +75,15 @@ impl Live {
     /// The time that it waits for.
     fn until(&self) -> Option<u64> {
         match self.wait {
-            Wait::Mail(_, until) => until,
-            Wait::Time(_, until) => Some(until),
-            Wait::No | Wait::Answer => None,
+            Waits::Mail(_, until) => until,
+            Waits::Time(_, until) => Some(until),
+            Waits::No | Waits::Answer => None,
         }
     }
 
     fn complete(&mut self, tag: Tag, reply: Reply) {
         self.events.push(Event::Completion(Completion { tag, reply }));
-        self.wait = Wait::No;
+        self.wait = Waits::No;
     }
 }
 
@@ -131,7 +131,7 @@ impl Host {
             process,
             events: Vec::new(),
             result: function.result(),
-            wait: Wait::No,
+            wait: Waits::No,
             watchers: Vec::new(),
             links: Vec::new(),
             traps: false,
@@ -145,7 +145,7 @@ impl Host {
     /// all takes a millisecond.
     fn run(&mut self) {
         loop {
-            let ready = self.living.iter().filter(|(_, live)| matches!(live.wait, Wait::No));
+            let ready = self.living.iter().filter(|(_, live)| matches!(live.wait, Waits::No));
             let ready: Vec<Pid> = ready.map(|(pid, _)| pid.clone()).collect();
             let time = match ready.is_empty() {
                 true => self.living.values().filter_map(Live::until).min(),
@@ -159,10 +159,10 @@ impl Host {
                 self.step(&pid);
             }
             for live in self.living.values_mut() {
-                if let Wait::Mail(tag, Some(until)) | Wait::Time(tag, until) = live.wait
+                if let Waits::Mail(tag, Some(until)) | Waits::Time(tag, until) = live.wait
                     && until <= self.now
                 {
-                    live.complete(tag, Reply::Ready { stdin: false, time: true });
+                    live.complete(tag, Reply::Ready(Ready::TIME));
                 }
             }
         }
@@ -173,7 +173,7 @@ impl Host {
         let mut out = StepOutput::default();
         live.process.step(&mut live.events, DEFAULT_SLICE, &mut out);
         if out.status == Status::Blocked {
-            live.wait = Wait::Answer;
+            live.wait = Waits::Answer;
         }
         let result = live.result.clone();
         for asked in out.yields {
@@ -218,22 +218,22 @@ impl Host {
 
     fn answer(&mut self, me: &Pid, tag: Tag, command: Command) {
         let reply = match command {
-            Command::Now(_) => Reply::Time(self.now),
-            Command::Pause => Reply::Done,
+            Command::Clock(ClockCommand::Now(_)) => Reply::Time(self.now),
+            Command::Actor(ActorCommand::Pause) => Reply::Done,
             Command::Chore(chore) => {
                 chore.run();
                 Reply::Done
             }
-            Command::AwaitMail { until, .. } => {
+            Command::Wait(Wait { on, until }) if on.contains(Interest::Mail) => {
                 let live = self.living.get_mut(me).unwrap();
-                live.wait = Wait::Mail(tag, until);
+                live.wait = Waits::Mail(tag, until);
                 if live.events.iter().any(|event| matches!(event, Event::Mail(_))) {
-                    live.complete(tag, Reply::Mail);
+                    live.complete(tag, Reply::Ready(Ready::of(Interest::Mail)));
                 }
                 return;
             }
-            Command::Poll { until: Some(until), .. } => {
-                self.living.get_mut(me).unwrap().wait = Wait::Time(tag, until);
+            Command::Wait(Wait { until: Some(until), .. }) => {
+                self.living.get_mut(me).unwrap().wait = Waits::Time(tag, until);
                 return;
             }
             Command::Actor(ActorCommand::Exec(Spawn { entry, args, .. })) => {

@@ -11,7 +11,8 @@ use std::{
 use super::add_to_linker;
 use crate::{
     command::{
-        ActorCommand, Clock, Command, ErrorKind, Mail, Message, Pid, ProcessError, Reply, Spawn,
+        ActorCommand, Clock, ClockCommand, Command, ErrorKind, Interest, Interests, Mail, Message,
+        Pid, ProcessError, Ready, Reply, Spawn, Wait,
     },
     component::{Answer, HostState, Linker, Trap, TrapKind},
     imports::wasi,
@@ -132,8 +133,8 @@ fn exit(from: &str) -> Mail {
     Mail::Exit { from: pid(from), result: Ok(Term::Nil).into() }
 }
 
-const LOOK: Command = Command::AwaitMail { stdin: false, until: Some(0) };
-const AWAIT: Command = Command::AwaitMail { stdin: false, until: None };
+const LOOK: Command = Command::Wait(Wait { on: Interests::of(Interest::Mail), until: Some(0) });
+const AWAIT: Command = Command::Wait(Wait { on: Interests::of(Interest::Mail), until: None });
 
 #[test]
 fn every_declared_function_has_a_body() {
@@ -255,7 +256,7 @@ fn lives_are_the_hosts() {
     assert_eq!(guest.actor(), ActorCommand::TrapLinks(true));
     guest.answers(Reply::Done);
     guest.says("life#yield-now", &[]);
-    assert_eq!(guest.asked(), [Command::Pause]);
+    assert_eq!(guest.asked(), [Command::Actor(ActorCommand::Pause)]);
 }
 
 #[test]
@@ -414,7 +415,7 @@ fn mail_that_is_there_is_no_command() {
 #[test]
 fn who_looks_sees_what_has_come_since_the_step_began() {
     let mut guest = Guest::new();
-    let over = Reply::Ready { stdin: false, time: true };
+    let over = Reply::Ready(Ready::TIME);
     guest.answers_after([message("a", vec![])], over.clone());
     guest.answers_after([message("a", vec![]), message("b", vec![])], over.clone());
     guest.answers(over);
@@ -428,8 +429,11 @@ fn who_looks_sees_what_has_come_since_the_step_began() {
 #[test]
 fn one_waits_for_mail_that_is_meant() {
     let mut guest = Guest::new();
-    guest.answers_after([exit("p")], Reply::Mail);
-    guest.answers_after([message("a", vec![]), message("b", vec![])], Reply::Mail);
+    guest.answers_after([exit("p")], Reply::Ready(Ready::of(Interest::Mail)));
+    guest.answers_after(
+        [message("a", vec![]), message("b", vec![])],
+        Reply::Ready(Ready::of(Interest::Mail)),
+    );
     let b = r#"ok(some(message({from: some("other"), topic: "b", payload: []})))"#;
     assert_eq!(guest.says("mailbox#receive", &["topic(\"b\")", "none"]), b);
     assert_eq!(guest.asked(), [AWAIT, AWAIT]);
@@ -437,11 +441,14 @@ fn one_waits_for_mail_that_is_meant() {
     // The time is one time, however often it is waited.
     let mut guest = Guest::new();
     guest.answers(Reply::Time(100));
-    guest.answers_after([message("a", vec![])], Reply::Mail);
-    guest.answers(Reply::Ready { stdin: false, time: true });
+    guest.answers_after([message("a", vec![])], Reply::Ready(Ready::of(Interest::Mail)));
+    guest.answers(Reply::Ready(Ready::TIME));
     assert_eq!(guest.says("mailbox#receive", &["notices", "some(50)"]), "ok(none)");
-    let wait = Command::AwaitMail { stdin: false, until: Some(150) };
-    assert_eq!(guest.asked(), [Command::Now(Clock::Monotonic), wait.clone(), wait]);
+    let wait = Command::Wait(Wait::new(Interest::Mail, Some(150)));
+    assert_eq!(
+        guest.asked(),
+        [Command::Clock(ClockCommand::Now(Clock::Monotonic)), wait.clone(), wait]
+    );
 
     // What comes while the time is looked up is not waited for, and what comes
     // with the end of the time is not lost.
@@ -450,7 +457,7 @@ fn one_waits_for_mail_that_is_meant() {
     let p = r#"ok(some(exit({from: "p", result: ok(nothing)})))"#;
     assert_eq!(guest.says("mailbox#receive", &["all", "some(50)"]), p);
     guest.answers(Reply::Time(u64::MAX));
-    guest.answers_after([exit("p")], Reply::Ready { stdin: false, time: true });
+    guest.answers_after([exit("p")], Reply::Ready(Ready::TIME));
     assert_eq!(guest.says("mailbox#receive", &["all", "some(50)"]), p);
 }
 
@@ -491,12 +498,12 @@ fn mail_is_waited_for_beside_other_things() {
     let topic = mail(&mut guest, topic);
     assert!(guest.state.get::<Inbox>().listens());
     let time = timer(&mut guest, 500);
-    let wait = Command::AwaitMail { stdin: false, until: Some(500) };
-    let now = Command::Now(Clock::Monotonic);
+    let wait = Command::Wait(Wait::new(Interest::Mail, Some(500)));
+    let now = Command::Clock(ClockCommand::Now(Clock::Monotonic));
 
     // Another topic: it is waited on. Then both the time and the topic.
-    guest.answers_after([message("other", vec![])], Reply::Mail);
-    guest.answers_after([message("t", vec![])], Reply::Mail);
+    guest.answers_after([message("other", vec![])], Reply::Ready(Ready::of(Interest::Mail)));
+    guest.answers_after([message("t", vec![])], Reply::Ready(Ready::of(Interest::Mail)));
     guest.answers(Reply::Time(499));
     assert_eq!(poll(&mut guest, &[&time, &topic]), [Value::U32(1)]);
     assert_eq!(guest.asked(), [wait.clone(), wait.clone(), now.clone()]);
@@ -510,7 +517,7 @@ fn mail_is_waited_for_beside_other_things() {
         guest.call("wasi:io/poll#[method]pollable.ready", vec![handle.clone()])
     };
     assert_eq!(ready(&mut guest, &topic), Ok(Some(true.into())));
-    let over = Reply::Ready { stdin: false, time: true };
+    let over = Reply::Ready(Ready::TIME);
     guest.answers(over.clone());
     while guest.says("mailbox#receive", &["all", "some(0)"]) != "ok(none)" {}
     guest.answers(over.clone());
@@ -521,14 +528,14 @@ fn mail_is_waited_for_beside_other_things() {
     assert_eq!(guest.asked(), [LOOK, LOOK, LOOK]);
 
     // The time comes first, and mail with it.
-    guest.answers_after([exit("p")], Reply::Ready { stdin: false, time: true });
+    guest.answers_after([exit("p")], Reply::Ready(Ready::TIME));
     assert_eq!(poll(&mut guest, &[&any, &topic, &time]), [Value::U32(0), Value::U32(2)]);
     assert_eq!(guest.asked(), [wait]);
 
     // Only mail.
     guest.answers(over);
     while guest.says("mailbox#receive", &["all", "some(0)"]) != "ok(none)" {}
-    guest.answers_after([exit("p")], Reply::Mail);
+    guest.answers_after([exit("p")], Reply::Ready(Ready::of(Interest::Mail)));
     let blocked = guest.call("wasi:io/poll#[method]pollable.block", vec![any]);
     assert_eq!(blocked, Ok(None));
     assert_eq!(guest.asked(), [LOOK, AWAIT]);

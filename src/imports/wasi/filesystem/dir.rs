@@ -3,7 +3,7 @@
 use super::{Body, Stop, ask, carry_out, file::opened, follow, ok, place};
 use crate::imports::wasi::{
     WasiState,
-    call::{Args, own, unexpected_reply},
+    call::{Args, own},
     descriptor::{
         DATA_SYNC, FILE_SYNC, Listing, MUTATE_DIRECTORY, READ, REQUESTED_SYNC, Sync, WRITE, held,
     },
@@ -14,7 +14,7 @@ use crate::imports::wasi::{
 use std::sync::Arc;
 
 use crate::{
-    command::{DirEntry, Errno, FileCommand, FileId, Reply},
+    command::{DirEntry, Errno, FileId, FsCommand, Reply},
     component::{Answer, HostCx, Trap},
     value::Value,
 };
@@ -65,11 +65,10 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.readlink-at", |cx, args| {
         let base = args.handle()?;
         let place = place(cx, base, args)?;
-        let command = FileCommand::ReadLink { dir: place.dir, path: place.path };
-        ask(command, |_, reply| match reply {
-            Reply::Text(text) if text.starts_with('/') => Err(Errno::NotPermitted.into()),
-            Reply::Text(text) => ok(text),
-            other => Err(unexpected_reply(&other).into()),
+        let command = FsCommand::ReadLink { dir: place.dir, path: place.path };
+        ask(command, |_, reply| match reply.text()? {
+            text if text.starts_with('/') => Err(Errno::NotPermitted.into()),
+            text => ok(text),
         })
     }),
 ];
@@ -100,7 +99,7 @@ fn open(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
         return Err(Errno::TooManyOpen.into());
     }
     ask(command, move |cx, reply| {
-        let Reply::File { id, kind } = reply else { return Err(unexpected_reply(&reply).into()) };
+        let (id, kind) = reply.file()?;
         let descriptor = opening.done(cx, id, kind)?;
         opened(cx, descriptor)
     })
@@ -115,8 +114,8 @@ fn list(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     if !state.table.has_room() {
         return Err(Errno::TooManyOpen.into());
     }
-    ask(FileCommand::OpenDir(file), move |cx, reply| {
-        let Reply::File { id, .. } = reply else { return Err(unexpected_reply(&reply).into()) };
+    ask(FsCommand::OpenDir(file), move |cx, reply| {
+        let (id, _) = reply.file()?;
         let WasiState { mounts, table, .. } = cx.state::<WasiState>();
         let mounts = mounts.names_in(table.descriptor(base)?.guest.as_deref());
         let listing = Listing::new(Arc::new(id), mounts);
@@ -155,8 +154,8 @@ fn read_on(
     times: u32,
     then: impl FnOnce(&mut HostCx<'_>) -> Result<Answer, Stop> + Send + 'static,
 ) -> Result<Answer, Stop> {
-    ask(FileCommand::ReadDir(list), move |cx, reply| {
-        let Reply::Entries(entries) = reply else { return Err(unexpected_reply(&reply).into()) };
+    ask(FsCommand::ReadDir(list), move |cx, reply| {
+        let entries = reply.entries()?;
         let held = held(&entries);
         // Also for entries that nobody will ask for.
         cx.charge(held);

@@ -2,11 +2,11 @@
 
 use super::{Body, Stop, ask, carry_out, descriptor, done, ok};
 use crate::{
-    command::{Advice, Errno, FileCommand, Reply},
+    command::{Advice, Errno, FsCommand},
     component::{Answer, HostCx},
     imports::wasi::{
         WasiState,
-        call::{Args, MAX_IO, most_io, own, under_way, unexpected_argument, unexpected_reply},
+        call::{Args, MAX_IO, most_io, own, under_way, unexpected_argument},
         descriptor::Descriptor,
         input::Input,
         output::Output,
@@ -52,7 +52,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
             5 => Advice::NoReuse,
             _ => return Err(unexpected_argument().into()),
         };
-        carry_out(FileCommand::Advise { file, offset, len, advice })
+        carry_out(FsCommand::Advise { file, offset, len, advice })
     }),
     ("[method]descriptor.sync-data", |cx, args| sync(descriptor(cx, args)?, true)),
     ("[method]descriptor.sync", |cx, args| sync(descriptor(cx, args)?, false)),
@@ -80,11 +80,8 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         if offset.checked_add(len).is_none() {
             return Err(Errno::FileTooLarge.into());
         }
-        let command = FileCommand::Write { file, offset: Some(offset), bytes };
-        ask(command, move |_, reply| match reply {
-            Reply::Count(count) if count <= len => ok(count),
-            other => Err(unexpected_reply(&other).into()),
-        })
+        let command = FsCommand::Write { file, offset: Some(offset), bytes };
+        ask(command, move |_, reply| ok(reply.count_up_to(len)?))
     }),
 ];
 
@@ -107,13 +104,11 @@ fn read(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
         return result(Vec::new(), false);
     }
     let charge = under_way(cx, len.into());
-    ask(FileCommand::Read { file, offset, len }, move |_, reply| match reply {
-        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => {
-            drop(charge);
-            let end = bytes.is_empty();
-            result(bytes, end)
-        }
-        other => Err(unexpected_reply(&other).into()),
+    ask(FsCommand::Read { file, offset, len }, move |_, reply| {
+        let bytes = reply.bytes_up_to(len.into())?;
+        drop(charge);
+        let end = bytes.is_empty();
+        result(bytes, end)
     })
 }
 

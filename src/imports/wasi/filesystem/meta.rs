@@ -2,11 +2,11 @@
 
 use super::{Body, Stop, ask, carry_out, descriptor, error_code, follow, ok, place};
 use crate::{
-    command::{Command, Errno, FileCommand, NewTime, Reply, Stat},
+    command::{Errno, FsCommand, NewTime, Stat},
     component::{Answer, HostCx, Trap},
     imports::wasi::{
         WasiState,
-        call::{self, Args, NANOS, datetime, now, unexpected_argument, unexpected_reply},
+        call::{self, Args, NANOS, datetime, now, unexpected_argument},
         request,
     },
     value::Value,
@@ -15,12 +15,12 @@ use crate::{
 pub(super) const BODIES: &[(&str, Body)] = &[
     ("[method]descriptor.stat", |cx, args| {
         let file = *descriptor(cx, args)?.file;
-        stat(FileCommand::Stat(file), descriptor_stat)
+        stat(FsCommand::Stat(file), descriptor_stat)
     }),
     ("[method]descriptor.stat-at", |cx, args| stat(stat_at(cx, args)?, descriptor_stat)),
     ("[method]descriptor.metadata-hash", |cx, args| {
         let file = *descriptor(cx, args)?.file;
-        stat(FileCommand::Stat(file), hash)
+        stat(FsCommand::Stat(file), hash)
     }),
     ("[method]descriptor.metadata-hash-at", |cx, args| stat(stat_at(cx, args)?, hash)),
     ("[method]descriptor.set-times", |cx, args| {
@@ -47,10 +47,8 @@ pub(super) const PLAIN: &[(&str, call::Body)] = &[
             return now(true);
         }
         // What cannot be found out is not the same.
-        identity(FileCommand::Stat(one), move |_, one| match one {
-            Some(one) => {
-                identity(FileCommand::Stat(other), move |_, other| now(Some(one) == other))
-            }
+        identity(FsCommand::Stat(one), move |_, one| match one {
+            Some(one) => identity(FsCommand::Stat(other), move |_, other| now(Some(one) == other)),
             None => now(false),
         })
     }),
@@ -60,27 +58,26 @@ pub(super) const PLAIN: &[(&str, call::Body)] = &[
     }),
 ];
 
-fn stat_at(cx: &mut HostCx<'_>, args: &mut Args) -> Result<FileCommand, Stop> {
+fn stat_at(cx: &mut HostCx<'_>, args: &mut Args) -> Result<FsCommand, Stop> {
     let base = args.handle()?;
     let follow = follow(args)?;
     Ok(request::stat_at(place(cx, base, args)?, follow))
 }
 
-fn stat(command: FileCommand, result: fn(&Stat) -> Value) -> Result<Answer, Stop> {
-    ask(command, move |_, reply| match reply {
-        Reply::Stat(stat) => ok(result(&stat)),
-        other => Err(unexpected_reply(&other).into()),
-    })
+fn stat(command: FsCommand, result: fn(&Stat) -> Value) -> Result<Answer, Stop> {
+    ask(command, move |_, reply| ok(result(&reply.stat()?)))
 }
 
 fn identity(
-    command: FileCommand,
+    command: FsCommand,
     then: impl FnOnce(&mut HostCx<'_>, Option<(u64, u64)>) -> Result<Answer, Trap> + Send + 'static,
 ) -> Result<Answer, Trap> {
-    call::ask(Command::File(command), move |cx, reply| match reply {
-        Reply::Stat(stat) => then(cx, Some((stat.device, stat.inode))),
-        Reply::Failed(_) => then(cx, None),
-        other => Err(unexpected_reply(&other)),
+    call::ask(command, move |cx, reply| match reply.unless_failed() {
+        Ok(reply) => {
+            let stat = reply.stat()?;
+            then(cx, Some((stat.device, stat.inode)))
+        }
+        Err(_) => then(cx, None),
     })
 }
 

@@ -14,12 +14,12 @@ pub(super) use self::preopens::directories;
 
 use super::{
     WasiState,
-    call::{Args, now, unexpected_reply},
+    call::{Args, now},
     descriptor::Descriptor,
     path::Place,
 };
 use crate::{
-    command::{Command, Errno, FileCommand, Reply},
+    command::{Command, Errno, FsCommand, Reply, Unexpected},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     value::Value,
 };
@@ -57,6 +57,12 @@ impl From<Trap> for Stop {
     }
 }
 
+impl From<Unexpected> for Stop {
+    fn from(unexpected: Unexpected) -> Stop {
+        Stop::Trap(unexpected.into())
+    }
+}
+
 /// A function whose failures are `error-code`s.
 type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Stop>;
 
@@ -70,11 +76,9 @@ fn answer(result: Result<Answer, Stop>) -> Result<Answer, Trap> {
 
 /// As `error-code`: [`Errno`] has the same cases in the same order, and one more.
 pub(super) fn error_code(errno: Errno) -> Value {
-    Value::case(match errno {
-        // A process has its share of open files.
-        Errno::TooManyOpen => Errno::Quota as u32,
-        errno => errno as u32,
-    })
+    // A process has its share of open files.
+    let errno = if errno == Errno::TooManyOpen { Errno::Quota } else { errno };
+    Value::case(errno as u32)
 }
 
 /// `ok` with a value.
@@ -89,23 +93,23 @@ fn done() -> Result<Answer, Stop> {
 
 /// Goes on with the reply, unless the command has failed.
 fn ask(
-    command: FileCommand,
+    command: FsCommand,
     then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Stop> + Send + 'static,
 ) -> Result<Answer, Stop> {
-    let then = move |cx: &mut HostCx<'_>, reply| {
-        answer(match reply {
-            Reply::Failed(errno) => Err(Stop::Errno(errno)),
-            reply => then(cx, reply),
+    let then = move |cx: &mut HostCx<'_>, reply: Reply| {
+        answer(match reply.unless_failed() {
+            Ok(reply) => then(cx, reply),
+            Err(errno) => Err(Stop::Errno(errno)),
         })
     };
-    Ok(Answer::Then(Command::File(command), Box::new(then)))
+    Ok(Answer::Then(Command::Fs(command), Box::new(then)))
 }
 
 /// The function's result is that the command has been carried out.
-fn carry_out(command: FileCommand) -> Result<Answer, Stop> {
-    ask(command, |_, reply| match reply {
-        Reply::Done => done(),
-        other => Err(unexpected_reply(&other).into()),
+fn carry_out(command: FsCommand) -> Result<Answer, Stop> {
+    ask(command, |_, reply| {
+        reply.done()?;
+        done()
     })
 }
 

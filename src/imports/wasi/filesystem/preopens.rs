@@ -6,11 +6,11 @@
 //! as one more directory, `.`.
 
 use crate::{
-    command::{Command, FileCommand, FileKind, OpenFlags, Reply},
+    command::{FileKind, FsCommand, OpenFlags},
     component::{Answer, HostCx, Trap},
     imports::wasi::{
         WasiState,
-        call::{Body, ask, now, own, unexpected_reply},
+        call::{Body, ask, now, own},
         descriptor::Descriptor,
         table::{self, Entry},
     },
@@ -48,20 +48,17 @@ pub(in crate::imports::wasi) fn directories(
         Some((cwd, (mount, path))) => {
             let (base, place) = (mount.open(), mount.place(path, cwd));
             let flags = OpenFlags { read: true, directory: true, ..OpenFlags::default() };
-            let command =
-                FileCommand::Open { dir: place.dir, path: place.path, follow: true, flags };
-            ask(Command::File(command), move |cx, reply| match reply {
-                Reply::File { id, kind: FileKind::Directory } => {
-                    let file = std::sync::Arc::new(id);
-                    then_list(cx, Some(Descriptor { file, guest: place.guest, ..base }), then)
-                }
-                Reply::File { id, .. } => {
-                    cx.send(Command::File(FileCommand::Close(id)));
-                    then_list(cx, None, then)
-                }
+            let command = FsCommand::Open { dir: place.dir, path: place.path, follow: true, flags };
+            ask(command, move |cx, reply| {
                 // It need not exist.
-                Reply::Failed(_) => then_list(cx, None, then),
-                other => Err(unexpected_reply(&other)),
+                let Ok(reply) = reply.unless_failed() else { return then_list(cx, None, then) };
+                let (id, kind) = reply.file()?;
+                if kind != FileKind::Directory {
+                    cx.send(FsCommand::Close(id).into());
+                    return then_list(cx, None, then);
+                }
+                let file = std::sync::Arc::new(id);
+                then_list(cx, Some(Descriptor { file, guest: place.guest, ..base }), then)
             })
         }
     }

@@ -8,10 +8,10 @@
 use super::errno::Code;
 use crate::{
     account::Charge,
-    command::{Command, Errno, FileCommand, Reply},
+    command::{ClockCommand, Command, Errno, FsCommand, Reply, Unexpected},
     component::{Answer, HostCx, Trap, TrapKind},
     imports::wasi::{
-        call::{misuse, most_io, under_way, unexpected_argument, unexpected_reply},
+        call::{misuse, most_io, under_way, unexpected_argument},
         path::MAX_PATH,
     },
     value::Value,
@@ -41,6 +41,12 @@ impl From<Trap> for Stop {
     }
 }
 
+impl From<Unexpected> for Stop {
+    fn from(unexpected: Unexpected) -> Stop {
+        Stop::Trap(unexpected.into())
+    }
+}
+
 /// A function of 0.1.
 pub(super) type Body = fn(&mut HostCx<'_>, &mut Params) -> Result<Answer, Stop>;
 
@@ -60,42 +66,31 @@ pub(super) fn success() -> Result<Answer, Stop> {
 
 /// Goes on with the reply, unless the command has failed.
 pub(super) fn ask(
-    command: Command,
+    command: impl Into<Command>,
     then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Stop> + Send + 'static,
 ) -> Result<Answer, Stop> {
-    let then = move |cx: &mut HostCx<'_>, reply| {
-        answer(match reply {
-            Reply::Failed(errno) => Err(errno.into()),
-            reply => then(cx, reply),
+    let then = move |cx: &mut HostCx<'_>, reply: Reply| {
+        answer(match reply.unless_failed() {
+            Ok(reply) => then(cx, reply),
+            Err(errno) => Err(errno.into()),
         })
     };
-    Ok(Answer::Then(command, Box::new(then)))
-}
-
-/// The same for files.
-pub(super) fn ask_file(
-    command: FileCommand,
-    then: impl FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Stop> + Send + 'static,
-) -> Result<Answer, Stop> {
-    ask(Command::File(command), then)
+    Ok(Answer::Then(command.into(), Box::new(then)))
 }
 
 /// Asks for a time.
 pub(super) fn ask_time(
-    command: Command,
+    command: ClockCommand,
     then: impl FnOnce(&mut HostCx<'_>, u64) -> Result<Answer, Stop> + Send + 'static,
 ) -> Result<Answer, Stop> {
-    ask(command, move |cx, reply| match reply {
-        Reply::Time(time) => then(cx, time),
-        other => Err(unexpected_reply(&other).into()),
-    })
+    ask(command, move |cx, reply| then(cx, reply.time()?))
 }
 
 /// The function has worked when the command has been carried out.
-pub(super) fn carry_out(command: FileCommand) -> Result<Answer, Stop> {
-    ask_file(command, |_, reply| match reply {
-        Reply::Done => success(),
-        other => Err(unexpected_reply(&other).into()),
+pub(super) fn carry_out(command: FsCommand) -> Result<Answer, Stop> {
+    ask(command, |_, reply| {
+        reply.done()?;
+        success()
     })
 }
 
@@ -108,17 +103,13 @@ impl Params {
     }
 
     pub fn u32(&mut self) -> Result<u32, Trap> {
-        match self.0.next() {
-            Some(Value::S32(value)) => Ok(value.cast_unsigned()),
-            _ => Err(unexpected_argument()),
-        }
+        let Some(Value::S32(value)) = self.0.next() else { return Err(unexpected_argument()) };
+        Ok(value.cast_unsigned())
     }
 
     pub fn u64(&mut self) -> Result<u64, Trap> {
-        match self.0.next() {
-            Some(Value::S64(value)) => Ok(value.cast_unsigned()),
-            _ => Err(unexpected_argument()),
-        }
+        let Some(Value::S64(value)) = self.0.next() else { return Err(unexpected_argument()) };
+        Ok(value.cast_unsigned())
     }
 
     /// A number below `end`.

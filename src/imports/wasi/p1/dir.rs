@@ -4,21 +4,16 @@ use std::sync::Arc;
 
 use super::{
     call::{
-        Body, Params, Record, Stop, answer, ask_file, give_u32, read, success, write, write_aligned,
+        Body, Params, Record, Stop, answer, ask, give_u32, read, success, write, write_aligned,
     },
     errno::Code,
     fd::number,
     fds::{Dir, Entries, Fd},
 };
 use crate::{
-    command::{Command, DirEntry, Errno, FileCommand, FileId, FileKind, Reply},
+    command::{DirEntry, Errno, FileId, FileKind, FsCommand},
     component::{Answer, HostCx},
-    imports::wasi::{
-        WasiState,
-        call::{ask, unexpected_reply},
-        descriptor::held,
-        io::release,
-    },
+    imports::wasi::{WasiState, call, descriptor::held, io::release},
 };
 
 pub(super) const BODIES: &[(&str, Body)] = &[
@@ -26,7 +21,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         let (fd, to) = (params.u32()?, params.u32()?);
         let path = match cx.state::<WasiState>().fds.get(fd)? {
             Fd::Dir(Dir { preopen: Some(path), .. }) => path,
-            _ => return Err(Code::BADF.into()),
+            Fd::Dir(_) | Fd::File(_) | Fd::Stream(_) => return Err(Code::BADF.into()),
         };
         let len = u32::try_from(path.len()).map_err(|_| Code::OVERFLOW)?;
         // Of the kinds of things that are open from the beginning there is one, 0.
@@ -39,7 +34,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         let path = match cx.state::<WasiState>().fds.get(fd)? {
             Fd::Dir(Dir { preopen: Some(path), .. }) => path.clone(),
             Fd::Dir(_) => return Err(Code::NOTDIR.into()),
-            _ => return Err(Code::BADF.into()),
+            Fd::File(_) | Fd::Stream(_) => return Err(Code::BADF.into()),
         };
         if path.len() as u64 > u64::from(len) {
             return Err(Code::NAMETOOLONG.into());
@@ -53,20 +48,17 @@ pub(super) const BODIES: &[(&str, Body)] = &[
 fn readdir(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     let (fd, to, len) = (params.u32()?, params.u32()?, params.u32()?);
     let (cookie, used) = (params.u64()?, params.u32()?);
-    let dir = match cx.state::<WasiState>().fds.get(fd)? {
-        Fd::Dir(dir) => dir,
-        _ => return Err(Code::BADF.into()),
-    };
+    let Fd::Dir(dir) = cx.state::<WasiState>().fds.get(fd)? else { return Err(Code::BADF.into()) };
     if cookie != 0 && dir.entries.is_some() {
         return fill(cx, fd, to, len, cookie, used);
     }
     let file = *dir.descriptor.file;
     dir.entries = None;
     let then = move |cx: &mut HostCx<'_>| fill(cx, fd, to, len, cookie, used);
-    ask_file(FileCommand::Stat(file), move |_, reply| {
-        let Reply::Stat(stat) = reply else { return Err(unexpected_reply(&reply).into()) };
-        ask_file(FileCommand::OpenDir(file), move |cx, reply| {
-            let Reply::File { id, .. } = reply else { return Err(unexpected_reply(&reply).into()) };
+    ask(FsCommand::Stat(file), move |_, reply| {
+        let stat = reply.stat()?;
+        ask(FsCommand::OpenDir(file), move |cx, reply| {
+            let (id, _) = reply.file()?;
             // What lies above the directory is not the guest's to know.
             let list = [".", ".."].map(|name| entry(name, stat.inode)).to_vec();
             more(id, fd, Entries { list, charge: cx.account().open() }, then)
@@ -81,11 +73,10 @@ fn more(
     mut all: Entries,
     then: impl FnOnce(&mut HostCx<'_>) -> Result<Answer, Stop> + Send + 'static,
 ) -> Result<Answer, Stop> {
-    let answered = ask(Command::File(FileCommand::ReadDir(list)), move |cx, reply| {
-        let read = match reply {
-            Reply::Entries(entries) => all.add(cx, entries),
-            Reply::Failed(errno) => Err(errno),
-            other => return Err(unexpected_reply(&other)),
+    let answered = call::ask(FsCommand::ReadDir(list), move |cx, reply| {
+        let read = match reply.unless_failed() {
+            Ok(reply) => all.add(cx, reply.entries()?),
+            Err(errno) => Err(errno),
         };
         if let Ok(false) = read {
             return answer(more(list, fd, all, then));

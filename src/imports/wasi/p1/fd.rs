@@ -2,16 +2,14 @@
 //! sockets that nobody has.
 
 use super::{
-    call::{Body, Params, Record, Stop, ask, ask_file, carry_out, success, write_aligned},
+    call::{Body, Params, Record, Stop, ask, carry_out, success, write_aligned},
     errno::Code,
     fds::{Fd, File},
 };
 use crate::{
-    command::{Advice, Command, FileCommand, FileKind, NewTime, Reply, Stat},
+    command::{Advice, FileKind, FsCommand, NewTime, Reply, Stat, Stdio, StdioCommand},
     component::{Answer, HostCx},
-    imports::wasi::{
-        WasiState, call::unexpected_reply, descriptor::Descriptor, io::release, request,
-    },
+    imports::wasi::{WasiState, descriptor::Descriptor, io::release, request},
 };
 
 /// Bits of `fdflags`.
@@ -48,7 +46,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
             _ => Advice::NoReuse,
         };
         let file = *file(cx, fd)?.descriptor.file;
-        carry_out(FileCommand::Advise { file, offset, len, advice })
+        carry_out(FsCommand::Advise { file, offset, len, advice })
     }),
     ("fd-allocate", |cx, params| {
         file(cx, params.u32()?)?;
@@ -82,14 +80,14 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("fd-filestat-get", |cx, params| {
         let (fd, to) = (params.u32()?, params.u32()?);
         match cx.state::<WasiState>().fds.get(fd)? {
-            Fd::Stream(stream) => ask(Command::IsTerminal(*stream), move |cx, reply| {
+            Fd::Stream(stream) => ask(StdioCommand::IsTerminal(*stream), move |cx, reply| {
                 // It has a kind and nothing else.
-                let stat = Record::<64>::new().set(16, [terminal(&reply)?]);
+                let stat = Record::<64>::new().set(16, [terminal(reply)?]);
                 write_aligned(cx, to, stat.bytes(), 8)?;
                 success()
             }),
-            Fd::File(File { descriptor, .. }) => stat(FileCommand::Stat(*descriptor.file), to),
-            Fd::Dir(dir) => stat(FileCommand::Stat(*dir.descriptor.file), to),
+            Fd::File(File { descriptor, .. }) => stat(FsCommand::Stat(*descriptor.file), to),
+            Fd::Dir(dir) => stat(FsCommand::Stat(*dir.descriptor.file), to),
         }
     }),
     ("fd-filestat-set-size", |cx, params| {
@@ -158,11 +156,11 @@ fn fdstat(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     match cx.state::<WasiState>().fds.get(fd)? {
         Fd::Stream(stream) => {
             let right = match stream {
-                crate::command::Stdio::Stdin => RIGHT_READ,
-                _ => RIGHT_WRITE,
+                Stdio::Stdin => RIGHT_READ,
+                Stdio::Stdout | Stdio::Stderr => RIGHT_WRITE,
             };
-            ask(Command::IsTerminal(*stream), move |cx, reply| {
-                give_fdstat(cx, to, terminal(&reply)?, 0, right, right)
+            ask(StdioCommand::IsTerminal(*stream), move |cx, reply| {
+                give_fdstat(cx, to, terminal(reply)?, 0, right, right)
             })
         }
         Fd::File(File { descriptor, append, nonblock, .. }) => {
@@ -202,12 +200,9 @@ fn give_fdstat(
 }
 
 /// The kind of a standard stream: a terminal is a character device.
-fn terminal(reply: &Reply) -> Result<u8, Stop> {
-    match reply {
-        Reply::Bool(true) => Ok(number(FileKind::CharacterDevice)),
-        Reply::Bool(false) => Ok(number(FileKind::Unknown)),
-        other => Err(unexpected_reply(other).into()),
-    }
+fn terminal(reply: Reply) -> Result<u8, Stop> {
+    let kind = if reply.truth()? { FileKind::CharacterDevice } else { FileKind::Unknown };
+    Ok(number(kind))
 }
 
 /// A kind as `filetype`.
@@ -225,9 +220,9 @@ pub(super) fn number(kind: FileKind) -> u8 {
 }
 
 /// Gives what is known of a file.
-pub(super) fn stat(command: FileCommand, to: u32) -> Result<Answer, Stop> {
-    ask_file(command, move |cx, reply| {
-        let Reply::Stat(stat) = reply else { return Err(unexpected_reply(&reply).into()) };
+pub(super) fn stat(command: FsCommand, to: u32) -> Result<Answer, Stop> {
+    ask(command, move |cx, reply| {
+        let stat = reply.stat()?;
         let Stat { kind, device, inode, links, size, accessed, modified, changed } = stat;
         let time = |time: Option<u64>| time.unwrap_or_default().to_le_bytes();
         let stat = Record::<64>::new()

@@ -94,10 +94,8 @@ impl Fds {
 
     /// A file.
     pub(super) fn file(&mut self, fd: u32) -> Result<&mut File, Code> {
-        match self.get(fd)? {
-            Fd::File(file) => Ok(file),
-            _ => Err(Code::BADF),
-        }
+        let Fd::File(file) = self.get(fd)? else { return Err(Code::BADF) };
+        Ok(file)
     }
 
     /// A directory that a path begins at.

@@ -4,18 +4,15 @@
 //! a guest is told how much it was and goes on by itself.
 
 use super::{
-    call::{Body, Params, PartList, Stop, answer, ask, ask_file, give_u32, give_u64},
+    call::{Body, Params, PartList, Stop, answer, ask, give_u32, give_u64},
     errno::Code,
     fd::{check_offset, file},
     fds::{Fd, File},
 };
 use crate::{
-    command::{Command, Errno, FileCommand, FileId, FileKind, Reply, Stdio},
+    command::{Errno, FileId, FileKind, FsCommand, Reply, Stdio, StdioCommand},
     component::{Answer, HostCx},
-    imports::wasi::{
-        WasiState,
-        call::{self, unexpected_reply},
-    },
+    imports::wasi::{WasiState, call},
 };
 
 pub(super) const BODIES: &[(&str, Body)] = &[
@@ -27,7 +24,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
                 let position = *position;
                 read_file(cx, fd, parts, position, true, count)
             }
-            _ => Err(Code::BADF.into()),
+            Fd::Stream(Stdio::Stdout | Stdio::Stderr) | Fd::Dir(_) => Err(Code::BADF.into()),
         }
     }),
     ("fd-pread", |cx, params| {
@@ -36,14 +33,14 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         match cx.state::<WasiState>().fds.get(fd)? {
             Fd::Stream(Stdio::Stdin) => Err(Code::SPIPE.into()),
             Fd::File(_) => read_file(cx, fd, parts, offset, false, count),
-            _ => Err(Code::BADF.into()),
+            Fd::Stream(Stdio::Stdout | Stdio::Stderr) | Fd::Dir(_) => Err(Code::BADF.into()),
         }
     }),
     ("fd-write", |cx, params| {
         let (fd, parts, count) = (params.u32()?, params.parts()?, params.u32()?);
         match cx.state::<WasiState>().fds.get(fd)? {
             Fd::Stream(Stdio::Stdin) => Err(Code::BADF.into()),
-            Fd::Stream(to) => {
+            Fd::Stream(to @ (Stdio::Stdout | Stdio::Stderr)) => {
                 let to = *to;
                 write_stdio(cx, to, parts, count)
             }
@@ -60,7 +57,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         match cx.state::<WasiState>().fds.get(fd)? {
             Fd::Stream(Stdio::Stdout | Stdio::Stderr) => Err(Code::SPIPE.into()),
             Fd::File(_) => write_file(cx, fd, parts, offset, false, count),
-            _ => Err(Code::BADF.into()),
+            Fd::Stream(Stdio::Stdin) | Fd::Dir(_) => Err(Code::BADF.into()),
         }
     }),
     ("fd-seek", seek),
@@ -77,7 +74,7 @@ fn read_stdin(cx: &mut HostCx<'_>, parts: PartList, count: u32) -> Result<Answer
         return give_u32(cx, count, 0);
     }
     let len = parts.len;
-    ask(Command::ReadStdin { len }, move |cx, reply| {
+    ask(StdioCommand::Read { len }, move |cx, reply| {
         let bytes = bytes_of(reply, len)?;
         parts.scatter(cx, &bytes)?;
         give_u32(cx, count, bytes.len() as u32)
@@ -101,7 +98,7 @@ fn read_file(
         return give_u32(cx, count, 0);
     }
     let len = parts.len;
-    ask_file(FileCommand::Read { file: id, offset, len }, move |cx, reply| {
+    ask(FsCommand::Read { file: id, offset, len }, move |cx, reply| {
         let bytes = bytes_of(reply, len)?;
         if advance {
             file(cx, fd)?.position = offset.saturating_add(bytes.len() as u64);
@@ -113,10 +110,7 @@ fn read_file(
 
 /// What has been read, `len` bytes at most.
 fn bytes_of(reply: Reply, len: u32) -> Result<Vec<u8>, Stop> {
-    match reply {
-        Reply::Bytes(bytes) if bytes.len() as u64 <= u64::from(len) => Ok(bytes),
-        other => Err(unexpected_reply(&other).into()),
-    }
+    Ok(reply.bytes_up_to(len.into())?)
 }
 
 fn write_stdio(
@@ -130,12 +124,10 @@ fn write_stdio(
         return give_u32(cx, count, 0);
     }
     let bytes = parts.gather(cx)?;
-    ask(Command::WriteStdio { to, bytes }, move |cx, reply| {
+    ask(StdioCommand::Write { to, bytes }, move |cx, reply| {
         drop(parts.charge);
-        match reply {
-            Reply::Done => give_u32(cx, count, parts.len),
-            other => Err(unexpected_reply(&other).into()),
-        }
+        reply.done()?;
+        give_u32(cx, count, parts.len)
     })
 }
 
@@ -162,12 +154,9 @@ fn write_file(
     let bytes = parts.gather(cx)?;
     // As in Linux, a file that is appended to has no other place to write.
     let place = (!append).then_some(offset);
-    ask_file(FileCommand::Write { file: id, offset: place, bytes }, move |cx, reply| {
+    ask(FsCommand::Write { file: id, offset: place, bytes }, move |cx, reply| {
         drop(parts.charge);
-        let written = match reply {
-            Reply::Count(written) if written <= u64::from(parts.len) => written,
-            other => return Err(unexpected_reply(&other).into()),
-        };
+        let written = reply.count_up_to(parts.len.into())?;
         match (advance, append) {
             (false, _) => {}
             (true, false) => file(cx, fd)?.position = offset.saturating_add(written),
@@ -180,16 +169,13 @@ fn write_file(
 
 /// Goes to where a file that is appended to has been written.
 fn arrive_at_end(fd: u32, id: FileId, count: u32, written: u32) -> Result<Answer, Stop> {
-    let answered = call::ask(Command::File(FileCommand::Stat(id)), move |cx, reply| {
-        match reply {
-            Reply::Stat(stat) => {
-                if let Ok(file) = file(cx, fd) {
-                    file.position = stat.size;
-                }
+    let answered = call::ask(FsCommand::Stat(id), move |cx, reply| {
+        // The bytes are written all the same.
+        if let Ok(reply) = reply.unless_failed() {
+            let size = reply.stat()?.size;
+            if let Ok(file) = file(cx, fd) {
+                file.position = size;
             }
-            // The bytes are written all the same.
-            Reply::Failed(_) => {}
-            other => return Err(unexpected_reply(&other)),
         }
         answer(give_u32(cx, count, written))
     });
@@ -201,7 +187,12 @@ fn seekable<'a>(cx: &'a mut HostCx<'_>, fd: u32) -> Result<&'a mut File, Code> {
     match cx.state::<WasiState>().fds.get(fd)? {
         Fd::File(file) => match file.descriptor.kind {
             FileKind::Fifo | FileKind::Socket => Err(Code::SPIPE),
-            _ => Ok(file),
+            FileKind::RegularFile
+            | FileKind::BlockDevice
+            | FileKind::CharacterDevice
+            | FileKind::Directory
+            | FileKind::SymbolicLink
+            | FileKind::Unknown => Ok(file),
         },
         Fd::Stream(_) => Err(Code::SPIPE),
         Fd::Dir(_) => Err(Code::BADF),
@@ -216,9 +207,9 @@ fn seek(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     match whence {
         0 => arrive(cx, fd, 0, offset, to),
         1 => arrive(cx, fd, position, offset, to),
-        _ => ask_file(FileCommand::Stat(id), move |cx, reply| match reply {
-            Reply::Stat(stat) => arrive(cx, fd, stat.size, offset, to),
-            other => Err(unexpected_reply(&other).into()),
+        _ => ask(FsCommand::Stat(id), move |cx, reply| {
+            let size = reply.stat()?.size;
+            arrive(cx, fd, size, offset, to)
         }),
     }
 }

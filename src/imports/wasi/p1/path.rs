@@ -1,17 +1,16 @@
 //! `path_*`: what is done with paths, which begin at a directory.
 
 use super::{
-    call::{Body, Params, Stop, ask_file, carry_out, give_u32, write},
+    call::{Body, Params, Stop, ask, carry_out, give_u32, write},
     errno::Code,
     fd::{APPEND, FD_FLAGS, NONBLOCK, RIGHT_READ, RIGHT_WRITE, RIGHTS, SYNCHRONOUS, stat, times},
     fds::{Dir, Fd, File, PLACE},
 };
 use crate::{
-    command::{Errno, FileCommand, Reply},
+    command::{Errno, FsCommand},
     component::{Answer, HostCx},
     imports::wasi::{
         WasiState,
-        call::unexpected_reply,
         io::release,
         path::Place,
         request::{self, How},
@@ -46,17 +45,17 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         let fd = params.u32()?;
         let place = place(cx, fd, params)?;
         let (to, len, used) = (params.u32()?, params.u32()?, params.u32()?);
-        let command = FileCommand::ReadLink { dir: place.dir, path: place.path };
-        ask_file(command, move |cx, reply| match reply {
-            Reply::Text(text) if text.starts_with('/') => Err(Code::PERM.into()),
-            Reply::Text(text) => {
-                let mut bytes = text.into_bytes();
-                bytes.truncate(len as usize);
-                write(cx, to, &bytes)?;
-                // At most `len`.
-                give_u32(cx, used, bytes.len() as u32)
+        let command = FsCommand::ReadLink { dir: place.dir, path: place.path };
+        ask(command, move |cx, reply| {
+            let text = reply.text()?;
+            if text.starts_with('/') {
+                return Err(Code::PERM.into());
             }
-            other => Err(unexpected_reply(&other).into()),
+            let mut bytes = text.into_bytes();
+            bytes.truncate(len as usize);
+            write(cx, to, &bytes)?;
+            // At most `len`.
+            give_u32(cx, used, bytes.len() as u32)
         })
     }),
     ("path-remove-directory", |cx, params| {
@@ -125,8 +124,8 @@ fn open(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     if !cx.state::<WasiState>().fds.has_room() {
         return Err(Code::MFILE.into());
     }
-    ask_file(command, move |cx, reply| {
-        let Reply::File { id, kind } = reply else { return Err(unexpected_reply(&reply).into()) };
+    ask(command, move |cx, reply| {
+        let (id, kind) = reply.file()?;
         let descriptor = opening.done(cx, id, kind)?;
         let path = descriptor.guest.as_ref().map_or(0, |guest| guest.len() as u64);
         let Ok(charge) = cx.account().charge(PLACE.saturating_add(path)) else {

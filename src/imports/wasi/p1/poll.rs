@@ -1,23 +1,22 @@
 //! `poll_oneoff`: waiting for clocks and descriptors at once.
 //!
-//! Everything becomes a [`Wait`], as in 0.2: a time of the wall clock is
+//! Everything becomes an [`Awaited`], as in 0.2: a time of the wall clock is
 //! reckoned as one of the monotonic clock, files and output are always ready.
 
 use super::{
     call::{
-        Body, Params, Record, Stop, answer, ask_file, ask_time, give_u32, read_aligned,
-        write_aligned,
+        Body, Params, Record, Stop, answer, ask, ask_time, give_u32, read_aligned, write_aligned,
     },
     errno::Code,
     fds::Fd,
 };
 use crate::{
-    command::{Clock, Command, FileCommand, FileId, Reply, Stdio},
+    command::{Clock, ClockCommand, FileId, FsCommand, Stdio},
     component::{Answer, HostCx},
     imports::wasi::{
         WasiState,
-        call::{misuse, unexpected_reply},
-        poll::{Wait, wait_for},
+        call::misuse,
+        poll::{Awaited, wait_for},
     },
 };
 
@@ -105,12 +104,12 @@ fn poll(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     let wall = asks(|what| matches!(what, What::AtWall(_)));
     let monotonic = wall || asks(|what| matches!(what, What::After(1..)));
     match (wall, monotonic) {
-        (true, _) => ask_time(Command::Now(Clock::Wall), move |_, wall| {
-            ask_time(Command::Now(Clock::Monotonic), move |cx, monotonic| {
+        (true, _) => ask_time(ClockCommand::Now(Clock::Wall), move |_, wall| {
+            ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, monotonic| {
                 wait(cx, all, Times { monotonic, wall }, to)
             })
         }),
-        (false, true) => ask_time(Command::Now(Clock::Monotonic), move |cx, monotonic| {
+        (false, true) => ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, monotonic| {
             wait(cx, all, Times { monotonic, wall: 0 }, to)
         }),
         (false, false) => wait(cx, all, Times::default(), to),
@@ -138,11 +137,11 @@ fn wait(cx: &mut HostCx<'_>, all: Vec<Subscription>, now: Times, to: To) -> Resu
     // The end of time is never reached.
     let after = |duration| now.monotonic.saturating_add(duration);
     let waits = all.iter().map(|subscription| match subscription.what {
-        What::After(0) | What::Read(..) | What::Write => Wait::Ready,
-        What::After(duration) => Wait::At(after(duration)),
-        What::At(time) => Wait::At(time),
-        What::AtWall(time) => Wait::At(after(time.saturating_sub(now.wall))),
-        What::Stdin => Wait::Stdin,
+        What::After(0) | What::Read(..) | What::Write => Awaited::Ready,
+        What::After(duration) => Awaited::At(after(duration)),
+        What::At(time) => Awaited::At(time),
+        What::AtWall(time) => Awaited::At(after(time.saturating_sub(now.wall))),
+        What::Stdin => Awaited::Stdin,
     });
     let waits = waits.collect();
     let answered = wait_for(cx, waits, true, move |cx, ready| {
@@ -168,11 +167,8 @@ fn give(
             What::Stdin => (ON_READ, 1),
             What::Write => (ON_WRITE, 1),
             What::Read(file, position) => {
-                return ask_file(FileCommand::Stat(file), move |cx, reply| {
-                    let Reply::Stat(stat) = reply else {
-                        return Err(unexpected_reply(&reply).into());
-                    };
-                    let bytes = stat.size.saturating_sub(position);
+                return ask(FsCommand::Stat(file), move |cx, reply| {
+                    let bytes = reply.stat()?.size.saturating_sub(position);
                     event(cx, to, given, userdata, ON_READ, bytes)?;
                     give(cx, ready, to, given.saturating_add(1))
                 });

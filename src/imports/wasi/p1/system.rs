@@ -8,11 +8,11 @@ use super::{
     errno::Code,
 };
 use crate::{
-    command::{Clock, Command, Reply},
+    command::{Clock, ClockCommand, RandomCommand},
     component::{Answer, HostCx, Trap},
     imports::wasi::{
         WasiState,
-        call::{MAX_IO, misuse, unexpected_reply},
+        call::{MAX_IO, misuse},
     },
 };
 
@@ -23,11 +23,11 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("environ-sizes-get", |cx, params| give_sizes(cx, params, environ)),
     ("clock-res-get", |_, params| {
         let (clock, to) = (clock(params)?, params.u32()?);
-        ask_time(Command::Resolution(clock), move |cx, time| give_u64(cx, to, time))
+        ask_time(ClockCommand::Resolution(clock), move |cx, time| give_u64(cx, to, time))
     }),
     ("clock-time-get", |_, params| {
         let (clock, _precision, to) = (clock(params)?, params.u64()?, params.u32()?);
-        ask_time(Command::Now(clock), move |cx, time| give_u64(cx, to, time))
+        ask_time(ClockCommand::Now(clock), move |cx, time| give_u64(cx, to, time))
     }),
     ("random-get", |cx, params| {
         let (to, len) = (params.u32()?, params.u32()?);
@@ -73,12 +73,10 @@ fn random(to: u32, len: u32) -> Result<Answer, Stop> {
     }
     // A piece is at most a MiB.
     let piece = len.min(MAX_IO as u32);
-    ask(Command::Random { len: piece, insecure: false }, move |cx, reply| match reply {
-        Reply::Bytes(bytes) if bytes.len() as u64 == u64::from(piece) => {
-            write(cx, to, &bytes)?;
-            random(to.saturating_add(piece), len.saturating_sub(piece))
-        }
-        other => Err(unexpected_reply(&other).into()),
+    ask(RandomCommand::Bytes { len: piece, insecure: false }, move |cx, reply| {
+        let bytes = reply.bytes_exactly(piece.into())?;
+        write(cx, to, &bytes)?;
+        random(to.saturating_add(piece), len.saturating_sub(piece))
     })
 }
 

@@ -3,7 +3,7 @@
 
 use crate::{
     adapter::{AdaptOptions, adapt},
-    command::{Command, Errno, FileCommand, FileId},
+    command::{Command, Errno, FileId, FsCommand, RandomCommand},
     component::{Component, Engine, LinkedComponent, TrapKind},
     imports::wasi::{
         Preopen, WasiConfig, WasiState,
@@ -232,7 +232,10 @@ fn a_call_moves_a_mebibyte() {
     let body = "(drop (call $random_get (i32.const 0x10000) (i32.const 0x200001)))
         (i32.load8_u (i32.const 0x20001))";
     assert_eq!(call(body, "", at_root(), &mut world), Ok(1));
-    let pieces = world.log.iter().filter(|command| matches!(command, Command::Random { .. }));
+    let pieces = world
+        .log
+        .iter()
+        .filter(|command| matches!(command, Command::Random(RandomCommand::Bytes { .. })));
     assert_eq!(pieces.count(), 3);
 }
 
@@ -350,8 +353,8 @@ fn relative_paths_begin_at_the_working_directory() {
     let unlink = "(call $path_unlink_file (i32.const 4) (i32.const 4096) (i32.const 1))";
     assert_eq!(call(unlink, "f", config, &mut world), Ok(63));
     let changes = world.log.iter().filter(|command| match command {
-        Command::File(FileCommand::Open { flags, .. }) => flags.write,
-        command => matches!(command, Command::File(FileCommand::Unlink { .. })),
+        Command::Fs(FsCommand::Open { flags, .. }) => flags.write,
+        command => matches!(command, Command::Fs(FsCommand::Unlink { .. })),
     });
     assert_eq!(changes.count(), 0);
 }

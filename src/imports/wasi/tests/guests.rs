@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    command::{Command, FileCommand},
+    command::{Command, FsCommand},
     component::{Component, Engine, LinkedComponent},
     process::{Cause, Fuel, Limits, Outcome, Process, WasmProcess, run},
 };
@@ -170,7 +170,7 @@ fn a_command_runs() {
     let (outcome, fuel) = start(&copier(""), 100_000, &mut here);
     assert_eq!(outcome, Ok(Some(Value::ok(None))));
     assert_eq!(here.stdout, b"0123456789");
-    let reads = here.log.iter().filter(|c| matches!(c, Command::File(FileCommand::Read { .. })));
+    let reads = here.log.iter().filter(|c| matches!(c, Command::Fs(FsCommand::Read { .. })));
     assert_eq!(reads.count(), 4);
     // The guest's file has been closed, when the stream ended.
     assert_eq!(here.open.len(), 1);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     account::{Account, MAX_PLACES},
-    command::Command,
+    command::{Command, Interest, Wait},
 };
 
 fn guest() -> Guest {
@@ -90,7 +90,7 @@ fn poll_reports_all_that_are_ready() {
     guest.world.log.clear();
     let late = timer(&mut guest, "subscribe-instant", now + 30);
     assert_eq!(poll(&mut guest, &[late, input]), [0]);
-    assert_eq!(guest.world.log, [Command::Poll { stdin: true, until: Some(now + 30) }]);
+    assert_eq!(guest.world.log, [Command::Wait(Wait::new(Interest::Stdin, Some(now + 30)))]);
 }
 
 #[test]

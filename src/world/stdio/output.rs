@@ -9,7 +9,7 @@
 //! takes at once when the system says that there is room. All others are left to
 //! the blocking pool. A reader that has gone away is [`Errno::Pipe`].
 
-use super::{lines::Lines, locked};
+use super::{super::locked, lines::Lines};
 use crate::command::{Errno, Reply, Stdio};
 use std::{
     fmt,
@@ -60,8 +60,7 @@ impl fmt::Debug for Output {
 /// An [`Output`] in use.
 pub(super) enum Sink {
     Null,
-    Stdout,
-    Stderr,
+    Real(Real),
     Log(Mutex<Lines>),
     Buffer(Arc<Mutex<Vec<u8>>>),
     Callback(Arc<Callback>),
@@ -71,8 +70,10 @@ impl Sink {
     pub(super) fn new(output: Output, stream: Stdio) -> Sink {
         match output {
             Output::Null => Sink::Null,
-            Output::Inherit if stream == Stdio::Stderr => Sink::Stderr,
-            Output::Inherit => Sink::Stdout,
+            Output::Inherit => Sink::Real(match stream {
+                Stdio::Stderr => Real::Stderr,
+                Stdio::Stdin | Stdio::Stdout => Real::Stdout,
+            }),
             Output::Log { id } => Sink::Log(Mutex::new(Lines::new(id, stream))),
             Output::Buffer(buffer) => Sink::Buffer(buffer),
             Output::Callback(callback) => Sink::Callback(callback),
@@ -80,23 +81,19 @@ impl Sink {
     }
 
     pub(super) fn is_terminal(&self) -> bool {
-        match self {
-            Sink::Stdout => std::io::stdout().is_terminal(),
-            Sink::Stderr => std::io::stderr().is_terminal(),
-            _ => false,
-        }
+        self.real().is_some_and(Real::is_terminal)
     }
 
     /// Writes all, if that cannot block.
     pub(super) fn write_now(&self, bytes: &[u8]) -> Option<Reply> {
         match self {
-            Sink::Stdout | Sink::Stderr => {
-                let _turn = match self.turn()?.try_lock() {
+            Sink::Real(real) => {
+                let _turn = match real.turn().try_lock() {
                     Ok(turn) => turn,
                     Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
                     Err(TryLockError::WouldBlock) => return None,
                 };
-                self.takes_at_once(bytes.len()).then(|| self.put(bytes))
+                real.takes_at_once(bytes.len()).then(|| real.put(bytes))
             }
             Sink::Null => Some(Reply::Done),
             Sink::Log(lines) => {
@@ -120,33 +117,56 @@ impl Sink {
 
     /// Writes all, however long that takes.
     pub(super) fn write(&self, bytes: &[u8]) -> Reply {
-        match self.turn() {
-            Some(turn) => {
-                let _turn = locked(turn);
-                self.put(bytes)
+        match self.real() {
+            Some(real) => {
+                let _turn = locked(real.turn());
+                real.put(bytes)
             }
             None => self.write_now(bytes).unwrap_or(Reply::Done),
         }
     }
 
+    /// The stream of this program, if it goes there.
+    fn real(&self) -> Option<Real> {
+        match self {
+            Sink::Real(real) => Some(*real),
+            Sink::Null | Sink::Log(_) | Sink::Buffer(_) | Sink::Callback(_) => None,
+        }
+    }
+}
+
+/// The output streams of this program.
+#[derive(Clone, Copy)]
+pub(super) enum Real {
+    Stdout,
+    Stderr,
+}
+
+impl Real {
     /// One write at a time, and the one in the pool before the next.
-    fn turn(&self) -> Option<&'static Mutex<()>> {
+    fn turn(self) -> &'static Mutex<()> {
         static STDOUT: Mutex<()> = Mutex::new(());
         static STDERR: Mutex<()> = Mutex::new(());
         match self {
-            Sink::Stdout => Some(&STDOUT),
-            Sink::Stderr => Some(&STDERR),
-            _ => None,
+            Real::Stdout => &STDOUT,
+            Real::Stderr => &STDERR,
         }
     }
 
-    fn put(&self, bytes: &[u8]) -> Reply {
+    fn is_terminal(self) -> bool {
+        match self {
+            Real::Stdout => std::io::stdout().is_terminal(),
+            Real::Stderr => std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn put(self, bytes: &[u8]) -> Reply {
         let written = match self {
-            Sink::Stdout => {
+            Real::Stdout => {
                 let mut stdout = std::io::stdout().lock();
                 stdout.write_all(bytes).and_then(|()| stdout.flush())
             }
-            _ => std::io::stderr().lock().write_all(bytes),
+            Real::Stderr => std::io::stderr().lock().write_all(bytes),
         };
         match written {
             Ok(()) => Reply::Done,
@@ -155,15 +175,15 @@ impl Sink {
     }
 
     #[cfg(unix)]
-    fn takes_at_once(&self, len: usize) -> bool {
+    fn takes_at_once(self, len: usize) -> bool {
         match self {
-            Sink::Stderr => takes_at_once(&std::io::stderr(), len),
-            _ => takes_at_once(&std::io::stdout(), len),
+            Real::Stdout => takes_at_once(&std::io::stdout(), len),
+            Real::Stderr => takes_at_once(&std::io::stderr(), len),
         }
     }
 
     #[cfg(not(unix))]
-    fn takes_at_once(&self, _: usize) -> bool {
+    fn takes_at_once(self, _: usize) -> bool {
         false
     }
 }
@@ -173,7 +193,7 @@ impl Sink {
 #[cfg(feature = "cli")]
 pub(crate) fn write_stderr(mut bytes: &[u8]) -> std::io::Result<()> {
     use std::io::{Error, ErrorKind};
-    let _turn = Sink::Stderr.turn().map(locked);
+    let _turn = locked(Real::Stderr.turn());
     let mut stderr = std::io::stderr().lock();
     while !bytes.is_empty() {
         match stderr.write(bytes) {
@@ -192,7 +212,7 @@ pub(crate) fn write_stderr(mut bytes: &[u8]) -> std::io::Result<()> {
 
 /// Whether a write of `len` bytes cannot block.
 #[cfg(unix)]
-pub(super) fn takes_at_once(file: &impl std::os::fd::AsFd, len: usize) -> bool {
+pub(in crate::world) fn takes_at_once(file: &impl std::os::fd::AsFd, len: usize) -> bool {
     use rustix::{
         event::{PollFd, PollFlags, Timespec, poll},
         fs::{FileType, fstat},

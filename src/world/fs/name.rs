@@ -18,7 +18,7 @@ const MAX_PATH: usize = 1 << 16;
 
 /// A relative path without NUL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Name<'a> {
+pub(in crate::world) struct Name<'a> {
     /// The path without what stands behind its last name.
     pub path: &'a str,
     pub end: End,
@@ -26,7 +26,7 @@ pub(super) struct Name<'a> {
 
 /// How a path ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::world) enum End {
     /// With a name.
     Plain,
     /// With a name and slashes.
@@ -38,7 +38,7 @@ pub(super) enum End {
 }
 
 /// What is to be made: a name, perhaps with slashes behind it.
-pub(super) struct New<'a> {
+pub(in crate::world) struct New<'a> {
     pub path: &'a str,
     pub slash: bool,
 }
@@ -87,7 +87,7 @@ impl<'a> Name<'a> {
     }
 
     /// Fails unless it leads to a directory.
-    pub fn check_dir(self, folder: &Folder) -> Result<(), Errno> {
+    pub(super) fn check_dir(self, folder: &Folder) -> Result<(), Errno> {
         match folder.dir.metadata(self.path)?.is_dir() {
             true => Ok(()),
             false => Err(Errno::NotDirectory),
@@ -95,7 +95,7 @@ impl<'a> Name<'a> {
     }
 
     /// Fails unless what the last name is in is a directory.
-    pub fn check_parent(self, folder: &Folder) -> Result<(), Errno> {
+    pub(super) fn check_parent(self, folder: &Folder) -> Result<(), Errno> {
         match self.path.rsplit_once(is_separator) {
             None => Ok(()),
             Some((parent, _)) => Name { path: parent, end: End::Slash }.check_dir(folder),
@@ -104,7 +104,7 @@ impl<'a> Name<'a> {
 
     /// For what is made, removed or given another name: the name, or the error
     /// for what no such thing can be done to.
-    pub fn own(self, folder: &Folder, dot: Errno, dots: Errno) -> Result<New<'a>, Errno> {
+    pub(super) fn own(self, folder: &Folder, dot: Errno, dots: Errno) -> Result<New<'a>, Errno> {
         let errno = match self.end {
             End::Plain => return Ok(New { path: self.path, slash: false }),
             End::Slash => return Ok(New { path: self.path, slash: true }),

@@ -42,7 +42,9 @@ impl Lines {
             Stdio::Stderr => {
                 tracing::info!(target: "wippy::output", process = id, stream = "stderr", "{line}");
             }
-            _ => tracing::info!(target: "wippy::output", process = id, stream = "stdout", "{line}"),
+            Stdio::Stdin | Stdio::Stdout => {
+                tracing::info!(target: "wippy::output", process = id, stream = "stdout", "{line}");
+            }
         }
         self.line.clear();
         self.cut = false;

@@ -1,6 +1,6 @@
 //! What is known of files, and setting their times.
 
-use super::clock::nanoseconds;
+use super::super::clock::nanoseconds;
 use crate::command::{Errno, FileKind, NewTime, Stat};
 use cap_fs_ext::{FileTypeExt, MetadataExt, SystemTimeSpec};
 use cap_std::fs::{FileType, Metadata};

@@ -65,16 +65,16 @@ pub(super) fn entries(list: &mut cap_std::fs::ReadDir) -> Result<Reply, Errno> {
         let Some(entry) = list.next() else { break };
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let kind = match kind(entry.file_type()?) {
+        let mut found = kind(entry.file_type()?);
+        if found == FileKind::Unknown {
             // Some file systems do not say it in the list.
-            FileKind::Unknown => match entry.metadata() {
+            found = match entry.metadata() {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 meta => kind(meta?.file_type()),
-            },
-            kind => kind,
-        };
+            };
+        }
         names = names.saturating_add(name.len());
-        entries.push(DirEntry { name, kind, inode: inode(&entry) });
+        entries.push(DirEntry { name, kind: found, inode: inode(&entry) });
     }
     Ok(Reply::Entries(entries))
 }

@@ -82,7 +82,7 @@ impl Source {
     pub(super) fn read_now(&self, len: u32) -> Option<Reply> {
         match self {
             Source::Bytes(bytes) => {
-                let mut bytes = super::locked(bytes);
+                let mut bytes = super::super::locked(bytes);
                 let len = usize::try_from(len).map_or(bytes.len(), |len| len.min(bytes.len()));
                 Some(Reply::Bytes(bytes.drain(..len).collect()))
             }

@@ -80,7 +80,12 @@ pub(super) fn open(
         readiness: match kind {
             FileKind::RegularFile | FileKind::BlockDevice => None,
             // Some devices are always ready, and the system refuses to say when.
-            _ => file.try_clone().and_then(smol::Async::new).ok(),
+            FileKind::CharacterDevice
+            | FileKind::Fifo
+            | FileKind::Socket
+            | FileKind::Directory
+            | FileKind::SymbolicLink
+            | FileKind::Unknown => file.try_clone().and_then(smol::Async::new).ok(),
         },
         disk: Disk::of(&file),
         #[cfg(target_os = "linux")]

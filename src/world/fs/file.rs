@@ -155,7 +155,7 @@ pub(super) fn append_by_flag(open: &Open, bytes: &[u8]) -> io::Result<usize> {
         fs::{OFlags, fcntl_getfl, fcntl_setfl},
         io::{retry_on_intr, write},
     };
-    let _turn = super::locked(&open.appending);
+    let _turn = super::super::locked(&open.appending);
     let flags = fcntl_getfl(&open.file)?;
     fcntl_setfl(&open.file, flags | OFlags::APPEND)?;
     let written = retry_on_intr(|| write(&open.file, bytes));
@@ -166,7 +166,7 @@ pub(super) fn append_by_flag(open: &Open, bytes: &[u8]) -> io::Result<usize> {
 /// At the end, which is what the highest offset means there.
 #[cfg(windows)]
 fn append(open: &Open, bytes: &[u8]) -> io::Result<usize> {
-    let _turn = super::locked(&open.appending);
+    let _turn = super::super::locked(&open.appending);
     write_at(open, bytes, u64::MAX)
 }
 

@@ -12,7 +12,7 @@ use std::{
 };
 
 /// The most files and directories that one process can have open, unless
-/// [`SystemDispatcher::set_max_open`](super::SystemDispatcher::set_max_open) says otherwise; those of
+/// [`SystemDispatcher::set_max_open`](crate::world::SystemDispatcher::set_max_open) says otherwise; those of
 /// all processes come out of one table of the operating system.
 pub const MAX_OPEN: usize = 1024;
 

@@ -5,23 +5,146 @@
 //! known of an open file. Everything else may wait for a disk and is done on the
 //! blocking pool, unless it waits for a pipe or a device, which takes no thread.
 
-use super::{
-    Inner,
-    disk::{self, Disk},
-    file, locked, open, path,
-    table::{Folder, List, Node},
+mod disk;
+mod file;
+#[cfg(test)]
+pub(super) mod name;
+#[cfg(not(test))]
+mod name;
+mod open;
+mod path;
+mod permits;
+mod stat;
+mod table;
+
+pub use self::{disk::Directory, table::MAX_OPEN};
+use self::{
+    disk::Disk,
+    table::{Folder, List, Node, Table},
 };
-use crate::command::{Errno, FileCommand, FileId, OpenFlags, Reply};
+use super::{Inner, locked};
+use crate::command::{Errno, FileId, FsCommand, OpenFlags, Reply};
 use smol::Timer;
 use std::{
-    sync::{Arc, Mutex, atomic::Ordering},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
-impl Inner {
+/// What a process has open.
+#[derive(Default)]
+pub(super) struct Files {
+    table: Mutex<Table>,
+    /// See [`SystemDispatcher::set_alone`](super::SystemDispatcher::set_alone).
+    alone: AtomicBool,
+}
+
+/// The answer, or the command back if it may have to wait for a disk or for somebody.
+pub(super) fn now(world: &Inner, command: FsCommand) -> Result<Reply, FsCommand> {
+    world.files.at_once(&command).ok_or(command)
+}
+
+/// The answer, which the blocking pool gives, or a pipe or a device when it is ready.
+pub(super) async fn later(world: Arc<Inner>, command: FsCommand) -> Reply {
+    if let Some((file, direction)) = stream_of(&command)
+        && let Ok(Node::File(open)) = world.files.node(file)
+        && file::is_waited_for(&open)
+    {
+        loop {
+            if let Err(error) = file::ready(&open, direction == Direction::Out).await {
+                return Reply::Failed(error.into());
+            }
+            match world.files.answer(&command) {
+                Err(Errno::WouldBlock) => {}
+                result => return result.unwrap_or_else(Reply::Failed),
+            }
+        }
+    }
+    let command = Arc::new(command);
+    loop {
+        let (place, asked) = (Arc::clone(&world), Arc::clone(&command));
+        let result = smol::unblock(move || place.files.answer(&asked)).await;
+        match (&*command, result) {
+            (FsCommand::Open { dir, path, follow, .. }, Err(Errno::NoSuchDevice))
+                if world.files.folder(*dir).is_ok_and(|dir| open::is_fifo(&dir, path, *follow)) =>
+            {
+                Timer::after(NO_READER).await;
+            }
+            (_, result) => return result.unwrap_or_else(Reply::Failed),
+        }
+    }
+}
+
+/// How long until a pipe that nobody reads is tried again.
+const NO_READER: Duration = Duration::from_millis(20);
+
+/// Which way bytes go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    In,
+    Out,
+}
+
+/// The file that has to be ready first, if it is one that has to be waited for.
+fn stream_of(command: &FsCommand) -> Option<(FileId, Direction)> {
+    use FsCommand as C;
+    match command {
+        C::Read { file, .. } => Some((*file, Direction::In)),
+        C::Write { file, .. } => Some((*file, Direction::Out)),
+        C::Open { .. }
+        | C::Close(_)
+        | C::Stat(_)
+        | C::StatAt { .. }
+        | C::SetSize { .. }
+        | C::SetTimes { .. }
+        | C::SetTimesAt { .. }
+        | C::OpenDir(_)
+        | C::ReadDir(_)
+        | C::CreateDir { .. }
+        | C::RemoveDir { .. }
+        | C::Unlink { .. }
+        | C::Rename { .. }
+        | C::Link { .. }
+        | C::Symlink { .. }
+        | C::ReadLink { .. }
+        | C::Sync { .. }
+        | C::Advise { .. } => None,
+    }
+}
+
+impl Files {
+    /// Appends as systems do that have no call for it.
+    #[cfg(all(test, unix))]
+    pub(super) fn append_by_flag(&self, file: FileId, bytes: &[u8]) -> std::io::Result<usize> {
+        let Ok(Node::File(open)) = self.node(file) else { panic!("no file") };
+        file::append_by_flag(&open, bytes)
+    }
+
+    /// See [`SystemDispatcher::add_dir`](super::SystemDispatcher::add_dir).
+    pub(super) fn add_dir(&self, dir: Directory, read_only: bool) -> FileId {
+        locked(&self.table).insert(Node::Dir(Arc::new(Folder { dir, read_only, _permit: None })))
+    }
+
+    /// See [`SystemDispatcher::set_alone`](super::SystemDispatcher::set_alone).
+    pub(super) fn set_alone(&self) {
+        self.alone.store(true, Ordering::Relaxed);
+    }
+
+    /// See [`SystemDispatcher::set_max_open`](super::SystemDispatcher::set_max_open).
+    pub(super) fn set_max_open(&self, max: usize) {
+        locked(&self.table).max = max;
+    }
+
+    /// Closes everything.
+    pub(super) fn close_all(&self) {
+        locked(&self.table).clear();
+    }
+
     /// The answer, if it waits neither for a disk nor for anybody.
-    pub(super) fn file_now(&self, command: &FileCommand) -> Option<Reply> {
-        use FileCommand as C;
+    fn at_once(&self, command: &FsCommand) -> Option<Reply> {
+        use FsCommand as C;
         let result = match command {
             C::Open { dir, path, follow, flags } => {
                 let at_hand = |folder: Arc<Folder>| match self.waits_for(folder.dir.disk()) {
@@ -29,7 +152,7 @@ impl Inner {
                     false => disk::is_cached(&folder, path, *follow, Some(*flags)),
                 };
                 match self.folder(*dir).map(at_hand) {
-                    Ok(true) => self.file(command),
+                    Ok(true) => self.answer(command),
                     Ok(false) => return None,
                     Err(errno) => Err(errno),
                 }
@@ -61,7 +184,7 @@ impl Inner {
                 Ok(node) => file::stat_of(&node),
                 Err(errno) => Err(errno),
             },
-            C::Close(_) => self.file(command),
+            C::Close(_) => self.answer(command),
             C::SetSize { .. }
             | C::SetTimes { .. }
             | C::SetTimesAt { .. }
@@ -142,9 +265,9 @@ impl Inner {
         path::entries(&mut locked(&list.entries))
     }
 
-    /// Does it here and now.
-    fn file(&self, command: &FileCommand) -> Result<Reply, Errno> {
-        use FileCommand as C;
+    /// Does it here and now, however long that takes.
+    fn answer(&self, command: &FsCommand) -> Result<Reply, Errno> {
+        use FsCommand as C;
         match command {
             C::Open { dir, path, follow, flags } => self.open(*dir, path, *follow, *flags),
             C::Close(file) => {
@@ -180,45 +303,6 @@ impl Inner {
             C::Advise { file, offset, len, advice } => {
                 file::advise(&self.node(*file)?, *offset, *len, *advice)
             }
-        }
-    }
-}
-
-/// How long until a pipe that nobody reads is tried again.
-const NO_READER: Duration = Duration::from_millis(20);
-
-/// Does it on the blocking pool, or when a pipe or a device is ready.
-pub(super) async fn later(inner: Arc<Inner>, command: FileCommand) -> Reply {
-    let stream = match &command {
-        FileCommand::Read { file, .. } => Some((*file, false)),
-        FileCommand::Write { file, .. } => Some((*file, true)),
-        _ => None,
-    };
-    if let Some((file, write)) = stream
-        && let Ok(Node::File(open)) = inner.node(file)
-        && file::is_waited_for(&open)
-    {
-        loop {
-            if let Err(error) = file::ready(&open, write).await {
-                return Reply::Failed(error.into());
-            }
-            match inner.file(&command) {
-                Err(Errno::WouldBlock) => {}
-                result => return result.unwrap_or_else(Reply::Failed),
-            }
-        }
-    }
-    let command = Arc::new(command);
-    loop {
-        let (place, asked) = (Arc::clone(&inner), Arc::clone(&command));
-        let result = smol::unblock(move || place.file(&asked)).await;
-        match (&*command, result) {
-            (FileCommand::Open { dir, path, follow, .. }, Err(Errno::NoSuchDevice))
-                if inner.folder(*dir).is_ok_and(|dir| open::is_fifo(&dir, path, *follow)) =>
-            {
-                Timer::after(NO_READER).await;
-            }
-            (_, result) => return result.unwrap_or_else(Reply::Failed),
         }
     }
 }
