@@ -10,7 +10,7 @@
 //! use wippy::{
 //!     component::{Component, Engine, Linker},
 //!     command::{Command, Completion, Reply},
-//!     process::{Event, DEFAULT_SLICE, Limits, Process, Status, StepOutput, WasmProcess},
+//!     process::{Call, Event, DEFAULT_SLICE, Process, Status, StepOutput, WasmProcess},
 //!     value::Value,
 //! };
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,8 +33,8 @@
 //! linker.declare("package demo:host; interface dice { roll: func(sides: u32) -> u32; }")?;
 //! linker.suspending("demo:host/dice", "roll")?;
 //!
-//! let mut process = WasmProcess::new(&component.link(&linker)?, Limits::default());
-//! process.init("play", vec![])?;
+//! let play = Call::new("play", vec![]);
+//! let mut process = WasmProcess::start(&component.link(&linker)?, play.into())?;
 //!
 //! let (mut events, mut out) = (Vec::new(), StepOutput::default());
 //! let result = loop {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use wippy::{
     command::Reply,
     component::{Component, Engine, Linker},
-    process::{DEFAULT_SLICE, Process, run},
+    process::{Call, DEFAULT_SLICE, WasmProcess, run},
     value::Value,
 };
 
@@ -49,9 +49,8 @@ fn round(bytes: &[u8], method: &str, named: bool) -> Result<[f64; 3]> {
     let program = component.link(&Linker::default())?;
     let trap = || -> Result<f64> {
         let begin = Instant::now();
-        let mut process = guest::process(&program);
         let args = if named { vec![Value::String("Ada".to_owned())] } else { Vec::new() };
-        process.init(method, args)?;
+        let mut process = WasmProcess::start(&program, Call::new(method, args).into())?;
         let refused = |_| Reply::Refused("nothing is answered".to_owned());
         match run(&mut process, DEFAULT_SLICE, refused) {
             Err(error) if !error.frames().is_empty() => Ok(begin.elapsed().as_secs_f64()),

@@ -7,8 +7,8 @@ use wippy::{
     command::{Command, Completion, Reply, Yield},
     component::{Component, Engine, LinkedComponent, Linker},
     process::{
-        Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Status, StepOutput,
-        WasmProcess,
+        Call, Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, StartData, Status,
+        StepOutput, WasmProcess,
     },
 };
 
@@ -265,8 +265,8 @@ impl<'a> Runner<'a> {
 
     fn instantiate(&mut self, program: &LinkedComponent) -> Result<Instance, Failure> {
         let limits = Limits { max_fuel: Some(MAX_FUEL), max_memory: MAX_MEMORY };
-        let mut process = WasmProcess::new(program, limits);
-        process.instantiate().map_err(failure)?;
+        let data = StartData { limits, ..StartData::default() };
+        let mut process = WasmProcess::start(program, data.into()).map_err(failure)?;
         let outcome = drive(&mut process, self.slice);
         self.fuel += process.fuel_used();
         outcome.map_err(failure)?;
@@ -308,7 +308,7 @@ impl<'a> Runner<'a> {
             .collect::<Result<_, _>>()
             .map_err(Failure::Script)?;
         let before = instance.process.fuel_used();
-        let started = instance.process.init(&function.full_name(), args);
+        let started = instance.process.call(Call::new(function.full_name(), args));
         let outcome = started.and_then(|()| drive(&mut instance.process, slice));
         let used = instance.process.fuel_used() - before;
         self.fuel += used;

@@ -316,7 +316,7 @@ mod tests {
     use super::*;
     use crate::{
         component::{Component, Engine, Linker},
-        process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
+        process::{Call, DEFAULT_SLICE, WasmProcess, run},
         value::Value,
     };
 
@@ -397,8 +397,8 @@ mod tests {
         linker.suspending("", "tell").unwrap();
         let program = component.link(&linker).unwrap();
         let mut told = String::new();
-        let mut process = WasmProcess::new(&program, Limits::default());
-        process.init("go", Vec::new()).unwrap();
+        let go = Call::new("go", Vec::new());
+        let mut process = WasmProcess::start(&program, go.into()).unwrap();
         run(&mut process, DEFAULT_SLICE, |command| {
             let crate::command::Command::Call { args, .. } = command else {
                 return crate::command::Reply::Refused("what else?".to_owned());

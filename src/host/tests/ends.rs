@@ -19,7 +19,7 @@ use crate::{
     host::*,
     imports::{process, wasi},
     process::{Cause, Error, Event, Fuel, Grants, Process, Status, StepOutput},
-    value::{Term, Value},
+    value::Term,
     world::SystemDispatcher,
 };
 
@@ -78,10 +78,6 @@ fn a_runtime_stops_among_many_that_spawn() {
 struct Late(Duration, Option<Term>);
 
 impl Process for Late {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         events.clear();
         std::thread::sleep(self.0);
@@ -213,10 +209,6 @@ impl Looks {
 }
 
 impl Process for Looks {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         events.clear();
         self.0.store(true, Ordering::Relaxed);
@@ -253,10 +245,6 @@ fn who_has_failed_is_not_terminated() {
 struct Turns(Arc<AtomicUsize>);
 
 impl Process for Turns {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         let cancelled = |event: Event| matches!(event, Event::Cancel { .. } | Event::Mail(_));
         out.fuel_used = fuel.0;
