@@ -2,14 +2,14 @@
 //! its program are changed for that, and each time after that. Beside it, what it takes
 //! to load the program.
 //!
-//! Nothing of WASI is there, so the guests trap at their first call of it.
+//! Nothing of WASI is there, and not much memory, so the guests trap at once.
 
 use std::time::Instant;
 
 use wippy::{
     command::Reply,
     component::{Component, Engine, Linker},
-    process::{Call, DEFAULT_SLICE, WasmProcess, run},
+    process::{Call, DEFAULT_SLICE, Limits, StartData, WasmProcess, run},
     value::Value,
 };
 
@@ -49,8 +49,13 @@ fn round(bytes: &[u8], method: &str, named: bool) -> Result<[f64; 3]> {
     let program = component.link(&Linker::default())?;
     let trap = || -> Result<f64> {
         let begin = Instant::now();
-        let args = if named { vec![Value::String("Ada".to_owned())] } else { Vec::new() };
-        let mut process = WasmProcess::start(&program, Call::new(method, args).into())?;
+        let args = if named { vec![Value::String("x".repeat(40_000))] } else { Vec::new() };
+        let data = StartData {
+            call: Some(Call::new(method, args)),
+            limits: Limits { max_memory: 1480 << 10, ..Limits::default() },
+            ..StartData::default()
+        };
+        let mut process = WasmProcess::start(&program, data.into())?;
         let refused = |_| Reply::Refused("nothing is answered".to_owned());
         match run(&mut process, DEFAULT_SLICE, refused) {
             Err(error) if !error.frames().is_empty() => Ok(begin.elapsed().as_secs_f64()),

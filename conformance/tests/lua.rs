@@ -79,13 +79,13 @@ impl World {
                 self.spawned += 1;
                 let pid = Pid::new(format!("{{test@{}}}", self.spawned + 1));
                 if spawn.monitor {
-                    let (from, result) = (pid.clone(), sum(&spawn));
+                    let (from, result) = (pid.clone(), sum(&spawn).into());
                     self.events.push(Event::Mail(Mail::Exit { from, result }));
                 }
                 Reply::Pid(pid)
             }
             ActorCommand::Exec(spawn) if spawn.entry.ends_with("worker") => {
-                Reply::Ended(sum(&spawn))
+                Reply::Ended(sum(&spawn).into())
             }
             ActorCommand::Spawn(spawn) | ActorCommand::Exec(spawn) => missing(&spawn.entry),
             ActorCommand::Send { to, topic, payload } => {

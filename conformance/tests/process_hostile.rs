@@ -60,7 +60,7 @@ fn start(node: &Node, spec: &ProcessSpec, args: Vec<Term>) -> Handle {
 }
 
 async fn end(handle: &Handle) -> Result<Term, ProcessError> {
-    handle.ended().await.unwrap().ending.clone()
+    handle.ended().await.unwrap().ending.clone().into_inner()
 }
 
 /// How a process has ended, if it has in time.

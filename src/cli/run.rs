@@ -317,7 +317,7 @@ fn start(
 
 /// The end of a process that has no value of its method's type.
 fn finish(args: &RunArgs, name: &str, ended: &Ended) -> Result<Exit, Failure> {
-    match (&ended.outcome, &ended.ending) {
+    match (&ended.outcome, &*ended.ending) {
         (Err(error), _) => Err(Failure::process(name, error, &limiting(args))),
         (Ok(_), Ok(Term::Nil) | Err(_)) => match args.json {
             true => output::json("null\n").map(|()| Exit::Ok),

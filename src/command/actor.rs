@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::ProcessError;
+use super::SharedEnding;
 use crate::value::Term;
 
 /// The id of a process: a text that names the host and the process, and is never
@@ -33,9 +33,6 @@ impl fmt::Debug for Pid {
         write!(f, "Pid({})", self.0)
     }
 }
-
-/// How a process has ended, as others are told.
-pub type Ending = Result<Term, ProcessError>;
 
 /// A message.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +66,7 @@ pub enum Mail {
         /// Which one.
         from: Pid,
         /// How.
-        result: Ending,
+        result: SharedEnding,
     },
     /// A process that is linked has ended with an error, and this one traps
     /// links.
@@ -77,7 +74,7 @@ pub enum Mail {
         /// Which one.
         from: Pid,
         /// How.
-        result: Ending,
+        result: SharedEnding,
     },
     /// The process is asked to end, and is ended if it does not in time.
     Cancel {
@@ -94,15 +91,18 @@ impl Mail {
     pub fn size(&self) -> usize {
         let more = match self {
             Mail::Message(message) => message.size,
-            Mail::Exit { result: Ok(term), .. } | Mail::LinkDown { result: Ok(term), .. } => {
-                term.size()
-            }
-            Mail::Exit { result: Err(fault), .. } | Mail::LinkDown { result: Err(fault), .. } => {
-                fault.message.len().saturating_add(fault.details.size())
-            }
+            Mail::Exit { result, .. } | Mail::LinkDown { result, .. } => result.size(),
             Mail::Cancel { reason, .. } => reason.len(),
         };
         more.saturating_add(size_of::<Mail>())
+    }
+
+    /// Those of these bytes that are charged for already, because others have them too.
+    pub(crate) fn shared(&self) -> usize {
+        match self {
+            Mail::Exit { result, .. } | Mail::LinkDown { result, .. } => result.charged(),
+            Mail::Message(_) | Mail::Cancel { .. } => 0,
+        }
     }
 }
 

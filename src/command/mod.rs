@@ -12,13 +12,17 @@
 
 mod actor;
 mod chore;
+mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;
 
 pub(crate) use self::chore::Task;
+#[cfg(feature = "host")]
+pub(crate) use self::ended::SMALL_ENDING;
 pub use self::{
-    actor::{ActorCommand, Ending, Mail, Message, Pid, Spawn},
+    actor::{ActorCommand, Mail, Message, Pid, Spawn},
     chore::Chore,
+    ended::{Ending, SharedEnding},
     error::{ErrorKind, ProcessError},
     fs::{Advice, DirEntry, Errno, FileCommand, FileId, FileKind, NewTime, OpenFlags, Stat},
 };
@@ -195,7 +199,7 @@ pub enum Reply {
     /// A process.
     Pid(Pid),
     /// How a process has ended.
-    Ended(Ending),
+    Ended(SharedEnding),
     /// The outside world could not do it, for a reason that guests understand.
     Failed(Errno),
     /// The host could not do it, or would not.

@@ -1,9 +1,17 @@
 //! What can go wrong with a component: it is not one ([`LoadError`]), its
 //! imports cannot be met ([`LinkError`]), or it misbehaves ([`Trap`]).
 
-use std::fmt;
+use std::{any::Any, fmt};
 
 use crate::account::Exceeded;
+
+/// What a panic says.
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
+    match payload.downcast_ref::<String>() {
+        Some(text) => text,
+        None => payload.downcast_ref::<&str>().copied().unwrap_or("a panic without a text"),
+    }
+}
 
 /// Why bytes cannot be loaded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -15,24 +15,22 @@ mod engine;
 mod error;
 mod link;
 mod load;
+mod pieces;
 mod program;
 mod run;
 
 pub(crate) use self::{
     backtrace::trace::small,
-    link::linker::{compatible, split_version},
+    link::version::{compatible, split_version},
     run::machine::{Again, BacktraceRun, Machine, Pause},
 };
 pub use self::{
     engine::{DEFAULT_STACK, Engine, EngineConfig, MAX_STACK, MIN_STACK},
     error::{LinkError, LoadError, LoadErrorKind, Trap, TrapKind},
     link::linker::{Answer, Continuation, DeclareError, GuestMemory, HostCx, HostState, Linker},
-    load::{
-        guard::Guard,
-        vet::{Crew, Vetting, Work},
-    },
+    load::vet::{Crew, Vetting, Work},
     program::{Component, Function, LinkedComponent, LoadOptions},
-    run::limits::DEFAULT_MEMORY,
+    run::{guard::Guard, limits::DEFAULT_MEMORY},
 };
 
 #[cfg(test)]

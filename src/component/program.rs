@@ -11,7 +11,7 @@ use wasmparser::component_types::ComponentEntityType;
 
 use super::{
     engine::{DEFAULT_STACK, Engine, Translation, core},
-    error::{LinkError, LoadError, LoadErrorKind},
+    error::{LinkError, LoadError, LoadErrorKind, panic_message},
     link::{
         inline::{Failure, link},
         linker::{HostState, Linker, Provided},
@@ -19,7 +19,6 @@ use super::{
     },
     load::{
         decode::{ComponentDef, Def, decode},
-        guard::message,
         module::Loader,
         proposal,
         vet::{LARGE_BODY, SMALL, Vetter, Vetting},
@@ -82,7 +81,7 @@ impl Component {
         let load = || Component::load_or_panic(engine, &bytes, options);
         // Nothing of a component that could not be loaded is used.
         let loaded = catch_unwind(AssertUnwindSafe(load));
-        loaded.unwrap_or_else(|payload| Err(LoadError::engine(message(&*payload))))
+        loaded.unwrap_or_else(|payload| Err(LoadError::engine(panic_message(&*payload))))
     }
 
     fn load_or_panic(
@@ -314,7 +313,7 @@ fn list<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
 /// Whether `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
 /// version that is compatible) names the interface `full`.
 fn names_interface(wanted: &str, full: &str) -> bool {
-    use super::link::linker::{compatible, split_version};
+    use super::link::version::{compatible, split_version};
     let (wanted, wanted_version) = split_version(wanted);
     let (full, version) = split_version(full);
     let short = full.rsplit_once('/').map_or(full, |(_, short)| short);

@@ -73,8 +73,8 @@ fn values(lua: &Lua, primitives: &Primitives, mail: Mail) -> Result<MultiValue> 
             values.extend(data);
             values
         }
-        Mail::Exit { from, result } => ending(lua, primitives, text("exit")?, &from, result)?,
-        Mail::LinkDown { from, result } => ending(lua, primitives, text("link")?, &from, result)?,
+        Mail::Exit { from, result } => ending(lua, primitives, text("exit")?, &from, &result)?,
+        Mail::LinkDown { from, result } => ending(lua, primitives, text("link")?, &from, &result)?,
         Mail::Cancel { from, reason } => {
             vec![text("cancel")?, who(from.as_ref())?, text(&reason)?]
         }
@@ -88,12 +88,12 @@ fn ending(
     primitives: &Primitives,
     what: Value,
     from: &Pid,
-    result: Ending,
+    result: &Ending,
 ) -> Result<Vec<Value>> {
     let mut values = vec![what, Value::String(lua.create_string(from.as_str())?)];
     let result = match result {
-        Ok(term) => from_term(lua, &term).map_err(|why| ProcessError::new(ErrorKind::Invalid, why)),
-        Err(fault) => Err(fault),
+        Ok(term) => from_term(lua, term).map_err(|why| ProcessError::new(ErrorKind::Invalid, why)),
+        Err(fault) => Err(fault.clone()),
     };
     match result {
         Ok(value) => values.push(value),

@@ -20,10 +20,13 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         Reply::Bool(value) => Value::Boolean(*value),
         Reply::Text(text) => Value::String(lua.create_string(text)?),
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
-        Reply::Ended(Ok(term)) => return result(lua, primitives, term),
-        Reply::Ended(Err(fault)) | Reply::ProcessError(fault) => {
-            return refused(lua, primitives, fault);
+        Reply::Ended(ending) => {
+            return match &**ending {
+                Ok(term) => result(lua, primitives, term),
+                Err(fault) => refused(lua, primitives, fault),
+            };
         }
+        Reply::ProcessError(fault) => return refused(lua, primitives, fault),
         Reply::Failed(errno) => {
             return refused(
                 lua,

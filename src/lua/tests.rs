@@ -91,7 +91,7 @@ fn a_process_waits_and_goes_on() {
     assert_eq!(step(&mut process, 100_000).status, Status::Idle);
     let message = crate::command::Message::new(None, "hi", vec![]);
     let mail = Mail::Message(message);
-    let taken = Received { mails: 1, bytes: mail.size() };
+    let taken = Received { mails: 1, bytes: mail.size(), shared: 0 };
     let (mut events, mut out) = (vec![Event::Mail(mail)], StepOutput::default());
     process.step(&mut events, Fuel(100_000), &mut out);
     assert_eq!((out.status, out.received), (Status::Exited("hi".into()), taken));

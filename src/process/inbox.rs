@@ -79,19 +79,29 @@ pub struct Received {
     pub mails: usize,
     /// Their bytes, see [`Mail::size`].
     pub bytes: usize,
+    /// Those of the bytes that are charged for already.
+    pub(crate) shared: usize,
 }
 
 impl Received {
+    /// The bytes that are not charged for already.
+    #[cfg(feature = "host")]
+    pub(crate) fn own(&self) -> usize {
+        self.bytes.saturating_sub(self.shared)
+    }
+
     /// Counts one more.
     pub fn add(&mut self, mail: &Mail) {
         self.mails = self.mails.saturating_add(1);
         self.bytes = self.bytes.saturating_add(mail.size());
+        self.shared = self.shared.saturating_add(mail.shared());
     }
 
     /// Takes away what is counted there.
     pub fn subtract(&mut self, other: Received) {
         self.mails = self.mails.saturating_sub(other.mails);
         self.bytes = self.bytes.saturating_sub(other.bytes);
+        self.shared = self.shared.saturating_sub(other.shared);
     }
 }
 

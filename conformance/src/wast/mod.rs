@@ -1,9 +1,10 @@
-//! Component `.wast` scripts.
+//! `.wast` scripts, of the Component Model and of the core specification.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `script` | text to a list of directives, with everything encoded |
 //! | `run` | directives to verdicts |
+//! | `core` | core modules, as the components that the adapter makes of them |
 //! | `value` | the values of scripts and those of the engine |
 //! | `known` | the list of failures that are known, with reasons |
 //! | `report` | files to tables |
@@ -11,6 +12,7 @@
 //! Every script is run once for each slice size. The verdicts and the fuel of
 //! every directive have to be the same each time.
 
+mod core;
 mod known;
 mod report;
 mod run;
@@ -66,7 +68,10 @@ pub fn main(args: &Args) -> ExitCode {
 pub fn report(args: &Args) -> io::Result<Report> {
     let known = match &args.known {
         Some(path) => Known::parse(&read(path)?),
-        None => Known::parse(include_str!("../../suites/component-model.txt")),
+        None => Known::parse(concat!(
+            include_str!("../../suites/component-model.txt"),
+            include_str!("../../suites/core.txt"),
+        )),
     };
     let known = known.map_err(io::Error::other)?;
     let slices = if args.slice.is_empty() { SLICES.to_vec() } else { args.slice.clone() };

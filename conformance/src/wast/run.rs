@@ -1,28 +1,36 @@
 //! Runs the directives of a script.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, rc::Rc};
 
 use wasmparser::{Validator, WasmFeatures};
 use wippy::{
     command::{Command, Completion, Reply, Yield},
-    component::{Component, Engine, LinkedComponent, Linker},
+    component::{Component, Engine, Function, LinkedComponent, Linker},
     process::{
-        Call, Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, StartData, Status,
+        self, Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, StartData, Status,
         StepOutput, WasmProcess,
     },
+    value::Value,
 };
 
 use super::{
     Line,
+    core::{Call, Core, MOST_CALLS},
     script::{Action, Directive, Exec, Invoke, Source},
     value,
 };
 
 /// The fuel of one instance and all its calls. Scripts that spin end here.
 const MAX_FUEL: u64 = 5_000_000;
+/// The same for core modules, whose scripts have loops over whole memories.
+const MAX_CORE_FUEL: u64 = 200_000_000;
 
 /// The memory of one instance.
 const MAX_MEMORY: u64 = 256 << 20;
+
+/// The end of an error about an import.
+const NOT_PROVIDED: &str = "this host does not provide it";
+const AFTER: &str = "something before it has been skipped";
 
 /// How a directive went.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +65,7 @@ pub fn run(directives: &[Directive<'_>], slice: u64, strict: bool) -> Vec<Line> 
         instances: HashMap::new(),
         current: None,
         fuel: 0,
+        modules: false,
     };
     directives
         .iter()
@@ -77,21 +86,37 @@ struct Runner<'a> {
     slice: Fuel,
     definitions: HashMap<&'a str, Component>,
     last: Option<Component>,
-    instances: HashMap<&'a str, Instance>,
+    instances: HashMap<&'a str, Instance<'a>>,
     /// What calls without a name go to. A named instance is here by its name.
     current: Option<Current<'a>>,
     /// Fuel of the present directive.
     fuel: u64,
+    /// There have been core modules, some of which may have been skipped.
+    modules: bool,
 }
 
 enum Current<'a> {
     Named(&'a str),
-    Own(Box<Instance>),
+    Own(Box<Instance<'a>>),
+    /// It cannot be made, and what asks for it is skipped.
+    Skipped(String),
 }
 
-struct Instance {
+struct Instance<'a> {
     program: LinkedComponent,
     process: WasmProcess,
+    core: Option<CoreInstance<'a>>,
+}
+
+/// What an instance of a core module has besides.
+struct CoreInstance<'a> {
+    core: Rc<Core>,
+    /// The calls that have come back.
+    calls: Vec<Call<'a>>,
+    /// The last call has trapped.
+    trapped: bool,
+    /// A call has been skipped, so it may not be what the script expects.
+    skipped: bool,
 }
 
 /// Why there is no instance, or no result.
@@ -102,6 +127,8 @@ enum Failure {
     Trap(String),
     /// The script is wrong, or the runner cannot do what it asks for.
     Script(String),
+    /// Nothing for a process.
+    Skip(String),
 }
 
 impl Failure {
@@ -110,7 +137,17 @@ impl Failure {
             Failure::Load(text) => format!("cannot be loaded: {text}"),
             Failure::Link(text) => format!("cannot be linked: {text}"),
             Failure::Trap(text) => format!("trap: {text}"),
-            Failure::Script(text) => text.clone(),
+            Failure::Script(text) | Failure::Skip(text) => text.clone(),
+        }
+    }
+}
+
+/// Something has gone wrong, unless it is to be skipped.
+fn refused(expected: impl Into<String>, failure: &Failure) -> Verdict {
+    match failure {
+        Failure::Skip(reason) => Verdict::Skip(reason.clone()),
+        Failure::Load(_) | Failure::Link(_) | Failure::Trap(_) | Failure::Script(_) => {
+            fail(expected, failure.text())
         }
     }
 }
@@ -141,10 +178,19 @@ impl<'a> Runner<'a> {
     fn directive(&mut self, action: &Action<'a>) -> Verdict {
         match action {
             Action::Skip(reason) => Verdict::Skip((*reason).to_owned()),
-            Action::Component { source: Source { module: true, bytes }, .. }
-            | Action::Define { source: Source { module: true, bytes }, .. } => {
+            Action::Component { source: Source { module: true, bytes }, name } => {
+                self.current = None;
+                self.modules = true;
                 match bytes.as_deref().map_err(Clone::clone).and_then(validate) {
-                    Ok(()) => Verdict::Skip("core modules are not run by themselves".to_owned()),
+                    Ok(()) => self.module(*name, bytes.as_deref().unwrap_or_default()),
+                    Err(error) => fail("a valid module", error),
+                }
+            }
+            Action::Define { source: Source { module: true, bytes }, .. } => {
+                match bytes.as_deref().map_err(Clone::clone).and_then(validate) {
+                    Ok(()) => {
+                        Verdict::Skip("core modules are not defined by themselves".to_owned())
+                    }
                     Err(error) => fail("a valid module", error),
                 }
             }
@@ -182,7 +228,10 @@ impl<'a> Runner<'a> {
                     None => self.last.as_ref(),
                 };
                 let Some(component) = component.cloned() else {
-                    return fail("an instance", "there is no such definition");
+                    return match self.modules {
+                        true => Verdict::Skip("core modules are not defined".to_owned()),
+                        false => fail("an instance", "there is no such definition"),
+                    };
                 };
                 match link(&component).and_then(|program| self.instantiate(&program)) {
                     Ok(instance) => {
@@ -195,6 +244,9 @@ impl<'a> Runner<'a> {
             Action::Malformed { source, message } | Action::Invalid { source, message } => {
                 self.rejected(source, message)
             }
+            Action::Unlinkable { source: Source { module: true, .. }, .. } => {
+                Verdict::Skip("core modules are not linked with each other".to_owned())
+            }
             Action::Unlinkable { source, message } => match self.load(source) {
                 Err(Failure::Link(found)) => failed(message, &found),
                 Err(failure) => fail(*message, failure.text()),
@@ -205,19 +257,28 @@ impl<'a> Runner<'a> {
             },
             Action::Invoke(invoke) => match self.invoke(invoke) {
                 Ok(_) => Verdict::Pass,
-                Err(failure) => fail("no trap", failure.text()),
+                Err(failure) => refused("no trap", &failure),
             },
             Action::Return { invoke, results } => {
                 let outcome = self.invoke(invoke);
                 match outcome {
-                    Ok(value) => self.compare(invoke, results, value.as_ref()),
-                    Err(failure) => fail(format!("{results:?}"), failure.text()),
+                    Ok(value) => {
+                        let verdict = self.compare(invoke, results, value.as_ref());
+                        match (verdict, self.has_skipped(invoke.instance)) {
+                            (Verdict::Fail { .. }, true) => Verdict::Skip(AFTER.to_owned()),
+                            (verdict, _) => verdict,
+                        }
+                    }
+                    Err(failure) => refused(format!("{results:?}"), &failure),
                 }
             }
             Action::Trap { exec, message } => {
                 let outcome = match exec {
                     Exec::Invoke(invoke) => {
                         self.invoke(invoke).map(|value| format!("returned {value:?}"))
+                    }
+                    Exec::Component(Source { module: true, bytes: Ok(bytes) }) => {
+                        self.adapted(bytes).map(|_| "an instance".to_owned())
                     }
                     Exec::Component(source) => self
                         .load(source)
@@ -226,11 +287,45 @@ impl<'a> Runner<'a> {
                 };
                 match outcome {
                     Err(Failure::Trap(found)) => failed(message, &found),
-                    Err(failure) => fail(*message, failure.text()),
+                    Err(failure) => refused(*message, &failure),
                     Ok(found) => fail(*message, found),
                 }
             }
         }
+    }
+
+    /// Instantiates a core module.
+    fn module(&mut self, name: Option<&'a str>, bytes: &[u8]) -> Verdict {
+        match self.adapted(bytes) {
+            Ok(instance) => {
+                self.keep(name, instance);
+                Verdict::Pass
+            }
+            Err(failure) => {
+                if let Failure::Skip(reason) = &failure {
+                    self.current = Some(Current::Skipped(reason.clone()));
+                }
+                refused("an instance", &failure)
+            }
+        }
+    }
+
+    fn adapted(&mut self, bytes: &[u8]) -> Result<Instance<'a>, Failure> {
+        // What is valid and refused needs something that a process does not have.
+        let core = Core::new(bytes).map_err(Failure::Skip)?;
+        let component = Component::new(&self.engine, core.component())
+            .map_err(|error| Failure::Skip(error.to_string()))?;
+        let program = component.link(&Linker::default());
+        let program = program.map_err(|error| Failure::Skip(error.to_string()))?;
+        let mut instance =
+            self.instantiate_with(&program, MAX_CORE_FUEL).map_err(|failure| match failure {
+                Failure::Trap(why) if why.ends_with(NOT_PROVIDED) => Failure::Skip(why),
+                failure => failure,
+            })?;
+        let core = Rc::new(core);
+        instance.core =
+            Some(CoreInstance { core, calls: Vec::new(), trapped: false, skipped: false });
+        Ok(instance)
     }
 
     fn rejected(&self, source: &Source, message: &str) -> Verdict {
@@ -263,17 +358,25 @@ impl<'a> Runner<'a> {
             .map_err(|error| Failure::Load(error.to_string()))
     }
 
-    fn instantiate(&mut self, program: &LinkedComponent) -> Result<Instance, Failure> {
-        let limits = Limits { max_fuel: Some(MAX_FUEL), max_memory: MAX_MEMORY };
+    fn instantiate(&mut self, program: &LinkedComponent) -> Result<Instance<'a>, Failure> {
+        self.instantiate_with(program, MAX_FUEL)
+    }
+
+    fn instantiate_with(
+        &mut self,
+        program: &LinkedComponent,
+        fuel: u64,
+    ) -> Result<Instance<'a>, Failure> {
+        let limits = Limits { max_fuel: Some(fuel), max_memory: MAX_MEMORY };
         let data = StartData { limits, ..StartData::default() };
         let mut process = WasmProcess::start(program, data.into()).map_err(failure)?;
         let outcome = drive(&mut process, self.slice);
         self.fuel += process.fuel_used();
         outcome.map_err(failure)?;
-        Ok(Instance { program: program.clone(), process })
+        Ok(Instance { program: program.clone(), process, core: None })
     }
 
-    fn keep(&mut self, name: Option<&'a str>, instance: Instance) {
+    fn keep(&mut self, name: Option<&'a str>, instance: Instance<'a>) {
         self.current = Some(match name {
             Some(name) => {
                 self.instances.insert(name, instance);
@@ -283,32 +386,97 @@ impl<'a> Runner<'a> {
         });
     }
 
-    fn instance(&mut self, name: Option<&str>) -> Result<&mut Instance, Failure> {
+    fn instance(&mut self, name: Option<&str>) -> Result<&mut Instance<'a>, Failure> {
         let found = match (name, &mut self.current) {
             (Some(name), _) => self.instances.get_mut(name),
             (None, Some(Current::Named(name))) => self.instances.get_mut(*name),
             (None, Some(Current::Own(instance))) => Some(instance.as_mut()),
+            (None, Some(Current::Skipped(reason))) => return Err(Failure::Skip(reason.clone())),
             (None, None) => None,
         };
-        found.ok_or_else(|| Failure::Script("there is no such instance".to_owned()))
+        found.ok_or_else(|| match self.modules {
+            true => Failure::Skip("an instance that has been skipped".to_owned()),
+            false => Failure::Script("there is no such instance".to_owned()),
+        })
     }
 
-    fn invoke(&mut self, invoke: &Invoke<'a>) -> Result<Option<wippy::value::Value>, Failure> {
-        let slice = self.slice;
-        let instance = self.instance(invoke.instance)?;
-        let function = instance.program.function(invoke.function).map_err(Failure::Script)?;
+    fn invoke(&mut self, invoke: &Invoke<'a>) -> Result<Option<Value>, Failure> {
+        self.revive(invoke.instance)?;
+        let args = self.args(invoke);
+        let kept = args.as_ref().ok().cloned().unwrap_or_default();
+        let result = args.and_then(|args| self.call(invoke.instance, invoke.function, args));
+        let result = match result {
+            Err(Failure::Trap(why)) if why.ends_with(NOT_PROVIDED) => {
+                if let Some(core) = self.instance(invoke.instance)?.core.as_mut() {
+                    core.trapped = true;
+                }
+                Err(Failure::Skip(why))
+            }
+            result => result,
+        };
+        if let Some(core) = self.instance(invoke.instance)?.core.as_mut() {
+            match &result {
+                Ok(_) if core.calls.len() < MOST_CALLS => {
+                    core.calls.push(Call { function: invoke.function, args: kept });
+                }
+                Err(Failure::Skip(_)) => core.skipped = true,
+                Ok(_) | Err(Failure::Script(_)) => {}
+                Err(Failure::Trap(_) | Failure::Load(_) | Failure::Link(_)) => core.trapped = true,
+            }
+        }
+        result
+    }
+
+    fn has_skipped(&mut self, instance: Option<&str>) -> bool {
+        let core = self.instance(instance).ok().and_then(|instance| instance.core.as_ref());
+        core.is_some_and(|core| core.skipped)
+    }
+
+    /// Makes the instance of a core module anew if it has trapped.
+    fn revive(&mut self, name: Option<&str>) -> Result<(), Failure> {
+        let instance = self.instance(name)?;
+        let Some(core) = instance.core.as_mut().filter(|core| core.trapped) else { return Ok(()) };
+        if core.calls.len() >= MOST_CALLS {
+            return Err(Failure::Skip("too many calls before a trap".to_owned()));
+        }
+        let calls: Vec<Call<'a>> = std::mem::take(&mut core.calls);
+        let (program, skipped) = (instance.program.clone(), core.skipped);
+        let core = core.core.clone();
+        let fresh = self.instantiate_with(&program, MAX_CORE_FUEL)?;
+        let instance = self.instance(name)?;
+        *instance = fresh;
+        instance.core = Some(CoreInstance { core, calls: Vec::new(), trapped: false, skipped });
+        for call in &calls {
+            self.call(name, call.function, call.args.clone())?;
+        }
+        if let Some(core) = self.instance(name)?.core.as_mut() {
+            core.calls = calls;
+        }
+        Ok(())
+    }
+
+    fn args(&mut self, invoke: &Invoke<'a>) -> Result<Vec<Value>, Failure> {
+        let function = self.instance(invoke.instance)?.function(invoke.function)?;
         let params = &function.ty().params;
         if params.len() != invoke.args.len() {
             return Err(Failure::Script("another number of arguments".to_owned()));
         }
-        let args = params
-            .iter()
-            .zip(&invoke.args)
-            .map(|(param, arg)| value::arg(function.types(), param.ty, arg))
-            .collect::<Result<_, _>>()
-            .map_err(Failure::Script)?;
+        let args = params.iter().zip(&invoke.args);
+        let args = args.map(|(param, arg)| value::arg(function.types(), param.ty, arg));
+        args.collect::<Result<_, _>>().map_err(Failure::Script)
+    }
+
+    fn call(
+        &mut self,
+        instance: Option<&str>,
+        function: &str,
+        args: Vec<Value>,
+    ) -> Result<Option<Value>, Failure> {
+        let slice = self.slice;
+        let instance = self.instance(instance)?;
+        let function = instance.function(function)?;
         let before = instance.process.fuel_used();
-        let started = instance.process.call(Call::new(function.full_name(), args));
+        let started = instance.process.call(process::Call::new(function.full_name(), args));
         let outcome = started.and_then(|()| drive(&mut instance.process, slice));
         let used = instance.process.fuel_used() - before;
         self.fuel += used;
@@ -319,15 +487,15 @@ impl<'a> Runner<'a> {
         &mut self,
         invoke: &Invoke<'a>,
         results: &[wast::WastRet<'_>],
-        value: Option<&wippy::value::Value>,
+        value: Option<&Value>,
     ) -> Verdict {
         let function = match self.instance(invoke.instance) {
-            Ok(instance) => instance.program.function(invoke.function),
-            Err(failure) => return fail("a result", failure.text()),
+            Ok(instance) => instance.function(invoke.function),
+            Err(failure) => Err(failure),
         };
         let function = match function {
             Ok(function) => function,
-            Err(why) => return fail("a result", why),
+            Err(failure) => return refused("a result", &failure),
         };
         match (results, value, function.ty().result) {
             ([], None, None) => Verdict::Pass,
@@ -340,6 +508,17 @@ impl<'a> Runner<'a> {
             }
             _ => fail(format!("{results:?}"), format!("{value:?}")),
         }
+    }
+}
+
+impl Instance<'_> {
+    fn function(&self, name: &str) -> Result<Function, Failure> {
+        let core = self.core.as_ref().map(|core| core.core.clone());
+        let name = match &core {
+            Some(core) => core.name(name).map_err(Failure::Skip)?,
+            None => name,
+        };
+        self.program.function(name).map_err(Failure::Script)
     }
 }
 

@@ -10,6 +10,8 @@ use wippy::value::{TypeDef, TypeId, Types, Value};
 /// An argument as a value of type `ty`.
 pub fn arg(types: &Types, ty: TypeId, arg: &WastArg<'_>) -> Result<Value, String> {
     match arg {
+        WastArg::Core(WastArgCore::I32(v)) => Ok(Value::S32(*v)),
+        WastArg::Core(WastArgCore::I64(v)) => Ok(Value::S64(*v)),
         WastArg::Core(WastArgCore::F32(v)) => Ok(Value::F32(f32::from_bits(v.bits))),
         WastArg::Core(WastArgCore::F64(v)) => Ok(Value::F64(f64::from_bits(v.bits))),
         WastArg::Component(val) => value(types, ty, val),
@@ -25,16 +27,31 @@ pub fn matches(
     have: &Value,
 ) -> Result<bool, String> {
     let want = match want {
-        WastRet::Core(WastRetCore::F32(pattern)) => {
-            Value::F32(nan(pattern, |v| f32::from_bits(v.bits)).unwrap_or(f32::NAN))
+        WastRet::Core(WastRetCore::Either(all)) => {
+            return Ok(all.iter().filter_map(core).any(|one| same(&one, have)));
         }
-        WastRet::Core(WastRetCore::F64(pattern)) => {
-            Value::F64(nan(pattern, |v| f64::from_bits(v.bits)).unwrap_or(f64::NAN))
+        WastRet::Core(want) => {
+            core(want).ok_or_else(|| format!("not a component value: {want:?}"))?
         }
         WastRet::Component(val) => value(types, ty, val)?,
         other => return Err(format!("not a component value: {other:?}")),
     };
     Ok(same(&want, have))
+}
+
+/// A number of the core specification.
+fn core(want: &WastRetCore<'_>) -> Option<Value> {
+    match want {
+        WastRetCore::I32(v) => Some(Value::S32(*v)),
+        WastRetCore::I64(v) => Some(Value::S64(*v)),
+        WastRetCore::F32(pattern) => {
+            Some(Value::F32(nan(pattern, |v| f32::from_bits(v.bits)).unwrap_or(f32::NAN)))
+        }
+        WastRetCore::F64(pattern) => {
+            Some(Value::F64(nan(pattern, |v| f64::from_bits(v.bits)).unwrap_or(f64::NAN)))
+        }
+        _ => None,
+    }
 }
 
 /// `None` for a NaN: components know only one.

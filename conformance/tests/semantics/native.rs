@@ -263,12 +263,11 @@ impl Player {
             ("exec", Reply::ProcessError(fault)) => {
                 self.say(&format!("exec {name}: {}", show_fault(&fault)));
             }
-            ("relay", Reply::Ended(Ok(term))) => {
-                self.send("log", &self.part.clone(), vec![term]);
-            }
-            ("relay", Reply::Ended(Err(fault)) | Reply::ProcessError(fault)) => {
-                self.say(&show_fault(&fault));
-            }
+            ("relay", Reply::Ended(ending)) => match ending.into_inner() {
+                Ok(term) => drop(self.send("log", &self.part.clone(), vec![term])),
+                Err(fault) => self.say(&show_fault(&fault)),
+            },
+            ("relay", Reply::ProcessError(fault)) => self.say(&show_fault(&fault)),
             (_, Reply::Bool(had)) => self.say(&format!("{act}: {had}")),
             (_, Reply::ProcessError(fault)) => self.say(&format!("{act}: {}", show_fault(&fault))),
             _ => {}

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     account::Charge,
-    component::{Trap, link::plan::Encoding},
+    component::{Trap, abi::Encoding},
     value::{Field, List, Resource, Scalar, TypeDef, TypeId, Types, Value},
 };
 

@@ -13,7 +13,7 @@ use super::{
     string::{self, Scan, Script, Simple, Step, encode, script},
 };
 use crate::{
-    component::{Trap, link::plan::Encoding},
+    component::{Trap, abi::Encoding},
     value::{List, Scalar, TypeDef, TypeId, Types, Value},
 };
 

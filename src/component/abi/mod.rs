@@ -13,6 +13,15 @@ use crate::{
     value::{ResourceId, TypeDef, TypeId, Types},
 };
 
+/// How a string lies in the memory of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    Utf8,
+    Utf16,
+    /// `latin1+utf16`
+    Compact,
+}
+
 /// Core parameters that a component function's parameters may take up before
 /// they go through memory.
 pub(crate) const MAX_FLAT_PARAMS: usize = 16;

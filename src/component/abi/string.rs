@@ -6,7 +6,7 @@
 //! the calls are planned, as a [`Script`], and then played. A text can be long, so
 //! it is read, looked at and written in parts, and each call may be suspended.
 
-use crate::component::{Trap, link::plan::Encoding};
+use crate::component::{Trap, abi::Encoding};
 
 /// How the bytes of a particular string are encoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ use wasm_encoder::{
     MemArgTarget, MemoryType, Module, SectionId, ValType,
     reencode::{self, Reencode},
 };
-use wasmparser::{KnownCustom, Name, Operator, Parser, Payload, TypeRef};
+use wasmparser::{Operator, Parser, Payload, TypeRef};
 
 use crate::{
     command::Task,
@@ -40,8 +40,11 @@ use crate::{
         engine::{Translation, core_like},
         error::LoadError,
         link::plan::{Op, Plan},
-        load::module::{CoreModule, Source},
-        run::limits::STEP_PAGES,
+        load::{
+            module::{CoreModule, Source},
+            names::each_name,
+        },
+        pieces::STEP_PAGES,
     },
     value::Value,
 };
@@ -291,29 +294,6 @@ fn size_of_module(module: &[u8]) -> Result<usize, LoadError> {
         }
     }
     Ok(size)
-}
-
-pub(in crate::component) fn name_section(bytes: &[u8]) -> HashMap<u32, String> {
-    let mut names = HashMap::new();
-    each_name(bytes, |index, name| {
-        names.insert(index, name.to_owned());
-    });
-    names
-}
-
-/// Calls `f` with all functions that the module has names for.
-fn each_name<'a>(module: &'a [u8], mut f: impl FnMut(u32, &'a str)) {
-    for payload in Parser::new(0).parse_all(module).map_while(Result::ok) {
-        let Payload::CustomSection(section) = payload else { continue };
-        let KnownCustom::Name(section) = section.as_known() else { continue };
-        for subsection in section.into_iter().map_while(Result::ok) {
-            if let Name::Function(map) = subsection {
-                for naming in map.into_iter().map_while(Result::ok) {
-                    f(naming.index, naming.name);
-                }
-            }
-        }
-    }
 }
 
 /// Translates a module anew, with a trace. Also gives its number of functions.

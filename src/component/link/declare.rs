@@ -7,7 +7,10 @@ use wit_parser::{
     WorldKey,
 };
 
-use super::linker::{HostFunc, Interface, split_version};
+use super::{
+    linker::{HostFunc, Interface},
+    version::split_version,
+};
 use crate::value::{Case, Field, FuncType, ResourceId, TypeDef, TypeId, Types};
 
 /// Adds the interfaces of `package` to `interfaces`.

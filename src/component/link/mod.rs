@@ -14,3 +14,4 @@ pub(super) mod inline;
 pub(super) mod linker;
 pub(super) mod plan;
 pub(super) mod typing;
+pub(super) mod version;

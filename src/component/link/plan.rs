@@ -11,7 +11,7 @@ use std::sync::{Arc, OnceLock, atomic::AtomicBool};
 use super::linker::{HostDtor, HostFunc};
 use crate::{
     component::{
-        abi::{CoreType, Layouts},
+        abi::{CoreType, Encoding, Layouts},
         backtrace::trace::TracedPlan,
         load::module::CoreModule,
     },
@@ -156,14 +156,6 @@ pub(crate) struct CanonOptions {
     pub encoding: Encoding,
     /// Pointers are `i64`.
     pub ptr64: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encoding {
-    Utf8,
-    Utf16,
-    /// `latin1+utf16`
-    Compact,
 }
 
 #[derive(Clone, Debug)]

@@ -2,13 +2,14 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `decode`, `module` | what a component and its core modules define |
-//! | `proposal`, `vet`, `guard` | what the interpreter cannot take, found out before it is entered; where a panic cannot pass |
+//! | `decode`, `module`, `shape`, `names` | what a component and its core modules define; modules that only pass calls on; the names of functions |
+//! | `proposal`, `vet` | what the interpreter cannot take, found out before it is entered |
 //! | `rewrite` | what is changed in core modules |
 
 pub(super) mod decode;
-pub(super) mod guard;
 pub(super) mod module;
+pub(super) mod names;
 pub(super) mod proposal;
 pub(super) mod rewrite;
+pub(super) mod shape;
 pub(super) mod vet;

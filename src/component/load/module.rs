@@ -4,12 +4,10 @@ use std::{cell::Cell, ops::Range, sync::Arc};
 
 use super::{
     rewrite::{self, Rewritten},
+    shape::{Shape, shape},
     vet::{self, Vetter},
 };
-use crate::component::{
-    error::LoadError,
-    link::elide::{Shape, shape},
-};
+use crate::component::error::LoadError;
 
 /// How the modules of a component are loaded.
 pub(crate) struct Loader<'a> {
@@ -25,7 +23,7 @@ enum Mode {
     Translate,
     /// Only look for what is invalid.
     Validate,
-    /// Without changes, see [`EngineConfig`](crate::component::Config).
+    /// Without changes, see [`EngineConfig`](crate::component::EngineConfig).
     WithoutMending,
 }
 

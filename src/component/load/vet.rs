@@ -32,10 +32,10 @@ use std::{
 use wasm_encoder::{CodeSection, DataSection, Module, RawSection};
 use wasmparser::{Parser, Payload};
 
-use super::{guard::message, module::Source};
+use super::module::Source;
 use crate::component::{
     engine::{MIN_STACK, Translation, core},
-    error::LoadError,
+    error::{LoadError, panic_message},
 };
 
 /// Components of fewer bytes are translated when they are loaded: late translation
@@ -174,7 +174,7 @@ pub(crate) fn translate(engine: &wasmi::Engine, bytes: &[u8]) -> Result<wasmi::M
 }
 
 fn said(payload: &(dyn Any + Send)) -> String {
-    message(payload).to_owned()
+    panic_message(payload).to_owned()
 }
 
 /// The function bodies of a module, and what has to be known for their translation.
@@ -341,7 +341,7 @@ impl Bodies {
 
 /// A function of a module, as messages call it.
 pub(in crate::component) fn function(module: &[u8], index: u32) -> String {
-    let name = crate::component::backtrace::trace::name_section(module).remove(&index);
+    let name = super::names::name_section(module).remove(&index);
     let name = name.map(|name| format!(" `{:#}`", rustc_demangle::demangle(&name)));
     let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
     format!("function {index}{name}")

@@ -19,16 +19,15 @@ use super::{
 };
 use crate::{
     component::{
-        abi::{CoreType, MAX_FLAT_PARAMS},
+        abi::{CoreType, Encoding, MAX_FLAT_PARAMS},
         error::{Trap, TrapKind},
         link::{
             linker::{Answer, HostCx},
             plan::{
-                CanonOptions, Encoding, HostImport, Plan, ResourceDef, Signature, Trampoline,
-                TrampolineKind,
+                CanonOptions, HostImport, Plan, ResourceDef, Signature, Trampoline, TrampolineKind,
             },
         },
-        load::guard::leave,
+        run::guard::leave,
     },
     value::ResourceId,
 };

@@ -14,22 +14,10 @@ use wasmi::{
 // wasmi names this type in a public trait but does not export it.
 use wasmi_core::LimiterError;
 
-use crate::account::{Account, Charge, Exceeded};
-
-/// Bytes of one table element in the interpreter.
-pub(crate) const ELEMENT: usize = 8;
-
-/// Pages that a memory grows by at once, when it grows by so many or more.
-pub(crate) const STEP_PAGES: u32 = 32;
-
-/// Elements that a table grows by at once, when it grows by so many or more.
-pub(crate) const STEP_ELEMENTS: u32 = 64 << 10;
-
-/// Added to the number of pages or elements that are going to be asked for.
-pub(crate) const ASKING: u32 = 1 << 31;
-
-/// The number has to be smaller than this.
-pub(crate) const MAX_ASKED: u32 = 1 << 30;
+use crate::{
+    account::{Account, Charge, Exceeded},
+    component::pieces::{ASKING, ELEMENT, STEP_ELEMENTS, STEP_PAGES},
+};
 
 const PAGE: usize = 65_536;
 

@@ -20,7 +20,7 @@ use super::{
 use crate::component::{
     abi::lower::{Lower, Next, Realloc},
     error::Trap,
-    load::guard::enter,
+    run::guard::enter,
 };
 
 /// A `realloc` of a 32-bit memory. Its type is looked up once and not at every

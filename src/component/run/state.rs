@@ -18,7 +18,7 @@ use crate::{
             linker::{Answer, HostState},
             plan::{CanonOptions, HOST, Plan, ResourceDef},
         },
-        load::guard::Guard,
+        run::guard::Guard,
     },
     value::ResourceId,
 };

@@ -5,12 +5,13 @@ use crate::{
     account::Charge,
     component::{
         abi::{
+            Encoding,
             lift::{Lift, Source},
             lower::{Lower, Next, Spill, Target},
         },
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
-        link::plan::{CanonOptions, Encoding, Plan, Signature},
+        link::plan::{CanonOptions, Plan, Signature},
     },
     value::{TypeId, Value},
 };

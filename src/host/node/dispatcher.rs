@@ -17,8 +17,8 @@ use super::{
 use crate::{
     account::Exceeded,
     command::{
-        ActorCommand, Command, Ending, ErrorKind, InlineDispatcher, Mail, Message, ProcessError,
-        Reply, Spawn,
+        ActorCommand, Command, ErrorKind, InlineDispatcher, Mail, Message, ProcessError, Reply,
+        SharedEnding, Spawn,
     },
     process::{Error, Received},
     value::Term,
@@ -229,7 +229,11 @@ impl Actor {
     }
 
     /// Starts a process and waits for its end. It ends with the one that waits.
-    async fn exec(&self, spawn: Spawn, program: &dyn Program) -> Result<Ending, ProcessError> {
+    async fn exec(
+        &self,
+        spawn: Spawn,
+        program: &dyn Program,
+    ) -> Result<SharedEnding, ProcessError> {
         struct Guard(Arc<ProcessSlot>);
         impl Drop for Guard {
             fn drop(&mut self) {
@@ -361,7 +365,7 @@ fn undelivered(to: &str, options: &HostOptions, why: Undelivered) -> ProcessErro
         Undelivered::Many(Received { mails, .. }) => {
             format!("it has not taken {mails} mails, of at most {queue_size}")
         }
-        Undelivered::Large(Received { mails, bytes }, more) => format!(
+        Undelivered::Large(Received { mails, bytes, .. }, more) => format!(
             "it has not taken {mails} mails of {bytes} bytes; this one has {more}, and all may \
              have {queue_bytes}"
         ),

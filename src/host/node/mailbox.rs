@@ -23,7 +23,7 @@ use futures_util::task::AtomicWaker;
 use super::turns::Class;
 use crate::{
     account::{Account, Charge, Exceeded},
-    command::{ErrorKind, Mail, Message, ProcessError},
+    command::{Mail, Message, SMALL_ENDING as SMALL},
     process::{Error, Event, Received},
 };
 
@@ -94,7 +94,8 @@ struct Contents {
     /// Mail that is in the queue, or with the program and not taken.
     unread: Received,
     /// For the bytes of that, on the account of the host: who writes to a process does
-    /// not take from what it may have.
+    /// not take from what it may have. Not for those that many have, see
+    /// [`SharedEnding`](crate::command::SharedEnding).
     charge: Charge,
     /// The process is to end, with this.
     end: Option<Error>,
@@ -220,9 +221,10 @@ impl Mailbox {
             return;
         }
         let size = mail.size();
+        let own = size.saturating_sub(mail.shared());
         let all = contents.unread.bytes.saturating_add(size);
-        if size > SMALL && (all > self.capacity.bytes || contents.room(size).is_err()) {
-            mail = without_result(mail, size);
+        if size > SMALL && (all > self.capacity.bytes || contents.room(own).is_err()) {
+            mail = without_result(mail);
         }
         contents.push(mail);
         self.news.store(true, SeqCst);
@@ -330,7 +332,7 @@ impl Mailbox {
     pub fn shrink(&self) {
         let mut contents = self.contents();
         contents.queue.shrink_to_fit();
-        let bytes = contents.unread.bytes as u64;
+        let bytes = contents.unread.own() as u64;
         contents.charge.keep(bytes);
     }
 
@@ -410,24 +412,11 @@ impl Mailbox {
     }
 }
 
-/// Notices up to this size are told whole.
-const SMALL: usize = 4 << 10;
-
 /// What is left of a notice whose result has no room.
-fn without_result(mail: Mail, size: usize) -> Mail {
-    let gone = |result| match result {
-        Ok(_) => {
-            let why = format!("it has ended well; its value, {size} bytes, found no room here");
-            Err(ProcessError::new(ErrorKind::Unavailable, why))
-        }
-        Err(ProcessError { kind, retryable, .. }) => {
-            let why = format!("its error, {size} bytes, found no room here");
-            Err(ProcessError { retryable, ..ProcessError::new(kind, why) })
-        }
-    };
+fn without_result(mail: Mail) -> Mail {
     match mail {
-        Mail::Exit { from, result } => Mail::Exit { from, result: gone(result) },
-        Mail::LinkDown { from, result } => Mail::LinkDown { from, result: gone(result) },
+        Mail::Exit { from, result } => Mail::Exit { from, result: result.without_value() },
+        Mail::LinkDown { from, result } => Mail::LinkDown { from, result: result.without_value() },
         mail @ (Mail::Message(_) | Mail::Cancel { .. }) => mail,
     }
 }
@@ -435,13 +424,13 @@ fn without_result(mail: Mail, size: usize) -> Mail {
 impl Contents {
     /// Sees to it that all that is here, and so many bytes more, is charged.
     fn room(&mut self, more: usize) -> Result<(), Exceeded> {
-        self.charge.cover(self.unread.bytes.saturating_add(more) as u64)
+        self.charge.cover(self.unread.own().saturating_add(more) as u64)
     }
 
     /// Whoever calls has asked for room, unless the mail has to be told in any case.
     fn push(&mut self, mail: Mail) {
         self.unread.add(&mail);
-        let missing = (self.unread.bytes as u64).saturating_sub(self.charge.bytes());
+        let missing = (self.unread.own() as u64).saturating_sub(self.charge.bytes());
         if missing > 0 {
             self.charge.add_anyway(missing);
         }
@@ -452,7 +441,10 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{command::Pid, value::Term};
+    use crate::{
+        command::{ErrorKind, Pid, ProcessError},
+        value::Term,
+    };
 
     fn mailbox(capacity: Capacity) -> Mailbox {
         Mailbox::new(capacity, &Account::default())
@@ -480,13 +472,13 @@ mod tests {
         let mut inbox = Vec::new();
         assert_eq!(mailbox.message(text(300)), Ok(()));
         assert_eq!(mailbox.message(text(300)), Ok(()));
-        let unread = Received { mails: 2, bytes: 2 * each };
+        let unread = Received { mails: 2, bytes: 2 * each, shared: 0 };
         assert_eq!(mailbox.message(text(300)), Err(Undelivered::Large(unread, each)));
         assert!(mailbox.has_room());
         assert_eq!(mailbox.message(text(0)), Ok(()));
         assert_eq!(mailbox.message(text(0)), Ok(()));
         let small = Mail::Message(text(0)).size();
-        let unread = Received { mails: 4, bytes: 2 * (each + small) };
+        let unread = Received { mails: 4, bytes: 2 * (each + small), shared: 0 };
         assert_eq!(mailbox.message(text(0)), Err(Undelivered::Many(unread)));
         assert!(!mailbox.has_room());
         // WasiSetup to the program is not taken.
@@ -509,8 +501,11 @@ mod tests {
             assert!(!mailbox.has_room());
             // What has to be told is told, and counts.
             let tree = Term::record([("n", Term::Int(i)), ("list", Term::List(vec![Term::Nil]))]);
-            mailbox.notice(Mail::Exit { from: Pid::new("a|b.1"), result: Ok(tree) });
-            mailbox.notice(Mail::LinkDown { from: Pid::new("a|b.1"), result: Err(fault.clone()) });
+            mailbox.notice(Mail::Exit { from: Pid::new("a|b.1"), result: Ok(tree).into() });
+            mailbox.notice(Mail::LinkDown {
+                from: Pid::new("a|b.1"),
+                result: Err(fault.clone()).into(),
+            });
             mailbox.notice(Mail::Cancel { from: None, reason: "enough".to_owned() });
             take(&mailbox, &mut inbox, 4);
             assert_eq!(mailbox.contents().unread, Received::default());
@@ -550,18 +545,17 @@ mod tests {
         assert_eq!(sent, 4);
         assert!(matches!(mailbox.message(text(20_000)), Err(Undelivered::Crowded(_))));
         // What has to be told is told, without what has no room.
-        let result = Ok(Term::from("x".repeat(50_000)));
+        let result = Ok(Term::from("x".repeat(50_000))).into();
         mailbox.notice(Mail::Exit { from: Pid::new("a|b.1"), result });
         let reason = "y".repeat(50_000);
         let mail = Mail::Cancel { from: None, reason: reason.clone() };
         mailbox.cancel(mail, Instant::now(), &reason);
         assert!(host.used() < 110_000, "{}", host.used());
         take(&mailbox, &mut inbox, 4);
-        let [Event::Mail(Mail::Exit { result: Err(fault), .. }), Event::Mail(cancel)] = &inbox[..]
-        else {
+        let [Event::Mail(Mail::Exit { result, .. }), Event::Mail(cancel)] = &inbox[..] else {
             panic!("{inbox:?}");
         };
-        assert_eq!(fault.kind, ErrorKind::Unavailable);
+        assert_eq!(result.as_ref().unwrap_err().kind, ErrorKind::Unavailable);
         assert_eq!(*cancel, Mail::Cancel { from: None, reason: String::new() });
         assert!(host.used() < 10_000, "{}", host.used());
         take(&mailbox, &mut inbox, 2);

@@ -49,7 +49,7 @@ use self::{
 };
 use crate::{
     account::{Account, Charge},
-    command::{Ending, ErrorKind, Mail, Pid, ProcessError},
+    command::{ErrorKind, Mail, Pid, ProcessError, SharedEnding},
     process::{Cause, Error, Identity},
     value::Term,
     world::Streams,
@@ -417,7 +417,7 @@ impl Node {
 
     /// Tells a process that one which it is linked to has ended. An end without
     /// error only unties them.
-    fn break_link(&self, other: &ProcessSlot, slot: &ProcessSlot, ending: &Ending) {
+    fn break_link(&self, other: &ProcessSlot, slot: &ProcessSlot, ending: &SharedEnding) {
         let traps = {
             let mut links = other.links();
             if !links.linked.remove(&slot.serial) {
@@ -425,7 +425,7 @@ impl Node {
             }
             links.traps
         };
-        let Err(fault) = ending else { return };
+        let Err(fault) = &**ending else { return };
         match traps {
             true => {
                 let (from, result) = (slot.pid.clone(), ending.clone());
@@ -447,7 +447,7 @@ impl Node {
             drop(links);
             me.links().monitored.remove(&other.serial);
         }
-        me.mailbox.notice(Mail::Exit { from: pid.clone(), result: gone(pid) });
+        me.mailbox.notice(Mail::Exit { from: pid.clone(), result: Err(gone(pid)).into() });
     }
 
     pub(super) fn unmonitor(&self, me: &ProcessSlot, pid: &Pid) {
@@ -469,11 +469,12 @@ impl Node {
             drop(links);
             me.links().linked.remove(&other.serial);
         }
-        let result = gone(pid);
-        match (me.links().traps, &result) {
-            (false, Err(fault)) => me.mailbox.end(Error::linked(pid, fault)),
-            (true, Err(_)) | (_, Ok(_)) => {
-                me.mailbox.notice(Mail::LinkDown { from: pid.clone(), result })
+        let (fault, traps) = (gone(pid), me.links().traps);
+        match traps {
+            false => me.mailbox.end(Error::linked(pid, &fault)),
+            true => {
+                let (from, result) = (pid.clone(), Err(fault).into());
+                me.mailbox.notice(Mail::LinkDown { from, result });
             }
         }
     }
@@ -545,6 +546,7 @@ impl Node {
     /// A process has left its host.
     async fn ended(&self, slot: &ProcessSlot, ended: Ended) {
         log_end(slot, &ended);
+        let ended = ended.kept_by(&slot.host.account, slot.links().watcher.is_some());
         self.farewell(slot, ended).await;
     }
 }
@@ -579,7 +581,7 @@ impl Undertaker for LastResort<'_> {
 
 fn log_end(slot: &ProcessSlot, ended: &Ended) {
     let (pid, fuel, steps) = (&slot.pid, ended.fuel_used, ended.steps);
-    match &ended.ending {
+    match &*ended.ending {
         Ok(_) => tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, "ended"),
         Err(fault) => {
             let (kind, error) = (fault.kind, &fault.message);

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     account::Account,
-    command::{Command, Ending, ErrorKind, Mail, ProcessError},
+    command::{Command, Ending, ErrorKind, Mail, ProcessError, SharedEnding},
     host::release_zeros,
     process::{DEFAULT_SLICE, Error, Event, Fuel, Outcome, Process, Status, StepOutput},
     value::{Term, Type, TypeDef, TypeId, Value, term},
@@ -68,7 +68,7 @@ pub struct Ended {
     /// The value or the error.
     pub outcome: Outcome,
     /// What other processes are told.
-    pub ending: Ending,
+    pub ending: SharedEnding,
     /// Fuel of all steps.
     pub fuel_used: u64,
     /// How many steps there were.
@@ -80,7 +80,7 @@ pub struct Ended {
 impl Ended {
     /// A process that could not be started, or of which nothing more is known.
     pub(in crate::host) fn without_life(error: Error) -> Ended {
-        let ending = Err(error.fault());
+        let ending = Err(error.fault()).into();
         let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
         Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
     }
@@ -93,7 +93,37 @@ impl Ended {
         start: Instant,
     ) -> Ended {
         let (fuel_used, steps) = (mailbox.fuel.load(Relaxed), mailbox.steps.load(Relaxed));
+        let ending = ending.into();
         Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+    }
+
+    /// The same, with what others will be told of on the account of the host: the
+    /// process is no more. For those who have no use for the outcome, it is left out.
+    ///
+    /// What has no room is left out in any case, and said to be.
+    pub(in crate::host) fn kept_by(self, host: &Account, outcome_too: bool) -> Ended {
+        let outcome = match self.outcome {
+            Ok(_) if !outcome_too => Ok(None),
+            outcome => outcome,
+        };
+        let bytes = match &outcome {
+            Ok(value) => value.as_ref().map_or(0, Value::held),
+            // The error says what the ending says.
+            Err(_) => self.ending.size() as u64,
+        };
+        match self.ending.clone().charge_to(host, bytes) {
+            Ok(ending) => Ended { outcome, ending, ..self },
+            Err(exceeded) => {
+                let ending = self.ending.without_value();
+                let why = match &*ending {
+                    Ok(_) => String::new(),
+                    Err(fault) => fault.message.clone(),
+                };
+                let kind = ending.as_ref().err().map_or(ErrorKind::Unavailable, |fault| fault.kind);
+                let outcome = Err(Error::new(kind, format!("{why}: {exceeded}")));
+                Ended { outcome, ending, ..self }
+            }
+        }
     }
 }
 

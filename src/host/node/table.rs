@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     account::{Charge, Exceeded},
-    command::{Ending, ErrorKind, Pid, ProcessError},
+    command::{ErrorKind, Pid, ProcessError},
 };
 
 /// The number that a process has on its node.
@@ -125,11 +125,8 @@ impl fmt::Debug for ProcessSlot {
 }
 
 /// The end of a process that is not there.
-pub(in crate::host) fn gone(pid: &Pid) -> Ending {
-    Err(ProcessError::new(
-        ErrorKind::NotFound,
-        format!("there is no process {}", shown(pid.as_str())),
-    ))
+pub(in crate::host) fn gone(pid: &Pid) -> ProcessError {
+    ProcessError::new(ErrorKind::NotFound, format!("there is no process {}", shown(pid.as_str())))
 }
 
 /// All processes of a node, by number. In parts, so that threads seldom meet.

@@ -345,7 +345,7 @@ impl Keeper {
         let (ending, linked) = match ended {
             Some(ended) => {
                 let cause = ended.outcome.as_ref().err().map(|error| error.cause());
-                (ended.ending.clone(), cause == Some(Cause::Link))
+                (ended.ending.clone().into_inner(), cause == Some(Cause::Link))
             }
             None => {
                 (Err(ProcessError::new(ErrorKind::Canceled, "its host dropped the process")), false)

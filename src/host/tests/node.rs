@@ -64,6 +64,7 @@ impl Script {
 
 fn told(result: &std::result::Result<Term, ProcessError>) -> String {
     match result {
+        Ok(Term::Text(text)) if text.len() > 1000 => format!("{} bytes", text.len()),
         Ok(term) => format!("{term:?}"),
         Err(fault) => fault.kind.to_string(),
     }
@@ -271,6 +272,51 @@ fn an_unmonitored_end_is_not_told() {
     ];
     let log = play(one_worker(), &[("main", main), ("child", vec![Do::Spin])]);
     assert_eq!(log, ["main: next [Int(1)]", "main ended Nil"]);
+}
+
+/// All of them are told of one value, which the host has once.
+#[test]
+fn a_large_value_is_there_once_however_many_are_told_of_it() {
+    const MANY: usize = 100;
+    let register = |name: &str| Do::Ask(ActorCommand::Register(name.into()));
+    let mut main = vec![register("friend"), spawn("child", false, false), Do::Receive(1)];
+    main.extend((0..MANY).map(|_| spawn("watcher", true, false)));
+    main.push(Do::Receive(MANY));
+    let (to, topic) = ("child".into(), "end".into());
+    main.push(Do::Ask(ActorCommand::Send { to, topic, payload: vec![] }));
+    main.push(Do::Receive(MANY));
+    let value = || Term::from("x".repeat(4 << 20));
+    let child = vec![register("child"), send("ready"), Do::Receive(1), Do::End(value())];
+    let lookup = Do::Ask(ActorCommand::Lookup("child".into()));
+    let watcher = vec![lookup, Do::To(ActorCommand::Monitor), send("ready"), Do::Receive(1)];
+    let scripts = [("main", main), ("child", child), ("watcher", watcher)];
+    // Not for two of them, with all processes.
+    let options = HostOptions { max_memory: Some(8 << 20), ..one_worker() };
+    let log = play(options, &scripts);
+    let told = log.iter().filter(|line| *line == "watcher: exit 4194304 bytes").count();
+    assert_eq!(told, MANY, "{log:?}");
+}
+
+/// A value that nobody has any more is on no account; one that is too large for its
+/// host is left out.
+#[test]
+fn a_value_is_on_the_account_of_the_host_until_nobody_has_it() {
+    let value = || Do::End(Term::from("x".repeat(4 << 20)));
+    let scripts = vec![("main", vec![value()])];
+    for (limit, told_of) in [(8 << 20, "4194304 bytes"), (4 << 20, "UNAVAILABLE")] {
+        let node = Node::new(Scripts { log: Log::default(), scripts: scripts.clone() });
+        node.add_host("host", HostOptions { max_memory: Some(limit), ..one_worker() }).unwrap();
+        let used = || node.memory("host").unwrap().0;
+        let main = smol::block_on(node.spawn("host", "main", Vec::new())).unwrap();
+        let ended = smol::block_on(main.ended()).unwrap();
+        assert_eq!(told(&ended.ending), told_of);
+        assert_eq!(used() >= 4 << 20, told_of != "UNAVAILABLE");
+        drop((main, ended));
+        // Whoever tells of the end has it for a moment.
+        while used() > 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
 }
 
 #[test]

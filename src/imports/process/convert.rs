@@ -8,7 +8,7 @@
 
 use super::Failure;
 use crate::{
-    command::{Ending, ErrorKind, Mail, Message, Pid, ProcessError},
+    command::{Ending, ErrorKind, Mail, Message, Pid, ProcessError, SharedEnding},
     component::HostCx,
     imports::wasi::call::{Args, unexpected_argument},
     process::Inbox,
@@ -165,8 +165,8 @@ pub(super) fn mail(cx: &mut HostCx<'_>, mail: Mail) -> Result<Value, Failure> {
 }
 
 /// An ending as a `result<value, error>`.
-fn outcome(cx: &mut HostCx<'_>, result: Ending) -> Result<Value, Failure> {
-    Ok(match result {
+fn outcome(cx: &mut HostCx<'_>, result: SharedEnding) -> Result<Value, Failure> {
+    Ok(match result.into_inner() {
         Ok(term) => Value::ok(Some(value(cx, term)?)),
         Err(fault) => Value::err(Some(error(cx, fault))),
     })

@@ -30,8 +30,7 @@ const LIFE: &[(&str, Body)] = &[
     ("exec", |cx, args| {
         let command = start(cx, args).map(ActorCommand::Exec);
         request(cx, command, |cx, reply| match reply {
-            Reply::Ended(Ok(term)) => Ok(Some(convert::value(cx, term)?)),
-            Reply::Ended(Err(fault)) => Err(fault.into()),
+            Reply::Ended(ending) => Ok(Some(convert::value(cx, ending.into_inner()?)?)),
             other => Err(unexpected_reply(&other).into()),
         })
     }),

@@ -8,12 +8,10 @@ use super::{
 };
 use crate::{
     component::{
-        abi::{CoreType, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS},
+        abi::{CoreType, Encoding, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS},
         error::LoadError,
         link::{
-            plan::{
-                CanonOptions, CoreRef, Encoding, Lifted, Op, Signature, Trampoline, TrampolineKind,
-            },
+            plan::{CanonOptions, CoreRef, Lifted, Op, Signature, Trampoline, TrampolineKind},
             typing,
         },
     },

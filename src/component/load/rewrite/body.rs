@@ -13,7 +13,7 @@ use super::{
     spaces::Spaces,
     stores::{Note, Recent},
 };
-use crate::component::{error::LoadError, run::limits::STEP_PAGES};
+use crate::component::{error::LoadError, pieces::STEP_PAGES};
 
 /// The body with all that has to be replaced; `None` if there is nothing. `func` is
 /// the function's index.

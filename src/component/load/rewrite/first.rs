@@ -28,7 +28,7 @@ use super::{
 };
 use crate::component::{
     error::LoadError,
-    run::limits::{ELEMENT, STEP_ELEMENTS, STEP_PAGES},
+    pieces::{ELEMENT, STEP_ELEMENTS, STEP_PAGES},
 };
 
 const PAGE: u64 = 65_536;

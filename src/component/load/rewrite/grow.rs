@@ -23,7 +23,7 @@ use super::{
 };
 use crate::component::{
     error::LoadError,
-    run::limits::{ASKING, MAX_ASKED, STEP_ELEMENTS, STEP_PAGES},
+    pieces::{ASKING, MAX_ASKED, STEP_ELEMENTS, STEP_PAGES},
 };
 
 /// Pages that a memory with 32-bit addresses can have.

@@ -7,11 +7,12 @@ use crate::{
     account::Charge,
     component::{
         abi::{
+            Encoding,
             lift::{LEND, Lift},
             lower::{Lower, Spill},
         },
         error::{Trap, TrapKind},
-        link::plan::{CanonOptions, Encoding, Lifted, Plan, Signature, TrampolineKind},
+        link::plan::{CanonOptions, Lifted, Plan, Signature, TrampolineKind},
         run::{
             builtins::{bits, options, trampoline},
             realloc,

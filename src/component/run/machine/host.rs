@@ -8,11 +8,11 @@ use crate::{
     account::Charge,
     command::{Command, Reply, Tag, Yield},
     component::{
-        abi::lower::Lower,
+        abi::{Encoding, lower::Lower},
         error::Trap,
         link::{
             linker::{Answer, Continuation},
-            plan::{Encoding, Plan},
+            plan::Plan,
         },
         run::{
             host_call::{reply_value, settle, with_host},

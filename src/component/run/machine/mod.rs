@@ -41,7 +41,7 @@ use crate::{
             linker::HostState,
             plan::{HOST, Plan, Target, TrampolineKind},
         },
-        load::guard::{Guard, enter},
+        run::guard::{Guard, enter},
     },
     value::Value,
 };

@@ -11,7 +11,7 @@ use crate::{
     component::{
         backtrace::trace::{Recorded, STACK_BYTES, Traced, TracedPlan, names, stack_type},
         link::{linker::HostState, plan::Plan},
-        load::guard::Guard,
+        run::guard::Guard,
         run::state::SecondRun,
     },
 };

@@ -197,20 +197,23 @@ impl Host {
         self.names.retain(|_, pid| pid != me);
         for watcher in live.watchers {
             if let Some(live) = self.living.get_mut(&watcher) {
-                deliver(live, Mail::Exit { from: me.clone(), result: ending.clone() });
+                deliver(live, Mail::Exit { from: me.clone(), result: ending.clone().into() });
             }
         }
         for other in live.links {
             let (Some(live), Err(fault)) = (self.living.get_mut(&other), &ending) else { continue };
             match live.traps {
-                true => deliver(live, Mail::LinkDown { from: me.clone(), result: ending.clone() }),
+                true => deliver(
+                    live,
+                    Mail::LinkDown { from: me.clone(), result: ending.clone().into() },
+                ),
                 false => self.end(&other, Err(Error::linked(me, fault).fault())),
             }
         }
         if let Some((caller, tag)) = live.caller
             && let Some(live) = self.living.get_mut(&caller)
         {
-            live.complete(tag, Reply::Ended(ending.clone()));
+            live.complete(tag, Reply::Ended(ending.clone().into()));
         }
         self.ended.insert(me.clone(), ending);
     }

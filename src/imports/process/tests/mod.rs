@@ -129,7 +129,7 @@ fn message(topic: &str, payload: Vec<Term>) -> Mail {
 }
 
 fn exit(from: &str) -> Mail {
-    Mail::Exit { from: pid(from), result: Ok(Term::Nil) }
+    Mail::Exit { from: pid(from), result: Ok(Term::Nil).into() }
 }
 
 const LOOK: Command = Command::AwaitMail { stdin: false, until: Some(0) };
@@ -223,12 +223,11 @@ fn lives_are_the_hosts() {
     let ActorCommand::Spawn(spawn) = guest.actor() else { panic!() };
     assert!(spawn.monitor && spawn.link && spawn.host.is_none());
 
-    guest.answers(Reply::Ended(Ok(Term::List(vec![Term::Int(1)]))));
+    guest.answers(Reply::Ended(Ok(Term::List(vec![Term::Int(1)])).into()));
     assert_eq!(guest.says("life#exec", &[start]), r#"ok(json("[1]"))"#);
-    guest.answers(Reply::Ended(Err(ProcessError {
-        details: "x".into(),
-        ..ProcessError::new(ErrorKind::Conflict, "no")
-    })));
+    let fault =
+        ProcessError { details: "x".into(), ..ProcessError::new(ErrorKind::Conflict, "no") };
+    guest.answers(Reply::Ended(Err(fault).into()));
     let conflict = r#"err({kind: conflict, message: "no", retryable: false, details: text("x")})"#;
     assert_eq!(guest.says("life#exec", &[start]), conflict);
 
@@ -350,7 +349,8 @@ fn details_that_json_cannot_hold_are_left_out() {
         result: Err(ProcessError {
             details: deep,
             ..ProcessError::new(ErrorKind::Internal, "trap")
-        }),
+        })
+        .into(),
     });
     let error = r#"{kind: internal, message: "trap", retryable: false, details: nothing}"#;
     let told = format!(r#"ok(some(exit({{from: "p", result: err({error})}})))"#);
@@ -379,13 +379,14 @@ fn mail_that_is_there_is_no_command() {
     let mut guest = Guest::new();
     assert!(!guest.state.get::<Inbox>().listens());
     guest.arrives(message("a", vec![Term::Int(1), Term::List(vec![])]));
-    guest.arrives(Mail::Exit { from: pid("p"), result: Ok("bye".into()) });
+    guest.arrives(Mail::Exit { from: pid("p"), result: Ok("bye".into()).into() });
     guest.arrives(Mail::LinkDown {
         from: pid("q"),
         result: Err(ProcessError {
             details: tree(),
             ..ProcessError::new(ErrorKind::Internal, "trap")
-        }),
+        })
+        .into(),
     });
     guest.arrives(Mail::Cancel { from: None, reason: "over".to_owned() });
     guest.arrives(message("b", vec![]));

@@ -7,7 +7,6 @@
 //! such code, the only way to save the rest is to never return from there.
 
 use std::{
-    any::Any,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
@@ -16,7 +15,7 @@ use std::{
 };
 
 use crate::component::{
-    error::{Trap, TrapKind},
+    error::{Trap, TrapKind, panic_message},
     run::state::Context,
 };
 
@@ -76,17 +75,9 @@ pub(crate) fn leave<C: Context, R>(
     let result = catch_unwind(AssertUnwindSafe(|| run(context)));
     context.state().guard.inside.store(before, Relaxed);
     result.unwrap_or_else(|payload| {
-        let why = format!("a function of the host has failed: {}", message(&*payload));
+        let why = format!("a function of the host has failed: {}", panic_message(&*payload));
         Err(Trap::new(TrapKind::Engine, why))
     })
-}
-
-/// What a panic says.
-pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
-    match payload.downcast_ref::<String>() {
-        Some(text) => text,
-        None => payload.downcast_ref::<&str>().copied().unwrap_or("a panic without a text"),
-    }
 }
 
 /// There is one writer, so that nothing has to be atomic but the parts.
