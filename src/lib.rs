@@ -9,8 +9,8 @@
 //! ```
 //! use wippy::{
 //!     component::{Component, Engine, Linker},
-//!     command::{Call, Command, Completion, Reply},
-//!     process::{Event, DEFAULT_SLICE, Limits, Process, Status, StepOutput, WasmProcess},
+//!     command::{Command, Completion, HostCall, Reply},
+//!     process::{Call, Event, DEFAULT_SLICE, Process, Status, StepOutput, WasmProcess},
 //!     value::Value,
 //! };
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -33,8 +33,8 @@
 //! linker.declare("package demo:host; interface dice { roll: func(sides: u32) -> u32; }")?;
 //! linker.suspending("demo:host/dice", "roll")?;
 //!
-//! let mut process = WasmProcess::new(&component.link(&linker)?, Limits::default());
-//! process.init("play", vec![])?;
+//! let play = Call::new("play", vec![]);
+//! let mut process = WasmProcess::start(&component.link(&linker)?, play.into())?;
 //!
 //! let (mut events, mut out) = (Vec::new(), StepOutput::default());
 //! let result = loop {
@@ -42,7 +42,7 @@
 //!     for asked in out.yields.drain(..) {
 //!         // Answered at once here; any time later would do as well.
 //!         let reply = match asked.command {
-//!             Command::Call(Call { args, .. }) => match args.first() {
+//!             Command::Call(HostCall { args, .. }) => match args.first() {
 //!                 Some(Value::U32(sides)) => Reply::Value(Some(Value::U32(sides / 2))),
 //!                 _ => Reply::Refused("a die has sides".to_owned()),
 //!             },

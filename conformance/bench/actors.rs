@@ -11,7 +11,7 @@ use wippy::{
         Handle, HostOptions, Node, ProcessSpec, Program, Programs, Runtime, SpawnContext, Started,
     },
     imports::{process, wasi},
-    process::{Error, Event, Fuel, Grants, Process, StepOutput},
+    process::{Event, Fuel, Grants, Process, StepOutput},
     value::Value,
     world::Streams,
 };
@@ -136,10 +136,6 @@ pub struct Watched<W> {
 }
 
 impl<W: Watch> Process for Watched<W> {
-    fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error> {
-        self.process.init(method, input)
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         self.watch.step_begins(events);
         self.process.step(events, fuel, out);

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use wippy::{
     command::Reply,
     component::{Component, Engine, LinkedComponent, Linker},
-    process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
+    process::{Call, DEFAULT_SLICE, Process, Start, Status, StepOutput, WasmProcess, run},
     value::Value,
 };
 
@@ -28,13 +28,37 @@ pub fn program(name: &str) -> Result<LinkedComponent> {
     Ok(component.link(&Linker::default())?)
 }
 
-pub fn process(program: &LinkedComponent) -> WasmProcess {
-    WasmProcess::new(program, Limits::default())
+/// A process that begins with a call, and what that returns.
+pub fn start(
+    program: &LinkedComponent,
+    method: &str,
+    args: Vec<Value>,
+) -> Result<(WasmProcess, Option<Value>)> {
+    let mut process = WasmProcess::start(program, Call::new(method, args).into())?;
+    let found = finish(&mut process)?;
+    Ok((process, found))
+}
+
+/// A process with its instances made, in which nothing has been called.
+pub fn process(program: &LinkedComponent) -> Result<WasmProcess> {
+    let mut process = WasmProcess::start(program, Start::default())?;
+    let mut out = StepOutput::default();
+    while out.status == Status::Continue {
+        process.step(&mut Vec::new(), DEFAULT_SLICE, &mut out);
+    }
+    match out.status {
+        Status::Idle => Ok(process),
+        other => Err(format!("the instances were not made: {other:?}").into()),
+    }
 }
 
 /// Calls a method from beginning to end, in slices of the usual size.
 pub fn call(process: &mut WasmProcess, method: &str, args: Vec<Value>) -> Result<Option<Value>> {
-    process.init(method, args)?;
+    process.call(Call::new(method, args))?;
+    finish(process)
+}
+
+fn finish(process: &mut WasmProcess) -> Result<Option<Value>> {
     Ok(run(process, DEFAULT_SLICE, |_| Reply::Refused("nobody answers".to_owned()))?)
 }
 

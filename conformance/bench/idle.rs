@@ -57,8 +57,7 @@ pub fn child(args: &[String]) -> Result<()> {
     if who == "process" {
         let program = guest::program(guest.file)?;
         let make = || -> Result<_> {
-            let mut process = guest::process(&program);
-            guest::call(&mut process, guest.method, (guest.args)())?;
+            let (mut process, _) = guest::start(&program, guest.method, (guest.args)())?;
             process.trim(&mut |memory| {
                 release_zeros(memory);
             });

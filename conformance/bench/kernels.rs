@@ -36,7 +36,7 @@ where
     let program = guest::program("kernels-component.wasm")?;
     let bare = Bare::new(&guest::bytes("kernels.wasm")?)?;
 
-    let mut process = guest::process(&program);
+    let mut process = guest::process(&program)?;
     let mut instances = bare.instantiate()?;
     let expected = value(bare_call::<P, R>(&mut instances, name, params)?);
     let mut contenders = vec![

@@ -14,8 +14,8 @@ use std::{
 use wippy::{
     command::{ActorCommand, Command, Pid, Tag, Yield},
     host::Started,
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
-    value::{Term, Value},
+    process::{Event, Fuel, Process, Status, StepOutput},
+    value::Term,
     world::SystemDispatcher,
 };
 
@@ -115,10 +115,6 @@ struct Sender {
 }
 
 impl Process for Sender {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         events.clear();
         out.fuel_used = 1;

@@ -97,8 +97,7 @@ pub const HELLO: Guest = Guest {
 };
 
 fn life(program: &LinkedComponent, guest: &Guest) -> Result<()> {
-    let mut process = guest::process(program);
-    let found = guest::call(&mut process, guest.method, (guest.args)())?;
+    let (mut process, found) = guest::start(program, guest.method, (guest.args)())?;
     process.close();
     guest::expect(found, Some((guest.result)()))
 }

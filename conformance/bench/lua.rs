@@ -3,8 +3,8 @@
 use wippy::{
     command::ProcessError,
     host::{Handle, Node, SpawnContext, Started},
-    lua::{LuaConfig, LuaProgram, Start},
-    process::Process,
+    lua::{LuaConfig, LuaProcess, LuaProgram},
+    process::{Call, Process, Start, StartData},
     world::{Streams, SystemDispatcher},
 };
 
@@ -52,14 +52,17 @@ impl LuaBench {
     ) -> Result<Started, ProcessError> {
         let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
         let answers = context.answers(world);
+        let data = StartData {
+            call: Some(Call::new(self.0.method(), Vec::new())),
+            identity: Some(context.identity.clone()),
+            ..StartData::default()
+        };
         let start = Start {
             account: Some(context.account(self.0.max_memory())),
-            identity: Some(context.identity),
-            immediate: Some(Box::new(answers.clone())),
-            ..Start::default()
+            inline: Some(Box::new(answers.clone())),
+            ..data.into()
         };
-        let mut process = self.0.process();
-        process.start(self.0.method(), Vec::new(), start).map_err(|error| error.fault())?;
+        let process = LuaProcess::start(&self.0, start).map_err(|error| error.fault())?;
         Ok(Started { process: wrap(Box::new(process)), answers, result: None, max_execution: None })
     }
 }

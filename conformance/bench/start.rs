@@ -9,7 +9,7 @@ use std::{
 
 use wippy::{
     component::{Component, Engine, Linker, LoadOptions, TrapKind, Vetting},
-    process::{Cause, DEFAULT_SLICE, Limits, Process, Status, StepOutput, WasmProcess},
+    process::{Call, Cause, DEFAULT_SLICE, Process, Status, StepOutput, WasmProcess},
     value::Value,
 };
 
@@ -194,8 +194,8 @@ pub fn child(args: &[String]) -> Result<()> {
             let linked = start.elapsed();
             // The first slice instantiates and begins the call, which goes on until
             // the slice is used up or something of WASI is called, which is not there.
-            let mut process = WasmProcess::new(&program, Limits::default());
-            process.init("hello", vec![Value::String("Ada".to_owned())])?;
+            let call = Call::new("hello", vec![Value::String("Ada".to_owned())]);
+            let mut process = WasmProcess::start(&program, call.into())?;
             let mut out = StepOutput::default();
             process.step(&mut Vec::new(), DEFAULT_SLICE, &mut out);
             match out.status {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use wippy::{
     command::Reply,
     component::{Component, Engine, Linker},
-    process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
+    process::{Call, DEFAULT_SLICE, Limits, StartData, WasmProcess, run},
     value::Value,
 };
 
@@ -49,10 +49,13 @@ fn round(bytes: &[u8], method: &str, named: bool) -> Result<[f64; 3]> {
     let program = component.link(&Linker::default())?;
     let trap = || -> Result<f64> {
         let begin = Instant::now();
-        let limits = Limits { max_memory: 1480 << 10, ..Limits::default() };
-        let mut process = WasmProcess::new(&program, limits);
         let args = if named { vec![Value::String("x".repeat(40_000))] } else { Vec::new() };
-        process.init(method, args)?;
+        let data = StartData {
+            call: Some(Call::new(method, args)),
+            limits: Limits { max_memory: 1480 << 10, ..Limits::default() },
+            ..StartData::default()
+        };
+        let mut process = WasmProcess::start(&program, data.into())?;
         let refused = |_| Reply::Refused("nothing is answered".to_owned());
         match run(&mut process, DEFAULT_SLICE, refused) {
             Err(error) if !error.frames().is_empty() => Ok(begin.elapsed().as_secs_f64()),

@@ -71,7 +71,7 @@ fn compare(
     value: &Value,
 ) -> Result<()> {
     let program = guest::program(FILE)?;
-    let mut process = guest::process(&program);
+    let mut process = guest::process(&program)?;
     let mut contenders = vec![Contender::timed("process", || {
         // The arguments are given away, and the result is looked at, outside of
         // the measured time, like that of the others.

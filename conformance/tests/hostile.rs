@@ -9,7 +9,7 @@ use std::{
 use wippy::{
     command::{Command, Completion, Reply, Yield},
     component::{Component, Engine, LinkedComponent, Linker, LoadOptions, Vetting},
-    process::{Event, Fuel, Limits, Process, Status, StepOutput, WasmProcess},
+    process::{Call, Event, Fuel, Limits, Process, StartData, Status, StepOutput, WasmProcess},
     value::{TypeDef, TypeId, Types, Value},
 };
 
@@ -118,19 +118,16 @@ fn run(program: &LinkedComponent, random: &mut Random) -> usize {
     let functions: Vec<_> = program.functions().collect();
     let mut calls = 0;
     for _ in 0..functions.len().clamp(1, 4) {
-        let mut process = WasmProcess::new(program, LIMITS);
-        if functions.is_empty() {
-            process.instantiate().expect("the process is new");
-        } else {
+        let mut data = StartData { limits: LIMITS, ..StartData::default() };
+        if !functions.is_empty() {
             let function = &functions[random.below(functions.len())];
             let params = function.ty().params.iter();
             let args = params.map(|p| example(function.types(), p.ty, random)).collect();
             let Some(args) = args else { continue };
-            // Types that are too deep for checks are refused here.
-            if process.init(&function.full_name(), args).is_err() {
-                continue;
-            }
+            data.call = Some(Call::new(function.full_name(), args));
         }
+        // Types that are too deep for checks are refused here.
+        let Ok(mut process) = WasmProcess::start(program, data.into()) else { continue };
         calls += 1;
         let (mut events, mut out) = (Vec::<Event>::new(), StepOutput::default());
         let ended = (0..MAX_STEPS).any(|_| {

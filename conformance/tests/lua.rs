@@ -8,7 +8,6 @@ use std::{
     collections::{BTreeMap, VecDeque},
     fs,
     path::Path,
-    sync::Arc,
     time::Duration,
 };
 
@@ -17,8 +16,9 @@ use wippy::{
         ActorCommand, Clock, ClockCommand, Command, Completion, ErrorKind, Mail, Message, Pid,
         ProcessError, RandomCommand, Ready, Reply, Spawn, Stdio, StdioCommand, Tag, Wait,
     },
-    lua::{LuaConfig, LuaProgram, Start},
-    process::{Event, Fuel, Identity, Process, Status, StepOutput},
+    imports::wasi::WasiConfig,
+    lua::{LuaConfig, LuaProcess, LuaProgram},
+    process::{Args, Call, Event, Fuel, Identity, Process, StartData, Status, StepOutput},
     registry::Project,
     value::Term,
 };
@@ -168,20 +168,25 @@ fn run(name: &str, source: &str) -> String {
         Ok(program) => program,
         Err(error) => return format!("not compiled: {error}\n"),
     };
-    let mut process = program.process();
-    let pid = Pid::new(PID);
-    let start = Start {
-        identity: Some(Identity { pid, host: "test:host".into(), entry: config.name.clone() }),
-        env: Arc::new([("GREETING".to_owned(), "hello".to_owned())].into()),
-        argv: vec!["one".to_owned(), "two".to_owned()],
-        account: None,
-        immediate: None,
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let method = program.method().to_owned();
+    let (pid, entry) = (Pid::new(PID), config.name.clone());
+    let data = StartData {
+        call: Some(Call { method, args: Args::Terms(vec![Term::Int(6), Term::Int(7)]) }),
+        identity: Some(Identity { pid, host: "test:host".into(), entry }),
+        wasi: Some(WasiConfig {
+            args: texts(&["test", "one", "two"]),
+            env: [("GREETING".to_owned(), "hello".to_owned())].into(),
+            ..WasiConfig::default()
+        }),
+        ..StartData::default()
     };
     let mut world =
         World { input: ["first\nsec", "ond\r\n", "rest\nend"].into(), ..World::default() };
-    if let Err(error) = process.start(program.method(), vec![Term::Int(6), Term::Int(7)], start) {
-        return format!("not started: {error}\n");
-    }
+    let mut process = match LuaProcess::start(&program, data.into()) {
+        Ok(process) => process,
+        Err(error) => return format!("not started: {error}\n"),
+    };
     let mut out = StepOutput::default();
     let (mut steps, mut idle) = (0_u64, false);
     let ending = loop {
@@ -253,8 +258,9 @@ fn entries_become_programs() {
     assert_eq!((program.method(), program.max_memory()), ("run", 8 << 20));
     assert_eq!(program.max_execution(), Some(Duration::from_secs(2)));
     let call = |method: &str| {
-        let mut process = program.process();
-        process.start(method, vec![Term::Int(21)], Start::default()).unwrap();
+        let args = Args::Terms(vec![Term::Int(21)]);
+        let call = Call { method: method.to_owned(), args };
+        let mut process = LuaProcess::start(&program, call.into()).unwrap();
         let mut out = StepOutput::default();
         process.step(&mut Vec::new(), Fuel(100_000), &mut out);
         out.status

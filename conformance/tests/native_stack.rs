@@ -3,7 +3,7 @@
 use wippy::{
     command::Reply,
     component::{Component, Engine, Linker},
-    process::{Fuel, Limits, Process, WasmProcess, run},
+    process::{Call, Fuel, WasmProcess, run},
     value::Value,
 };
 
@@ -45,8 +45,8 @@ fn no_instruction_piles_up_on_the_native_stack() {
             );
             let component = Component::new(&Engine::default(), wat::parse_str(text).unwrap());
             let program = component.unwrap().link(&Linker::default()).unwrap();
-            let mut process = WasmProcess::new(&program, Limits::default());
-            process.init("f", vec![Value::U32(200_000)]).unwrap();
+            let call = Call::new("f", vec![Value::U32(200_000)]);
+            let mut process = WasmProcess::start(&program, call.into()).unwrap();
             run(&mut process, Fuel(u64::MAX), |_| Reply::Refused("no commands here".to_owned()))
         });
         let outcome = thread.unwrap().join().unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use wippy::{
     command::Reply,
     component::{Component, Engine, Linker},
-    process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
+    process::{Call, DEFAULT_SLICE, Limits, StartData, WasmProcess, run},
     value::Value,
 };
 
@@ -16,8 +16,9 @@ fn frames(file: &str, method: &str, args: Vec<Value>) -> (Vec<String>, usize) {
     let component = Component::new(&Engine::default(), std::fs::read(path).unwrap()).unwrap();
     let program = component.link(&Linker::default()).unwrap();
     let limits = Limits { max_memory: 1480 << 10, ..Limits::default() };
-    let mut process = WasmProcess::new(&program, limits);
-    process.init(method, args).unwrap();
+    let call = Some(Call::new(method, args));
+    let data = StartData { call, limits, ..StartData::default() };
+    let mut process = WasmProcess::start(&program, data.into()).unwrap();
     let refused = |_| Reply::Refused("nothing is answered".to_owned());
     let error = run(&mut process, DEFAULT_SLICE, refused).unwrap_err();
     let first = error.frames().iter().take(3);

@@ -8,8 +8,8 @@ use std::{
 
 use wippy::{
     component::{Component, Engine, Linker},
-    imports::wasi::{Preopen, WasiConfig, WasiState},
-    process::{Cause, Fuel, Limits, Process, WasmProcess, run},
+    imports::wasi::{Preopen, WasiConfig},
+    process::{Call, Cause, Fuel, Start, WasmProcess, run},
     value::Value,
     world::{Input, Output, Streams, SystemDispatcher},
 };
@@ -26,7 +26,7 @@ fn a_program_works_in_the_real_world() {
     let place = std::env::temp_dir().join(format!("wippy-wasi-{}", std::process::id()));
     fs::create_dir_all(&place).unwrap();
 
-    let start = |args: &[&str], immediate: bool| {
+    let start = |args: &[&str], inline: bool| {
         let output = Arc::new(Mutex::new(Vec::new()));
         let world = SystemDispatcher::new(Streams {
             stdin: Input::Bytes(b"one\ntwo\nthree".to_vec()),
@@ -37,13 +37,12 @@ fn a_program_works_in_the_real_world() {
         let dir = world.add_dir(dir, false);
         let preopens = vec![Preopen { guest: "/work".to_owned(), dir, read_only: false }];
         let args = ["tool"].iter().chain(args).map(|arg| (*arg).to_owned()).collect();
-        let state = WasiState::new(WasiConfig { args, preopens, ..WasiConfig::default() }).unwrap();
-        let mut process = WasmProcess::new(&program, Limits::default());
-        process.init("run", vec![]).unwrap();
-        process.host_state().unwrap().set(state);
-        if immediate {
-            process.set_immediate(Box::new(world.clone()));
+        let mut start = Start::from(Call::new("run", vec![]));
+        start.data.wasi = Some(WasiConfig { args, preopens, ..WasiConfig::default() });
+        if inline {
+            start.inline = Some(Box::new(world.clone()));
         }
+        let mut process = WasmProcess::start(&program, start).unwrap();
         let outcome =
             run(&mut process, Fuel(100_000), |command| smol::block_on(world.later(command)));
         let output = String::from_utf8(output.lock().unwrap().clone()).unwrap();

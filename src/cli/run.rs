@@ -152,7 +152,7 @@ fn given(args: &RunArgs) -> Result<WasiSetup, Failure> {
         })?;
         dirs.push(WasiDir { guest: guest.clone(), dir, read_only: *read_only });
     }
-    Ok(WasiSetup { args: Vec::new(), env: args.env.clone(), cwd: args.cwd.clone(), dirs })
+    Ok(WasiSetup { args: Vec::new(), env: args.env.as_slice().into(), cwd: args.cwd.clone(), dirs })
 }
 
 /// How somebody would type this call again, up to the arguments.

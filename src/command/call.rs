@@ -6,7 +6,7 @@ use crate::value::Value;
 /// [`Linker::suspending`](crate::component::Linker::suspending). Answered with
 /// [`Reply::Value`](super::Reply::Value), the function's result.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub struct HostCall {
     /// The interface, with its version if it has one: `demo:host/log@1.0.0`.
     pub interface: String,
     /// The function in it: `ask`.

@@ -42,7 +42,7 @@ mod wait;
 pub(crate) use self::ended::SMALL_ENDING;
 pub use self::{
     actor::{ActorCommand, Mail, Message, Pid, Spawn},
-    call::Call,
+    call::HostCall,
     chore::Chore,
     clock::{Clock, ClockCommand},
     ended::{Ending, SharedEnding},
@@ -81,7 +81,7 @@ impl Tag {
 #[non_exhaustive]
 pub enum Command {
     /// A call of a function of the embedder.
-    Call(Call),
+    Call(HostCall),
     /// Something about the time.
     Clock(ClockCommand),
     /// Random numbers.
@@ -128,7 +128,7 @@ macro_rules! families {
 }
 
 families! {
-    Call: Call,
+    Call: HostCall,
     Clock: ClockCommand,
     Random: RandomCommand,
     Stdio: StdioCommand,

@@ -14,7 +14,7 @@ use super::{
     error::{LinkError, LoadError, LoadErrorKind, panic_message},
     link::{
         inline::{Failure, link},
-        linker::{Linker, Provided},
+        linker::{HostState, Linker, Provided},
         plan::Plan,
     },
     load::{
@@ -25,10 +25,7 @@ use super::{
     },
     run::machine::Machine,
 };
-use crate::{
-    account::Account,
-    value::{FuncType, Type, Types},
-};
+use crate::value::{FuncType, Type, Types};
 
 /// A decoded and validated component, translated once and shared by all
 /// processes that run it.
@@ -303,8 +300,9 @@ impl LinkedComponent {
         self.plan.max_slice
     }
 
-    pub(crate) fn machine(&self, account: Account) -> Machine {
-        Machine::new(self.plan.clone(), account)
+    /// A process's machine, with what host functions keep for it.
+    pub(crate) fn machine(&self, host: HostState) -> Machine {
+        Machine::new(self.plan.clone(), host)
     }
 }
 

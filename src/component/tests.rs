@@ -7,8 +7,8 @@ use std::sync::{
 
 use super::{Answer, Component, Engine, LinkError, LinkedComponent, Linker, TrapKind};
 use crate::{
-    command::{Call, Command, Reply},
-    process::{Cause, DEFAULT_SLICE, Limits, Outcome, Process, WasmProcess, run},
+    command::{Command, HostCall, Reply},
+    process::{Call, Cause, DEFAULT_SLICE, Outcome, WasmProcess, run},
     value::{Resource, Value},
 };
 
@@ -17,10 +17,9 @@ fn component(engine: &Engine, text: &str) -> Component {
 }
 
 fn call(program: &LinkedComponent, method: &str, args: Vec<Value>) -> Outcome {
-    let mut process = WasmProcess::new(program, Limits::default());
-    process.init(method, args)?;
+    let mut process = WasmProcess::start(program, Call::new(method, args).into())?;
     run(&mut process, DEFAULT_SLICE, |command| match command {
-        Command::Call(Call { args, .. }) => Reply::Value(args.into_iter().next()),
+        Command::Call(HostCall { args, .. }) => Reply::Value(args.into_iter().next()),
         other => Reply::Refused(format!("{other:?}")),
     })
 }

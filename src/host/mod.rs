@@ -42,7 +42,7 @@ pub use self::{
         error::PrepareError,
         project::ProjectPrograms,
         runtime::{Loaded, ProcessSpec, Runtime},
-        wasi_setup::{WasiDir, WasiSetup, WasiSetupError},
+        wasi_setup::{WasiDir, WasiSetup},
     },
     node::{
         Node,

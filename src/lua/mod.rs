@@ -79,7 +79,7 @@ mod text;
 mod values;
 
 pub use self::{
-    process::{LuaProcess, Start},
+    process::LuaProcess,
     program::{LuaConfig, LuaProgram, SyntaxError},
 };
 

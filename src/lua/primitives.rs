@@ -7,7 +7,7 @@
 //! short and never while Lua runs.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashSet,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -44,7 +44,7 @@ pub(super) struct Shared {
     pub topics: HashSet<Arc<str>>,
     pub immediate: Option<Box<dyn InlineDispatcher>>,
     pub identity: Option<Identity>,
-    pub env: Arc<BTreeMap<String, String>>,
+    pub env: Arc<[(String, String)]>,
     pub argv: Vec<String>,
     /// Where the last error was raised.
     pub trace: String,
@@ -208,7 +208,9 @@ impl Primitives {
             "args" => lua.create_function(move |_, ()| Ok(own.state().argv.clone())),
             "env" => lua.create_function(move |_, name: Value| {
                 let name = name.as_string().map(|name| name.to_string_lossy()).unwrap_or_default();
-                Ok(own.state().env.get(&name).cloned())
+                let state = own.state();
+                let found = state.env.iter().find(|(known, _)| *known == name);
+                Ok(found.map(|(_, value)| value.clone()))
             }),
             "duration" => lua.create_function(|_, value: Value| {
                 Ok(match value {

@@ -1,6 +1,6 @@
 //! The Lua process.
 
-use std::{collections::BTreeMap, fmt, mem, sync::Arc};
+use std::{fmt, mem};
 
 use mlua::{MultiValue, Value as Lv};
 
@@ -15,38 +15,20 @@ use super::{
 };
 use crate::{
     account::{Account, Exceeded},
-    command::{Completion, ErrorKind, InlineDispatcher, Mail, ProcessError, Reply},
-    process::{Error, Event, Fuel, Identity, Process, Received, Status, StepOutput},
-    value::{Term, Value},
+    command::{Completion, ErrorKind, Mail, ProcessError, Reply},
+    imports::wasi::WasiConfig,
+    process::{Call, Error, Event, Fuel, Process, Received, Start, StartData, Status, StepOutput},
 };
-
-/// The part of the world that a process is given.
-#[derive(Default)]
-pub struct Start {
-    /// Who it is, if it lives on a host.
-    pub identity: Option<Identity>,
-    /// The variables that `env.get` finds. All processes of an entry share it.
-    pub env: Arc<BTreeMap<String, String>>,
-    /// The arguments that `io.args` gives.
-    pub argv: Vec<String>,
-    /// On which is counted what it holds; with the limit of its program if there is none.
-    pub account: Option<Account>,
-    /// Answers commands inside its steps, where that takes no time.
-    pub immediate: Option<Box<dyn InlineDispatcher>>,
-}
 
 /// A process that runs a Lua program.
 pub struct LuaProcess {
     program: LuaProgram,
-    state: Phase,
+    /// Nothing once the process has ended.
+    live: Option<Box<Live>>,
     /// Mail has come that nobody has been given.
     mail: bool,
-}
-
-enum Phase {
-    New,
-    Live(Box<Live>),
-    Dead,
+    /// Fuel that it may still use, if there is a limit, and that limit.
+    fuel: Option<(u64, u64)>,
 }
 
 struct Live {
@@ -56,59 +38,59 @@ struct Live {
 }
 
 impl LuaProcess {
-    pub(super) fn new(program: &LuaProgram) -> LuaProcess {
-        LuaProcess { program: program.clone(), state: Phase::New, mail: false }
-    }
-
-    /// Starts a call of a function of the program. Nothing of it runs before the
-    /// first step.
+    /// A process of a program. Nothing of it runs before the first step.
     ///
     /// # Errors
     ///
-    /// If an argument has no place in Lua, or the process has been started.
-    pub fn start(&mut self, method: &str, args: Vec<Term>, start: Start) -> Result<(), Error> {
-        match self.state {
-            Phase::New => {}
-            Phase::Live(_) => {
-                return Err(Error::new(ErrorKind::Conflict, "the process has been started"));
-            }
-            Phase::Dead => return Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
-        }
+    /// If an argument has no place in Lua, or there is no room for the process.
+    pub fn start(program: &LuaProgram, start: Start) -> Result<LuaProcess, Error> {
+        let Start { data, account, inline, state: _ } = start;
+        let StartData { call, identity, wasi, limits } = data;
+        let Some(Call { method, args }) = call else {
+            return Err(Error::new(ErrorKind::Invalid, "a Lua process begins with a call"));
+        };
+        let args = args.terms()?;
+        let max_memory = program.max_memory().min(limits.max_memory);
         let failed = |error: mlua::Error| Error::program(broken(&error));
-        let memory = usize::try_from(self.program.max_memory()).unwrap_or(usize::MAX);
-        let own = || Account::new(self.program.max_memory());
-        let account = start.account.unwrap_or_else(own);
+        let memory = usize::try_from(max_memory).unwrap_or(usize::MAX);
+        let account = account.unwrap_or_else(|| Account::new(max_memory));
         let full = |exceeded: Exceeded| Error::new(ErrorKind::Unavailable, exceeded.to_string());
         let held = account.charge(memory::PROCESS).map_err(full)?;
         let lua = sandbox::bare().and_then(|lua| Limited::new(lua, memory, held));
         let lua = lua.map_err(failed)?;
-        let primitives = Primitives::install(&lua, &self.program, account).map_err(failed)?;
+        let primitives = Primitives::install(&lua, program, account).map_err(failed)?;
         {
             let mut state = primitives.state();
-            state.identity = start.identity;
-            state.env = start.env;
-            state.argv = start.argv;
-            state.immediate = start.immediate;
+            let WasiConfig { args, env, cwd: _, preopens: _ } = wasi.unwrap_or_default();
+            state.identity = identity;
+            state.env = env;
+            // The first is the program's name.
+            state.argv = args.into_iter().skip(1).collect();
+            state.immediate = inline;
         }
-        let chunk = self.program.load(&lua, self.program.main()).map_err(failed)?;
+        let chunk = program.load(&lua, program.main()).map_err(failed)?;
         let mut values = MultiValue::new();
         for (at, term) in (1..).zip(&args) {
             let invalid =
                 |why| Error::new(ErrorKind::Invalid, format!("argument {at} of `{method}`: {why}"));
             values.push_back(from_term(&lua, term).map_err(invalid)?);
         }
-        let name = lua.create_string(method).map_err(failed)?;
+        let name = lua.create_string(&method).map_err(failed)?;
         values.push_front(Lv::String(name));
         values.push_front(Lv::Function(chunk));
         primitives.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
         lua.watch().cover(&lua).map_err(full)?;
         primitives.budget.begin(0);
-        self.state = Phase::Live(Box::new(Live { primitives, lua }));
-        Ok(())
+        Ok(LuaProcess {
+            program: program.clone(),
+            live: Some(Box::new(Live { primitives, lua })),
+            mail: false,
+            fuel: limits.max_fuel.map(|max| (max, max)),
+        })
     }
 
     fn end(&mut self, out: &mut StepOutput, status: Status) {
-        self.state = Phase::Dead;
+        self.live = None;
         out.yields.clear();
         out.status = status;
     }
@@ -218,42 +200,10 @@ impl Live {
 }
 
 impl Process for LuaProcess {
-    /// Values that need no type become arguments. For others see
-    /// [`LuaProcess::start`].
-    fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error> {
-        let term = |value: Value| match value {
-            Value::Bool(value) => Some(Term::Bool(value)),
-            Value::S8(value) => Some(Term::Int(value.into())),
-            Value::S16(value) => Some(Term::Int(value.into())),
-            Value::S32(value) => Some(Term::Int(value.into())),
-            Value::S64(value) => Some(Term::Int(value)),
-            Value::U8(value) => Some(Term::Int(value.into())),
-            Value::U16(value) => Some(Term::Int(value.into())),
-            Value::U32(value) => Some(Term::Int(value.into())),
-            Value::U64(value) => Some(Term::uint(value)),
-            Value::F32(value) => Some(Term::Float(value.into())),
-            Value::F64(value) => Some(Term::Float(value)),
-            Value::String(text) => Some(Term::from(&*text)),
-            Value::Char(_)
-            | Value::List(_)
-            | Value::Map(_)
-            | Value::Record(_)
-            | Value::Variant { .. }
-            | Value::Flags(_)
-            | Value::Own(_)
-            | Value::Borrow(_) => None,
-        };
-        let terms: Option<Vec<Term>> = input.into_iter().map(term).collect();
-        let Some(args) = terms else {
-            return Err(Error::new(ErrorKind::Invalid, "an argument that needs its type"));
-        };
-        self.start(method, args, Start::default())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
         (out.fuel_used, out.received) = (0, Received::default());
-        let Phase::Live(live) = &self.state else {
+        let Some(live) = &self.live else {
             events.clear();
             let error = Error::new(ErrorKind::Unavailable, "the process is not running");
             return self.end(out, Status::Done(Err(error)));
@@ -283,8 +233,15 @@ impl Process for LuaProcess {
         if let Some(status) = end {
             return self.end(out, status);
         }
+        let slice = match self.fuel {
+            Some((0, max)) => {
+                return self.end(out, Status::Done(Err(Error::out_of_fuel(max))));
+            }
+            Some((left, _)) => fuel.0.min(left),
+            None => fuel.0,
+        };
         let budget = &live.primitives.budget;
-        budget.begin(fuel.0);
+        budget.begin(slice);
         let before = budget.left();
         if before <= 0 {
             // A debt is paid with whole slices in which nothing runs.
@@ -298,6 +255,9 @@ impl Process for LuaProcess {
         let result = delivered.and_then(|()| live.run());
         live.lua.watch().cover_anyway(&live.lua);
         out.fuel_used = u64::try_from(before.saturating_sub(budget.left())).unwrap_or_default();
+        if let Some((left, _)) = &mut self.fuel {
+            *left = left.saturating_sub(out.fuel_used);
+        }
         let mut state = live.primitives.state();
         mem::swap(&mut out.yields, &mut state.yields);
         out.received = state.inbox.take_received();
@@ -311,7 +271,7 @@ impl Process for LuaProcess {
 
     /// Collects garbage.
     fn trim(&mut self, _: &mut dyn FnMut(&mut [u8])) {
-        if let Phase::Live(live) = &self.state {
+        if let Some(live) = &self.live {
             if let Err(error) = live.lua.gc_collect() {
                 tracing::debug!(%error, "garbage that cannot be collected");
             }
@@ -320,14 +280,14 @@ impl Process for LuaProcess {
     }
 
     fn memory_used(&self) -> u64 {
-        match &self.state {
-            Phase::Live(live) => u64::try_from(live.lua.used_memory()).unwrap_or(u64::MAX),
-            _ => 0,
+        match &self.live {
+            Some(live) => u64::try_from(live.lua.used_memory()).unwrap_or(u64::MAX),
+            None => 0,
         }
     }
 
     fn close(&mut self) {
-        self.state = Phase::Dead;
+        self.live = None;
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use mlua::{Function, Lua, chunk::ChunkMode};
 
-use super::{process::LuaProcess, sandbox};
+use super::sandbox;
 use crate::{
     command::{ErrorKind, ProcessError},
     registry::{Entry, EntryKind, Id, LUA_MODULES, LuaCode, Problem, Project, nearest},
@@ -187,11 +187,6 @@ impl LuaProgram {
         };
         let compiled = compile(&entry.id.to_string(), &code.source);
         compiled.map(|_| ()).map_err(|error| problem(entry, code, &error))
-    }
-
-    /// A process of this program, not yet started.
-    pub fn process(&self) -> LuaProcess {
-        LuaProcess::new(self)
     }
 
     /// The function that the entry names.

@@ -1,13 +1,14 @@
 //! Steps, limits, and patterns beside Lua's own.
 
 use super::{
-    LuaConfig, LuaProcess, LuaProgram, Start,
+    LuaConfig, LuaProcess, LuaProgram,
     pattern::{Capture, Search},
     sandbox,
 };
 use crate::{
     command::{Command, Mail, StdioCommand, Yield},
-    process::{Event, Fuel, Process, Received, Status, StepOutput},
+    component::TrapKind,
+    process::{Call, Cause, Event, Fuel, Process, Received, Start, Status, StepOutput},
     value::{Term, Value},
 };
 
@@ -22,10 +23,12 @@ fn program(source: &str) -> LuaProgram {
     LuaProgram::new(&config).unwrap()
 }
 
+fn main() -> Start {
+    Call::new("main", Vec::new()).into()
+}
+
 fn started(source: &str) -> LuaProcess {
-    let mut process = program(source).process();
-    process.start("main", vec![], Start::default()).unwrap();
-    process
+    LuaProcess::start(&program(source), main()).unwrap()
 }
 
 fn step(process: &mut LuaProcess, slice: u64) -> StepOutput {
@@ -103,12 +106,41 @@ fn a_process_waits_and_goes_on() {
 
 #[test]
 fn typed_values_are_arguments() {
-    let mut process = program("function main(a, b) return a .. b end").process();
-    process.init("main", vec![Value::U32(4), Value::String("x".into())]).unwrap();
+    let joins = program("function main(a, b) return a .. b end");
+    let call = Call::new("main", vec![Value::U32(4), Value::String("x".into())]);
+    let mut process = LuaProcess::start(&joins, call.into()).unwrap();
     assert_eq!(step(&mut process, 100_000).status, Status::Exited("4x".into()));
-    let mut process = program("function main() end").process();
-    let error = process.init("main", vec![Value::U64(u64::MAX)]).unwrap_err();
+    let refused = |arg| {
+        let call = Call::new("main", vec![arg]);
+        LuaProcess::start(&joins, call.into()).unwrap_err()
+    };
+    let error = refused(Value::some(Value::U32(1)));
+    assert_eq!(error.to_string(), "an argument that needs its type");
+    let error = refused(Value::U64(u64::MAX));
     assert!(error.to_string().contains("larger than the largest integer"), "{error}");
+}
+
+#[test]
+fn a_process_ends_when_its_fuel_is_used_up_and_is_not_started_without_a_call() {
+    let mut start = main();
+    start.data.limits.max_fuel = Some(20_000);
+    let program = program("function main() while true do end end");
+    let mut process = LuaProcess::start(&program, start).unwrap();
+    let mut used = 0;
+    let error = loop {
+        let out = step(&mut process, 1_000);
+        used += out.fuel_used;
+        match out.status {
+            Status::Continue => assert!(used < 30_000, "{used}"),
+            Status::Done(Err(error)) => break error,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(used >= 20_000, "{used}");
+    assert_eq!(error.cause(), Cause::Trap(TrapKind::Limit));
+    assert_eq!(error.message(), "the process has used up `limits.max_fuel`, 20000 units");
+    let error = LuaProcess::start(&program, Start::default()).unwrap_err();
+    assert_eq!(error.message(), "a Lua process begins with a call");
 }
 
 #[test]
@@ -227,9 +259,8 @@ fn what_a_process_holds_is_on_its_account() {
     let account = crate::account::Account::new(64 << 20);
     let source = "function main() t = ('x'):rep(8 << 20) time = require('time') \
         time.sleep('1s') t = nil time.sleep('1s') end";
-    let mut process = program(source).process();
-    let start = Start { account: Some(account.clone()), ..Start::default() };
-    process.start("main", vec![], start).unwrap();
+    let start = Start { account: Some(account.clone()), ..main() };
+    let mut process = LuaProcess::start(&program(source), start).unwrap();
     let idle = account.used();
     assert!(idle > process.memory_used() + (16 << 10), "{idle}");
     assert!(matches!(step(&mut process, 1 << 40).status, Status::Blocked));
@@ -238,16 +269,15 @@ fn what_a_process_holds_is_on_its_account() {
     assert_eq!(account.used(), 0);
     // One that has no room is not started, nor does it grow beyond.
     let account = crate::account::Account::new(40 << 10);
-    let start = Start { account: Some(account), ..Start::default() };
-    let error = program(source).process().start("main", vec![], start).unwrap_err();
+    let start = Start { account: Some(account), ..main() };
+    let error = LuaProcess::start(&program(source), start).unwrap_err();
     assert_eq!(error.kind(), crate::command::ErrorKind::Unavailable);
     assert!(error.to_string().contains("limits.max_memory"), "{error}");
     let account = crate::account::Account::of_host(20 << 20).process(64 << 20);
     let source = "function main() return pcall(function() \
         local t = {} for i = 1, 1e7 do t[i] = { i } end end) end";
-    let mut process = program(source).process();
-    let start = Start { account: Some(account), ..Start::default() };
-    process.start("main", vec![], start).unwrap();
+    let start = Start { account: Some(account), ..main() };
+    let mut process = LuaProcess::start(&program(source), start).unwrap();
     let Status::Done(Err(error)) = step(&mut process, 1 << 40).status else { panic!() };
     assert!(error.to_string().contains("beyond `host.max_memory`"), "{error}");
 }
@@ -275,9 +305,7 @@ fn syntax_errors_have_lines() {
 
 #[test]
 fn an_idle_process_is_small() {
-    let program = program("function main() process.inbox():receive() end");
-    let mut process = program.process();
-    process.start("main", vec![], Start::default()).unwrap();
+    let mut process = started("function main() process.inbox():receive() end");
     assert_eq!(step(&mut process, 100_000).status, Status::Idle);
     process.trim(&mut |_| {});
     let used = process.memory_used();
@@ -364,8 +392,7 @@ fn measure() {
         let start = std::time::Instant::now();
         let all: Vec<LuaProcess> = (0..1000)
             .map(|_| {
-                let mut process = program.process();
-                process.start("main", vec![], Start::default()).unwrap();
+                let mut process = LuaProcess::start(&program, main()).unwrap();
                 step(&mut process, 1000);
                 process
             })

@@ -72,6 +72,12 @@ impl Error {
         Error::because(ErrorKind::Timeout, Cause::Timeout, message)
     }
 
+    /// The end of a process that has used up its fuel.
+    pub(crate) fn out_of_fuel(max: u64) -> Error {
+        let message = format!("the process has used up `limits.max_fuel`, {max} units");
+        Error::because(ErrorKind::Internal, Cause::Trap(TrapKind::Limit), message)
+    }
+
     /// The end of a process that somebody has cancelled, for this reason.
     pub fn cancelled(reason: &str) -> Error {
         let message = match reason {

@@ -1,7 +1,7 @@
 //! Processes: what a host steps.
 //!
-//! A [`Process`] is started with [`init`](Process::init) and then stepped. A
-//! [`step`](Process::step) is given events and an amount of fuel, does a bounded
+//! A [`Process`] is made with a [`Start`], which is all that it begins with, and then
+//! stepped. A [`step`](Process::step) is given events and an amount of fuel, does a bounded
 //! amount of work, and says why it stopped and what it wants from outside. It
 //! never blocks, never looks at a clock and never calls out: the same events in
 //! the same order give the same steps, to the last unit of fuel.
@@ -11,6 +11,7 @@ mod grants;
 pub(crate) mod inbox;
 #[doc = include_str!("limits.md")]
 pub mod limits {}
+mod start;
 mod wasm;
 
 #[cfg(test)]
@@ -20,7 +21,8 @@ pub use self::{
     error::{Cause, Error},
     grants::{Grants, group_of},
     inbox::{ExitRequest, Identity, Inbox, Received},
-    wasm::{Limits, WasmProcess},
+    start::{Args, Call, Limits, Start, StartData},
+    wasm::WasmProcess,
 };
 pub use crate::command::ErrorKind;
 use std::sync::Arc;
@@ -107,15 +109,6 @@ impl Default for StepOutput {
 
 /// Something that can be run in bounded steps.
 pub trait Process: Send {
-    /// Starts a call of `method`. It may be called again once the process is
-    /// done, unless it ended with an error.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such method, the input does not fit it, or the process
-    /// cannot be started.
-    fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error>;
-
     /// Takes all `events` and does at most one slice of work.
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput);
 
@@ -138,8 +131,8 @@ pub trait Process: Send {
         0
     }
 
-    /// Tells whether a step is in code that cannot unwind. It is the same one from
-    /// [`init`](Process::init) to the end.
+    /// Tells whether a step is in code that cannot unwind. It is the same one from the
+    /// beginning to the end.
     fn guard(&self) -> Option<Arc<Guard>> {
         None
     }

@@ -4,13 +4,15 @@ mod trace;
 mod values;
 
 use super::{
-    Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Status, StepOutput,
-    WasmProcess, run,
+    Args, Call, Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Start, StartData,
+    Status, StepOutput, WasmProcess, run,
 };
 use crate::{
-    command::{Mail, Reply},
-    component::{Component, Engine, LinkedComponent, Linker, TrapKind},
-    value::Value,
+    account::Account,
+    command::{Command, InlineDispatcher, Mail, Reply},
+    component::{Answer, Component, Engine, LinkedComponent, Linker, TrapKind},
+    imports::wasi::WasiConfig,
+    value::{Term, Value},
 };
 
 /// A component around one core module, all of whose `exports` take and return
@@ -30,6 +32,16 @@ fn program(core: &str, exports: &[&str]) -> LinkedComponent {
     component.link(&Linker::default()).unwrap()
 }
 
+fn start(program: &LinkedComponent, limits: Limits, call: Call) -> Result<WasmProcess, Error> {
+    let data = StartData { call: Some(call), limits, ..StartData::default() };
+    WasmProcess::start(program, data.into())
+}
+
+/// A process with one number as its argument.
+fn started(program: &LinkedComponent, method: &str, arg: u32) -> WasmProcess {
+    start(program, Limits::default(), Call::new(method, vec![Value::U32(arg)])).unwrap()
+}
+
 /// Result and fuel of one call in slices of the given size.
 fn call(
     program: &LinkedComponent,
@@ -38,8 +50,7 @@ fn call(
     arg: u32,
     slice: u64,
 ) -> (Result<Option<Value>, Error>, u64) {
-    let mut process = WasmProcess::new(program, limits);
-    process.init(method, vec![Value::U32(arg)]).unwrap();
+    let mut process = start(program, limits, Call::new(method, vec![Value::U32(arg)])).unwrap();
     let outcome = run(&mut process, Fuel(slice), |_| Reply::Refused("no commands here".to_owned()));
     (outcome, process.fuel_used())
 }
@@ -98,8 +109,7 @@ fn a_bulk_operation_larger_than_a_slice_becomes_a_debt() {
     assert!(fuel > 3 * 1_000_000 / 64);
 
     let program = program(core, &["fill"]);
-    let mut process = WasmProcess::new(&program, Limits::default());
-    process.init("fill", vec![Value::U32(3)]).unwrap();
+    let mut process = started(&program, "fill", 3);
     let (mut events, mut out) = (Vec::new(), StepOutput::default());
     let mut steps = 0;
     while !matches!(out.status, Status::Done(_)) {
@@ -130,8 +140,7 @@ fn an_endless_loop_is_stopped_by_an_event() {
         r#"(func (export "spin") (param i32) (result i32) (loop $l (br $l)) (unreachable))"#,
         &["spin"],
     );
-    let mut process = WasmProcess::new(&program, Limits::default());
-    process.init("spin", vec![Value::U32(0)]).unwrap();
+    let mut process = started(&program, "spin", 0);
     let (mut events, mut out) = (Vec::new(), StepOutput::default());
     for _ in 0..10 {
         process.step(&mut events, Fuel(10_000), &mut out);
@@ -177,31 +186,127 @@ fn memory_beyond_the_limit_is_refused_inside_the_guest() {
 #[test]
 fn a_finished_process_may_be_called_again() {
     let program = program(LOOP, &["sum"]);
-    let mut process = WasmProcess::new(&program, Limits::default());
+    let sum = |n| Call::new("sum", vec![Value::U32(n)]);
+    let mut process = started(&program, "sum", 1);
+    assert_eq!(process.call(sum(1)).unwrap_err().kind(), ErrorKind::Conflict);
     for n in 1..4 {
-        process.init("sum", vec![Value::U32(n)]).unwrap();
         let outcome = run(&mut process, Fuel(10), |_| Reply::Done);
         assert_eq!(outcome, Ok(Some(Value::U32(n * (n + 1) / 2))));
+        process.call(sum(n + 1)).unwrap();
     }
     process.close();
-    let error = process.init("sum", vec![Value::U32(1)]).unwrap_err();
+    let error = process.call(sum(1)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable);
 }
 
 #[test]
 fn a_wrong_start_says_what_would_be_right() {
     let program = program(LOOP, &["sum"]);
-    let mut process = WasmProcess::new(&program, Limits::default());
-    let text = |result: Result<(), Error>| result.unwrap_err().message().to_owned();
-    assert_eq!(text(process.init("product", vec![])), "`product` is not exported; there is `sum`");
+    let text = |method: &str, args: Args| {
+        let call = Call { method: method.to_owned(), args };
+        start(&program, Limits::default(), call).unwrap_err().message().to_owned()
+    };
+    let none = Args::Values(Vec::new());
+    assert_eq!(text("product", none.clone()), "`product` is not exported; there is `sum`");
+    let few = "sum: func(n: u32) -> u32 takes 1 arguments, not 0";
+    assert_eq!(text("sum", none), few);
+    assert_eq!(text("sum", Args::Terms(Vec::new())), few);
     assert_eq!(
-        text(process.init("sum", vec![])),
-        "sum: func(n: u32) -> u32 takes 1 arguments, not 0"
-    );
-    assert_eq!(
-        text(process.init("sum", vec![Value::from("7")])),
+        text("sum", Args::Values(vec![Value::from("7")])),
         "argument `n`: expected u32, found a string"
     );
+    assert_eq!(
+        text("sum", Args::Terms(vec![Term::from("7")])),
+        "argument `n`: expected u32, found \"7\""
+    );
+}
+
+#[test]
+fn terms_are_arguments_of_the_functions_types() {
+    let program = program(LOOP, &["sum"]);
+    let call = Call { method: "sum".to_owned(), args: Args::Terms(vec![Term::Int(3)]) };
+    let mut process = start(&program, Limits::default(), call).unwrap();
+    assert_eq!(run(&mut process, Fuel(10), |_| Reply::Done), Ok(Some(Value::U32(6))));
+}
+
+#[test]
+fn a_process_without_a_call_is_made_and_waits_for_one() {
+    let program = program(LOOP, &["sum"]);
+    let mut process = WasmProcess::start(&program, Start::default()).unwrap();
+    let (mut events, mut out) = (Vec::new(), StepOutput::default());
+    while out.status == Status::Continue {
+        process.step(&mut events, Fuel(10), &mut out);
+    }
+    assert_eq!(out.status, Status::Idle);
+    process.call(Call::new("sum", vec![Value::U32(4)])).unwrap();
+    assert_eq!(run(&mut process, Fuel(10), |_| Reply::Done), Ok(Some(Value::U32(10))));
+}
+
+#[test]
+fn a_process_begins_with_what_its_start_holds() {
+    struct Echo;
+    impl InlineDispatcher for Echo {
+        fn now(&mut self, command: Command) -> Result<Reply, Command> {
+            match command {
+                Command::Call(crate::command::HostCall { args, .. }) => {
+                    Ok(Reply::Value(args.into_iter().next()))
+                }
+                other => Err(other),
+            }
+        }
+    }
+    #[derive(Default)]
+    struct Mine(u32);
+    let text = r#"(component
+        (import "t:t/it" (instance $it
+            (export "mine" (func (result u32))) (export "later" (func (param "n" u32) (result u32)))))
+        (core func $mine (canon lower (func $it "mine")))
+        (core func $later (canon lower (func $it "later")))
+        (core module $m
+            (import "" "mine" (func $mine (result i32)))
+            (import "" "later" (func $later (param i32) (result i32)))
+            (func (export "f") (result i32) (call $later (call $mine))))
+        (core instance $i (instantiate $m (with "" (instance
+            (export "mine" (func $mine)) (export "later" (func $later))))))
+        (func (export "f") (result u32) (canon lift (core func $i "f"))))"#;
+    let mut linker = Linker::default();
+    linker
+        .declare("package t:t; interface it { mine: func() -> u32; later: func(n: u32) -> u32; }")
+        .unwrap();
+    linker.suspending("t:t/it", "later").unwrap();
+    linker
+        .func("t:t/it", "mine", |cx, _| Ok(Answer::Now(Some(Value::U32(cx.state::<Mine>().0)))))
+        .unwrap();
+    let component = Component::new(&Engine::default(), wat::parse_str(text).unwrap()).unwrap();
+    let program = component.link(&linker).unwrap();
+    let account = Account::new(1 << 20);
+    let wasi = WasiConfig { args: vec!["x".repeat(1000)], ..WasiConfig::default() };
+    let data = StartData {
+        call: Some(Call::new("f", vec![])),
+        wasi: Some(wasi.clone()),
+        ..StartData::default()
+    };
+    let mut start = Start { account: Some(account.clone()), ..data.clone().into() };
+    start.inline = Some(Box::new(Echo));
+    start.state.set(Mine(7));
+    let mut process = WasmProcess::start(&program, start).unwrap();
+    assert!(account.used() >= 1000);
+    // All is answered inside of the first step.
+    let mut out = StepOutput::default();
+    process.step(&mut Vec::new(), Fuel(1 << 20), &mut out);
+    assert_eq!((out.status, out.yields), (Status::Done(Ok(Some(Value::U32(7)))), vec![]));
+
+    let refused = |wasi, limit| {
+        let mut start = Start::from(StartData { wasi: Some(wasi), ..data.clone() });
+        start.data.limits.max_memory = limit;
+        let error = WasmProcess::start(&program, start).unwrap_err();
+        (error.kind(), error.message().to_owned())
+    };
+    let (kind, text) = refused(wasi, 500);
+    assert!(kind == ErrorKind::Invalid && text.contains("`limits.max_memory`"), "{text}");
+    let wrong = WasiConfig { cwd: Some("here".to_owned()), ..WasiConfig::default() };
+    let text = "cwd \"here\" is not an absolute path".to_owned();
+    assert_eq!(refused(wrong, 1 << 20), (ErrorKind::Invalid, text));
 }
 
 #[test]

@@ -3,38 +3,19 @@
 use std::{fmt, mem, sync::Arc};
 
 use super::{
-    Error, ErrorKind, Event, ExitRequest, Fuel, Inbox, Outcome, Process, Received, Status,
-    StepOutput,
+    Call, Error, ErrorKind, Event, ExitRequest, Fuel, Inbox, Limits, Outcome, Process, Received,
+    Start, StartData, Status, StepOutput,
 };
 use crate::{
     account::Account,
-    command::{Completion, InlineDispatcher, Mail, Reply, Tag},
+    command::{Completion, Mail, Reply, Tag},
     component::{
-        Again, BacktraceRun, DEFAULT_MEMORY, Guard, HostState, LinkedComponent, Machine, Pause,
-        Trap, TrapKind, small,
+        Again, BacktraceRun, Guard, HostState, LinkedComponent, Machine, Pause, Trap, TrapKind,
+        small,
     },
-    value::{Type, Value, check},
+    imports::wasi::{WasiConfig, WasiState},
+    value::Value,
 };
-
-/// The limits of one process. The limit of its stack is given when the
-/// component is loaded, see
-/// [`LoadOptions`](crate::component::LoadOptions); that of its time is kept by who steps it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of linear memory, of tables, and of all that the host holds for the
-    /// process, together: see [`account`](crate::account). Growth beyond fails
-    /// inside the guest, anything else is a trap.
-    pub max_memory: u64,
-    /// Fuel of the whole process. The process traps when it needs more.
-    pub max_fuel: Option<u64>,
-}
-
-impl Default for Limits {
-    /// 1 GiB of memory, and no end of fuel.
-    fn default() -> Limits {
-        Limits { max_memory: DEFAULT_MEMORY, max_fuel: None }
-    }
-}
 
 /// A process that runs a component.
 pub struct WasmProcess {
@@ -56,7 +37,6 @@ pub struct WasmProcess {
 }
 
 enum Phase {
-    New,
     /// Alive; a call is under way or has ended well.
     Live(Box<Machine>),
     /// Trapped, and waits for what it takes to find out where.
@@ -73,48 +53,71 @@ const MAX_RETRACE: u64 = 50_000_000;
 const MAX_FRAMES: usize = 12;
 
 impl WasmProcess {
-    /// A process that will run `program`. Nearly nothing is allocated for it before
-    /// it is started.
-    pub fn new(program: &LinkedComponent, limits: Limits) -> WasmProcess {
-        WasmProcess::on_account(program, limits, Account::new(limits.max_memory))
-    }
-
-    /// The same, with an account that somebody else knows as well; its limit takes
-    /// the place of [`Limits::max_memory`].
-    pub fn on_account(program: &LinkedComponent, limits: Limits, account: Account) -> WasmProcess {
-        WasmProcess {
-            program: program.clone(),
-            limits,
-            account,
-            state: Phase::New,
-            method: String::new(),
-            used: 0,
-            debt: 0,
-            required: 0,
-            first: None,
-            retraced: 0,
-        }
-    }
-
-    /// Starts the process without a call: its first steps make the instances and
-    /// run their start functions, then it is [`Status::Idle`]. Not needed before
-    /// [`init`](Process::init), which does the same by itself.
+    /// A process that runs `program`. Nothing of it runs before the first step: that
+    /// makes the instances and runs their start functions, and then the call.
     ///
     /// # Errors
     ///
-    /// If the process has been started already.
-    pub fn instantiate(&mut self) -> Result<(), Error> {
-        match &self.state {
-            Phase::New => {
-                let machine = self.program.machine(self.account.clone());
-                self.method = "instantiation".to_owned();
-                self.state = Phase::Live(Box::new(machine));
-                Ok(())
+    /// If there is no such method, the arguments do not fit it, the process cannot be
+    /// given its surroundings, or they are beyond the limits.
+    pub fn start(program: &LinkedComponent, start: Start) -> Result<WasmProcess, Error> {
+        let Start { data, account, inline, state: mut host } = start;
+        let StartData { call, identity, wasi, limits } = data;
+        let (method, call) = match call {
+            Some(call) => {
+                let (method, export, args) = resolve(program, call)?;
+                (method, Some((export, args)))
+            }
+            None => ("instantiation".to_owned(), None),
+        };
+        let account = account.unwrap_or_else(|| Account::new(limits.max_memory));
+        host.begin(account.clone(), inline);
+        let mut machine = program.machine(host);
+        let mut first = None;
+        if let Some((export, args)) = call {
+            // Few enough not to be counted.
+            first = small(&args).then(|| (export, args.clone()));
+            let ready = machine.call_when_ready(export, args);
+            ready.map_err(|trap| Error::trap(&trap, &method))?;
+        }
+        if let Some(wasi) = wasi {
+            machine.host_state().set(surroundings(wasi, &account)?);
+        }
+        if identity.is_some() {
+            machine.host_state().set(identity);
+        }
+        Ok(WasmProcess {
+            program: program.clone(),
+            limits,
+            account,
+            state: Phase::Live(Box::new(machine)),
+            method,
+            used: 0,
+            debt: 0,
+            required: 0,
+            first,
+            retraced: 0,
+        })
+    }
+
+    /// Calls one more function. The process must be at rest: its last call has ended
+    /// well, or it has been instantiated and nothing has been called.
+    ///
+    /// # Errors
+    ///
+    /// If the process is not at rest, there is no such method, or the arguments do not
+    /// fit it.
+    pub fn call(&mut self, call: Call) -> Result<(), Error> {
+        let (method, export, args) = resolve(&self.program, call)?;
+        match &mut self.state {
+            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
+            Phase::Live(machine) if !machine.busy() => {
+                (self.first, self.method) = (None, method);
+                machine.call(export, args).map_err(|trap| Error::trap(&trap, &self.method))
             }
             Phase::Live(_) | Phase::Waiting(..) | Phase::Retracing(..) => {
-                Err(Error::new(ErrorKind::Conflict, "the process has been started"))
+                Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
             }
-            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
         }
     }
 
@@ -128,20 +131,11 @@ impl WasmProcess {
         self.used
     }
 
-    /// What host functions keep for this process; `None` before
-    /// [`init`](Process::init) and after the end.
-    pub fn host_state(&mut self) -> Option<&mut HostState> {
+    /// What host functions keep for this process; `None` after the end.
+    fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
             Phase::Live(machine) => Some(machine.host_state()),
-            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => None,
-        }
-    }
-
-    /// Dispatcher commands inside the steps of this process, where that takes no
-    /// time. Set between [`init`](Process::init) and the first step.
-    pub fn set_immediate(&mut self, immediate: Box<dyn InlineDispatcher>) {
-        if let Some(state) = self.host_state() {
-            state.immediate = Some(immediate);
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => None,
         }
     }
 
@@ -155,7 +149,7 @@ impl WasmProcess {
     fn stop(&mut self, out: &mut StepOutput, error: Error) {
         let own = match &self.state {
             Phase::Waiting(_, own) | Phase::Retracing(_, own) => Some(own.clone()),
-            Phase::New | Phase::Live(_) | Phase::Dead => None,
+            Phase::Live(_) | Phase::Dead => None,
         };
         self.fail(out, own.unwrap_or(error));
     }
@@ -270,53 +264,36 @@ impl WasmProcess {
                 self.begin_again(&completion.reply, out);
                 return !matches!(self.state, Phase::Dead);
             }
-            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => {}
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => {}
         }
         true
     }
 }
 
-impl Process for WasmProcess {
-    fn init(&mut self, method: &str, input: Vec<Value>) -> Result<(), Error> {
-        let function =
-            self.program.function(method).map_err(|why| Error::new(ErrorKind::NotFound, why))?;
-        let params = &function.ty().params;
-        if params.len() != input.len() {
-            return Err(Error::new(
-                ErrorKind::Invalid,
-                format!("{function:?} takes {} arguments, not {}", params.len(), input.len()),
-            ));
-        }
-        for (param, value) in params.iter().zip(&input) {
-            check(&Type::new(function.types().clone(), param.ty), value).map_err(|mismatch| {
-                Error::new(ErrorKind::Invalid, format!("argument `{}`: {mismatch}", param.name))
-            })?;
-        }
-        let invalid = |trap: Trap| Error::trap(&trap, method);
-        self.method = function.full_name();
-        match &mut self.state {
-            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
-            Phase::Waiting(..) | Phase::Retracing(..) => {
-                Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
-            }
-            Phase::Live(machine) if machine.busy() => {
-                Err(Error::new(ErrorKind::Conflict, "the process is in the middle of a call"))
-            }
-            Phase::Live(machine) => {
-                self.first = None;
-                machine.call(function.index(), input).map_err(invalid)
-            }
-            Phase::New => {
-                // Few enough not to be counted.
-                self.first = small(&input).then(|| (function.index(), input.clone()));
-                let mut machine = self.program.machine(self.account.clone());
-                machine.call_when_ready(function.index(), input).map_err(invalid)?;
-                self.state = Phase::Live(Box::new(machine));
-                Ok(())
-            }
+/// The function that is called: its full name, its place among the exports, and the
+/// arguments as its types want them.
+fn resolve(program: &LinkedComponent, call: Call) -> Result<(String, usize, Vec<Value>), Error> {
+    let function = program.function(&call.method);
+    let function = function.map_err(|why| Error::new(ErrorKind::NotFound, why))?;
+    let args = call.args.values(&function)?;
+    Ok((function.full_name(), function.index(), args))
+}
+
+/// What WASI keeps for a process that is given this.
+fn surroundings(config: WasiConfig, account: &Account) -> Result<WasiState, Error> {
+    let state = WasiState::new(config);
+    let mut state = state.map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))?;
+    match state.charge_to(account) {
+        Ok(()) => Ok(state),
+        Err(exceeded) => {
+            let of_host = exceeded.is_of_host();
+            let kind = if of_host { ErrorKind::Unavailable } else { ErrorKind::Invalid };
+            Err(Error::new(kind, exceeded.to_string()))
         }
     }
+}
 
+impl Process for WasmProcess {
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
         (out.fuel_used, out.received) = (0, Received::default());
@@ -347,7 +324,7 @@ impl Process for WasmProcess {
         match self.state {
             Phase::Waiting(..) => return out.status = Status::Blocked,
             Phase::Retracing(..) => return self.retrace(slice, out),
-            Phase::New | Phase::Live(_) | Phase::Dead => {}
+            Phase::Live(_) | Phase::Dead => {}
         }
         // A debt is paid with whole slices in which nothing runs.
         let budget = slice.saturating_sub(self.debt);
@@ -399,7 +376,7 @@ impl Process for WasmProcess {
     fn decided(&self) -> Option<Outcome> {
         match &self.state {
             Phase::Waiting(_, error) | Phase::Retracing(_, error) => Some(Err(error.clone())),
-            Phase::New | Phase::Live(_) | Phase::Dead => None,
+            Phase::Live(_) | Phase::Dead => None,
         }
     }
 
@@ -407,14 +384,14 @@ impl Process for WasmProcess {
     fn memory_used(&self) -> u64 {
         match &self.state {
             Phase::Live(machine) => machine.memory_used(),
-            Phase::New | Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => 0,
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => 0,
         }
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
         match &self.state {
             Phase::Live(machine) => Some(machine.guard().clone()),
-            Phase::Waiting(..) | Phase::Retracing(..) | Phase::New | Phase::Dead => None,
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => None,
         }
     }
 

@@ -29,7 +29,7 @@ pub use self::{
     in_flight::{Dispatcher, InFlight},
     stdio::{Callback, Input, MAX_BUFFER, Output},
 };
-use crate::command::{ActorCommand, Call, Command, FileId, InlineDispatcher, Reply};
+use crate::command::{ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -169,7 +169,7 @@ fn no_host(command: &ActorCommand) -> Reply {
     Reply::Refused(format!("no host answers `{}` here", command.name()))
 }
 
-fn no_embedder(Call { interface, function, .. }: &Call) -> Reply {
+fn no_embedder(HostCall { interface, function, .. }: &HostCall) -> Reply {
     Reply::Refused(format!("nobody answers calls of {interface}#{function}"))
 }
 

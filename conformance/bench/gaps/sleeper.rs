@@ -8,8 +8,7 @@ use std::{
 use wippy::{
     command::{Clock, ClockCommand, Command, InlineDispatcher, Interests, Reply, Tag, Wait, Yield},
     host::NodeDispatcher,
-    process::{Error, Event, Fuel, Process, Status, StepOutput},
-    value::Value,
+    process::{Event, Fuel, Process, Status, StepOutput},
 };
 
 /// How long it sleeps.
@@ -59,10 +58,6 @@ pub struct Sleeper {
 }
 
 impl Process for Sleeper {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         out.fuel_used = 1;
         for event in events.drain(..) {

@@ -14,7 +14,7 @@ use wippy::{
         Tag, Yield,
     },
     process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
-    value::{Term, Value},
+    value::Term,
 };
 
 use super::ledger::{Ledger, Random, count};
@@ -384,10 +384,6 @@ impl Agent {
 }
 
 impl Process for Agent {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {

@@ -7,8 +7,8 @@ use wippy::{
     command::{Command, Completion, Reply, Yield},
     component::{Component, Engine, Function, LinkedComponent, Linker},
     process::{
-        Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Status, StepOutput,
-        WasmProcess,
+        self, Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, StartData, Status,
+        StepOutput, WasmProcess,
     },
     value::Value,
 };
@@ -368,8 +368,8 @@ impl<'a> Runner<'a> {
         fuel: u64,
     ) -> Result<Instance<'a>, Failure> {
         let limits = Limits { max_fuel: Some(fuel), max_memory: MAX_MEMORY };
-        let mut process = WasmProcess::new(program, limits);
-        process.instantiate().map_err(failure)?;
+        let data = StartData { limits, ..StartData::default() };
+        let mut process = WasmProcess::start(program, data.into()).map_err(failure)?;
         let outcome = drive(&mut process, self.slice);
         self.fuel += process.fuel_used();
         outcome.map_err(failure)?;
@@ -476,7 +476,7 @@ impl<'a> Runner<'a> {
         let instance = self.instance(instance)?;
         let function = instance.function(function)?;
         let before = instance.process.fuel_used();
-        let started = instance.process.init(&function.full_name(), args);
+        let started = instance.process.call(process::Call::new(function.full_name(), args));
         let outcome = started.and_then(|()| drive(&mut instance.process, slice));
         let used = instance.process.fuel_used() - before;
         self.fuel += used;

@@ -20,9 +20,9 @@ use wippy::{
     command::{ActorCommand, Command, InlineDispatcher, Mail, Message, ProcessError, Reply},
     component::{Engine, Linker},
     host::{HostOptions, Node, Program, Programs, ProjectPrograms, Runtime, SpawnContext, Started},
-    process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
+    process::{Event, Fuel, Process, Received, Status, StepOutput},
     registry::Project,
-    value::{Term, Value},
+    value::Term,
 };
 
 const LANGUAGES: [&str; 3] = ["wasm", "lua", "rust"];
@@ -86,10 +86,6 @@ type Told = Arc<Mutex<Vec<(String, Term)>>>;
 struct Log(Told);
 
 impl Process for Log {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         (out.fuel_used, out.received, out.status) = (1, Received::default(), Status::Idle);
         for event in events.drain(..) {

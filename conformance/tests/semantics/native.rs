@@ -10,7 +10,7 @@ use wippy::{
     },
     host::{NodeDispatcher, Program, SpawnContext, Started},
     process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
-    value::{Term, Value, term},
+    value::{Term, term},
     world::SystemDispatcher,
 };
 
@@ -67,10 +67,6 @@ impl Program for Echo {
 struct Returns(Option<Term>);
 
 impl Process for Returns {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, _: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         out.status = Status::Exited(self.0.take().unwrap_or(Term::Nil));
     }
@@ -93,10 +89,6 @@ struct Player {
 }
 
 impl Process for Player {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {

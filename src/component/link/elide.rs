@@ -123,7 +123,7 @@ mod tests {
     use super::*;
     use crate::{
         component::{Component, Engine, Linker, load::shape::shape},
-        process::{DEFAULT_SLICE, Limits, Process, WasmProcess, run},
+        process::{Call, DEFAULT_SLICE, WasmProcess, run},
         value::Value,
     };
 
@@ -204,10 +204,11 @@ mod tests {
         linker.suspending("", "tell").unwrap();
         let program = component.link(&linker).unwrap();
         let mut told = String::new();
-        let mut process = WasmProcess::new(&program, Limits::default());
-        process.init("go", Vec::new()).unwrap();
+        let go = Call::new("go", Vec::new());
+        let mut process = WasmProcess::start(&program, go.into()).unwrap();
         run(&mut process, DEFAULT_SLICE, |command| {
-            let crate::command::Command::Call(crate::command::Call { args, .. }) = command else {
+            let crate::command::Command::Call(crate::command::HostCall { args, .. }) = command
+            else {
                 return crate::command::Reply::Refused("what else?".to_owned());
             };
             if let [Value::String(text)] = &args[..] {

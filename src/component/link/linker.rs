@@ -243,8 +243,9 @@ impl fmt::Debug for HostState {
 }
 
 impl HostState {
-    pub(crate) fn new(account: Account) -> HostState {
-        HostState { slots: Vec::new(), outbox: Vec::new(), work: 0, account, immediate: None }
+    /// What a process begins with besides the slots.
+    pub(crate) fn begin(&mut self, account: Account, inline: Option<Box<dyn InlineDispatcher>>) {
+        (self.account, self.immediate) = (account, inline);
     }
 
     /// The slot of type `T`, made with its default when first used.

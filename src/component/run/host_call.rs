@@ -2,7 +2,7 @@
 
 use super::state::{Context, charge};
 use crate::{
-    command::{Call, Command, Reply},
+    command::{Command, HostCall, Reply},
     component::{
         error::{Trap, TrapKind},
         link::{
@@ -25,11 +25,13 @@ pub(crate) fn call_host<C: Context>(
         HostBody::Func(_) if context.state().trace.is_some() => return replay(context, memory),
         HostBody::Func(func) => match &func.body {
             Some(Body::Closure(closure)) => with_host(context, memory, |cx| closure(cx, args))?,
-            Some(Body::Suspending { interface, function }) => Answer::Later(Command::Call(Call {
-                interface: interface.clone(),
-                function: function.clone(),
-                args,
-            })),
+            Some(Body::Suspending { interface, function }) => {
+                Answer::Later(Command::Call(HostCall {
+                    interface: interface.clone(),
+                    function: function.clone(),
+                    args,
+                }))
+            }
             None => {
                 return Err(Trap::new(TrapKind::Unsupported, "the host has no such function"));
             }

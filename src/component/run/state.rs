@@ -133,7 +133,8 @@ const PLACE: u64 = 2 * (size_of::<Option<Handle>>() + size_of::<u32>()) as u64;
 pub(crate) type Lends = Vec<(u32, u32)>;
 
 impl StoreData {
-    pub fn new(plan: OwnPlan, limiter: Limiter, guard: Arc<Guard>) -> StoreData {
+    pub fn new(plan: OwnPlan, host: HostState, guard: Arc<Guard>) -> StoreData {
+        let limiter = Limiter::new(host.account.clone());
         let instance = |_| Instance {
             may_enter: true,
             may_leave: true,
@@ -153,7 +154,7 @@ impl StoreData {
             reallocs: Vec::new(),
             num_borrows: Vec::new(),
             request: None,
-            host: HostState::new(limiter.account().clone()),
+            host,
             limiter,
             guard,
             debt: 0,

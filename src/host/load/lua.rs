@@ -5,7 +5,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     command::{ErrorKind, ProcessError},
     host::node::program::{Program, SpawnContext, Started},
-    lua,
+    imports::wasi::WasiConfig,
+    lua::{self, LuaProcess},
+    process::{Args, Call, Limits, Start, StartData},
     registry::{self, Id, Project},
     value::Term,
     world::SystemDispatcher,
@@ -15,7 +17,7 @@ use crate::{
 pub(in crate::host) struct LuaProgram {
     program: lua::LuaProgram,
     /// What `env.get` finds: the variables of the project, by their public names.
-    env: Arc<BTreeMap<String, String>>,
+    env: Arc<[(String, String)]>,
 }
 
 impl LuaProgram {
@@ -33,7 +35,7 @@ impl LuaProgram {
                 env.insert(name.clone(), value);
             }
         }
-        Ok(Arc::new(LuaProgram { program, env: Arc::new(env) }))
+        Ok(Arc::new(LuaProgram { program, env: env.into_iter().collect() }))
     }
 }
 
@@ -45,15 +47,19 @@ impl Program for LuaProgram {
             let Term::Text(text) = term else { return None };
             Some(text.to_string())
         };
-        let start = lua::Start {
-            account: Some(context.account(self.program.max_memory())),
+        let program = &self.program;
+        let account = context.account(program.max_memory());
+        let mut argv = vec![context.identity.entry.clone()];
+        argv.extend(args.iter().filter_map(text));
+        let data = StartData {
+            call: Some(Call { method: program.method().to_owned(), args: Args::Terms(args) }),
             identity: Some(context.identity),
-            env: self.env.clone(),
-            argv: args.iter().filter_map(text).collect(),
-            immediate: Some(Box::new(answers.clone())),
+            wasi: Some(WasiConfig { args: argv, env: self.env.clone(), ..WasiConfig::default() }),
+            limits: Limits { max_memory: program.max_memory(), ..Limits::default() },
         };
-        let mut process = self.program.process();
-        process.start(self.program.method(), args, start).map_err(|error| error.fault())?;
+        let inline = Box::new(answers.clone());
+        let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
+        let process = LuaProcess::start(program, start).map_err(|error| error.fault())?;
         let max_execution = self.program.max_execution();
         Ok(Started { process: Box::new(process), answers, result: None, max_execution })
     }

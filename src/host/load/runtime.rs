@@ -24,7 +24,7 @@ use crate::{
     host::node::panics,
     imports::{process, wasi},
     lock::lock,
-    process::{Grants, Limits, WasmProcess},
+    process::{Grants, Limits},
     registry::{Entry, EntryKind, Id, Problem, Project, Transport},
 };
 
@@ -290,11 +290,6 @@ impl ProcessSpec {
             given: WasiSetup::default(),
             program_name: name.to_owned(),
         })
-    }
-
-    /// A process of this spec, not yet started.
-    pub fn process(&self) -> WasmProcess {
-        WasmProcess::new(&self.program, self.limits)
     }
 }
 

@@ -18,7 +18,8 @@ use crate::{
             run::{Ended, HostDispatcher, RunOptions, live},
         },
     },
-    process::{Error, Process, WasmProcess},
+    imports::wasi::WasiConfig,
+    process::{Call, Error, Identity, Start, StartData, WasmProcess},
     value::{Term, Value},
     world::{Dispatcher, Streams, SystemDispatcher},
 };
@@ -42,21 +43,19 @@ impl ProcessSpec {
         mut context: SpawnContext,
     ) -> Result<Started, ProcessError> {
         let account = context.account(self.limits.max_memory);
-        let process = WasmProcess::on_account(&self.program, self.limits, account);
-        let mut process = self.initialized(process, input).map_err(|error| error.fault())?;
         let streams = std::mem::take(&mut context.streams);
-        let world = self.given.to(&self.program_name, words, streams, &mut process);
-        let world = world.map_err(|error| ProcessError::new(error.kind(), error.to_string()))?;
+        let (world, wasi) = self.given.to(&self.program_name, words, streams);
         if context.is_alone() {
             world.set_alone();
         }
         let answers = context.answers(world);
-        let (pid, method, limits) = (&context.identity.pid, self.function.full_name(), self.limits);
+        let pid = context.identity.pid.clone();
+        let data = self.start_data(input, wasi, Some(context.identity));
+        let inline = Box::new(answers.clone());
+        let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
+        let process = WasmProcess::start(&self.program, start).map_err(|error| error.fault())?;
+        let (method, limits) = (self.function.full_name(), self.limits);
         tracing::debug!(%pid, method, ?limits, ?self.max_execution, "initialized");
-        if let Some(host) = process.host_state() {
-            host.set(Some(context.identity));
-        }
-        process.set_immediate(Box::new(answers.clone()));
         Ok(Started {
             process: Box::new(process),
             answers,
@@ -65,13 +64,14 @@ impl ProcessSpec {
         })
     }
 
-    fn initialized(
+    fn start_data(
         &self,
-        mut process: WasmProcess,
         input: Vec<Value>,
-    ) -> Result<WasmProcess, Error> {
-        process.init(&self.function.full_name(), input)?;
-        Ok(process)
+        wasi: WasiConfig,
+        identity: Option<Identity>,
+    ) -> StartData {
+        let call = Some(Call::new(self.function.full_name(), input));
+        StartData { call, identity, wasi: Some(wasi), limits: self.limits }
     }
 
     /// Runs a process alone, without a node: there is nobody that it could talk
@@ -83,17 +83,13 @@ impl ProcessSpec {
     pub async fn run(&self, input: Vec<Value>, streams: Streams, options: &RunOptions) -> Ended {
         let mut options = options.clone();
         options.max_execution = self.max_execution.or(options.max_execution);
-        let mut process = match self.initialized(self.process(), input) {
+        let (world, wasi) = self.given.to(&self.program_name, Vec::new(), streams);
+        let data = self.start_data(input, wasi, None);
+        let start = Start { inline: Some(Box::new(world.clone())), ..data.into() };
+        let mut process = match WasmProcess::start(&self.program, start) {
             Ok(process) => process,
             Err(error) => return Ended::without_life(error),
         };
-        let world = match self.given.to(&self.program_name, Vec::new(), streams, &mut process) {
-            Ok(world) => world,
-            Err(error) => {
-                return Ended::without_life(Error::new(ErrorKind::Invalid, error.to_string()));
-            }
-        };
-        process.set_immediate(Box::new(world.clone()));
         let result = self.function.result();
         let (tell, told) = async_channel::bounded(1);
         // Closed when nobody waits any more.

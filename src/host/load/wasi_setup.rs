@@ -1,12 +1,10 @@
 //! What a process is given of the world: arguments, variables, directories.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use crate::{
     artifact::{ArtifactError, directory},
-    command::ErrorKind,
-    imports::wasi::{ConfigError, Preopen, WasiConfig, WasiState},
-    process::WasmProcess,
+    imports::wasi::{Preopen, WasiConfig},
     registry::{Entry, Problem, Project, Wasi},
     world::{Directory, Streams, SystemDispatcher},
 };
@@ -17,7 +15,7 @@ pub struct WasiSetup {
     /// The arguments after the program's name.
     pub args: Vec<String>,
     /// The variables, in the order in which the guest sees them.
-    pub env: Vec<(String, String)>,
+    pub env: Arc<[(String, String)]>,
     /// Where relative paths begin, in the guest.
     pub cwd: Option<String>,
     /// The directories.
@@ -55,6 +53,7 @@ impl WasiSetup {
     ) -> Result<WasiSetup, Box<Problem>> {
         let mut given =
             WasiSetup { args: wasi.args.clone(), cwd: wasi.cwd.clone(), ..WasiSetup::default() };
+        let mut env = Vec::with_capacity(wasi.env.len());
         for (i, variable) in wasi.env.iter().enumerate() {
             let (id, name) = (&variable.id, &variable.name);
             let value = project.environment().lookup(id).map_err(|why| {
@@ -62,7 +61,7 @@ impl WasiSetup {
                 Box::new(entry.problem(&field, why.to_string(), "a variable that can be read", ""))
             })?;
             match value {
-                Some(value) => given.env.push((name.clone(), value)),
+                Some(value) => env.push((name.clone(), value)),
                 None if variable.required => {
                     return Err(Box::new(entry.problem(
                         &format!("wasi.env[{i}]"),
@@ -74,6 +73,7 @@ impl WasiSetup {
                 None => {}
             }
         }
+        given.env = env.into();
         for (i, mount) in wasi.mounts.iter().enumerate() {
             let dir = match directory(project, &mount.fs) {
                 Ok(dir) => dir,
@@ -91,19 +91,14 @@ impl WasiSetup {
         Ok(given)
     }
 
-    /// Makes the world of a process that has been initialized but not stepped.
-    /// `words` are more arguments.
-    ///
-    /// # Errors
-    ///
-    /// If something in it makes no sense to WASI.
+    /// The world of one process, and what the process begins with in it. `words` are
+    /// more arguments.
     pub(in crate::host) fn to(
         &self,
         program: &str,
         words: Vec<String>,
         streams: Streams,
-        process: &mut WasmProcess,
-    ) -> Result<SystemDispatcher, WasiSetupError> {
+    ) -> (SystemDispatcher, WasiConfig) {
         let world = SystemDispatcher::new(streams);
         let mut preopens = Vec::with_capacity(self.dirs.len());
         for WasiDir { guest, dir, read_only } in &self.dirs {
@@ -113,43 +108,6 @@ impl WasiSetup {
         let mut args = vec![program.to_owned()];
         args.extend(self.args.iter().cloned().chain(words));
         let config = WasiConfig { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens };
-        let mut state = WasiState::new(config)?;
-        let charged = state.charge_to(process.account());
-        charged.map_err(|exceeded| WasiSetupError {
-            why: exceeded.to_string(),
-            kind: if exceeded.is_of_host() { ErrorKind::Unavailable } else { ErrorKind::Invalid },
-        })?;
-        if let Some(host) = process.host_state() {
-            host.set(state);
-        }
-        Ok(world)
+        (world, config)
     }
 }
-
-/// Why a process cannot be given its world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WasiSetupError {
-    why: String,
-    kind: ErrorKind,
-}
-
-impl WasiSetupError {
-    /// What whoever starts the process is told.
-    pub fn kind(&self) -> ErrorKind {
-        self.kind
-    }
-}
-
-impl From<ConfigError> for WasiSetupError {
-    fn from(error: ConfigError) -> WasiSetupError {
-        WasiSetupError { why: error.to_string(), kind: ErrorKind::Invalid }
-    }
-}
-
-impl fmt::Display for WasiSetupError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.why)
-    }
-}
-
-impl std::error::Error for WasiSetupError {}

@@ -17,8 +17,8 @@ use serde_json::{Value as Json, json};
 use super::{mailbox::ProcessState, table::ProcessSlot};
 use crate::{
     command::{
-        ActorCommand, Call, ClockCommand, Command, Ending, Mail, Pid, RandomCommand, StdioCommand,
-        Wait,
+        ActorCommand, ClockCommand, Command, Ending, HostCall, Mail, Pid, RandomCommand,
+        StdioCommand, Wait,
     },
     lock::lock,
     process::Event,
@@ -171,7 +171,7 @@ impl Probe<'_> {
 /// What tells one command from another of its kind.
 fn args_of(command: &Command) -> Json {
     match command {
-        Command::Call(Call { interface, function, .. }) => {
+        Command::Call(HostCall { interface, function, .. }) => {
             json!({"function": format!("{interface}#{function}")})
         }
         Command::Wait(Wait { until, .. }) => json!({"until": until}),

@@ -209,9 +209,6 @@ fn after_a_panic_a_process_is_closed_and_counted() {
     static CLOSED: AtomicBool = AtomicBool::new(false);
     struct Fails(u32);
     impl Process for Fails {
-        fn init(&mut self, _: &str, _: Vec<Value>) -> std::result::Result<(), Error> {
-            Ok(())
-        }
         fn step(&mut self, _: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
             self.0 += 1;
             assert!(self.0 < 3, "the third step");

@@ -19,7 +19,7 @@ use crate::{
     host::*,
     imports::{process, wasi},
     process::{Cause, Error, Event, Fuel, Grants, Process, Status, StepOutput},
-    value::{Term, Value},
+    value::Term,
     world::SystemDispatcher,
 };
 
@@ -78,10 +78,6 @@ fn a_runtime_stops_among_many_that_spawn() {
 struct Late(Duration, Option<Term>);
 
 impl Process for Late {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         events.clear();
         std::thread::sleep(self.0);
@@ -213,10 +209,6 @@ impl Looks {
 }
 
 impl Process for Looks {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         events.clear();
         self.0.store(true, Ordering::Relaxed);

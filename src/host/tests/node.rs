@@ -13,7 +13,7 @@ use crate::{
     },
     host::*,
     process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
-    value::{Term, Value},
+    value::Term,
     world::SystemDispatcher,
 };
 
@@ -71,10 +71,6 @@ fn told(result: &std::result::Result<Term, ProcessError>) -> String {
 }
 
 impl Process for Script {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> std::result::Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {

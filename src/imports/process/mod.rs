@@ -19,7 +19,9 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use wippy::{command::Pid, component::Linker, imports::{process, wasi}, process::Identity};
+//! use wippy::{
+//!     command::Pid, component::Linker, imports::{process, wasi}, process::{Identity, StartData},
+//! };
 //!
 //! let mut linker = Linker::default();
 //! wasi::add_to_linker(&mut linker)?;
@@ -31,9 +33,9 @@
 //!     host: "app:processes".to_owned(),
 //!     entry: "app:worker".to_owned(),
 //! };
-//! // After `init`, before the first step:
-//! // process.host_state().set(Some(identity))
-//! # let _ = identity;
+//! // What a process that begins with this is.
+//! let start = StartData { identity: Some(identity), ..StartData::default() };
+//! # let _ = start;
 //! # Ok(())
 //! # }
 //! ```

@@ -439,7 +439,8 @@ impl Guest {
     }
 
     pub fn on_account(config: WasiConfig, world: World, account: Account) -> Guest {
-        let mut state = HostState::new(account);
+        let mut state = HostState::default();
+        state.begin(account, None);
         state.set(WasiState::new(config).unwrap());
         Guest { state, world }
     }

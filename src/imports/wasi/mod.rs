@@ -22,17 +22,16 @@
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! use wippy::{component::Linker, imports::wasi};
+//! use wippy::{component::Linker, imports::wasi, process::StartData};
 //!
 //! let mut linker = Linker::default();
 //! wasi::add_to_linker(&mut linker)?;
 //! assert!(linker.provides("wasi:cli/environment@0.2.0"));
 //!
+//! // What a process that begins with this finds.
 //! let config = wasi::WasiConfig { args: vec!["tool".to_owned()], ..wasi::WasiConfig::default() };
-//! let state = wasi::WasiState::new(config)?;
-//! // After `init`, before the first step:
-//! // process.host_state().set(state)
-//! # let _ = state;
+//! let start = StartData { wasi: Some(config), ..StartData::default() };
+//! # let _ = start;
 //! # Ok(())
 //! # }
 //! ```
@@ -57,7 +56,7 @@ mod fake;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use self::{p1::Fds, path::Mounts, table::Table};
 use crate::{
@@ -83,8 +82,9 @@ const P1: &str = include_str!("../../../wit/wasi/p1.wit");
 pub struct WasiConfig {
     /// The arguments; the first one is the program's name.
     pub args: Vec<String>,
-    /// The variables, in the order in which the guest sees them.
-    pub env: Vec<(String, String)>,
+    /// The variables, in the order in which the guest sees them. All processes of an
+    /// entry share them.
+    pub env: Arc<[(String, String)]>,
     /// Where relative paths begin: an absolute path in the guest.
     pub cwd: Option<String>,
     /// The directories.
@@ -105,7 +105,7 @@ pub struct Preopen {
 
 /// A [`WasiConfig`] that makes no sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError(String);
+pub(crate) struct ConfigError(String);
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -118,9 +118,9 @@ impl std::error::Error for ConfigError {}
 /// What WASI keeps for one process. A process that has been given none has no
 /// arguments, no variables and no directories.
 #[derive(Debug, Default)]
-pub struct WasiState {
+pub(crate) struct WasiState {
     args: Vec<String>,
-    env: Vec<(String, String)>,
+    env: Arc<[(String, String)]>,
     cwd: Option<String>,
     mounts: Mounts,
     table: Table,
@@ -147,7 +147,7 @@ impl WasiState {
                 return Err(ConfigError(format!("{text:?} contains a NUL")));
             }
         }
-        for (name, _) in &env {
+        for (name, _) in env.iter() {
             if name.is_empty() || name.contains('=') {
                 return Err(ConfigError(format!("{name:?} is no name for a variable")));
             }

@@ -32,8 +32,7 @@ const COUNTED: &str = "`f` trapped: wasm `unreachable` instruction executed";
 
 /// A process that has trapped, with the chore that it waits for.
 fn trapped(program: &LinkedComponent) -> (WasmProcess, Tag, Chore) {
-    let mut process = WasmProcess::new(program, Limits::default());
-    process.init("f", vec![Value::U32(10_000)]).unwrap();
+    let mut process = started(program, "f", 10_000);
     let (mut events, mut out) = (Vec::new(), StepOutput::default());
     while process.decided().is_none() {
         process.step(&mut events, Fuel(1_000), &mut out);

@@ -1,11 +1,19 @@
 //! What values cost while they are lifted: memory, fuel, time.
 
 use super::*;
-use crate::{account::Account, value::List};
+use crate::value::List;
 
 fn load(text: &str) -> LinkedComponent {
     let bytes = wat::parse_str(text).unwrap();
     Component::new(&Engine::default(), bytes).unwrap().link(&Linker::default()).unwrap()
+}
+
+fn on_account(
+    program: &LinkedComponent,
+    account: &Account,
+    call: Call,
+) -> Result<WasmProcess, Error> {
+    WasmProcess::start(program, Start { account: Some(account.clone()), ..call.into() })
 }
 
 /// Result, fuel and steps of a call, and what is left on the account.
@@ -15,10 +23,8 @@ fn call(
     args: Vec<Value>,
     slice: u64,
 ) -> (Outcome, u64, u64, u64) {
-    let limits = Limits::default();
     let account = Account::new(64 << 20);
-    let mut process = WasmProcess::on_account(program, limits, account.clone());
-    process.init(method, args).unwrap();
+    let mut process = on_account(program, &account, Call::new(method, args)).unwrap();
     let (mut out, mut steps) = (StepOutput::default(), 0);
     let outcome = loop {
         process.step(&mut Vec::new(), Fuel(slice), &mut out);
@@ -103,12 +109,14 @@ fn arguments_are_on_the_account() {
                     (realloc (core func $i "realloc")))))"#,
     );
     let account = Account::new(1 << 20);
-    let mut process = WasmProcess::on_account(&program, Limits::default(), account.clone());
-    let error = process.init("take", vec![Value::from("x".repeat(1 << 20))]).unwrap_err();
+    let take = |bytes| Call::new("take", vec![Value::from("x".repeat(bytes))]);
+    let error = on_account(&program, &account, take(1 << 20)).unwrap_err();
     assert!(error.message().contains("`limits.max_memory`"), "{error}");
     assert_eq!(account.used(), 0);
-    process.init("take", vec![Value::from("x".repeat(1000))]).unwrap();
+    let process = on_account(&program, &account, take(1000)).unwrap();
     assert!(account.used() >= 1000);
+    drop(process);
+    assert_eq!(account.used(), 0);
 }
 
 #[test]

@@ -243,7 +243,7 @@ fn pending_time() -> Reply {
 #[test]
 fn what_nobody_answers_is_refused() {
     let (interface, function) = ("demo:host/log".to_owned(), "write".to_owned());
-    let call = Command::Call(Call { interface, function, args: Vec::new() });
+    let call = Command::Call(HostCall { interface, function, args: Vec::new() });
     let Reply::Refused(why) = SystemDispatcher::new(Streams::default()).ask(call) else { panic!() };
     assert_eq!(why, "nobody answers calls of demo:host/log#write");
 }

@@ -9,7 +9,7 @@ use wippy::{
     },
     host::{Handle, Node, SpawnContext, Started},
     process::{Error, Event, Fuel, Process, Received, Status, StepOutput},
-    value::{Term, Value},
+    value::Term,
     world::SystemDispatcher,
 };
 
@@ -89,10 +89,6 @@ impl Amplifier {
 }
 
 impl Process for Amplifier {
-    fn init(&mut self, _: &str, _: Vec<Value>) -> Result<(), Error> {
-        Ok(())
-    }
-
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         out.yields.clear();
         (out.fuel_used, out.received) = (2_000, Received::default());

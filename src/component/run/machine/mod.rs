@@ -27,13 +27,12 @@ use self::{
 use super::{
     builtins::{Halt, core_value, options, split_address, trampoline},
     host_call::call_host,
-    limits::Limiter,
     realloc::Suspended,
     state::{Arguments, Lends, OwnPlan, Request, StoreData},
     transfer::{LiftLowerContext, Lifting},
 };
 use crate::{
-    account::{Account, Charge, Exceeded},
+    account::{Charge, Exceeded},
     command::Yield,
     component::{
         abi::CoreType,
@@ -132,10 +131,10 @@ enum Caller {
 
 impl Machine {
     /// A machine that will first instantiate the component.
-    pub fn new(plan: Arc<Plan>, account: Account) -> Machine {
+    pub fn new(plan: Arc<Plan>, host: HostState) -> Machine {
         let plan = Arc::new(plan);
         let guard = Arc::new(Guard::new(plan.condemned.clone()));
-        let state = StoreData::new(plan.clone(), Limiter::new(account), guard);
+        let state = StoreData::new(plan.clone(), host, guard);
         let mut store = wasmi::Store::new(&plan.core, state);
         store.limiter(|state| &mut state.limiter);
         Machine {

@@ -10,7 +10,7 @@ use crate::{
     command::{Chore, Command, Tag},
     component::{
         backtrace::trace::{Recorded, STACK_BYTES, Traced, TracedPlan, names, stack_type},
-        link::plan::Plan,
+        link::{linker::HostState, plan::Plan},
         run::guard::Guard,
         run::state::SecondRun,
     },
@@ -56,7 +56,9 @@ impl Again {
     /// none.
     pub fn begin(self) -> Option<BacktraceRun> {
         let TracedPlan { plan, modules } = self.plan.traced.get()?.clone()?;
-        let mut machine = Machine::new(plan, self.account);
+        let mut host = HostState::default();
+        host.begin(self.account, None);
+        let mut machine = Machine::new(plan, host);
         machine.store.data_mut().guard = self.guard;
         machine.store.data_mut().limiter.set_making(true);
         let stack = wasmi::Memory::new(&mut machine.store, stack_type()).ok()?;
@@ -97,7 +99,7 @@ mod tests {
         let wasm = wat::parse_str("(component (core module $m) (core instance (instantiate $m)))");
         let component = Component::new(&Engine::default(), wasm.unwrap()).unwrap();
         let program = component.link(&Linker::default()).unwrap();
-        let machine = || program.machine(Account::new(1 << 20));
+        let machine = || program.machine(HostState::default());
         let (mut one, mut two) = (machine(), machine());
         let (first, second) = (one.again().unwrap(), two.again().unwrap());
         assert_eq!(one.yields, two.yields);

@@ -13,7 +13,8 @@ use crate::{
     component::{Component, Engine, LinkedComponent},
     imports::{process::PACKAGES, wasi},
     process::{
-        DEFAULT_SLICE, Error, Event, Identity, Limits, Process, Status, StepOutput, WasmProcess,
+        Call, DEFAULT_SLICE, Error, Event, Identity, Process, StartData, Status, StepOutput,
+        WasmProcess,
     },
     value::{Term, Type, term},
 };
@@ -120,13 +121,14 @@ impl Host {
             term::to_value(&ty, arg)
                 .map_err(|error| ProcessError::new(ErrorKind::Invalid, error.to_string()))
         });
-        let mut process = WasmProcess::new(program, Limits::default());
-        process.init(method, args.collect::<Result<_, _>>()?).unwrap();
+        let args = args.collect::<Result<_, _>>()?;
         self.born += 1;
         let me = pid(&format!("p{}", self.born));
         let identity =
             Identity { pid: me.clone(), host: "test:host".to_owned(), entry: entry.to_owned() };
-        process.host_state().unwrap().set(Some(identity));
+        let (call, identity) = (Some(Call::new(method, args)), Some(identity));
+        let data = StartData { call, identity, ..StartData::default() };
+        let process = WasmProcess::start(program, data.into()).unwrap();
         let live = Live {
             process,
             events: Vec::new(),

@@ -6,11 +6,11 @@ use crate::{
     command::{Command, Errno, FileId, FsCommand, RandomCommand},
     component::{Component, Engine, LinkedComponent, TrapKind},
     imports::wasi::{
-        Preopen, WasiConfig, WasiState,
+        Preopen, WasiConfig,
         fake::{LINKER, World},
         table::MAX_DESCRIPTORS,
     },
-    process::{Cause, Fuel, Limits, Outcome, Process, WasmProcess, run},
+    process::{Call, Cause, Fuel, Outcome, StartData, WasmProcess, run},
     value::Value,
 };
 
@@ -25,9 +25,9 @@ fn start(
     config: WasiConfig,
     world: &mut World,
 ) -> (Outcome, u64) {
-    let mut process = WasmProcess::new(program, Limits::default());
-    process.init("run", vec![]).unwrap();
-    process.host_state().unwrap().set(WasiState::new(config).unwrap());
+    let (call, wasi) = (Some(Call::new("run", vec![])), Some(config));
+    let data = StartData { call, wasi, ..StartData::default() };
+    let mut process = WasmProcess::start(program, data.into()).unwrap();
     let outcome = run(&mut process, Fuel(slice), |command| world.answer(command));
     (outcome, process.fuel_used())
 }
@@ -122,7 +122,8 @@ fn guests_make_every_call() {
         let mut config = at_root();
         config.args = vec![format!("raw-{guest}")];
         config.args.extend(args.iter().map(|arg| (*arg).to_owned()));
-        config.env = vec![("A".to_owned(), "1".to_owned()), ("EMPTY".to_owned(), String::new())];
+        config.env =
+            vec![("A".to_owned(), "1".to_owned()), ("EMPTY".to_owned(), String::new())].into();
         let mut here = World::default();
         let (outcome, fuel) = start(&program, 100_000, config.clone(), &mut here);
         assert_eq!(std::str::from_utf8(&here.stdout), Ok(expected), "{name}");

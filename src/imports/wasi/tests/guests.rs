@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     command::{Command, FsCommand},
     component::{Component, Engine, LinkedComponent},
-    process::{Cause, Fuel, Limits, Outcome, Process, WasmProcess, run},
+    process::{Call, Cause, Fuel, Outcome, StartData, WasmProcess, run},
 };
 
 /// A command that was built against 0.2.0. It opens `file` in the first
@@ -149,11 +149,11 @@ fn copier(end: &str) -> LinkedComponent {
 }
 
 fn start(program: &LinkedComponent, slice: u64, world: &mut World) -> (Outcome, u64) {
-    let mut process = WasmProcess::new(program, Limits::default());
-    process.init("run", vec![]).unwrap();
     let root = Preopen { guest: "/".to_owned(), dir: FileId(0), read_only: true };
     let config = WasiConfig { preopens: vec![root], ..WasiConfig::default() };
-    process.host_state().unwrap().set(WasiState::new(config).unwrap());
+    let (call, wasi) = (Some(Call::new("run", vec![])), Some(config));
+    let data = StartData { call, wasi, ..StartData::default() };
+    let mut process = WasmProcess::start(program, data.into()).unwrap();
     let outcome = run(&mut process, Fuel(slice), |command| world.answer(command));
     (outcome, process.fuel_used())
 }

@@ -83,7 +83,7 @@ fn a_config_that_makes_no_sense_is_refused() {
         refused(WasiConfig { args: vec!["a\0b".to_owned()], ..config() }),
         r#""a\0b" contains a NUL"#
     );
-    let env = vec![("A=B".to_owned(), String::new())];
+    let env = [("A=B".to_owned(), String::new())].into();
     assert_eq!(refused(WasiConfig { env, ..config() }), r#""A=B" is no name for a variable"#);
     let cwd = Some("app".to_owned());
     assert_eq!(refused(WasiConfig { cwd, ..config() }), r#"cwd "app" is not an absolute path"#);
@@ -93,7 +93,7 @@ fn a_config_that_makes_no_sense_is_refused() {
 fn the_environment_is_the_config() {
     let config = WasiConfig {
         args: vec!["tool".to_owned(), "-v".to_owned()],
-        env: vec![("MODE".to_owned(), "fast=1".to_owned())],
+        env: [("MODE".to_owned(), "fast=1".to_owned())].into(),
         cwd: Some("/app/./x/..".to_owned()),
         preopens: Vec::new(),
     };
