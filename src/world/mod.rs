@@ -44,7 +44,10 @@ use self::{
     output::Sink,
     table::{Folder, Node, Table},
 };
-use crate::command::{Clock, Command, Errno, FileId, InlineDispatcher, Reply, Stdio};
+use crate::{
+    account::Account,
+    command::{Clock, Command, Errno, FileId, InlineDispatcher, Reply, Stdio},
+};
 use std::{
     fmt,
     sync::{
@@ -66,9 +69,10 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// No input, and output that becomes lines of the log, under this id.
-    pub fn logged(id: &str) -> Streams {
-        let log = || Output::Log { id: id.to_owned() };
+    /// No input, and output that becomes lines of the log, under this id. What has no
+    /// end yet is on the account.
+    pub fn logged(id: &str, account: &Account) -> Streams {
+        let log = || Output::Log { id: id.to_owned(), account: account.clone() };
         Streams { stdin: Input::Empty, stdout: log(), stderr: log() }
     }
 }
