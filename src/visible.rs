@@ -15,6 +15,15 @@ pub(crate) fn name(text: &str) -> Cow<'_, str> {
     escape(text, "", plain)
 }
 
+/// The first `most` characters of a text as [`name`] shows them, and whether these
+/// are all.
+pub(crate) fn head(text: &str, most: usize) -> (Cow<'_, str>, bool) {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => (name(text.get(..end).unwrap_or_default()), false),
+        None => (name(text), true),
+    }
+}
+
 /// A line, which may have tabs.
 #[cfg(feature = "host")]
 pub(crate) fn line(text: &str) -> Cow<'_, str> {

@@ -1,4 +1,8 @@
 //! Finds the WIT function, or something else, behind each core import.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::{
     abi::{Abi, MAX_FLAT_PARAMS},

@@ -3,6 +3,10 @@
 //!
 //! All checks happen here, against the user's names and types. What the writer
 //! in [`super::encode`] is given fits together.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::{
     abi::{Abi, FuncAbi},

@@ -7,6 +7,10 @@
 //! in how a type gets its name, so [`TypeSpace`] holds the walk and each place
 //! says how names are given. Records, variants, enums, flags and resources must
 //! have names wherever they are visible from outside the component.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::error::AdaptError;
 use std::collections::HashMap;

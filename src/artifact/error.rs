@@ -89,7 +89,12 @@ impl ArtifactError {
             | ArtifactError::Directory { .. }
             | ArtifactError::Link { .. } => "fs",
             ArtifactError::Hash { .. } => "hash",
-            _ => "path",
+            ArtifactError::Escapes(_)
+            | ArtifactError::NotFound { .. }
+            | ArtifactError::NotAFile(_)
+            | ArtifactError::Unreadable { .. }
+            | ArtifactError::TooLarge { .. }
+            | ArtifactError::NotWasm { .. } => "path",
         }
     }
 

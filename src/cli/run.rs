@@ -218,11 +218,10 @@ fn no_command(name: &str, mut problem: Box<Problem>) -> Failure {
 
 /// A file that cannot be had, in the form of the project's problems.
 pub(super) fn unreadable(error: &ArtifactError) -> Failure {
-    let fix = match error {
-        ArtifactError::NotFound { .. } => {
-            "build the file, or mend the path; it begins at the current directory".to_owned()
-        }
-        other => other.fix(),
+    let fix = if let ArtifactError::NotFound { .. } = error {
+        "build the file, or mend the path; it begins at the current directory".to_owned()
+    } else {
+        error.fix()
     };
     let (found, expected) = (error.found(), error.expected());
     Failure::config(format!("{found}\n    expected: {expected}\n    fix:      {fix}"))
@@ -417,11 +416,14 @@ fn render(spec: &ProcessSpec, ty: &Type, value: &Value, json: bool) -> Result<St
 
 /// Prints what a process has ended itself with.
 fn show_term(name: &str, term: &Term, json: bool) -> Result<Exit, Failure> {
-    let text = match term {
-        Term::Text(text) if !json => text.to_string(),
-        term => term::to_json(term).map(|json| json.to_string()).map_err(|error| {
+    let text = if let Term::Text(text) = term
+        && !json
+    {
+        text.to_string()
+    } else {
+        term::to_json(term).map(|json| json.to_string()).map_err(|error| {
             Failure::usage(format!("{name}: the result cannot be printed: {error}"))
-        })?,
+        })?
     };
     let is_json = json || !matches!(term, Term::Text(_));
     write_result(&format!("{text}\n"), is_json).map(|()| Exit::Ok)

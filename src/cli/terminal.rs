@@ -45,7 +45,15 @@ pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
         let options = match &entry.kind {
             EntryKind::ProcessHost(host) => options(host),
             EntryKind::TerminalHost(_) => for_one(),
-            _ => continue,
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessService(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::ProcessLua(_)
+            | EntryKind::LibraryLua(_)
+            | EntryKind::FunctionLua(_)
+            | EntryKind::Other => continue,
         };
         add(&node, &id, options)?;
     }

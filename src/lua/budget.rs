@@ -15,9 +15,10 @@
 //! are not interrupted either. They are told by having no source, and lines that
 //! say so: see [`super::sandbox::prelude`].
 
+use crate::lock::lock;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -77,8 +78,7 @@ impl Budget {
         let debt = self.left.load(Relaxed).min(0);
         self.slice.store(fuel, Relaxed);
         self.left.store(debt.saturating_add(fuel), Relaxed);
-        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Instant::now(), processor_time()));
+        *lock(&self.begun) = Some((Instant::now(), processor_time()));
     }
 
     /// The time that a slice may take.
@@ -89,7 +89,7 @@ impl Budget {
 
     /// Whether the slice has taken more time than this.
     fn has_taken(&self, limit: Duration) -> bool {
-        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = *lock(&self.begun);
         let Some((clock, processor)) = begun else { return false };
         clock.elapsed() > limit && processor_time().saturating_sub(processor) > limit
     }

@@ -132,7 +132,11 @@ impl Serialize for Json<'_> {
                             Term::Int(key) => format!("the key {key}: {KEYS}"),
                             Term::Float(key) => format!("the key {key:?}: {KEYS}"),
                             Term::Bool(key) => format!("the key {key}: {KEYS}"),
-                            _ => NO_BYTES.to_owned(),
+                            Term::Nil
+                            | Term::Uint(_)
+                            | Term::Bytes(_)
+                            | Term::List(_)
+                            | Term::Map(_) => NO_BYTES.to_owned(),
                         };
                         return Err(S::Error::custom(why));
                     }

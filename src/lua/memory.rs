@@ -21,8 +21,9 @@
 //! takes some 100 ms where 64 MiB are full of small tables. The nearer a process is to
 //! its limit, the earlier and the faster it is collected, so that this is rare.
 
+use crate::lock::lock;
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -83,7 +84,7 @@ impl Watch {
     }
 
     fn held(&self) -> MutexGuard<'_, Charge> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.held)
     }
 
     /// Charges what is used.

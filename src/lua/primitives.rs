@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use mlua::{
@@ -29,6 +29,7 @@ use super::{
 use crate::{
     account::Account,
     command::{ErrorKind, InlineDispatcher, ProcessError, Yield},
+    lock::lock,
     process::{Identity, Inbox},
     registry::units,
 };
@@ -108,7 +109,7 @@ impl Primitives {
     }
 
     pub fn state(&self) -> MutexGuard<'_, Shared> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// A primitive, or a function that the prelude has made.

@@ -234,7 +234,14 @@ impl Process for LuaProcess {
             Value::F32(value) => Some(Term::Float(value.into())),
             Value::F64(value) => Some(Term::Float(value)),
             Value::String(text) => Some(Term::from(&*text)),
-            _ => None,
+            Value::Char(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Record(_)
+            | Value::Variant { .. }
+            | Value::Flags(_)
+            | Value::Own(_)
+            | Value::Borrow(_) => None,
         };
         let terms: Option<Vec<Term>> = input.into_iter().map(term).collect();
         let Some(args) = terms else {

@@ -225,7 +225,7 @@ fn order(a: &Term, b: &Term) -> std::cmp::Ordering {
         Term::Int(_) => 1,
         Term::Float(_) => 2,
         Term::Text(_) => 3,
-        _ => 4,
+        Term::Nil | Term::Uint(_) | Term::Bytes(_) | Term::List(_) | Term::Map(_) => 4,
     };
     match (a, b) {
         (Term::Bool(a), Term::Bool(b)) => a.cmp(b),
@@ -265,10 +265,7 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
         Term::List(items) => {
             let table = lua.create_table_with_capacity(items.len(), 0).map_err(memory)?;
             for (at, item) in (1_i64..).zip(items) {
-                let item = match item {
-                    Term::Nil => Value::NULL,
-                    item => value(lua, item, depth)?,
-                };
+                let item = if *item == Term::Nil { Value::NULL } else { value(lua, item, depth)? };
                 table.raw_set(at, item).map_err(memory)?;
             }
             Value::Table(table)
@@ -281,9 +278,10 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
                 if key.is_nil() || key.as_number().is_some_and(f64::is_nan) {
                     return Err("a map with a key that a table cannot have".to_owned());
                 }
-                let item = match item {
-                    Term::Nil if keeps => Value::NULL,
-                    item => value(lua, item, depth)?,
+                let item = if keeps && *item == Term::Nil {
+                    Value::NULL
+                } else {
+                    value(lua, item, depth)?
                 };
                 table.raw_set(key, item).map_err(memory)?;
             }

@@ -12,6 +12,7 @@
 //! opened, and made if its entry says so, when it is first needed.
 
 use super::{Entry, EntryKind, FsDirectory, Id, ProcessWasm};
+use crate::lock::lock;
 use crate::world::Directory;
 use cap_fs_ext::{DirExt, MetadataExt};
 use cap_std::{
@@ -23,7 +24,7 @@ use std::{
     ffi::OsString,
     fmt, io,
     path::{Component, Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 /// More links in one path lead round in a circle.
@@ -279,7 +280,7 @@ impl Directories {
         written: bool,
     ) -> Result<Directory, DirectoryError> {
         // A panic leaves nothing half done.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         if let Some(open) = state.open.get(id) {
             return Ok(open.clone());
         }
@@ -297,7 +298,7 @@ impl Directories {
 
     /// A link on the way to a file that a guest may have made.
     pub fn link_on_the_way(&self, path: &Path) -> Option<PathBuf> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.0);
         match Walk::begin(path, None, &state.writable)
             .map_err(DirectoryError::from)
             .and_then(|mut walk| walk.end(false))
@@ -312,7 +313,7 @@ impl Directories {
 impl Directories {
     /// Those of these directories that guests can write.
     pub fn written_ones(&self, paths: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.0);
         let (writable, none) = (&state.writable, BTreeSet::new());
         if writable.is_empty() {
             return BTreeSet::new();

@@ -269,12 +269,11 @@ impl std::error::Error for Problems {}
 /// A text from outside as it may be shown: in quotes, escaped, not too long.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 100;
-    let mut chars = text.chars();
-    let head: String = chars.by_ref().take(MOST).collect();
-    let shown = visible::name(&head).replace('"', "\\\"");
-    match chars.next() {
-        None => format!("\"{shown}\""),
-        Some(_) => format!("\"{shown}...\" ({} bytes)", text.len()),
+    let (head, is_all) = visible::head(text, MOST);
+    let shown = head.replace('"', "\\\"");
+    match is_all {
+        true => format!("\"{shown}\""),
+        false => format!("\"{shown}...\" ({} bytes)", text.len()),
     }
 }
 

@@ -18,15 +18,23 @@ impl Entry {
             EntryKind::ProcessService(service) => Some(&service.lifecycle),
             EntryKind::ProcessHost(host) => Some(&host.lifecycle),
             EntryKind::TerminalHost(host) => Some(&host.lifecycle),
-            _ => None,
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::ProcessLua(_)
+            | EntryKind::LibraryLua(_)
+            | EntryKind::FunctionLua(_)
+            | EntryKind::Other => None,
         }
     }
 
     /// The entries that its life cycle depends on.
     fn depends_on(&self) -> impl Iterator<Item = &Id> {
-        let host = match &self.kind {
-            EntryKind::ProcessService(service) => Some(&service.host),
-            _ => None,
+        let host = if let EntryKind::ProcessService(service) = &self.kind {
+            Some(&service.host)
+        } else {
+            None
         };
         self.lifecycle().into_iter().flat_map(|cycle| &cycle.requires).chain(host)
     }
@@ -58,11 +66,10 @@ impl Project {
                     _ => {}
                 }
             }
-            match &entry.kind {
-                EntryKind::ProcessService(service) => {
-                    services.push(Service { id: &entry.id, service, needs });
-                }
-                _ => drop(hosts.insert(&entry.id, needs)),
+            if let EntryKind::ProcessService(service) = &entry.kind {
+                services.push(Service { id: &entry.id, service, needs });
+            } else {
+                hosts.insert(&entry.id, needs);
             }
         }
         services

@@ -211,7 +211,28 @@ fn cases(def: &TypeDef) -> Option<usize> {
         TypeDef::Variant(cases) => Some(cases.len()),
         TypeDef::Enum(labels) => Some(labels.len()),
         TypeDef::Option(_) | TypeDef::Result { .. } => Some(2),
-        _ => None,
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::U8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::String
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Record(_)
+        | TypeDef::Tuple(_)
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => None,
     }
 }
 

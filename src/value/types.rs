@@ -126,6 +126,7 @@ impl Types {
     /// # Panics
     ///
     /// If `id` comes from another, larger table.
+    #[expect(clippy::indexing_slicing, reason = "ids come from this table")]
     pub fn get(&self, id: TypeId) -> &TypeDef {
         &self.defs[id.index()]
     }

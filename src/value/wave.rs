@@ -220,10 +220,6 @@ fn excerpt(text: &str, start: usize, end: usize) -> String {
     if piece.is_empty() {
         return "the end of the text".to_owned();
     }
-    match piece.char_indices().nth(ROOM) {
-        Some((end, _)) => {
-            format!("`{}…`", visible::name(piece.get(..end).unwrap_or_default()))
-        }
-        None => format!("`{}`", visible::name(piece)),
-    }
+    let (head, is_all) = visible::head(piece, ROOM);
+    format!("`{head}{}`", if is_all { "" } else { "…" })
 }

@@ -8,7 +8,7 @@
 
 use std::{
     io::{self, BufWriter, Write},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -17,6 +17,7 @@ use serde_json::{Value as Json, json};
 use super::{mailbox::ProcessState, table::ProcessSlot};
 use crate::{
     command::{Command, Ending, Mail, Pid},
+    lock::lock,
     process::Event,
     visible,
 };
@@ -55,7 +56,7 @@ impl Trace {
     ///
     /// If something could not be written, now or before.
     pub fn finish(&self) -> io::Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = lock(&self.out);
         if out.failed {
             return Err(io::Error::other("the trace is not complete"));
         }
@@ -79,7 +80,7 @@ impl Trace {
         if let (Some(event), Json::Object(more)) = (event.as_object_mut(), more) {
             event.extend(more);
         }
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = lock(&self.out);
         if out.failed || out.finished {
             return;
         }

@@ -118,7 +118,16 @@ impl<'a> Reader<'a> {
             }
             TypeDef::Async(_) => Err(self.wrong(id, node, "cannot be written as text")),
             // Every number is a scalar, and was read above.
-            _ => Err(self.at(id, node.span(), None)),
+            TypeDef::S8
+            | TypeDef::U8
+            | TypeDef::S16
+            | TypeDef::U16
+            | TypeDef::S32
+            | TypeDef::U32
+            | TypeDef::S64
+            | TypeDef::U64
+            | TypeDef::F32
+            | TypeDef::F64 => Err(self.at(id, node.span(), None)),
         }
     }
 
