@@ -29,7 +29,10 @@ pub use self::{
     in_flight::{Dispatcher, InFlight},
     stdio::{Callback, Input, MAX_BUFFER, Output},
 };
-use crate::command::{ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply};
+use crate::{
+    account::Account,
+    command::{ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply},
+};
 use std::{
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -48,9 +51,10 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// No input, and output that becomes lines of the log, under this id.
-    pub fn logged(id: &str) -> Streams {
-        let log = || Output::Log { id: id.to_owned() };
+    /// No input, and output that becomes lines of the log, under this id. What has no
+    /// end yet is on the account.
+    pub fn logged(id: &str, account: &Account) -> Streams {
+        let log = || Output::Log { id: id.to_owned(), account: account.clone() };
         Streams { stdin: Input::Empty, stdout: log(), stderr: log() }
     }
 }

@@ -12,7 +12,7 @@ use std::fmt;
 use wasmi::{Caller, Func, Val};
 
 use super::{
-    host_call::call_host,
+    host_call::{call_host, charge_result},
     realloc::Lowering,
     state::{Arguments, Lends, Request, StoreData},
     transfer::{Destination, LiftLowerContext, Lifting},
@@ -264,6 +264,7 @@ impl HostCall<'_> {
         };
         // The arguments are gone.
         drop(charge);
+        let charge = charge_result(caller.data().limiter.account(), value.as_ref())?;
         caller.data_mut().recording.note(&value);
         let to = Destination { address, source: Encoding::Utf8 };
         let mut lower = cx.lower_result(caller, signature, value, to, &mut lends)?;
@@ -274,7 +275,7 @@ impl HostCall<'_> {
         };
         if let Some(suspended) = suspended {
             let (trampoline, lower) = (self.trampoline, Box::new(lower));
-            let request = Request::Lower { trampoline, lends, lower, suspended };
+            let request = Request::Lower { trampoline, lends, charge, lower, suspended };
             caller.data_mut().request = Some(request);
             return Ok(false);
         }

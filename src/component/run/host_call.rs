@@ -2,6 +2,7 @@
 
 use super::state::{Context, charge};
 use crate::{
+    account::{Account, Charge},
     command::{Command, HostCall, Reply},
     component::{
         error::{Trap, TrapKind},
@@ -65,6 +66,34 @@ pub(crate) fn settle<C: Context>(
                 Err(command) => return Ok(Answer::Then(command, then)),
             },
         };
+    }
+}
+
+/// Results up to this size are not charged: what any process takes up besides what it
+/// does, which its host has counted, is enough for one.
+const TINY: u64 = 4 << 10;
+
+/// Results up to this size are charged beyond the limit if need be. So large is the
+/// least that a read brings, and a guest that has grown until nothing was left has to
+/// go on with what it has.
+const SMALL: u64 = 64 << 10;
+
+/// Charges for a result until it is in the guest, whose `realloc` can take as long as
+/// it likes. Not only if it does: whether there is room must not depend on where a
+/// slice ends.
+///
+/// # Errors
+///
+/// If there is no room.
+pub(crate) fn charge_result(account: &Account, value: Option<&Value>) -> Result<Charge, Trap> {
+    match value.map_or(0, Value::held) {
+        ..=TINY => Ok(Charge::default()),
+        bytes if bytes <= SMALL => {
+            let mut charge = account.open();
+            charge.add_anyway(bytes);
+            Ok(charge)
+        }
+        bytes => Ok(account.charge(bytes)?),
     }
 }
 

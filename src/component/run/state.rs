@@ -104,7 +104,14 @@ pub(crate) enum Request {
     },
     /// Finish a `realloc`, if there is one, and then the call of a host function
     /// whose result is lowered.
-    Lower { trampoline: u32, lends: Lends, lower: Box<Lower>, suspended: Option<Box<Suspended>> },
+    Lower {
+        trampoline: u32,
+        lends: Lends,
+        /// For the result.
+        charge: Charge,
+        lower: Box<Lower>,
+        suspended: Option<Box<Suspended>>,
+    },
     /// Run a destructor.
     Drop { func: u32, instance: u32, caller: u32, rep: u32 },
 }

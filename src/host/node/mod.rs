@@ -259,7 +259,7 @@ impl Node {
         let identity =
             Identity { pid: pid.clone(), host: host.id.to_string(), entry: entry.to_owned() };
         let actor = Actor { node: self.clone(), slot: slot.clone() };
-        let streams = streams.unwrap_or_else(|| Streams::logged(pid.as_str()));
+        let streams = streams.unwrap_or_else(|| Streams::logged(pid.as_str(), &host.account));
         let started = start(SpawnContext { identity, streams, actor })?;
         {
             let mut links = slot.links();

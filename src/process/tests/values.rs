@@ -1,7 +1,12 @@
 //! What values cost while they are lifted: memory, fuel, time.
 
 use super::*;
-use crate::value::List;
+use crate::{
+    account::Account,
+    command::{ActorCommand, Command, Completion},
+    component::Answer,
+    value::List,
+};
 
 fn load(text: &str) -> LinkedComponent {
     let bytes = wat::parse_str(text).unwrap();
@@ -144,4 +149,71 @@ fn handles_are_on_the_account() {
     let error = outcome.unwrap_err();
     assert!(error.message().contains("handles") || error.message().contains("max_memory"));
     assert_eq!((error.cause(), left), (Cause::Trap(TrapKind::Limit), 0));
+}
+
+/// A guest that calls an import whose result is a text, into a `realloc` that never
+/// returns.
+const WAITS: &str = r#"(component
+    (import "t:t/t" (instance $t (export "text" (func (result string)))))
+    (core module $memory
+        (memory (export "memory") 1)
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (loop $l (br $l)) unreachable))
+    (core instance $memory (instantiate $memory))
+    (core func $text (canon lower (func $t "text") (memory (core memory $memory "memory"))
+        (realloc (core func $memory "realloc"))))
+    (core module $m
+        (import "t" "text" (func $text (param i32)))
+        (func (export "run") (call $text (i32.const 0))))
+    (core instance $i (instantiate $m (with "t" (instance (export "text" (func $text))))))
+    (func (export "run") (canon lift (core func $i "run"))))"#;
+
+#[test]
+fn a_result_is_on_the_account_until_it_is_in_the_guest() {
+    const PAGE: u64 = 65_536;
+    // At once, and after the answer to a command.
+    for late in [false, true] {
+        let run = |bytes: u64, limit: u64| {
+            let mut linker = Linker::default();
+            linker.declare("package t:t; interface t { text: func() -> string; }").unwrap();
+            let text = move || Some(Value::from("x".repeat(bytes as usize)));
+            linker
+                .func("t:t/t", "text", move |_, _| match late {
+                    false => Ok(Answer::Now(text())),
+                    true => Ok(Answer::Then(
+                        Command::Actor(ActorCommand::Pause),
+                        Box::new(move |_, _| Ok(Answer::Now(text()))),
+                    )),
+                })
+                .unwrap();
+            let component =
+                Component::new(&Engine::default(), wat::parse_str(WAITS).unwrap()).unwrap();
+            let program = component.link(&linker).unwrap();
+            let account = Account::new(limit);
+            let call = Start::from(Call::new("run", Vec::new()));
+            let start = Start { account: Some(account.clone()), ..call };
+            let mut process = WasmProcess::start(&program, start).unwrap();
+            let (mut out, mut events) = (StepOutput::default(), Vec::new());
+            for _ in 0..20 {
+                process.step(&mut events, Fuel(10_000), &mut out);
+                events.extend(out.yields.drain(..).map(|asked| {
+                    Event::Completion(Completion { tag: asked.tag, reply: Reply::Done })
+                }));
+                if process.decided().is_some() {
+                    break;
+                }
+            }
+            let (decided, at_last) = (process.decided(), account.used());
+            process.close();
+            assert_eq!(account.used(), 0);
+            (decided, at_last)
+        };
+        let (decided, used) = run(300_000, 1 << 20);
+        assert!(decided.is_none() && used >= PAGE + 300_000, "{decided:?}, {used} bytes");
+        let (decided, _) = run(1 << 20, 1 << 20);
+        let error = decided.and_then(Result::err).map(|error| error.to_string());
+        assert!(error.as_ref().is_some_and(|e| e.contains("`limits.max_memory`")), "{error:?}");
+        // What a read brings always finds room, and is counted.
+        let (decided, used) = run(40_000, PAGE);
+        assert!(decided.is_none() && used >= PAGE + 40_000, "{decided:?}, {used} bytes");
+    }
 }

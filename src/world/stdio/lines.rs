@@ -3,8 +3,15 @@
 //! The text is a guest's, and a log is read by people and by programs that take
 //! one line for one event: so bytes that are no UTF-8 are replaced, control
 //! characters are escaped, and a line without end is cut.
+//!
+//! What a process has written of a line whose end has not come is held for it, and so
+//! it is on an account. A line for which there is no room is cut.
 
-use crate::{command::Stdio, visible};
+use crate::{
+    account::{Account, Charge},
+    command::Stdio,
+    visible,
+};
 
 /// The longest line that is logged whole, in bytes.
 const MAX_LINE: usize = 16 << 10;
@@ -15,28 +22,60 @@ pub(super) struct Lines {
     stream: Stdio,
     line: Vec<u8>,
     cut: bool,
+    /// For the line, and for the room that a list keeps to grow.
+    charge: Charge,
 }
 
 impl Lines {
-    pub(super) fn new(id: String, stream: Stdio) -> Lines {
-        Lines { id, stream, line: Vec::new(), cut: false }
+    pub(super) fn new(id: String, stream: Stdio, account: &Account) -> Lines {
+        Lines { id, stream, line: Vec::new(), cut: false, charge: account.open() }
     }
 
     /// Logs each line that ends in these bytes.
     pub(super) fn write(&mut self, bytes: &[u8]) {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let text = part.strip_suffix(b"\n").unwrap_or(part);
-            let room = MAX_LINE.saturating_sub(self.line.len());
-            self.line.extend(text.iter().take(room));
-            self.cut |= text.len() > room;
-            if text.len() < part.len() {
+            let (text, ends) = match part.strip_suffix(b"\n") {
+                Some(text) => (text, true),
+                None => (part, false),
+            };
+            // Most lines come whole.
+            if ends && self.line.is_empty() && !self.cut {
+                let line = text.get(..MAX_LINE).unwrap_or(text);
+                self.log(line, line.len() < text.len());
+                continue;
+            }
+            self.keep(text);
+            if ends {
                 self.emit();
             }
         }
     }
 
+    /// Adds to the line, as much as it may have and there is room for.
+    fn keep(&mut self, text: &[u8]) {
+        let text = match text.get(..MAX_LINE.saturating_sub(self.line.len())) {
+            Some(some) => {
+                self.cut |= some.len() < text.len();
+                some
+            }
+            None => text,
+        };
+        let len = self.line.len().saturating_add(text.len());
+        match self.charge.cover(len.saturating_mul(2) as u64) {
+            Ok(()) => self.line.extend_from_slice(text),
+            Err(_) => self.cut = true,
+        }
+    }
+
     fn emit(&mut self) {
-        let line = readable(&self.line, self.cut);
+        let (line, cut) = (std::mem::take(&mut self.line), std::mem::take(&mut self.cut));
+        self.log(&line, cut);
+        drop(line);
+        self.charge.keep(0);
+    }
+
+    fn log(&self, line: &[u8], cut: bool) {
+        let line = readable(line, cut);
         let id = self.id.as_str();
         match self.stream {
             Stdio::Stderr => {
@@ -46,15 +85,13 @@ impl Lines {
                 tracing::info!(target: "wippy::output", process = id, stream = "stdout", "{line}");
             }
         }
-        self.line.clear();
-        self.cut = false;
     }
 }
 
 impl Drop for Lines {
     /// What has no end of line is logged all the same.
     fn drop(&mut self) {
-        if !self.line.is_empty() {
+        if !self.line.is_empty() || self.cut {
             self.emit();
         }
     }
@@ -88,14 +125,31 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_end_is_kept_short() {
-        let mut lines = Lines::new("p".to_owned(), Stdio::Stdout);
+    fn a_line_without_end_is_kept_short_and_on_the_account() {
+        let account = Account::new(1 << 20);
+        let mut lines = Lines::new("p".to_owned(), Stdio::Stdout, &account);
+        lines.write(b"whole\n");
+        assert_eq!(account.used(), 0);
         for _ in 0..10 {
             lines.write(&[b'x'; MAX_LINE]);
         }
         assert_eq!((lines.line.len(), lines.cut), (MAX_LINE, true));
+        assert!(account.used() >= lines.line.capacity() as u64);
         lines.write(b"\nrest");
         assert_eq!((lines.line.as_slice(), lines.cut), (&b"rest"[..], false));
+        lines.write(b"\n");
+        assert_eq!((account.used(), lines.line.capacity()), (0, 0));
+    }
+
+    #[test]
+    fn a_line_without_room_is_cut() {
+        let account = Account::new(100);
+        let mut lines = Lines::new("p".to_owned(), Stdio::Stdout, &account);
+        lines.write(&[b'x'; 50]);
+        lines.write(b"y");
+        assert_eq!((lines.line.len(), lines.cut, account.used()), (50, true, 100));
+        lines.write(b"\nz");
+        assert_eq!((lines.line.as_slice(), lines.cut), (&b"z"[..], false));
     }
 
     /// Notes what is logged.
@@ -132,7 +186,7 @@ mod tests {
     #[test]
     fn each_line_is_an_event_and_the_last_comes_at_the_end() {
         let notes = Notes::default();
-        let mut lines = Lines::new("app:worker#7".to_owned(), Stdio::Stderr);
+        let mut lines = Lines::new("app:worker#7".to_owned(), Stdio::Stderr, &Account::default());
         tracing::subscriber::with_default(notes.clone(), || {
             for part in ["one\ntw", "o\n\n", "thr", "ee"] {
                 lines.write(part.as_bytes());

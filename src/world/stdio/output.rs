@@ -10,7 +10,10 @@
 //! the blocking pool. A reader that has gone away is [`Errno::Pipe`].
 
 use super::{super::locked, lines::Lines};
-use crate::command::{Errno, Reply, Stdio};
+use crate::{
+    account::Account,
+    command::{Errno, Reply, Stdio},
+};
 use std::{
     fmt,
     io::{IsTerminal, Write},
@@ -38,6 +41,8 @@ pub enum Output {
     Log {
         /// What the event names as the `process`.
         id: String,
+        /// What a line is on that has no end yet.
+        account: Account,
     },
     /// Into memory.
     Buffer(Arc<Mutex<Vec<u8>>>),
@@ -50,7 +55,7 @@ impl fmt::Debug for Output {
         match self {
             Output::Null => f.write_str("Null"),
             Output::Inherit => f.write_str("Inherit"),
-            Output::Log { id } => f.debug_struct("Log").field("id", id).finish(),
+            Output::Log { id, .. } => f.debug_struct("Log").field("id", id).finish_non_exhaustive(),
             Output::Buffer(_) => f.write_str("Buffer(..)"),
             Output::Callback(_) => f.write_str("Callback(..)"),
         }
@@ -74,7 +79,7 @@ impl Sink {
                 Stdio::Stderr => Real::Stderr,
                 Stdio::Stdin | Stdio::Stdout => Real::Stdout,
             }),
-            Output::Log { id } => Sink::Log(Mutex::new(Lines::new(id, stream))),
+            Output::Log { id, account } => Sink::Log(Mutex::new(Lines::new(id, stream, &account))),
             Output::Buffer(buffer) => Sink::Buffer(buffer),
             Output::Callback(callback) => Sink::Callback(callback),
         }

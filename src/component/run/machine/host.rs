@@ -15,7 +15,7 @@ use crate::{
             plan::Plan,
         },
         run::{
-            host_call::{reply_value, settle, with_host},
+            host_call::{charge_result, reply_value, settle, with_host},
             realloc,
             state::Lends,
             transfer::{Destination, LiftLowerContext},
@@ -29,7 +29,7 @@ pub(super) struct HostCall {
     pub lends: Lends,
     /// What the function sees of its caller's memory.
     pub memory: Option<wasmi::Memory>,
-    /// For its arguments, which may be in what is asked for.
+    /// For its arguments, which may be in what is asked for, and then for its result.
     pub charge: Charge,
     pub phase: HostPhase,
 }
@@ -95,7 +95,10 @@ impl Machine {
                     let (signature, option) = guest_side(&plan, index)?;
                     let cx = LiftLowerContext { plan: &plan, options: option, host: true };
                     let to = Destination { address, source: Encoding::Utf8 };
+                    // Not both at once.
                     call.charge = Charge::default();
+                    let account = self.store.data().limiter.account();
+                    call.charge = charge_result(account, value.as_ref())?;
                     let lends = &mut call.lends;
                     let lower = cx.lower_result(&mut self.store, signature, value, to, lends)?;
                     call.phase = HostPhase::Return(Box::new(lower));
@@ -117,6 +120,12 @@ impl Machine {
                 let Some(Frame::Host(call)) = self.stack.last_mut() else {
                     return Err(Trap::internal("a host call is lost"));
                 };
+                if let Answer::Now(value) = &answer {
+                    // It may have to wait for fuel before it is lowered.
+                    call.charge = Charge::default();
+                    let account = self.store.data().limiter.account();
+                    call.charge = charge_result(account, value.as_ref())?;
+                }
                 call.phase = HostPhase::Answer(answer);
             }
             HostPhase::Return(mut lower) => {

@@ -430,10 +430,9 @@ impl Machine {
                 let phase = HostPhase::Answer(answer);
                 Frame::Host(Box::new(HostCall { caller, lends, memory, charge, phase }))
             }
-            Request::Lower { trampoline, lends, lower, suspended } => {
+            Request::Lower { trampoline, lends, charge, lower, suspended } => {
                 let caller = Caller::Guest { trampoline, address: None };
                 let phase = HostPhase::Return(lower);
-                let charge = Charge::default();
                 let call = HostCall { caller, lends, memory: None, charge, phase };
                 let call = Frame::Host(Box::new(call));
                 match suspended {
