@@ -6,7 +6,7 @@ use std::{
 };
 
 use wippy::{
-    command::{Clock, ClockCommand, Command, InlineDispatcher, Reply, Tag, Yield},
+    command::{Clock, ClockCommand, Command, InlineDispatcher, Interests, Reply, Tag, Wait, Yield},
     host::NodeDispatcher,
     process::{Error, Event, Fuel, Process, Status, StepOutput},
     value::Value,
