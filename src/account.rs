@@ -271,7 +271,7 @@ impl Account {
         true
     }
 
-    /// Whether the host has less than half of its memory left.
+    /// True if the host has less than half of its memory left.
     pub fn is_pressed(&self) -> bool {
         self.0.under.as_ref().is_some_and(|host| host.used() > host.limit() / 2)
     }

@@ -67,8 +67,9 @@
 //! # The two halves
 //!
 //! [`value`], [`account`], [`adapter`], [`component`], [`command`], [`imports`] and
-//! [`process`] are pure computation: no files, threads, clocks or random numbers. They are all that is left with `default-features = false`. The
-//! feature `host` adds what knows the world, `cli` the `wippy` command.
+//! [`process`] are pure computation: no files, threads, clocks or random numbers. They
+//! are all that is left with `default-features = false`. The feature
+//! `host` adds what knows the world, `cli` the `wippy` command.
 //!
 //! # Building
 //!
@@ -77,13 +78,13 @@
 //! slow but sound. A development build that optimizes its dependencies should
 //! switch the checks off for it, as the manifest of this crate does; otherwise
 //! steps are cut very short (see [`component::Engine`]).
-#![warn(missing_docs)]
 
 pub mod account;
 pub mod adapter;
 pub mod command;
 pub mod component;
 pub mod imports;
+mod lock;
 pub mod process;
 pub mod value;
 mod visible;

@@ -15,6 +15,15 @@ pub(crate) fn name(text: &str) -> Cow<'_, str> {
     escape(text, "", plain)
 }
 
+/// The first `most` characters of a text as [`name`] shows them, and whether these
+/// are all.
+pub(crate) fn head(text: &str, most: usize) -> (Cow<'_, str>, bool) {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => (name(text.get(..end).unwrap_or_default()), false),
+        None => (name(text), true),
+    }
+}
+
 /// A line, which may have tabs.
 #[cfg(feature = "host")]
 pub(crate) fn line(text: &str) -> Cow<'_, str> {
@@ -37,7 +46,7 @@ pub(crate) fn json(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// Whether a text has characters that would be written out.
+/// True if a text has characters that would be written out.
 pub(crate) fn has_hidden(text: &str) -> bool {
     matches!(name(text), Cow::Owned(_))
 }
@@ -64,7 +73,7 @@ fn escape<'t>(text: &'t str, kept: &str, write: fn(char, &mut String)) -> Cow<'t
     if any { Cow::Owned(shown) } else { Cow::Borrowed(text) }
 }
 
-/// Whether a character cannot be seen, or moves others, where it stands.
+/// True if a character cannot be seen, or moves others, where it stands.
 fn is_hidden(before: Option<char>, c: char, after: Option<char>) -> bool {
     match c {
         // Persian, Indian scripts and emoji are not written without these two.
@@ -98,7 +107,7 @@ fn is_hidden(before: Option<char>, c: char, after: Option<char>) -> bool {
     }
 }
 
-/// Whether a character belongs to a script, or to pictures, that joiners hold
+/// True if a character belongs to a script, or to pictures, that joiners hold
 /// together.
 fn joins(c: char) -> bool {
     matches!(

@@ -7,6 +7,7 @@
 //! with `# ` are remarks. A command `sh -c '...'` is a shell's, which knows `wippy`.
 //!
 //! `BLESS=1 cargo test --test cli` writes what the binary says into the files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::{
     env,

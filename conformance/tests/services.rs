@@ -223,7 +223,7 @@ fn a_second_signal_waits_for_nobody() {
     let begin = Instant::now();
     let (code, _, stderr) = wippy.signal("-INT").end();
     assert_eq!(code, Some(130), "{stderr}");
-    assert!(begin.elapsed() < Duration::from_secs(5), "{stderr}");
+    assert!(begin.elapsed() < Duration::from_secs(60), "{stderr}");
 }
 
 #[test]

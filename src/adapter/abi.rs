@@ -37,7 +37,7 @@ pub(super) struct FuncAbi {
 struct Flat {
     /// The core values, or nothing if there are more than a signature holds.
     types: Option<Vec<ValType>>,
-    /// Whether strings or lists occur.
+    /// True if strings or lists occur.
     pointers: bool,
     depth: usize,
     /// How many types this one consists of, counting each use.

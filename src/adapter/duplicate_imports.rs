@@ -3,44 +3,18 @@
 //! A core module may import the same thing as often as it likes, and compilers of
 //! some languages do so once for each place where it is declared. In a component
 //! every import of a module has a name of its own, so all but the first are given
-//! another one, here in the module and in [`super::encode`] in what it is given.
+//! another one (by `name_duplicates`, when the module is read), here in the module and in
+//! [`super::encode`] in what it is given.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-};
+use std::borrow::Cow;
 
 use wasm_encoder::{EntityType, ImportSection, Module, RawSection};
 use wasmparser::{Parser, Payload, TypeRef};
 
 use super::{
     error::{AdaptError, AdaptErrorKind},
-    module::{CoreImportItem, CoreModule},
+    module::CoreModule,
 };
-
-/// Gives names to the imports that have those of one before.
-pub(super) fn name(imports: &mut [CoreImportItem<'_>]) {
-    let all: HashSet<_> = imports.iter().map(|import| (import.module, import.name)).collect();
-    if all.len() == imports.len() {
-        return;
-    }
-    // How often each has been seen, and the last number given to it.
-    let mut seen: HashMap<_, usize> = HashMap::new();
-    for import in imports {
-        let (module, name) = (import.module, import.name);
-        let Some(number) = seen.get_mut(&(module, name)) else {
-            seen.insert((module, name), 1);
-            continue;
-        };
-        import.alias = loop {
-            *number += 1;
-            let alias = format!("{name} {number}");
-            if !all.contains(&(module, alias.as_str())) {
-                break Some(alias);
-            }
-        };
-    }
-}
 
 /// The module with these names. Only functions are imported by then.
 pub(super) fn rename<'a>(

@@ -4,6 +4,10 @@
 //! module's memory; the module itself, instantiated with what it imports; the
 //! fixup; the call of the initializer; and the exports, lifted from the module's
 //! functions with its `memory`, `cabi_realloc` and `cabi_post_*`.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::{
     CoreImport, CoreImportSource,

@@ -10,7 +10,7 @@ use std::fmt;
 
 use crate::visible;
 
-/// What stood in the way of turning a module into a component.
+/// The reason why a module could not be turned into a component.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum AdaptErrorKind {
@@ -89,12 +89,8 @@ pub(super) fn listing<T: fmt::Display>(items: impl IntoIterator<Item = T>, limit
 /// terminal, and cut to a length that leaves the rest of the message readable.
 pub(super) fn quote(name: &str) -> String {
     const LIMIT: usize = 120;
-    match name.char_indices().nth(LIMIT) {
-        Some((end, _)) => {
-            format!("`{}...`", visible::name(name.get(..end).unwrap_or_default()))
-        }
-        None => format!("`{}`", visible::name(name)),
-    }
+    let (head, is_all) = visible::head(name, LIMIT);
+    format!("`{head}{}`", if is_all { "" } else { "..." })
 }
 
 #[cfg(test)]

@@ -1,4 +1,8 @@
 //! Finds the core export behind each exported WIT function.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::{
     abi::Abi,

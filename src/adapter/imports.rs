@@ -1,4 +1,8 @@
 //! Finds the WIT function, or something else, behind each core import.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::{
     abi::{Abi, MAX_FLAT_PARAMS},
@@ -189,7 +193,7 @@ fn uncarriable(ty: &FuncType) -> Option<&'static str> {
     }
 }
 
-/// Whether a type is a resource, under its first name or another one.
+/// True if a type is a resource, under its first name or another one.
 fn is_resource(resolve: &Resolve, mut id: TypeId) -> bool {
     loop {
         match resolve.types.get(id).map(|def| &def.kind) {

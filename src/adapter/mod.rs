@@ -89,7 +89,7 @@ use std::collections::HashMap;
 use wasmparser::FuncType;
 use wit_parser::WorldId;
 
-/// What the adapter may know beside the module.
+/// The WIT that the adapter may be given beside the module: its own, and packages.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AdaptOptions<'a> {
     /// The module's WIT text: a list of items as in a world, such as
@@ -121,11 +121,11 @@ pub struct CoreImport {
     pub name: String,
     /// Its core type.
     pub ty: FuncType,
-    /// What it became.
+    /// The part of the component that it became.
     pub source: CoreImportSource,
 }
 
-/// What a core import became.
+/// The part of the component that a core import became.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CoreImportSource {
     /// A component import.
@@ -138,7 +138,7 @@ pub enum CoreImportSource {
     /// A function that traps when it is called, because no component function
     /// can have its type.
     Trap {
-        /// What about its type, such as "it has more than one result".
+        /// The reason, which lies in its type, such as "it has more than one result".
         reason: &'static str,
     },
 }

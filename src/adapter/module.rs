@@ -3,11 +3,11 @@
 //! come without WIT. Function bodies are skipped, not looked at; whether they
 //! are valid is found out where they are translated.
 
-use super::{
-    duplicate_imports,
-    error::{AdaptError, AdaptErrorKind, quote},
+use super::error::{AdaptError, AdaptErrorKind, quote};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
 };
-use std::{collections::HashMap, fmt};
 use wasmparser::{
     Chunk, CompositeInnerType, Encoding, ExternalKind, FuncType, Imports, KnownCustom, Name,
     Parser, Payload, TypeRef, ValType, WasmFeatures,
@@ -16,7 +16,7 @@ use wasmparser::{
 /// Modules above this size cannot be nested in a component.
 const LARGEST: usize = 1 << 30;
 
-/// What the adapter knows about a core module.
+/// A core module, as far as the adapter looks at it.
 #[derive(Default)]
 pub(super) struct CoreModule<'a> {
     pub imports: Vec<CoreImportItem<'a>>,
@@ -41,7 +41,7 @@ pub(super) struct CoreImportItem<'a> {
     pub ty: ImportType,
 }
 
-/// What kind of item it is.
+/// The kind of the item.
 pub(super) enum ImportType {
     Func(FuncType),
     /// Anything else: "memory", "table", "global" or "tag".
@@ -53,7 +53,7 @@ pub(super) struct CoreExport<'a> {
     pub name: &'a str,
     pub index: u32,
     pub ty: FuncType,
-    /// Whether the type stands alone: types in a recursion group or with
+    /// True if the type stands alone: types in a recursion group or with
     /// supertypes (garbage-collected languages have them) differ from all others
     /// even if they look the same.
     pub plain: bool,
@@ -322,7 +322,7 @@ impl<'a> Reader<'a> {
     }
 
     fn finish(mut self) -> Result<CoreModule<'a>, AdaptError> {
-        duplicate_imports::name(&mut self.module.imports);
+        name_duplicates(&mut self.module.imports);
         for (name, kind, index) in std::mem::take(&mut self.exports) {
             let position = usize::try_from(index).unwrap_or(usize::MAX);
             let missing = |what: &str| {
@@ -356,5 +356,29 @@ impl<'a> Reader<'a> {
             }
         }
         Ok(self.module)
+    }
+}
+
+/// Gives names to the imports that have those of one before.
+fn name_duplicates(imports: &mut [CoreImportItem<'_>]) {
+    let all: HashSet<_> = imports.iter().map(|import| (import.module, import.name)).collect();
+    if all.len() == imports.len() {
+        return;
+    }
+    // How often each has been seen, and the last number given to it.
+    let mut seen: HashMap<_, usize> = HashMap::new();
+    for import in imports {
+        let (module, name) = (import.module, import.name);
+        let Some(number) = seen.get_mut(&(module, name)) else {
+            seen.insert((module, name), 1);
+            continue;
+        };
+        import.alias = loop {
+            *number += 1;
+            let alias = format!("{name} {number}");
+            if !all.contains(&(module, alias.as_str())) {
+                break Some(alias);
+            }
+        };
     }
 }

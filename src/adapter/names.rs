@@ -14,7 +14,7 @@ use wasmparser::names::KebabString;
 /// Longer names are cut: no tool prints them, and wasm limits them anyway.
 const LONGEST: usize = 200;
 
-/// Whether `name` is a kebab name as it stands.
+/// True if `name` is a kebab name as it stands.
 pub(super) fn is_kebab(name: &str) -> bool {
     name.len() <= LONGEST && KebabString::new(name).is_some()
 }

@@ -3,6 +3,10 @@
 //!
 //! All checks happen here, against the user's names and types. What the writer
 //! in [`super::encode`] is given fits together.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::{
     abi::{Abi, FuncAbi},
@@ -53,7 +57,7 @@ pub(super) struct PlannedImport<'a> {
     pub source: Source<'a>,
 }
 
-/// What satisfies a core import.
+/// The item that satisfies a core import.
 pub(super) enum Source<'a> {
     /// A function that the world imports, by itself or in an interface.
     Wit { interface: Option<InterfaceId>, func: &'a Function, abi: FuncAbi },

@@ -30,7 +30,7 @@ const DEEPEST: usize = 2_000;
 /// A WIT document made from a user's text.
 #[derive(Clone, Debug)]
 pub(super) struct Document {
-    /// What wit-parser gets to read.
+    /// The text that wit-parser gets to read.
     pub text: String,
     /// Where each copied piece begins, here and in the user's text.
     pieces: Vec<(usize, usize)>,

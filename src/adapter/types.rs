@@ -7,6 +7,10 @@
 //! in how a type gets its name, so [`TypeSpace`] holds the walk and each place
 //! says how names are given. Records, variants, enums, flags and resources must
 //! have names wherever they are visible from outside the component.
+#![expect(
+    clippy::indexing_slicing,
+    reason = "ids of the arenas of one `Resolve`, which it has made"
+)]
 
 use super::error::AdaptError;
 use std::collections::HashMap;
@@ -23,7 +27,7 @@ type Index = Result<u32, AdaptError>;
 pub(super) trait TypeSpace<'r> {
     /// The types being written.
     fn resolve(&self) -> &'r Resolve;
-    /// What has been written already.
+    /// The types that have been written already.
     fn written(&mut self) -> &mut HashMap<TypeId, u32>;
     /// Begins a value type.
     fn defined(&mut self) -> (u32, ComponentDefinedTypeEncoder<'_>);
@@ -327,7 +331,7 @@ pub(super) struct Shape<'r> {
     pub written: HashMap<TypeId, u32>,
     /// Types imported so far, in order, with the names they are imported by.
     pub imports: Vec<(String, TypeId)>,
-    /// Whether names are given by exporting (and not by importing).
+    /// True if names are given by exporting (and not by importing).
     pub exporting: bool,
 }
 

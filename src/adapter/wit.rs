@@ -243,7 +243,7 @@ fn parse_name(name: &str) -> Option<PackageName> {
     Some(PackageName { namespace: namespace.to_owned(), name: name.to_owned(), version })
 }
 
-/// Whether the interface names `a` and `b` (`ns:pkg/iface@version`) mean the
+/// True if the interface names `a` and `b` (`ns:pkg/iface@version`) mean the
 /// same interface up to compatible versions.
 pub(super) fn same_interface(a: &str, b: &str) -> bool {
     if a == b {

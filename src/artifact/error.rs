@@ -14,7 +14,7 @@ pub enum ArtifactError {
     Directory {
         /// The directory.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's words.
         why: String,
         /// See [`ArtifactError::may_pass`].
         passing: bool,
@@ -41,7 +41,7 @@ pub enum ArtifactError {
     Unreadable {
         /// The path.
         path: String,
-        /// What the operating system says.
+        /// The operating system's words.
         why: String,
         /// See [`ArtifactError::may_pass`].
         passing: bool,
@@ -66,13 +66,13 @@ pub enum ArtifactError {
     NotWasm {
         /// The path.
         path: String,
-        /// What they look like.
+        /// Their likely form.
         what: String,
     },
 }
 
 impl ArtifactError {
-    /// Whether it is for the machine, which has too many open files for instance,
+    /// True if it is for the machine, which has too many open files for instance,
     /// and not for the project or its files: the same may succeed later.
     pub fn may_pass(&self) -> bool {
         matches!(
@@ -89,11 +89,16 @@ impl ArtifactError {
             | ArtifactError::Directory { .. }
             | ArtifactError::Link { .. } => "fs",
             ArtifactError::Hash { .. } => "hash",
-            _ => "path",
+            ArtifactError::Escapes(_)
+            | ArtifactError::NotFound { .. }
+            | ArtifactError::NotAFile(_)
+            | ArtifactError::Unreadable { .. }
+            | ArtifactError::TooLarge { .. }
+            | ArtifactError::NotWasm { .. } => "path",
         }
     }
 
-    /// What was found.
+    /// The value or state that was found.
     pub fn found(&self) -> String {
         match self {
             ArtifactError::NoDirectory(id) => format!("{id}, an entry that has errors itself"),
@@ -124,7 +129,7 @@ impl ArtifactError {
         }
     }
 
-    /// What was expected.
+    /// The value or state that was expected.
     pub fn expected(&self) -> String {
         match self {
             ArtifactError::NoDirectory(_) => "an fs.directory entry".to_owned(),
@@ -146,7 +151,7 @@ impl ArtifactError {
         }
     }
 
-    /// What to do.
+    /// The fix: what to do.
     pub fn fix(&self) -> String {
         match self {
             error if error.may_pass() => "look at the machine, and try again".to_owned(),

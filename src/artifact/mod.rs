@@ -34,7 +34,7 @@ pub struct Artifact {
     pub bytes: Arc<[u8]>,
     /// Their hash.
     pub hash: Hash,
-    /// What they are.
+    /// Their form.
     pub kind: ArtifactKind,
 }
 

@@ -18,7 +18,7 @@ fn unreadable(path: &str, error: &io::Error) -> ArtifactError {
     ArtifactError::Unreadable { path, why, passing: passing(error) }
 }
 
-/// Whether it is not for the name or the file.
+/// True if it is not for the name or the file.
 pub(super) fn passing(error: &io::Error) -> bool {
     use io::ErrorKind as EntryKind;
     !matches!(

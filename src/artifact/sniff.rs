@@ -1,6 +1,6 @@
 //! What bytes are, by their content alone.
 
-/// What an artifact is.
+/// The form of an artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ArtifactKind {
     /// A binary core module.

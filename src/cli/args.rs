@@ -141,7 +141,7 @@ pub(super) struct RunArgs {
 pub(super) struct DirArg {
     /// The directory.
     pub host: PathBuf,
-    /// What the program calls it.
+    /// The path by which the program knows it.
     pub guest: String,
     pub read_only: bool,
 }
@@ -210,7 +210,7 @@ Examples:
   wippy inspect --print-wit hello.wasm
   wippy inspect --wit 'shout: func(text: string) -> string' stats.wasm";
 
-/// What `run` is to run, and the program's words.
+/// The thing that `run` is to run, and the program's words.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Target<'a> {
     Services,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 pub(super) fn check(dir: &Path) -> Result<Exit, Failure> {
-    let runtime = Runtime::new(Engine::default(), super::run::linker()?).with_cache();
+    let runtime = Runtime::new(Engine::default(), super::project::linker()?).with_cache();
     let Checked { project, problems, processes } = check_project(&runtime, Project::load(dir));
     if !problems.is_empty() {
         output::problems(&problems);

@@ -17,7 +17,8 @@ use super::{
     args::InspectArgs,
     exit::{Exit, Failure},
     output::{self, Page},
-    run::{unreadable, wit_text},
+    project::{linker, unreadable},
+    run::wit_text,
     yaml,
 };
 use crate::{
@@ -36,7 +37,7 @@ pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
     let name = args.file.display().to_string();
     let artifact = Artifact::from_file(&args.file).map_err(|error| unreadable(&error))?;
     let complain = |error: &dyn fmt::Display| Failure::config(format!("{name}: {error}"));
-    let runtime = Runtime::new(Engine::default(), super::run::linker()?).with_cache();
+    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let loaded = runtime
         .load(&artifact, wit.as_deref(), DEFAULT_STACK)

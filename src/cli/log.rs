@@ -17,7 +17,7 @@ use tracing::{
     span,
 };
 
-use super::{output, stderr};
+use super::{output, stderr, style};
 
 /// The lines of processes.
 const OUTPUT: &str = "wippy::output";
@@ -95,18 +95,18 @@ impl Log {
         let mut head = String::new();
         if self.verbose {
             let seconds = began().elapsed().as_secs_f64();
-            let word = output::level(level, &format!("{level:>5}"));
+            let word = style::level(level, &format!("{level:>5}"));
             write!(head, "{seconds:>12.6}s {word} ")?;
-            return Ok(output::block(&head, &format!("{message}{more}")));
+            return Ok(style::block(&head, &format!("{message}{more}")));
         }
         if event.metadata().target() == OUTPUT {
-            return Ok(output::block("", &format!("{process} {stream} | {message}")));
+            return Ok(style::block("", &format!("{process} {stream} | {message}")));
         }
         let word = if level == Level::ERROR { "error:" } else { "warning:" };
-        write!(head, "{} ", output::level(level, word))?;
+        write!(head, "{} ", style::level(level, word))?;
         let who = [service, pid, process].into_iter().find(|who| !who.is_empty());
         let who = who.map(|who| format!("{who}: ")).unwrap_or_default();
-        Ok(output::block(&head, &format!("{who}{message}{more}")))
+        Ok(style::block(&head, &format!("{who}{message}{more}")))
     }
 }
 

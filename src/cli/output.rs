@@ -17,26 +17,18 @@
 use std::{
     fmt,
     io::{self, IsTerminal, Write},
-    sync::OnceLock,
     time::Duration,
 };
-
-use anstream::{AutoStream, ColorChoice};
-use clap::builder::styling::{AnsiColor, Style};
 
 use super::{
     exit::{Exit, Failure},
     stderr,
+    style::{BOLD, ERROR, NOTE, WARNING, block, error_line, styled, warning_line},
 };
 use crate::{
     registry::{Problem, Problems, Severity},
     visible,
 };
-
-const ERROR: Style = AnsiColor::Red.on_default().bold();
-const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-const NOTE: Style = AnsiColor::Cyan.on_default().bold();
-const BOLD: Style = Style::new().bold();
 
 /// Writes a result to stdout: as it is, but on a terminal.
 pub(super) fn result(text: &str) -> Result<(), Failure> {
@@ -106,54 +98,6 @@ impl fmt::Write for Page {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         self.0.push_str(&visible::lines(text));
         Ok(())
-    }
-}
-
-/// Whether stderr shows colours.
-pub(super) fn coloured() -> bool {
-    static COLOURED: OnceLock<bool> = OnceLock::new();
-    *COLOURED.get_or_init(|| AutoStream::choice(&io::stderr()) != ColorChoice::Never)
-}
-
-fn styled(style: Style, text: &str) -> String {
-    match coloured() {
-        true => format!("{style}{text}{style:#}"),
-        false => text.to_owned(),
-    }
-}
-
-/// A message as it is written. What follows its first line is indented, so that no
-/// text in it passes for a message of its own.
-pub(super) fn block(head: &str, text: &str) -> String {
-    let mut out = head.to_owned();
-    for (i, line) in visible::lines(text).lines().enumerate() {
-        if i > 0 {
-            out.push('\n');
-            if !line.is_empty() && !line.starts_with([' ', '\t']) {
-                out.push_str("    ");
-            }
-        }
-        out.push_str(line);
-    }
-    out.push('\n');
-    out
-}
-
-fn error_line(text: &str) -> String {
-    block(&format!("{} ", styled(ERROR, "error:")), text)
-}
-
-/// `warning: ...`, as it is written.
-pub(super) fn warning_line(text: &str) -> String {
-    block(&format!("{} ", styled(WARNING, "warning:")), text)
-}
-
-/// The head of a line of the log.
-pub(super) fn level(level: tracing::Level, word: &str) -> String {
-    match level {
-        tracing::Level::ERROR => styled(ERROR, word),
-        tracing::Level::WARN => styled(WARNING, word),
-        _ => word.to_owned(),
     }
 }
 

@@ -7,19 +7,21 @@ use super::{
     exit::{Exit, Failure, Limiting},
     list,
     log::Logs,
-    output, services,
+    output,
+    project::{check_host, hides_logs, linker, load, unreadable},
+    result::{show, show_term},
+    services,
     terminal::{self, Front},
 };
 use crate::{
-    artifact::{Artifact, ArtifactError},
-    component::{self, DEFAULT_STACK, DeclareError, Engine, Function, Linker},
+    artifact::Artifact,
+    component::{self, DEFAULT_STACK, Engine, Function},
     host::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
     },
-    imports::{process, wasi},
     process::Grants,
-    registry::{EntryKind, Id, Problem, Project, Severity, open_together},
-    value::{Term, Type, TypeDef, Value, json, term, usage},
+    registry::{EntryKind, Id, Problem, open_together},
+    value::{Term, Value, usage},
 };
 
 pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failure> {
@@ -107,46 +109,7 @@ fn front(programs: ProjectPrograms, host: String, logs: Logs) -> Result<Front, F
     Ok(Front { node, host, services: Some(services) })
 }
 
-fn hides_logs(project: &Project) -> bool {
-    project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs)
-}
-
-/// What processes may import.
-pub(super) fn linker() -> Result<Linker, Failure> {
-    let mut linker = Linker::default();
-    let complain = |error: DeclareError| Failure::config(error.to_string());
-    wasi::add_to_linker(&mut linker).map_err(complain)?;
-    process::add_to_linker(&mut linker).map_err(complain)?;
-    Ok(linker)
-}
-
-/// The project, if it has no errors. Warnings do not keep it from running, but are
-/// mentioned, whether or not processes may be heard: one of them may be why it does
-/// not do what it should.
-pub(super) fn load(dir: &Path, logs: Logs) -> Result<Project, Failure> {
-    let loaded = Project::load(dir);
-    let warnings = loaded.problems.count(Severity::Warning);
-    let project = loaded.into_result().map_err(Failure::Problems)?;
-    if warnings > 0 {
-        let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
-        logs.warn(&format!("the project has {warnings} warning{s}; `wippy check` shows {them}"));
-    }
-    project.create_files().map_err(|error| Failure::config(error.to_string()))?;
-    Ok(project)
-}
-
-fn check_host(project: &Project, host: &str) -> Result<String, Failure> {
-    let id: Id = host
-        .parse()
-        .map_err(|why| Failure::usage(format!("--host: `{host}` is not an id: {why}")))?;
-    match project.entry(&id).map(|entry| &entry.kind) {
-        Some(EntryKind::TerminalHost(_)) => {}
-        _ => drop(project.process_host(&id)?),
-    }
-    Ok(id.to_string())
-}
-
-/// What to run of a file that has no entry.
+/// The function to run of a file that has no entry.
 fn job_of_file(
     runtime: &Runtime,
     path: &Path,
@@ -179,7 +142,7 @@ fn job_of_file(
     Ok(spec)
 }
 
-/// What the options give a file.
+/// The arguments, variables and directories that the options give a file.
 fn given(args: &RunArgs) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
@@ -214,18 +177,6 @@ fn no_command(name: &str, mut problem: Box<Problem>) -> Failure {
         problem.fix = format!("an entry is run by its id like this: wippy run --exec {name}");
     }
     Failure::Problem(problem)
-}
-
-/// A file that cannot be had, in the form of the project's problems.
-pub(super) fn unreadable(error: &ArtifactError) -> Failure {
-    let fix = match error {
-        ArtifactError::NotFound { .. } => {
-            "build the file, or mend the path; it begins at the current directory".to_owned()
-        }
-        other => other.fix(),
-    };
-    let (found, expected) = (error.found(), error.expected());
-    Failure::config(format!("{found}\n    expected: {expected}\n    fix:      {fix}"))
 }
 
 /// The value of `--wit`: a file's text if there is such a file, else itself.
@@ -367,66 +318,4 @@ fn arguments(
     usage::parse_arguments(function.types(), function.ty(), &words).map_err(|error| {
         Failure::usage(format!("{error}\n`{invocation} --help` explains the arguments"))
     })
-}
-
-/// Prints a result. An `ok` looks like a result of its own; an `err` goes to
-/// stderr.
-fn show(spec: &ProcessSpec, value: &Value, json: bool) -> Result<Exit, Failure> {
-    let Some(ty) = spec.function.result() else { return Ok(Exit::Ok) };
-    let (ty, value, failed) = match (ty.def(), value) {
-        (TypeDef::Result { ok, err }, Value::Variant { case, payload }) => {
-            let failed = *case != 0;
-            let inner = if failed { *err } else { *ok };
-            (inner.map(|inner| ty.child(inner)), payload.as_deref(), failed)
-        }
-        _ => (Some(ty), Some(value), false),
-    };
-    let text = match (ty, value) {
-        (Some(ty), Some(value)) => Some(render(spec, &ty, value, json)?),
-        _ if json => Some("null".to_owned()),
-        _ => None,
-    };
-    if failed {
-        return Err(match text {
-            Some(text) => Failure::Returned { text, json },
-            // Such a program has already said what went wrong.
-            None if spec.raw_arguments => Failure::Silent(Exit::Err),
-            None => Failure::Returned {
-                text: format!("{}: the function returned err", spec.name),
-                json,
-            },
-        });
-    }
-    if let Some(mut text) = text {
-        text.push('\n');
-        write_result(&text, json)?;
-    }
-    Ok(Exit::Ok)
-}
-
-fn render(spec: &ProcessSpec, ty: &Type, value: &Value, json: bool) -> Result<String, Failure> {
-    let text = match json {
-        true => json::to_json(ty, value).map(|json| json.to_string()),
-        false => usage::render_result(ty, value),
-    };
-    text.map_err(|error| {
-        let name = spec.function.full_name();
-        Failure::usage(format!("{}: the result of `{name}` cannot be printed: {error}", spec.name))
-    })
-}
-
-/// Prints what a process has ended itself with.
-fn show_term(name: &str, term: &Term, json: bool) -> Result<Exit, Failure> {
-    let text = match term {
-        Term::Text(text) if !json => text.to_string(),
-        term => term::to_json(term).map(|json| json.to_string()).map_err(|error| {
-            Failure::usage(format!("{name}: the result cannot be printed: {error}"))
-        })?,
-    };
-    let is_json = json || !matches!(term, Term::Text(_));
-    write_result(&format!("{text}\n"), is_json).map(|()| Exit::Ok)
-}
-
-fn write_result(text: &str, json: bool) -> Result<(), Failure> {
-    if json { output::json(text) } else { output::result(text) }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     exit::{Exit, Failure},
     log::Logs,
-    run,
+    project,
     terminal::{self, Tracing},
 };
 use crate::{
@@ -20,7 +20,7 @@ pub(super) fn serve(
     trace: Option<&Path>,
     logs: Logs,
 ) -> Result<Exit, Failure> {
-    let project = run::load(dir, logs)?;
+    let project = project::load(dir, logs)?;
     let programs = ProjectPrograms::new(project, runtime);
     let node = terminal::of_project(programs.clone())?;
     let supervisor = Supervisor::new(node.clone(), programs.project());

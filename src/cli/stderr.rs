@@ -8,14 +8,15 @@
 //! The command waits at its end for the writer: as long as it takes if a signal would
 //! end it meanwhile, else as long as something is read.
 
+use crate::lock::{held, lock};
 use std::{
     collections::VecDeque,
-    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    sync::{Condvar, Mutex, MutexGuard},
     thread,
     time::{Duration, Instant},
 };
 
-use super::output;
+use super::style;
 use crate::world;
 
 /// Bytes of the log that may wait.
@@ -67,7 +68,7 @@ impl State {
         }
     }
 
-    /// Whether there is room for a text; else it counts as lost.
+    /// True if there is room for a text; else it counts as lost.
     fn has_room(&mut self, text: &str, room: usize) -> bool {
         let fits = self.bytes.saturating_add(text.len()) <= room;
         if !fits {
@@ -85,7 +86,7 @@ impl State {
     fn tell_lost(&mut self) {
         if self.lost > 0 {
             let lines = if self.lost == 1 { "line" } else { "lines" };
-            let text = output::warning_line(&format!(
+            let text = style::warning_line(&format!(
                 "{} {lines} of the log were lost here, because nobody read them in time",
                 self.lost
             ));
@@ -110,7 +111,7 @@ impl State {
 
 /// Nothing panics while it holds the lock.
 fn state() -> MutexGuard<'static, State> {
-    QUEUE.state.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&QUEUE.state)
 }
 
 /// Writes lines that must not be lost.
@@ -157,7 +158,7 @@ fn write() {
         if piece.is_empty() {
             state.writing = false;
             QUEUE.less.notify_all();
-            state = QUEUE.more.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = held(QUEUE.more.wait(state));
             continue;
         }
         state.writing = true;
@@ -186,7 +187,7 @@ pub(super) fn finish(patience: Option<Duration>) {
     let (mut seen, mut since) = (state.written, Instant::now());
     while state.writer == Some(true) && (state.writing || !state.waiting.is_empty()) {
         state = match patience {
-            None => QUEUE.less.wait(state).unwrap_or_else(PoisonError::into_inner),
+            None => held(QUEUE.less.wait(state)),
             Some(patience) => {
                 if seen != state.written {
                     (seen, since) = (state.written, Instant::now());
@@ -196,7 +197,7 @@ pub(super) fn finish(patience: Option<Duration>) {
                     return;
                 }
                 let waited = QUEUE.less.wait_timeout(state, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                held(waited).0
             }
         };
     }

@@ -45,7 +45,15 @@ pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
         let options = match &entry.kind {
             EntryKind::ProcessHost(host) => options(host),
             EntryKind::TerminalHost(_) => for_one(),
-            _ => continue,
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessService(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::ProcessLua(_)
+            | EntryKind::LibraryLua(_)
+            | EntryKind::FunctionLua(_)
+            | EntryKind::Other => continue,
         };
         add(&node, &id, options)?;
     }
@@ -215,12 +223,12 @@ struct Interrupts<'a> {
 /// Signals do not end this program by themselves any more.
 static TAKEN: AtomicBool = AtomicBool::new(false);
 
-/// Whether signals do not end this program by themselves any more.
+/// True if signals do not end this program by themselves any more.
 pub(super) fn takes_signals() -> bool {
     TAKEN.load(Ordering::Relaxed)
 }
 
-/// Whether whoever started this program has it live on when its terminal is gone.
+/// True if whoever started this program has it live on when its terminal is gone.
 #[cfg(unix)]
 fn hangup_is_ignored() -> bool {
     // Linux alone tells without a call that could change it. SIGHUP is the first bit.

@@ -95,12 +95,12 @@ impl Component {
         let small = bytes.len() <= SMALL;
         let crew = match options.vetting {
             Vetting::With(crew) if !small && crew.width() > 1 => Some(crew),
-            _ => None,
+            Vetting::Alone | Vetting::With(_) | Vetting::Done => None,
         };
         let mut translation = match options.vetting {
             Vetting::Done if !small => Translation::Late,
             _ if crew.is_some() => Translation::Late,
-            _ => Translation::Early,
+            Vetting::Alone | Vetting::With(_) | Vetting::Done => Translation::Early,
         };
         let mends = !engine.config().without_mending;
         let stack = options.stack;
@@ -323,8 +323,8 @@ fn names_interface(wanted: &str, full: &str) -> bool {
 }
 
 impl Function {
+    #[expect(clippy::indexing_slicing, reason = "in range when made, and a plan never changes")]
     fn export(&self) -> &super::link::plan::Export {
-        // The index was in range when the value was made, and a plan never changes.
         &self.plan.exports[self.index]
     }
 

@@ -15,9 +15,10 @@
 //! are not interrupted either. They are told by having no source, and lines that
 //! say so: see [`super::sandbox::prelude`].
 
+use crate::lock::lock;
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicI64, Ordering::Relaxed},
     },
     time::{Duration, Instant},
@@ -41,14 +42,14 @@ const UNIT_TIME: u64 = 50;
 /// Slices that a C function may take with a Lua function that does not return.
 const MAX_LATE: i64 = 100;
 
-/// What a whole collection costs.
+/// The cost of a whole collection.
 pub(super) const COLLECTION: i64 = 1 << 20;
 
 /// The time that one operation may hold the thread. No other than the collection
 /// of tables with weak keys comes near it.
 const MAX_HOLD: Duration = Duration::from_secs(1);
 
-/// What is left of a slice.
+/// The rest of a slice.
 #[derive(Debug, Default)]
 pub(super) struct Budget {
     left: AtomicI64,
@@ -77,8 +78,7 @@ impl Budget {
         let debt = self.left.load(Relaxed).min(0);
         self.slice.store(fuel, Relaxed);
         self.left.store(debt.saturating_add(fuel), Relaxed);
-        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some((Instant::now(), processor_time()));
+        *lock(&self.begun) = Some((Instant::now(), processor_time()));
     }
 
     /// The time that a slice may take.
@@ -87,9 +87,9 @@ impl Budget {
         MIN_TIME.max(Duration::from_nanos(units.saturating_mul(UNIT_TIME)))
     }
 
-    /// Whether the slice has taken more time than this.
+    /// True if the slice has taken more time than this.
     fn has_taken(&self, limit: Duration) -> bool {
-        let begun = *self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let begun = *lock(&self.begun);
         let Some((clock, processor)) = begun else { return false };
         clock.elapsed() > limit && processor_time().saturating_sub(processor) > limit
     }
@@ -104,12 +104,12 @@ impl Budget {
         }
     }
 
-    /// Whether one operation took so long that the process ends.
+    /// True if one operation took so long that the process ends.
     pub fn is_held(&self) -> bool {
         self.held.load(Relaxed)
     }
 
-    /// What is left; below 0 if more has been used.
+    /// The rest; below 0 if more has been used.
     pub fn left(&self) -> i64 {
         self.left.load(Relaxed)
     }
@@ -128,7 +128,7 @@ impl Budget {
         self.left.store(self.left().saturating_sub(units), Relaxed);
     }
 
-    /// Whether the program could not be interrupted for too long.
+    /// True if the program could not be interrupted for too long.
     pub fn is_killed(&self) -> bool {
         self.killed.load(Relaxed)
     }

@@ -132,7 +132,11 @@ impl Serialize for Json<'_> {
                             Term::Int(key) => format!("the key {key}: {KEYS}"),
                             Term::Float(key) => format!("the key {key:?}: {KEYS}"),
                             Term::Bool(key) => format!("the key {key}: {KEYS}"),
-                            _ => NO_BYTES.to_owned(),
+                            Term::Nil
+                            | Term::Uint(_)
+                            | Term::Bytes(_)
+                            | Term::List(_)
+                            | Term::Map(_) => NO_BYTES.to_owned(),
                         };
                         return Err(S::Error::custom(why));
                     }
@@ -198,7 +202,7 @@ impl Reading<'_> {
         E::custom("refused")
     }
 
-    /// What Lua has made, or has no memory for.
+    /// The value that Lua has made, or the error that it has no memory for it.
     fn made<T, E: serde::de::Error>(&self, made: Result<T>) -> std::result::Result<T, E> {
         made.map_err(|error| self.refuse(reply::root(&error)))
     }

@@ -8,7 +8,12 @@
 //! byte by byte, so it is counted how many zeros they have.
 //!
 //! The allocator also refuses strings beyond [`MAX_STRING`].
+#![expect(
+    unsafe_code,
+    reason = "Lua's allocator and raw strings are only to be had through its C interface"
+)]
 
+use crate::lock::lock;
 use std::{
     cell::Cell,
     collections::HashMap,
@@ -16,7 +21,7 @@ use std::{
     ops::Deref,
     ptr, slice,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering::Relaxed},
     },
 };
@@ -165,7 +170,7 @@ struct Long {
 
 impl Strings {
     fn long(&self) -> MutexGuard<'_, HashMap<usize, Long>> {
-        self.long.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.long)
     }
 
     fn born(&self, block: *mut c_void, size: usize) {

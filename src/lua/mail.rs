@@ -50,7 +50,7 @@ pub(super) fn primitive(
     primitive.map(Some)
 }
 
-/// What `prelude/process.lua` makes objects of.
+/// The parts of a mail that `modules/process.lua` makes objects of.
 fn values(lua: &Lua, primitives: &Primitives, mail: Mail) -> Result<MultiValue> {
     let text = |text: &str| Ok::<_, mlua::Error>(Value::String(lua.create_string(text)?));
     let who = |pid: Option<&Pid>| pid.map_or(Ok(Value::Nil), |pid| text(pid.as_str()));

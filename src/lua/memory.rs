@@ -21,8 +21,9 @@
 //! takes some 100 ms where 64 MiB are full of small tables. The nearer a process is to
 //! its limit, the earlier and the faster it is collected, so that this is rare.
 
+use crate::lock::lock;
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Mutex, MutexGuard,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
@@ -48,7 +49,7 @@ const DEEP: usize = 10_000;
 /// So many looks after deep calls have been seen, they are the reason why memory is
 /// short.
 const RECENT: u64 = 32;
-/// What a call takes, at least.
+/// The least that a call takes.
 const CALL: usize = 100;
 
 /// A limit in words.
@@ -66,7 +67,7 @@ pub(super) fn limit(bytes: usize) -> String {
 pub(super) struct Watch {
     pub strings: Strings,
     limit: u64,
-    /// What Lua uses, and the process besides.
+    /// The bytes that Lua uses, and the process besides.
     held: Mutex<Charge>,
     /// The pace that is set: pause and multiplier.
     pace: AtomicU64,
@@ -83,7 +84,7 @@ impl Watch {
     }
 
     fn held(&self) -> MutexGuard<'_, Charge> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.held)
     }
 
     /// Charges what is used.
@@ -106,7 +107,7 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// What is missing, where there is no room for it on the account.
+    /// The bytes that are missing, where there is no room for it on the account.
     pub fn look(&self, lua: &Lua) -> Result<(), Exceeded> {
         let limit = self.limit;
         let used = used(lua);
@@ -139,7 +140,7 @@ impl Watch {
         Ok(())
     }
 
-    /// What an error for lack of memory says.
+    /// The text of an error for lack of memory.
     pub fn explain(&self) -> String {
         let bytes = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let limit = limit(bytes);

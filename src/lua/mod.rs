@@ -3,7 +3,8 @@
 //! ```text
 //! entry ── LuaProgram (compiled, shared) ── LuaProcess (a Lua state) ── steps
 //!                                             │
-//!           prelude/*.lua   modules, as far as they can be Lua
+//!           modules/*.lua   one file for each module that can be required
+//!           prelude/*.lua   what is there without, as far as it can be Lua
 //!           primitives      what they call: commands, mail, values
 //!           schedule        coroutines: one runs, the others wait
 //!           budget          instructions of a slice

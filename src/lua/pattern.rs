@@ -9,7 +9,7 @@ const MAX_CAPTURES: usize = 32;
 /// The deepest recursion, as in Lua.
 const MAX_DEPTH: u32 = 200;
 
-/// What a match has captured.
+/// The captures of a match.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Capture {
     /// A part of the subject.
@@ -312,7 +312,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// Whether a byte is in the set from `p` to `end`, brackets included.
+    /// True if a byte is in the set from `p` to `end`, brackets included.
     fn in_set(&self, byte: u8, p: usize, end: usize) -> bool {
         let last = end.saturating_sub(1);
         let mut at = p.saturating_add(1);
@@ -345,7 +345,7 @@ impl<'a> Search<'a> {
     }
 }
 
-/// Whether a byte is in a class: `%a`, or `%.` for the byte itself.
+/// True if a byte is in a class: `%a`, or `%.` for the byte itself.
 fn in_class(byte: u8, class: u8) -> bool {
     let member = match class.to_ascii_lowercase() {
         b'a' => byte.is_ascii_alphabetic(),

@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, HashSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use mlua::{
@@ -29,11 +29,12 @@ use super::{
 use crate::{
     account::Account,
     command::{ErrorKind, InlineDispatcher, ProcessError, Yield},
+    lock::lock,
     process::{Identity, Inbox},
     registry::units,
 };
 
-/// What a process keeps.
+/// All that a process keeps in Rust.
 #[derive(Default)]
 pub(super) struct Shared {
     pub schedule: Schedule,
@@ -54,7 +55,7 @@ pub(super) struct Shared {
 pub(super) struct Primitives {
     state: Arc<Mutex<Shared>>,
     pub budget: Arc<Budget>,
-    /// What the process and the host for it hold.
+    /// The memory that the process, and the host for it, hold.
     pub account: Account,
     /// The metatable of errors.
     pub errors: Table,
@@ -108,7 +109,7 @@ impl Primitives {
     }
 
     pub fn state(&self) -> MutexGuard<'_, Shared> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// A primitive, or a function that the prelude has made.

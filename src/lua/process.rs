@@ -20,14 +20,14 @@ use crate::{
     value::{Term, Value},
 };
 
-/// What a process is given of the world.
+/// The part of the world that a process is given.
 #[derive(Default)]
 pub struct Start {
     /// Who it is, if it lives on a host.
     pub identity: Option<Identity>,
-    /// What `env.get` finds. All processes of an entry share it.
+    /// The variables that `env.get` finds. All processes of an entry share it.
     pub env: Arc<BTreeMap<String, String>>,
-    /// What `io.args` gives.
+    /// The arguments that `io.args` gives.
     pub argv: Vec<String>,
     /// On which is counted what it holds; with the limit of its program if there is none.
     pub account: Option<Account>,
@@ -234,7 +234,14 @@ impl Process for LuaProcess {
             Value::F32(value) => Some(Term::Float(value.into())),
             Value::F64(value) => Some(Term::Float(value)),
             Value::String(text) => Some(Term::from(&*text)),
-            _ => None,
+            Value::Char(_)
+            | Value::List(_)
+            | Value::Map(_)
+            | Value::Record(_)
+            | Value::Variant { .. }
+            | Value::Flags(_)
+            | Value::Own(_)
+            | Value::Borrow(_) => None,
         };
         let terms: Option<Vec<Term>> = input.into_iter().map(term).collect();
         let Some(args) = terms else {

@@ -120,7 +120,14 @@ impl LuaProgram {
                         todo.push((imported, code))
                     }
                     EntryKind::ProcessLua(process) => todo.push((imported, &process.code)),
-                    _ => {}
+                    EntryKind::FsDirectory(_)
+                    | EntryKind::EnvStorage
+                    | EntryKind::EnvVariable(_)
+                    | EntryKind::ProcessHost(_)
+                    | EntryKind::TerminalHost(_)
+                    | EntryKind::ProcessService(_)
+                    | EntryKind::ProcessWasm(_)
+                    | EntryKind::Other => {}
                 }
             }
             let modules = code.modules.iter().cloned().collect();
@@ -169,7 +176,14 @@ impl LuaProgram {
         let code = match &entry.kind {
             EntryKind::ProcessLua(process) => &process.code,
             EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => code,
-            _ => return Ok(()),
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessHost(_)
+            | EntryKind::TerminalHost(_)
+            | EntryKind::ProcessService(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::Other => return Ok(()),
         };
         let compiled = compile(&entry.id.to_string(), &code.source);
         compiled.map(|_| ()).map_err(|error| problem(entry, code, &error))

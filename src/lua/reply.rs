@@ -104,7 +104,7 @@ pub(super) fn refused(
     Ok([Value::Nil, primitives.error(lua, fault)?].into_iter().collect())
 }
 
-/// What Lua says when memory is short.
+/// The text that Lua gives when memory is short.
 const NO_MEMORY: &[u8] = b"not enough memory";
 
 /// The longest text of an error or a line of the log; Lua strings may be larger.
@@ -120,7 +120,7 @@ pub(super) fn short(text: &[u8]) -> String {
     short
 }
 
-/// What a program may see of an error: a value of its own, or a text.
+/// An error as a program may see it: a value of its own, or a text.
 pub(super) fn plain(lua: &Lua, primitives: &Primitives, error: Value) -> Result<Value> {
     Ok(match error {
         Value::Error(error) if is_memory(&error) => {
@@ -144,7 +144,7 @@ pub(super) fn plain(lua: &Lua, primitives: &Primitives, error: Value) -> Result<
     })
 }
 
-/// Whether memory was short.
+/// True if memory was short.
 fn is_memory(error: &Error) -> bool {
     match error {
         Error::CallbackError { cause, .. } => is_memory(cause),

@@ -12,24 +12,24 @@ pub(super) fn bare() -> Result<Lua> {
     Lua::new_with(libraries, LuaOptions::new())
 }
 
-/// The parts of the prelude. All but the first are made when they are first wanted.
-const PRELUDE: [(&str, &str); 15] = [
-    ("core", include_str!("prelude/core.lua")),
-    ("require", include_str!("prelude/require.lua")),
-    ("coroutine", include_str!("prelude/coroutine.lua")),
-    ("text", include_str!("prelude/text.lua")),
-    ("pattern", include_str!("prelude/pattern.lua")),
-    ("table", include_str!("prelude/table.lua")),
-    ("various", include_str!("prelude/various.lua")),
-    ("channel", include_str!("prelude/channel.lua")),
-    ("errors", include_str!("prelude/errors.lua")),
-    ("process", include_str!("prelude/process.lua")),
-    ("time", include_str!("prelude/time.lua")),
-    ("io", include_str!("prelude/io.lua")),
-    ("json", include_str!("prelude/small.lua")),
-    ("env", include_str!("prelude/small.lua")),
-    ("logger", include_str!("prelude/small.lua")),
-];
+/// The parts of the prelude, and the modules; see [`prelude`]. All but the first part are
+/// made when they are first wanted.
+macro_rules! parts {
+    ($($part:literal)*) => {
+        [$(($part, include_str!(concat!("prelude/", $part, ".lua")))),*]
+    };
+}
+const PRELUDE: [(&str, &str); 8] =
+    parts!["core" "require" "coroutine" "text" "pattern" "table" "random" "load"];
+
+macro_rules! modules {
+    ($($module:literal)*) => {
+        &[$(($module, include_str!(concat!("modules/", $module, ".lua")))),*]
+    };
+}
+/// The modules that a program can `require`: `modules/NAME.lua` for each name in the
+/// registry's list.
+const MODULES: &[(&str, &str)] = crate::registry::lua_modules!(modules);
 
 /// The parts that may be interrupted like a program.
 const OPEN: [&str; 3] = ["text", "pattern", "table"];
@@ -47,12 +47,12 @@ pub(super) fn part_of(function: &[u8]) -> Option<&'static str> {
         b"concat" | b"insert" | b"remove" | b"move" | b"sort" => "table",
         b"create" | b"resume" | b"wrap" | b"yield" | b"status" | b"running" | b"close"
         | b"spawn" => "coroutine",
-        b"random" | b"randomseed" => "various",
+        b"random" | b"randomseed" => "random",
         _ => return None,
     })
 }
 
-/// The chunk of a part of the prelude. Compiled once, without lines and names,
+/// The chunk of a part of the prelude, or of a module. Compiled once, without lines and names,
 /// which take memory in each process. What else has no source is a program's only
 /// by its lines: that no other function of a part has them keeps it from being
 /// interrupted.
@@ -65,11 +65,11 @@ pub(super) fn prelude(lua: &Lua, name: &str, globals: Table) -> Result<Function>
             let chunk = lua.load("\n".repeat(lines) + source).set_mode(ChunkMode::Text);
             Some(chunk.set_name("=[lua]").into_function().ok()?.dump(true))
         };
-        let parts = PRELUDE.iter();
+        let parts = PRELUDE.iter().chain(MODULES);
         parts.filter_map(|(name, source)| Some((*name, compile(name, source)?))).collect()
     });
     let Some((_, code)) = parts.iter().find(|(part, _)| *part == name) else {
-        return Err(Error::RuntimeError(format!("there is no part '{name}' of the prelude")));
+        return Err(Error::RuntimeError(format!("there is no part or module '{name}'")));
     };
     let chunk = lua.load(code.as_slice()).set_mode(ChunkMode::Binary);
     chunk.set_environment(globals).into_function()

@@ -12,7 +12,7 @@ use super::{
 /// The longest text that `gsub` makes.
 const MAX_RESULT: usize = 16 << 20;
 
-/// What `find0` is asked for.
+/// The modes of `find0`: where a match starts, a plain text, a match with its captures.
 const START: i64 = 0;
 const PLAIN: i64 = 1;
 const FIND: i64 = 2;

@@ -38,7 +38,7 @@ pub(super) const MAX_DEPTH: usize = 64;
 const MAX_NODES: usize = 1 << 18;
 /// The most bytes of texts in one.
 const MAX_BYTES: usize = 16 << 20;
-/// What an error shows of a key.
+/// A key as errors show it.
 const MAX_KEY: usize = 40;
 
 /// Turns the values of one message into terms.
@@ -53,7 +53,7 @@ pub(super) struct Giver<'a> {
     above: Vec<*const c_void>,
 }
 
-/// What cannot be turned, and where it stands, the innermost part first.
+/// A value that cannot be turned, and where it stands, the innermost part first.
 struct Misfit {
     why: String,
     place: Vec<String>,
@@ -225,7 +225,7 @@ fn order(a: &Term, b: &Term) -> std::cmp::Ordering {
         Term::Int(_) => 1,
         Term::Float(_) => 2,
         Term::Text(_) => 3,
-        _ => 4,
+        Term::Nil | Term::Uint(_) | Term::Bytes(_) | Term::List(_) | Term::Map(_) => 4,
     };
     match (a, b) {
         (Term::Bool(a), Term::Bool(b)) => a.cmp(b),
@@ -265,10 +265,7 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
         Term::List(items) => {
             let table = lua.create_table_with_capacity(items.len(), 0).map_err(memory)?;
             for (at, item) in (1_i64..).zip(items) {
-                let item = match item {
-                    Term::Nil => Value::NULL,
-                    item => value(lua, item, depth)?,
-                };
+                let item = if *item == Term::Nil { Value::NULL } else { value(lua, item, depth)? };
                 table.raw_set(at, item).map_err(memory)?;
             }
             Value::Table(table)
@@ -281,9 +278,10 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
                 if key.is_nil() || key.as_number().is_some_and(f64::is_nan) {
                     return Err("a map with a key that a table cannot have".to_owned());
                 }
-                let item = match item {
-                    Term::Nil if keeps => Value::NULL,
-                    item => value(lua, item, depth)?,
+                let item = if keeps && *item == Term::Nil {
+                    Value::NULL
+                } else {
+                    value(lua, item, depth)?
                 };
                 table.raw_set(key, item).map_err(memory)?;
             }
@@ -292,12 +290,12 @@ fn value(lua: &Lua, term: &Term, depth: usize) -> Result<Value, String> {
     })
 }
 
-/// Whether this is what says that there is something, even if that is nothing.
+/// True if this is what says that there is something, even if that is nothing.
 fn is_wrapper(pairs: &[(Term, Term)]) -> bool {
     matches!(pairs, [(Term::Text(name), _)] if wraps(name))
 }
 
-/// Whether an entry of this name, alone in its map, is one of those.
+/// True if an entry of this name, alone in its map, is one of those.
 pub(super) fn wraps(name: &str) -> bool {
     matches!(name, "ok" | "err" | "some")
 }

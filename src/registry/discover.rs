@@ -219,7 +219,7 @@ impl Walk<'_> {
         }
     }
 
-    /// What stands in a directory; nothing once the project is too large.
+    /// The files and directories in a directory; nothing once the project is too large.
     fn list(&mut self, directory: &Path) -> io::Result<Option<Vec<PathBuf>>> {
         let mut entries = Vec::new();
         for entry in fs::read_dir(directory)? {

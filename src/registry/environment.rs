@@ -7,11 +7,12 @@
 //! system's part is a function handed in by the caller.
 
 use super::Id;
+use crate::lock::lock;
 use std::{
     collections::BTreeMap,
     ffi::OsString,
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 /// Asks the operating system for a variable.
@@ -32,7 +33,7 @@ pub struct EnvVariable {
     pub storage: Option<Id>,
     /// The value where the storage has none.
     pub default: Option<String>,
-    /// Whether [`Environment::set`] refuses it.
+    /// True if [`Environment::set`] refuses it.
     pub readonly: bool,
 }
 
@@ -154,7 +155,7 @@ impl Environment {
                 }
             },
             Storage::Memory(values) => {
-                let values = values.lock().unwrap_or_else(PoisonError::into_inner);
+                let values = lock(values);
                 Ok(values.get(key).cloned())
             }
             Storage::Fixed(values) => Ok(values.get(key).cloned()),
@@ -174,7 +175,7 @@ impl Environment {
         match self.storage(storage, depth)? {
             Storage::Os | Storage::Fixed(_) => Ok(false),
             Storage::Memory(values) => {
-                let mut values = values.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut values = lock(values);
                 values.insert(key.to_owned(), value.to_owned());
                 Ok(true)
             }

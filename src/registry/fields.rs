@@ -106,7 +106,12 @@ impl<'n, 'p> Fields<'n, 'p> {
             Data::Map(map) => {
                 Some(Fields { report, map, path, line: node.line, asked: RefCell::default() })
             }
-            _ => {
+            Data::Null
+            | Data::Bool(_)
+            | Data::Int(_)
+            | Data::Float(_)
+            | Data::Text(_)
+            | Data::List(_) => {
                 report.error(
                     node.line,
                     &path,
@@ -123,7 +128,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.report
     }
 
-    /// Whether the field is there at all, rightly typed or not.
+    /// True if the field is there at all, rightly typed or not.
     pub fn has(&self, name: &str) -> bool {
         self.node(name).is_some()
     }
@@ -189,7 +194,7 @@ impl<'n, 'p> Fields<'n, 'p> {
                 );
                 None
             }
-            _ => {
+            Data::Null | Data::List(_) | Data::Map(_) => {
                 self.wrong(name, node, "a string", "\"text\"");
                 None
             }
@@ -205,7 +210,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         let found = match &node.data {
             Data::Text(text) if text.value.trim().is_empty() => "an empty string".to_owned(),
             Data::Text(_) | Data::Int(_) | Data::Float(_) => return self.text(name),
-            _ => describe(node),
+            Data::Null | Data::Bool(_) | Data::List(_) | Data::Map(_) => describe(node),
         };
         self.report.error(self.line_of(name), &self.path(name), found, expected, fix);
         None
@@ -218,7 +223,12 @@ impl<'n, 'p> Fields<'n, 'p> {
             Data::Bool(value) => Some(*value),
             Data::Text(text) if text.template.is_some() && text.value == "true" => Some(true),
             Data::Text(text) if text.template.is_some() && text.value == "false" => Some(false),
-            _ => {
+            Data::Null
+            | Data::Int(_)
+            | Data::Float(_)
+            | Data::Text(_)
+            | Data::List(_)
+            | Data::Map(_) => {
                 self.wrong(name, node, "true or false", "true");
                 None
             }
@@ -231,7 +241,12 @@ impl<'n, 'p> Fields<'n, 'p> {
         let value = match &node.data {
             Data::Int(value) => Some(*value),
             Data::Text(text) if text.template.is_some() => text.value.trim().parse().ok(),
-            _ => None,
+            Data::Null
+            | Data::Bool(_)
+            | Data::Float(_)
+            | Data::Text(_)
+            | Data::List(_)
+            | Data::Map(_) => None,
         };
         match value {
             Some(value) => Some(self.at(name, node, value)),
@@ -267,7 +282,7 @@ impl<'n, 'p> Fields<'n, 'p> {
             Data::Int(value) => Some(*value as f64),
             Data::Float(value) => Some(*value),
             Data::Text(text) if text.template.is_some() => text.value.trim().parse().ok(),
-            _ => None,
+            Data::Null | Data::Bool(_) | Data::Text(_) | Data::List(_) | Data::Map(_) => None,
         };
         match value {
             Some(value) if value >= from && value <= to => Some(value),
@@ -284,7 +299,7 @@ impl<'n, 'p> Fields<'n, 'p> {
         let value = match &node.data {
             Data::Int(value) => u64::try_from(*value).ok(),
             Data::Text(text) => units::size(&text.value),
-            _ => None,
+            Data::Null | Data::Bool(_) | Data::Float(_) | Data::List(_) | Data::Map(_) => None,
         };
         if value.is_none() {
             let expected = "a number of bytes, or one with a unit: KiB, MiB, GiB, KB, MB, GB";
@@ -299,7 +314,12 @@ impl<'n, 'p> Fields<'n, 'p> {
         let value = match &node.data {
             Data::Int(0) => Some(Duration::ZERO),
             Data::Text(text) => units::duration(&text.value),
-            _ => None,
+            Data::Null
+            | Data::Bool(_)
+            | Data::Int(_)
+            | Data::Float(_)
+            | Data::List(_)
+            | Data::Map(_) => None,
         };
         if value.is_none() {
             self.wrong(name, node, "a duration with a unit: ms, s, m, h", "10s");
@@ -323,7 +343,12 @@ impl<'n, 'p> Fields<'n, 'p> {
         let node = self.ask(name)?;
         let value = match &node.data {
             Data::Text(text) => units::mode(&text.value),
-            _ => None,
+            Data::Null
+            | Data::Bool(_)
+            | Data::Int(_)
+            | Data::Float(_)
+            | Data::List(_)
+            | Data::Map(_) => None,
         };
         if value.is_none() {
             self.wrong(name, node, "octal permissions in quotes", example);
@@ -370,7 +395,12 @@ impl<'n, 'p> Fields<'n, 'p> {
             Data::List(items) => {
                 items.iter().enumerate().map(|(n, item)| (format!("{path}[{n}]"), item)).collect()
             }
-            _ => {
+            Data::Null
+            | Data::Bool(_)
+            | Data::Int(_)
+            | Data::Float(_)
+            | Data::Text(_)
+            | Data::Map(_) => {
                 let fix = format!("write it like this:\n{example}");
                 self.report.error(self.line_of(name), &path, describe(node), "a list", fix);
                 Vec::new()
@@ -454,7 +484,7 @@ pub(super) fn read_text<'n>(
             report.error(node.line, &path, describe(node), "a string", fix);
             None
         }
-        _ => {
+        Data::Null | Data::List(_) | Data::Map(_) => {
             report.error(node.line, &path, describe(node), "a string", "write a string in quotes");
             None
         }
@@ -500,7 +530,7 @@ fn scalar(node: &Node) -> String {
         Data::Bool(value) => value.to_string(),
         Data::Int(value) => value.to_string(),
         Data::Float(value) => value.to_string(),
-        _ => String::new(),
+        Data::Null | Data::Text(_) | Data::List(_) | Data::Map(_) => String::new(),
     }
 }
 

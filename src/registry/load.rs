@@ -61,9 +61,14 @@ pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
     let directories = Directories::of(&loader.entries);
     loader.check_places(&directories);
     let Loader { environment, entries, storages, .. } = loader;
-    let files = storages.into_values().filter_map(|storage| match storage {
-        StorageEntry::File(file) if file.create => Some(file),
-        _ => None,
+    let files = storages.into_values().filter_map(|storage| {
+        if let StorageEntry::File(file) = storage
+            && file.create
+        {
+            Some(file)
+        } else {
+            None
+        }
     });
     let project = Project {
         dir: dir.to_owned(),
@@ -245,7 +250,10 @@ impl Loader<'_> {
                 StorageEntry::Router(next) => {
                     next.iter().filter(|id| self.storages.contains_key(id)).collect()
                 }
-                _ => BTreeSet::new(),
+                StorageEntry::Os
+                | StorageEntry::Memory
+                | StorageEntry::Static(_)
+                | StorageEntry::File(_) => BTreeSet::new(),
             };
             if next.is_empty() {
                 ended.push(id);
@@ -363,10 +371,8 @@ impl Loader<'_> {
 }
 
 fn public_name(entry: &RawEntry) -> Option<String> {
-    match &entry.map.get("variable")?.value.data {
-        Data::Text(text) => Some(text.value.clone()),
-        _ => None,
-    }
+    let Data::Text(text) = &entry.map.get("variable")?.value.data else { return None };
+    Some(text.value.clone())
 }
 
 fn variable_line(entry: &RawEntry) -> Option<u32> {
@@ -384,7 +390,7 @@ fn command(report: &Report<'_>, entry: &RawEntry) -> Option<(Command, Option<u32
     let meta = match &entry.map.get("meta")?.value.data {
         Data::Map(meta) => meta,
         Data::Null => return None,
-        _ => {
+        Data::Bool(_) | Data::Int(_) | Data::Float(_) | Data::Text(_) | Data::List(_) => {
             let node = &entry.map.get("meta")?.value;
             Fields::of_node(report, node, "meta".into(), "meta:\n  comment: what it is for");
             return None;

@@ -43,11 +43,12 @@ mod suggest;
 pub(crate) mod units;
 mod yaml;
 
+#[cfg(feature = "lua")]
+pub(crate) use self::kinds::lua_modules;
+#[cfg(feature = "cli")]
+pub(crate) use self::places::open_together;
 pub(crate) use self::{
-    discover::describe_io,
-    places::{DirectoryError, open_together},
-    problem::quoted,
-    suggest::nearest,
+    discover::describe_io, places::DirectoryError, problem::quoted, suggest::nearest,
 };
 pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},

@@ -58,7 +58,7 @@ impl<'e> Filler<'e> {
                     }
                 }
             }
-            _ => {}
+            Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) => {}
         }
     }
 
@@ -186,17 +186,17 @@ fn wanted(node: &Node) -> bool {
     match &node.data {
         Data::Text(text) => text.value.contains("${"),
         Data::List(_) | Data::Map(_) => true,
-        _ => false,
+        Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) => false,
     }
 }
 
-/// Whether an entry has a placeholder anywhere.
+/// True if an entry has a placeholder anywhere.
 pub(super) fn has_any(map: &Map) -> bool {
     map.pairs.iter().any(|pair| match &pair.value.data {
         Data::Text(text) => text.value.contains("${env:"),
         Data::List(items) => items.iter().any(in_node),
         Data::Map(map) => has_any(map),
-        _ => false,
+        Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) => false,
     })
 }
 
@@ -205,7 +205,7 @@ fn in_node(node: &Node) -> bool {
         Data::Text(text) => text.value.contains("${env:"),
         Data::List(items) => items.iter().any(in_node),
         Data::Map(map) => has_any(map),
-        _ => false,
+        Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) => false,
     }
 }
 

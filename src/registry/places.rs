@@ -12,6 +12,7 @@
 //! opened, and made if its entry says so, when it is first needed.
 
 use super::{Entry, EntryKind, FsDirectory, Id, ProcessWasm};
+use crate::lock::lock;
 use crate::world::Directory;
 use cap_fs_ext::{DirExt, MetadataExt};
 use cap_std::{
@@ -23,7 +24,7 @@ use std::{
     ffi::OsString,
     fmt, io,
     path::{Component, Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
 };
 
 /// More links in one path lead round in a circle.
@@ -31,7 +32,7 @@ const MAX_LINKS: usize = 40;
 /// Directories within each other, as far as is looked.
 const MAX_DEPTH: usize = 4096;
 
-/// What makes a directory the one it is: its device and its number there.
+/// The identity of a directory: its device and its number there.
 type Identity = (u64, u64);
 
 /// Why a directory cannot be had.
@@ -73,12 +74,12 @@ struct Walk<'a> {
     at: Dir,
     /// Where that is, for messages.
     shown: PathBuf,
-    /// What is left of the path, the next name last.
+    /// The rest of the path, the next name last.
     left: Vec<OsString>,
     links: Vec<Link>,
     /// Directories are made, with this mode, where there are none.
     create: Option<u32>,
-    /// What guests can write.
+    /// The directories that guests can write.
     writable: &'a BTreeSet<Identity>,
 }
 
@@ -194,6 +195,7 @@ fn above(dir: &Dir) -> io::Result<Vec<Identity>> {
 
 /// Opens directories together, each a path and whether a guest can write it. So
 /// it is known of each link whether it lies where one of them can be written.
+#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "for `--dir`"))]
 pub(crate) fn open_together(paths: &[(&Path, bool)]) -> Vec<Result<Directory, DirectoryError>> {
     open_all(paths).0
 }
@@ -279,7 +281,7 @@ impl Directories {
         written: bool,
     ) -> Result<Directory, DirectoryError> {
         // A panic leaves nothing half done.
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.0);
         if let Some(open) = state.open.get(id) {
             return Ok(open.clone());
         }
@@ -297,7 +299,7 @@ impl Directories {
 
     /// A link on the way to a file that a guest may have made.
     pub fn link_on_the_way(&self, path: &Path) -> Option<PathBuf> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.0);
         match Walk::begin(path, None, &state.writable)
             .map_err(DirectoryError::from)
             .and_then(|mut walk| walk.end(false))
@@ -312,7 +314,7 @@ impl Directories {
 impl Directories {
     /// Those of these directories that guests can write.
     pub fn written_ones(&self, paths: BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = lock(&self.0);
         let (writable, none) = (&state.writable, BTreeSet::new());
         if writable.is_empty() {
             return BTreeSet::new();

@@ -43,11 +43,11 @@ pub struct Problem {
     pub entry: Option<Id>,
     /// The field, as a path from the entry: `wasi.mounts[1].guest`.
     pub field: Option<String>,
-    /// What stands there.
+    /// The text or value that stands there.
     pub found: String,
-    /// What should stand there.
+    /// The text or value that should stand there.
     pub expected: String,
-    /// What to do about it.
+    /// The fix: what to do about it.
     pub fix: String,
     /// It is for the machine and not for the project: the same may be well later.
     pub may_pass: bool,
@@ -183,7 +183,7 @@ impl Problems {
         }
     }
 
-    /// Whether further problems are only counted.
+    /// True if further problems are only counted.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= Self::MAX
     }
@@ -206,7 +206,7 @@ impl Problems {
         self.dropped
     }
 
-    /// Whether there are none, not even notes.
+    /// True if there are none, not even notes.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -217,7 +217,7 @@ impl Problems {
         if severity == Severity::Error { kept.saturating_add(self.dropped_errors) } else { kept }
     }
 
-    /// Whether the project cannot run.
+    /// True if the project cannot run.
     pub fn has_errors(&self) -> bool {
         self.count(Severity::Error) > 0
     }
@@ -269,12 +269,11 @@ impl std::error::Error for Problems {}
 /// A text from outside as it may be shown: in quotes, escaped, not too long.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 100;
-    let mut chars = text.chars();
-    let head: String = chars.by_ref().take(MOST).collect();
-    let shown = visible::name(&head).replace('"', "\\\"");
-    match chars.next() {
-        None => format!("\"{shown}\""),
-        Some(_) => format!("\"{shown}...\" ({} bytes)", text.len()),
+    let (head, is_all) = visible::head(text, MOST);
+    let shown = head.replace('"', "\\\"");
+    match is_all {
+        true => format!("\"{shown}\""),
+        false => format!("\"{shown}...\" ({} bytes)", text.len()),
     }
 }
 

@@ -27,7 +27,7 @@ pub struct Project {
     pub(super) directories: Directories,
 }
 
-/// What loading gives: always a project, and what is wrong with it.
+/// The result of loading: always a project, and what is wrong with it.
 #[derive(Debug)]
 pub struct Loaded {
     /// The entries without errors.
@@ -62,7 +62,7 @@ pub struct Command {
     pub name: String,
     /// One line for `wippy run list`.
     pub short: Option<String>,
-    /// Whether it is the project's main command.
+    /// True if it is the project's main command.
     pub main: bool,
     /// The process that it runs.
     pub entry: Id,
@@ -167,11 +167,10 @@ impl Project {
                 Err(Box::new(problem))
             }
             None => {
-                let processes = self.entries.values().filter_map(|entry| match entry.kind {
-                    EntryKind::ProcessWasm(_) | EntryKind::ProcessLua(_) => {
-                        Some(entry.id.to_string())
-                    }
-                    _ => None,
+                let processes = self.entries.values().filter_map(|entry| {
+                    let runs =
+                        matches!(entry.kind, EntryKind::ProcessWasm(_) | EntryKind::ProcessLua(_));
+                    runs.then(|| entry.id.to_string())
                 });
                 let processes: Vec<String> = processes.take(1000).collect();
                 let fix = match nearest(&id.to_string(), processes.iter().map(String::as_str)) {
@@ -198,11 +197,11 @@ impl Project {
                     Some((_, entry)) => format!("{id}, an entry of kind {}", entry.kind_name),
                     None => format!("{id}, which is no entry of this project"),
                 };
-                let hosts = self.entries.values().filter_map(|entry| match entry.kind {
-                    EntryKind::ProcessHost(_) => Some(entry.id.to_string()),
-                    _ => None,
-                });
-                let hosts: Vec<String> = hosts.take(20).collect();
+                let hosts = self
+                    .entries
+                    .values()
+                    .filter(|entry| matches!(entry.kind, EntryKind::ProcessHost(_)));
+                let hosts: Vec<String> = hosts.take(20).map(|entry| entry.id.to_string()).collect();
                 let fix = if hosts.is_empty() {
                     format!("add a host to a file of the project:\n{PROCESS_HOST}")
                 } else {
@@ -216,13 +215,19 @@ impl Project {
 
     /// The hosts that commands run on, or the lines to add.
     pub fn hosts(&self) -> Result<Hosts<'_>, Box<Problem>> {
-        let process = self.entries.values().find_map(|entry| match &entry.kind {
-            EntryKind::ProcessHost(host) => Some((&entry.id, host)),
-            _ => None,
+        let process = self.entries.values().find_map(|entry| {
+            if let EntryKind::ProcessHost(host) = &entry.kind {
+                Some((&entry.id, host))
+            } else {
+                None
+            }
         });
-        let terminal = self.entries.values().find_map(|entry| match &entry.kind {
-            EntryKind::TerminalHost(host) => Some((&entry.id, host)),
-            _ => None,
+        let terminal = self.entries.values().find_map(|entry| {
+            if let EntryKind::TerminalHost(host) = &entry.kind {
+                Some((&entry.id, host))
+            } else {
+                None
+            }
         });
         let (found, lines) = match (process, terminal) {
             (Some(process), Some(terminal)) => return Ok(Hosts { process, terminal }),

@@ -18,15 +18,23 @@ impl Entry {
             EntryKind::ProcessService(service) => Some(&service.lifecycle),
             EntryKind::ProcessHost(host) => Some(&host.lifecycle),
             EntryKind::TerminalHost(host) => Some(&host.lifecycle),
-            _ => None,
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::ProcessLua(_)
+            | EntryKind::LibraryLua(_)
+            | EntryKind::FunctionLua(_)
+            | EntryKind::Other => None,
         }
     }
 
     /// The entries that its life cycle depends on.
     fn depends_on(&self) -> impl Iterator<Item = &Id> {
-        let host = match &self.kind {
-            EntryKind::ProcessService(service) => Some(&service.host),
-            _ => None,
+        let host = if let EntryKind::ProcessService(service) = &self.kind {
+            Some(&service.host)
+        } else {
+            None
         };
         self.lifecycle().into_iter().flat_map(|cycle| &cycle.requires).chain(host)
     }
@@ -58,11 +66,10 @@ impl Project {
                     _ => {}
                 }
             }
-            match &entry.kind {
-                EntryKind::ProcessService(service) => {
-                    services.push(Service { id: &entry.id, service, needs });
-                }
-                _ => drop(hosts.insert(&entry.id, needs)),
+            if let EntryKind::ProcessService(service) = &entry.kind {
+                services.push(Service { id: &entry.id, service, needs });
+            } else {
+                hosts.insert(&entry.id, needs);
             }
         }
         services
@@ -107,7 +114,7 @@ fn order(entries: &BTreeMap<Id, Entry>) -> Order<'_> {
     Order { ended, open: open.into_keys().collect() }
 }
 
-/// What an entry depends on, as far as it has a life cycle itself.
+/// The entries that an entry depends on, as far as it has a life cycle itself.
 fn needs<'e>(entries: &'e BTreeMap<Id, Entry>, entry: &'e Entry) -> impl Iterator<Item = &'e Id> {
     let needs = entry.depends_on().filter_map(|id| entries.get(id));
     needs.filter(|entry| entry.lifecycle().is_some()).map(|entry| &entry.id)
@@ -115,7 +122,7 @@ fn needs<'e>(entries: &'e BTreeMap<Id, Entry>, entry: &'e Entry) -> impl Iterato
 
 /// Reports entries that depend on each other in a circle.
 ///
-/// What is left by [`order`] depends on something else that is left. So whoever
+/// An entry that is left by [`order`] depends on something else that is left. So whoever
 /// goes from one to the next comes to a circle.
 pub(super) fn check_circles(entries: &BTreeMap<Id, Entry>, problems: &RefCell<Problems>) {
     let open = order(entries).open;

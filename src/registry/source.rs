@@ -26,7 +26,7 @@ pub(super) struct RawEntry {
     pub directory: PathBuf,
 }
 
-/// What is read from all files of a project.
+/// All that is read from the files of a project.
 pub(super) struct Sources {
     pub entries: Vec<RawEntry>,
     /// Namespaces of files that could not be read: what refers to them may be
@@ -117,7 +117,12 @@ fn no_namespace(file: &SourceFile, report: &Report<'_>, root: &Map) {
         Data::List(items) => {
             items.iter().any(|item| matches!(&item.data, Data::Map(map) if is_entry(map)))
         }
-        _ => false,
+        Data::Null
+        | Data::Bool(_)
+        | Data::Int(_)
+        | Data::Float(_)
+        | Data::Text(_)
+        | Data::Map(_) => false,
     });
     let misspelt = root.pairs.iter().find_map(|pair| {
         let meant = slip_of(&pair.key, ["namespace"])?;
@@ -213,7 +218,12 @@ fn head(file: &SourceFile, report: &Report<'_>, mut root: Map, entries: &mut Vec
         let path = format!("entries[{n}]");
         match item.data {
             Data::Map(map) => entry(file, report, &namespace, &path, map, item.line, entries),
-            _ => {
+            Data::Null
+            | Data::Bool(_)
+            | Data::Int(_)
+            | Data::Float(_)
+            | Data::Text(_)
+            | Data::List(_) => {
                 let expected = "a mapping with name and kind";
                 let fix = format!("write it like this:\n{EXAMPLE}");
                 report.error(item.line, &path, describe(&item), expected, fix);
@@ -312,7 +322,7 @@ fn inner_keys(report: &Report<'_>, path: &str, node: &Node) {
                 }
             }
         }
-        _ => {}
+        Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) | Data::Text(_) => {}
     }
 }
 

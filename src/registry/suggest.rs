@@ -51,12 +51,12 @@ pub(super) fn part_of<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     known.into_iter().filter(fits).max_by_key(|known| known.len())
 }
 
-/// Whether a word is another but for its case and style.
+/// True if a word is another but for its case and style.
 pub(super) fn is_same(word: &str, meant: &str) -> bool {
     word.len() <= LONGEST && flatten(word) == flatten(meant)
 }
 
-/// Whether a word is another but for its style or one letter.
+/// True if a word is another but for its style or one letter.
 pub(super) fn is_one_slip(word: &str, meant: &str) -> bool {
     strsim::osa_distance(&flatten(word), &flatten(meant)) <= 1
 }

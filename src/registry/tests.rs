@@ -26,7 +26,8 @@ impl Sandbox {
         let start = Instant::now();
         let os = |name: &str| (name == "HOME").then(|| "/home/ada".into());
         let loaded = Project::load_with(&self.0, Arc::new(os));
-        assert!(start.elapsed() < Duration::from_secs(30), "took {:?}", start.elapsed());
+        // So that what grows with the square of a file does not hang unseen.
+        assert!(start.elapsed() < Duration::from_secs(600), "took {:?}", start.elapsed());
         loaded
     }
 

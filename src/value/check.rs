@@ -22,7 +22,7 @@ pub struct Mismatch {
     pub path: Path,
     /// The type of that part in WIT syntax, shortened when very long.
     pub expected: String,
-    /// What stands there instead.
+    /// The value that stands there instead.
     pub found: String,
 }
 
@@ -43,7 +43,7 @@ impl Located for Mismatch {
     }
 }
 
-/// Whether all of `value` is of type `ty`. Handles must name the very
+/// `Ok` if all of `value` is of type `ty`. Handles must name the very
 /// [`ResourceId`] that the type names; see [`check_with`] for another rule.
 ///
 /// Takes time in proportion to the value, and no time at all for a run of numbers
@@ -211,7 +211,28 @@ fn cases(def: &TypeDef) -> Option<usize> {
         TypeDef::Variant(cases) => Some(cases.len()),
         TypeDef::Enum(labels) => Some(labels.len()),
         TypeDef::Option(_) | TypeDef::Result { .. } => Some(2),
-        _ => None,
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::U8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::String
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Record(_)
+        | TypeDef::Tuple(_)
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => None,
     }
 }
 
@@ -245,7 +266,7 @@ fn name(scalar: Scalar) -> &'static str {
     }
 }
 
-/// What kind of value this is, in a few words.
+/// The kind of a value, in a few words.
 fn describe(value: &Value) -> String {
     match value {
         Value::Bool(_) => "a bool".to_owned(),

@@ -2,7 +2,7 @@
 
 use super::{List, Value};
 
-/// What an allocation takes besides its bytes.
+/// The bytes that an allocation takes besides its own.
 const BLOCK: u64 = 16;
 
 impl Value {

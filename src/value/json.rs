@@ -225,7 +225,7 @@ pub(super) fn read_pairs<T: Tree>(
     Ok(entries.into_value())
 }
 
-/// What a float is written as.
+/// The JSON that a float is written as.
 pub(super) const FLOAT: &str = r#"a number, "NaN", "Infinity" or "-Infinity""#;
 
 /// The float that no number stands for.

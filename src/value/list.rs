@@ -45,7 +45,22 @@ impl Scalar {
             TypeDef::U64 => Scalar::U64,
             TypeDef::F32 => Scalar::F32,
             TypeDef::F64 => Scalar::F64,
-            _ => return None,
+            TypeDef::Bool
+            | TypeDef::Char
+            | TypeDef::String
+            | TypeDef::List(_)
+            | TypeDef::FixedList(..)
+            | TypeDef::Map(..)
+            | TypeDef::Record(_)
+            | TypeDef::Tuple(_)
+            | TypeDef::Variant(_)
+            | TypeDef::Enum(_)
+            | TypeDef::Option(_)
+            | TypeDef::Result { .. }
+            | TypeDef::Flags(_)
+            | TypeDef::Own(_)
+            | TypeDef::Borrow(_)
+            | TypeDef::Async(_) => return None,
         })
     }
 
@@ -105,7 +120,7 @@ impl List {
         }
     }
 
-    /// Whether there are no elements.
+    /// True if there are no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -132,7 +147,7 @@ impl List {
         match self {
             List::Scalars(Scalar::U8, bytes) => Some(bytes),
             List::Values(values) if values.is_empty() => Some(&[]),
-            _ => None,
+            List::Scalars(..) | List::Values(_) => None,
         }
     }
 }

@@ -142,10 +142,7 @@ impl Value {
 
     /// The text of a `string`.
     pub fn as_str(&self) -> Option<&str> {
-        match self {
-            Value::String(s) => Some(s),
-            _ => None,
-        }
+        if let Value::String(s) = self { Some(s) } else { None }
     }
 }
 

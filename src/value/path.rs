@@ -36,7 +36,7 @@ enum Step {
 }
 
 impl Path {
-    /// Whether this is the whole value.
+    /// True if this is the whole value.
     pub fn is_root(&self) -> bool {
         self.steps.is_empty()
     }

@@ -126,6 +126,7 @@ impl Types {
     /// # Panics
     ///
     /// If `id` comes from another, larger table.
+    #[expect(clippy::indexing_slicing, reason = "ids come from this table")]
     pub fn get(&self, id: TypeId) -> &TypeDef {
         &self.defs[id.index()]
     }
@@ -174,7 +175,7 @@ impl Types {
         self.defs.len()
     }
 
-    /// Whether the table is empty.
+    /// True if the table is empty.
     pub fn is_empty(&self) -> bool {
         self.defs.is_empty()
     }
@@ -201,7 +202,7 @@ impl Types {
         self.resources.len()
     }
 
-    /// Whether type `a` of this table and type `b` of `other` have the same
+    /// True if type `a` of this table and type `b` of `other` have the same
     /// structure, names included. `resource` decides about pairs of resource types.
     pub fn same(
         &self,

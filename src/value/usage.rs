@@ -104,7 +104,31 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
 pub fn parse_argument(ty: &Type, word: &str) -> Result<Value, ParseError> {
     match ty.def() {
         TypeDef::String => Ok(Value::from(word)),
-        _ => wave::parse(ty, word),
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::U8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Record(_)
+        | TypeDef::Tuple(_)
+        | TypeDef::Variant(_)
+        | TypeDef::Enum(_)
+        | TypeDef::Option(_)
+        | TypeDef::Result { .. }
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => wave::parse(ty, word),
     }
 }
 
@@ -270,7 +294,31 @@ fn example_words(types: &Types, func: &FuncType, count: usize) -> String {
 fn example_word(types: &Types, ty: TypeId) -> String {
     match types.get(ty) {
         TypeDef::String => "text".to_owned(),
-        _ => quoted(&example_of(types, ty)).into_owned(),
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::U8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Record(_)
+        | TypeDef::Tuple(_)
+        | TypeDef::Variant(_)
+        | TypeDef::Enum(_)
+        | TypeDef::Option(_)
+        | TypeDef::Result { .. }
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => quoted(&example_of(types, ty)).into_owned(),
     }
 }
 

@@ -104,7 +104,7 @@ pub fn display<'a>(ty: &'a Type, value: &'a Value) -> impl fmt::Display + 'a {
     })
 }
 
-/// Whether the value is of the type and has a readable form.
+/// `Ok` if the value is of the type and has a readable form.
 pub(super) fn writable(ty: &Type, value: &Value) -> Result<(), FormatError> {
     let mut handle = None;
     check_with(ty, value, &mut |id, _| {
@@ -129,7 +129,7 @@ pub struct ParseError {
     pub column: usize,
     /// The type expected in this place, in WIT syntax.
     pub expected: String,
-    /// What stands there, shortened, or `the end of the text`.
+    /// The text that stands there, shortened, or `the end of the text`.
     pub found: String,
     /// Why that is not right, where it is not plain.
     pub note: Option<String>,
@@ -220,10 +220,6 @@ fn excerpt(text: &str, start: usize, end: usize) -> String {
     if piece.is_empty() {
         return "the end of the text".to_owned();
     }
-    match piece.char_indices().nth(ROOM) {
-        Some((end, _)) => {
-            format!("`{}…`", visible::name(piece.get(..end).unwrap_or_default()))
-        }
-        None => format!("`{}`", visible::name(piece)),
-    }
+    let (head, is_all) = visible::head(piece, ROOM);
+    format!("`{head}{}`", if is_all { "" } else { "…" })
 }

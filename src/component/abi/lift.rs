@@ -249,7 +249,7 @@ impl Lift {
         })
     }
 
-    /// Whether the recursion is to be left.
+    /// True if the recursion is to be left.
     fn is_over(&self) -> bool {
         self.work >= self.until
     }
@@ -581,7 +581,7 @@ impl Lift {
         self.spend(most.saturating_add(BLOCK), source)?;
         let out = String::with_capacity(match simple {
             string::Simple::Utf16 => bytes / 2,
-            _ => bytes,
+            string::Simple::Utf8 | string::Simple::Latin1 => bytes,
         } as usize);
         self.text(simple, at, bytes, out, source)
     }
@@ -660,7 +660,30 @@ fn members(def: &TypeDef) -> Result<Members<'_>, Trap> {
     match def {
         TypeDef::Record(fields) => Ok(Members::Fields(fields)),
         TypeDef::Tuple(ids) => Ok(Members::Ids(ids)),
-        _ => Err(Trap::internal("not a record")),
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::U8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::String
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Variant(_)
+        | TypeDef::Enum(_)
+        | TypeDef::Option(_)
+        | TypeDef::Result { .. }
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => Err(Trap::internal("not a record")),
     }
 }
 
@@ -685,7 +708,29 @@ fn payload_type(def: &TypeDef, case: u32) -> Maybe<TypeId> {
             check_case(case, 2)?;
             Ok(if case == 0 { *ok } else { *err })
         }
-        _ => Err(Trap::internal("not a variant")),
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::U8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::String
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Record(_)
+        | TypeDef::Tuple(_)
+        | TypeDef::Enum(_)
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => Err(Trap::internal("not a variant")),
     }
 }
 /// Elements that were lifted one by one, in the form that lists of their type have.
@@ -745,6 +790,13 @@ pub(super) fn canonicalize(scalar: Scalar, bytes: &mut [u8]) {
                 }
             }
         }
-        _ => {}
+        Scalar::S8
+        | Scalar::U8
+        | Scalar::S16
+        | Scalar::U16
+        | Scalar::S32
+        | Scalar::U32
+        | Scalar::S64
+        | Scalar::U64 => {}
     }
 }

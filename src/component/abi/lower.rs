@@ -215,7 +215,7 @@ impl Lower {
         }
     }
 
-    /// Whether something is left to do of what began with so many tasks.
+    /// True if something is left to do of what began with so many tasks.
     fn left(&self, base: usize) -> bool {
         self.pending.is_some() || self.busy.is_some() || self.tasks.len() > base
     }
@@ -682,7 +682,29 @@ fn payload_type(def: &TypeDef, case: u32) -> Option<(usize, Option<TypeId>)> {
         TypeDef::Result { ok, err } => {
             (case < 2).then_some((2, if case == 0 { *ok } else { *err }))
         }
-        _ => None,
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::U8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::String
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Record(_)
+        | TypeDef::Tuple(_)
+        | TypeDef::Enum(_)
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => None,
     }
 }
 

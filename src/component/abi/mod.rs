@@ -131,6 +131,7 @@ impl Layouts {
     }
 
     /// The layout of a type.
+    #[expect(clippy::indexing_slicing, reason = "`update` has seen each id of the table")]
     pub fn get(&self, id: TypeId, ptr64: bool) -> &Layout {
         if ptr64 { &self.ptr64[id.index()] } else { &self.ptr32[id.index()] }
     }
@@ -162,6 +163,7 @@ pub(crate) fn discriminant_size(cases: usize) -> u32 {
     }
 }
 
+#[expect(clippy::indexing_slicing, reason = "a type comes after those that it consists of")]
 fn layout(def: &TypeDef, known: &[Layout], pointer: u32) -> Layout {
     use CoreType::{F32, F64, I32, I64};
     let get = |id: TypeId| &known[id.index()];

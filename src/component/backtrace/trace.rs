@@ -141,7 +141,22 @@ fn size(value: &Value) -> usize {
         Value::List(List::Values(values)) | Value::Record(values) => all(values),
         Value::Map(entries) => entries.len().saturating_mul(MAX_RECORDING / 8),
         Value::Variant { payload: Some(payload), .. } => size(payload),
-        _ => 0,
+        Value::Bool(_)
+        | Value::S8(_)
+        | Value::U8(_)
+        | Value::S16(_)
+        | Value::U16(_)
+        | Value::S32(_)
+        | Value::U32(_)
+        | Value::S64(_)
+        | Value::U64(_)
+        | Value::F32(_)
+        | Value::F64(_)
+        | Value::Char(_)
+        | Value::Variant { .. }
+        | Value::Flags(_)
+        | Value::Own(_)
+        | Value::Borrow(_) => 0,
     })
 }
 
@@ -206,7 +221,7 @@ fn traced(plan: &Plan) -> Result<TracedPlan, LoadError> {
                 };
                 Op::Instantiate { module: new, imports: imports.clone() }
             }
-            other => other.clone(),
+            other @ (Op::Memory(_) | Op::Func(_)) => other.clone(),
         });
     }
     let plan = Arc::new(Plan { core, ops, traced: OnceLock::new(), ..plan.clone() });

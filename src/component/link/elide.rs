@@ -43,7 +43,7 @@ struct Filled {
 pub(crate) fn elide(ops: &mut Vec<Op>) {
     let modules = ops.iter().filter_map(|op| match op {
         Op::Instantiate { module, .. } => Some(module.clone()),
-        _ => None,
+        Op::Memory(_) | Op::Func(_) => None,
     });
     let modules: Vec<Arc<CoreModule>> = modules.collect();
     let shim = |instance: u32| match &modules.get(instance as usize)?.shape {
@@ -62,7 +62,7 @@ pub(crate) fn elide(ops: &mut Vec<Op>) {
     let mut filled = HashMap::new();
     let instances = ops.iter().filter_map(|op| match op {
         Op::Instantiate { module, imports } => Some((module, imports)),
-        _ => None,
+        Op::Memory(_) | Op::Func(_) => None,
     });
     for (number, (module, imports)) in (0u32..).zip(instances) {
         let Some(Shape::Fixup(fixup)) = &module.shape else { continue };

@@ -92,7 +92,18 @@ impl ComponentDef {
     pub fn first_module(&self) -> Option<Arc<CoreModule>> {
         self.defs.iter().find_map(|def| match def {
             Def::Module(module) => Some(module.clone()),
-            _ => None,
+            Def::Import { .. }
+            | Def::Export { .. }
+            | Def::Component(_)
+            | Def::Resource { .. }
+            | Def::CoreInstantiate { .. }
+            | Def::CoreExports(_)
+            | Def::Instantiate { .. }
+            | Def::Exports(_)
+            | Def::AliasExport { .. }
+            | Def::AliasCoreExport { .. }
+            | Def::AliasOuter { .. }
+            | Def::Canon(_) => None,
         })
     }
 }
@@ -407,7 +418,7 @@ impl Linker {
         self.interface(interface)?.resources.get(resource).copied()
     }
 
-    /// Whether a component's import of this name would be met.
+    /// True if a component's import of this name would be met.
     pub fn provides(&self, import: &str) -> bool {
         self.interface(import).is_some() || self.root_func(import).is_some()
     }

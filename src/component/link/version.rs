@@ -10,7 +10,7 @@ pub(crate) fn split_version(name: &str) -> (&str, Option<Version>) {
     }
 }
 
-/// Whether an import of version `wanted` may be met by version `found`. The
+/// True if an import of version `wanted` may be met by version `found`. The
 /// track of a version is its first number that is not zero.
 pub(crate) fn compatible(wanted: Option<&Version>, found: Option<&Version>) -> bool {
     match (wanted, found) {

@@ -22,11 +22,12 @@
 //!
 //! Bodies are validated along the way.
 
+use crate::lock::lock;
 use std::{
     any::Any,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use wasm_encoder::{CodeSection, DataSection, Module, RawSection};
@@ -124,7 +125,7 @@ impl<'a> Vetter<'a> {
             let (bodies, findings) = (bodies.clone(), self.findings.clone());
             self.crew.add(Box::new(move || {
                 if bodies.verdict(&range).is_some() {
-                    let mut findings = findings.lock().unwrap_or_else(PoisonError::into_inner);
+                    let mut findings = lock(&findings);
                     findings.push(Finding { bodies: bodies.clone(), range });
                 }
             }));
@@ -135,7 +136,7 @@ impl<'a> Vetter<'a> {
     /// Waits for all that has begun, and tells of the first body that is not fit.
     pub fn finish(self) -> Result<(), LoadError> {
         self.crew.finish();
-        let mut findings = self.findings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut findings = lock(&self.findings);
         let first = |finding: &Finding| (finding.bodies.source.range.start, finding.range.start);
         findings.sort_by_key(first);
         match findings.first() {
@@ -343,8 +344,7 @@ impl Bodies {
 pub(in crate::component) fn function(module: &[u8], index: u32) -> String {
     let name = super::names::name_section(module).remove(&index);
     let name = name.map(|name| format!(" `{:#}`", rustc_demangle::demangle(&name)));
-    let name: String = name.unwrap_or_default().chars().filter(|c| !c.is_control()).collect();
-    format!("function {index}{name}")
+    format!("function {index}{}", crate::visible::name(&name.unwrap_or_default()))
 }
 
 fn range(range: &Range<u64>) -> Result<Range<usize>, LoadError> {

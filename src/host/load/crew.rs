@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
     thread::{self, JoinHandle},
@@ -13,6 +13,7 @@ use concurrent_queue::ConcurrentQueue;
 use crate::{
     component::{Crew, Work},
     host::node::panics,
+    lock::lock,
 };
 
 /// As many threads as there are processors, the loading one among them. They are
@@ -38,7 +39,7 @@ impl Threads {
 
     /// A failed start of a thread while this is held changes nothing.
     fn threads(&self) -> std::sync::MutexGuard<'_, Vec<JoinHandle<()>>> {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.threads)
     }
 }
 

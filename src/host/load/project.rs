@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
             program::{Program, Programs},
         },
     },
-    registry::{self, Id, Problem, Project},
+    lock::lock,
+    registry::{Id, Problem, Project},
 };
 
 /// A project and the runtime of its programs. A clone is the same.
@@ -45,7 +46,7 @@ impl ProjectPrograms {
 
     /// Nothing panics while it holds the lock.
     fn cache(&self) -> MutexGuard<'_, HashMap<String, Arc<dyn Program>>> {
-        self.0.ready.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.ready)
     }
 }
 
@@ -67,7 +68,9 @@ impl Programs for ProjectPrograms {
                 ));
             }
             #[cfg(feature = "lua")]
-            Some(registry::EntryKind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
+            Some(crate::registry::EntryKind::ProcessLua(_)) => {
+                super::lua::LuaProgram::load(project, &id)?
+            }
             Some(_) => {
                 let fault = |problem: Box<Problem>| {
                     let kind = match (problem.engine, problem.may_pass) {

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
@@ -23,6 +23,7 @@ use crate::{
     },
     host::node::panics,
     imports::{process, wasi},
+    lock::lock,
     process::{Grants, Limits, WasmProcess},
     registry::{Entry, EntryKind, Id, Problem, Project, Transport},
 };
@@ -108,7 +109,7 @@ impl Runtime {
         let key = Key { hash: artifact.hash, wit: wit.map(Into::into), stack };
         let slot = {
             // A panic while holding the lock cannot leave the map half changed.
-            let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut loaded = lock(&self.loaded);
             loaded.entry(key).or_default().clone()
         };
         slot.get_or_init(|| {

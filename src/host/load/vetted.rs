@@ -11,10 +11,11 @@
 //! interpreter fails on one, and then it costs a thread. It is read only if it and its folder
 //! belong to the user, and nobody else may write to them.
 
+use crate::lock::lock;
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use crate::artifact::{Hash, sha256_hex};
@@ -42,7 +43,7 @@ impl Vetted {
 
     /// Nothing panics while it holds the lock.
     fn known(&self) -> MutexGuard<'_, Option<HashSet<String>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.known)
     }
 
     /// Whether this artifact has been vetted, with this WIT text.

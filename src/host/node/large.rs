@@ -17,6 +17,7 @@
 //! static ALLOCATOR: wippy::host::LargePages = wippy::host::LargePages;
 //! # fn main() { assert_eq!(vec![7u8; 5 << 20][4 << 20], 7) }
 //! ```
+#![allow(unsafe_code, reason = "an allocator is unsafe; what it gains is measured above")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 
@@ -205,6 +206,7 @@ mod mapped {
 }
 
 #[cfg(test)]
+#[expect(clippy::undocumented_unsafe_blocks, reason = "blocks of a known layout, used in turn")]
 mod tests {
     use super::*;
 

@@ -9,7 +9,7 @@ use std::{
     collections::VecDeque,
     mem,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock,
         atomic::{
             AtomicBool, AtomicU8, AtomicU64,
             Ordering::{Relaxed, SeqCst},
@@ -24,6 +24,7 @@ use super::turns::Class;
 use crate::{
     account::{Account, Charge, Exceeded},
     command::{Mail, Message, SMALL_ENDING as SMALL},
+    lock::lock,
     process::{Error, Event, Received},
 };
 
@@ -177,7 +178,7 @@ impl Mailbox {
 
     /// Nothing panics while it holds the lock.
     fn contents(&self) -> MutexGuard<'_, Contents> {
-        self.contents.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.contents)
     }
 
     /// Delivers a message.

@@ -30,7 +30,7 @@ use std::{
     fmt, io,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, RwLock, Weak,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -53,6 +53,7 @@ use self::{
 use crate::{
     account::{Account, Charge},
     command::{ErrorKind, Mail, Pid, ProcessError, SharedEnding},
+    lock::{held, lock},
     process::{Cause, Error, Identity},
     value::Term,
     world::Streams,
@@ -128,7 +129,7 @@ impl Node {
     ///
     /// If there is a host with this id, or the system gives no threads.
     pub fn add_host(&self, id: &str, options: HostOptions) -> io::Result<()> {
-        let mut hosts = self.0.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = held(self.0.hosts.write());
         if hosts.contains_key(id) {
             let why = format!("there is a host {id} already");
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
@@ -167,7 +168,7 @@ impl Node {
 
     /// The ids of all hosts.
     pub fn hosts(&self) -> Vec<String> {
-        self.0.hosts.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        held(self.0.hosts.read()).keys().cloned().collect()
     }
 
     /// Where a process of this host's spawns others if it names no host. A host for
@@ -176,12 +177,12 @@ impl Node {
         if own.options.max_processes > 1 {
             return own.clone();
         }
-        let hosts = self.0.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        let hosts = held(self.0.hosts.read());
         hosts.values().find(|host| host.options.max_processes > 1).unwrap_or(own).clone()
     }
 
     pub(super) fn host(&self, id: &str) -> Result<Arc<HostInner>, ProcessError> {
-        let hosts = self.0.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        let hosts = held(self.0.hosts.read());
         hosts.get(id).cloned().ok_or_else(|| {
             let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
             let known = known.join(", ");
@@ -290,7 +291,7 @@ impl Node {
 
     /// Nothing panics while it holds the lock.
     pub(super) fn names(&self) -> MutexGuard<'_, HashMap<Arc<str>, Arc<ProcessSlot>>> {
-        self.0.names.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.names)
     }
 
     /// Sends a message, from outside of all processes, to a pid or a name.

@@ -54,6 +54,7 @@ mod linux {
             return 0;
         };
         let address = range.as_ptr().cast_mut().cast();
+        #[expect(unsafe_code, reason = "the kernel has no other call for this")]
         // SAFETY: the range consists of whole pages inside a block that the
         // caller holds exclusively. The allocator has it from anonymous private
         // mappings (the heap or mmap), for which this call means that the pages

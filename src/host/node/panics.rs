@@ -122,6 +122,7 @@ fn wants_trace() -> bool {
 }
 
 /// Deals with a panic of ours; with one that ends the whole program after `last_words`.
+#[expect(unsafe_code, reason = "the hook is given no reference to what is stepped")]
 fn hear(doing: Doing, info: &PanicHookInfo<'_>, last_words: impl FnOnce()) {
     let text = text(info);
     let step = match doing {

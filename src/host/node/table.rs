@@ -15,7 +15,7 @@ use std::{
     fmt,
     hash::{BuildHasherDefault, Hasher},
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicU32, Ordering},
     },
     time::Instant,
@@ -31,6 +31,7 @@ use super::{
 use crate::{
     account::{Charge, Exceeded},
     command::{ErrorKind, Pid, ProcessError},
+    lock::lock,
 };
 
 /// The number that a process has on its node.
@@ -114,7 +115,7 @@ impl ProcessSlot {
 
     /// Nothing panics while it holds the lock.
     pub fn links(&self) -> MutexGuard<'_, Links> {
-        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.links)
     }
 }
 
@@ -182,7 +183,7 @@ impl ProcessTable {
         let [first, ..] = &self.parts;
         // The remainder is less than the number of parts.
         let part = self.parts.get(serial as usize % PARTS).unwrap_or(first);
-        part.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(part)
     }
 
     /// Adds a process, unless the table has been closed.

@@ -8,7 +8,7 @@
 
 use std::{
     io::{self, BufWriter, Write},
-    sync::{Mutex, PoisonError},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -20,6 +20,7 @@ use crate::{
         ActorCommand, Call, ClockCommand, Command, Ending, Mail, Pid, RandomCommand, StdioCommand,
         Wait,
     },
+    lock::lock,
     process::Event,
     visible,
 };
@@ -58,7 +59,7 @@ impl Trace {
     ///
     /// If something could not be written, now or before.
     pub fn finish(&self) -> io::Result<()> {
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = lock(&self.out);
         if out.failed {
             return Err(io::Error::other("the trace is not complete"));
         }
@@ -82,7 +83,7 @@ impl Trace {
         if let (Some(event), Json::Object(more)) = (event.as_object_mut(), more) {
             event.extend(more);
         }
-        let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut out = lock(&self.out);
         if out.failed || out.finished {
             return;
         }

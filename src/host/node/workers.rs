@@ -17,13 +17,14 @@
 
 mod relief;
 
+use crate::lock::{held, lock};
 use std::{
     future::Future,
     hint, io,
     num::NonZero,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{
-        Arc, Condvar, Mutex, PoisonError,
+        Arc, Condvar, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
@@ -133,7 +134,7 @@ impl Workers {
 impl Drop for Workers {
     fn drop(&mut self) {
         self.queue.turns.close();
-        let _bed = self.queue.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        let _bed = lock(&self.queue.bed);
         self.queue.alarm.notify_all();
         self.queue.relief.ring();
     }
@@ -150,7 +151,7 @@ impl Queue {
 
     fn wake_one(&self) {
         if self.sleeping.load(SeqCst) > 0 {
-            let _bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+            let _bed = lock(&self.bed);
             self.alarm.notify_one();
         }
     }
@@ -210,10 +211,10 @@ impl Queue {
 
     /// Sleeps until there may be turns.
     fn sleep(&self) {
-        let bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
+        let bed = lock(&self.bed);
         self.sleeping.fetch_add(1, SeqCst);
         if self.turns.is_empty() && !self.turns.is_closed() {
-            drop(self.alarm.wait(bed).unwrap_or_else(PoisonError::into_inner));
+            drop(held(self.alarm.wait(bed)));
         }
         self.sleeping.fetch_sub(1, SeqCst);
     }

@@ -63,7 +63,7 @@ impl Policy {
     }
 }
 
-/// Whether a service that has ended with this fault may do better next time.
+/// True if a service that has ended with this fault may do better next time.
 ///
 /// A fault that says that trying again may help is believed. Of the others,
 /// those whose kind says that the service cannot work as it is are not retried:

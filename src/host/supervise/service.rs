@@ -31,7 +31,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     panic::AssertUnwindSafe,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -48,6 +48,7 @@ use super::{
 use crate::{
     command::{ErrorKind, ProcessError},
     host::{Handle, Node},
+    lock::lock,
     process::Cause,
     registry::{Id, Lifecycle, ProcessService, Project},
 };
@@ -131,7 +132,7 @@ impl Supervisor {
 
     /// Sets the phase; what it was.
     fn enter(&self, next: Phase) -> Phase {
-        let mut phase = self.0.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut phase = lock(&self.0.phase);
         match (*phase, next) {
             // Once stopped, it stays so.
             (Phase::Stopped, _) => Phase::Stopped,

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
     time::Duration,
 };
 
@@ -12,6 +12,7 @@ use tracing::field::display;
 
 use crate::{
     command::{Pid, ProcessError},
+    lock::lock,
     registry::Id,
 };
 
@@ -142,7 +143,7 @@ impl Board {
 
     /// Nothing panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Changes what is known of a service, and tells it; each is changed by one

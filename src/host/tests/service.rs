@@ -171,7 +171,7 @@ fn a_stop_waits_only_so_long() {
     let told = states(&service("a", "stubborn", "stop_timeout: 30ms"), true);
     assert_eq!(told, ["a starting", "a running", "a stopping", "a stopped"]);
     assert!(begin.elapsed() >= Duration::from_millis(30));
-    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(begin.elapsed() < Duration::from_secs(60));
 }
 
 #[test]

@@ -141,7 +141,7 @@ dofile, loadfile, warn = nil, nil, nil
 function print(...) return module("io").print(...) end
 function require(name) return module("require")(name) end
 function load(...)
-  module("various")
+  module("load")
   return k.load(...)
 end
 
@@ -168,7 +168,7 @@ local late = {
     rawset(library, name, value)
   end,
   __pairs = function(library)
-    for _, part in next0, { "text", "pattern", "table", "coroutine", "various" } do make(part) end
+    for _, part in next0, { "text", "pattern", "table", "coroutine", "random" } do make(part) end
     return next0, library, nil
   end,
 }

@@ -10,7 +10,7 @@ pub struct FsDirectory {
     pub path: PathBuf,
     /// The `directory` field as it is written.
     pub directory: String,
-    /// Whether it is created if it does not exist.
+    /// True if it is created if it does not exist.
     pub auto_init: bool,
     /// The permissions that it is created with.
     pub mode: u32,

@@ -28,7 +28,7 @@ pub struct ProcessHost {
 /// Runs one process, which has stdin, stdout, stderr and arguments.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TerminalHost {
-    /// Whether the runtime's own log lines are kept off the terminal.
+    /// True if the runtime's own log lines are kept off the terminal.
     pub hide_logs: bool,
     /// When it starts and stops.
     pub lifecycle: Lifecycle,
@@ -37,7 +37,7 @@ pub struct TerminalHost {
 /// When a service starts and stops, and what happens if it fails.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lifecycle {
-    /// Whether it starts with the runtime.
+    /// True if it starts with the runtime.
     pub auto_start: bool,
     /// How long a start may take.
     pub start_timeout: Duration,
@@ -45,7 +45,7 @@ pub struct Lifecycle {
     pub stop_timeout: Duration,
     /// How long it has to run until earlier failures are forgotten.
     pub stable_threshold: Duration,
-    /// What has to run before it.
+    /// The services and hosts that have to run before it.
     pub requires: Vec<Id>,
     /// How it is started again.
     pub restart: Restart,
@@ -58,7 +58,7 @@ pub struct Restart {
     pub initial_delay: Duration,
     /// The longest wait.
     pub max_delay: Duration,
-    /// What each wait is longer than the one before.
+    /// The factor by which each wait is longer than the one before.
     pub backoff_factor: f64,
     /// The part of a wait that is left to chance, from 0 to 1.
     pub jitter: f64,

@@ -19,11 +19,11 @@ pub struct ProcessLua {
     pub code: LuaCode,
     /// The function of the table that the source returns.
     pub method: String,
-    /// What the process may use.
+    /// The limits of the process.
     pub limits: LuaLimits,
 }
 
-/// What all kinds in Lua have.
+/// The fields that all kinds in Lua have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LuaCode {
     /// The text.
@@ -37,7 +37,7 @@ pub struct LuaCode {
     pub imports: BTreeMap<String, Id>,
 }
 
-/// What a process in Lua may use. Absent, or 0 in the file: the default.
+/// The limits of a process in Lua. Absent, or 0 in the file: the default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LuaLimits {
     /// How long it may run (`max_execution_ms`).
@@ -46,15 +46,27 @@ pub struct LuaLimits {
     pub max_memory: Option<u64>,
 }
 
-/// The modules that there are.
-pub const LUA_MODULES: [&str; 8] =
-    ["channel", "env", "errors", "io", "json", "logger", "process", "time"];
+/// The modules that there are: `$then` is a macro that is given their names. To add one
+/// is to add its name here, in alphabetical order, and the file `lua/modules/NAME.lua`.
+macro_rules! lua_modules {
+    ($then:ident) => {
+        $then!["channel" "env" "errors" "io" "json" "logger" "process" "time"]
+    };
+}
+#[cfg(feature = "lua")]
+pub(crate) use lua_modules;
+
+macro_rules! names {
+    ($($name:literal)*) => { &[$($name),*] };
+}
+/// The names of the modules that there are.
+pub const LUA_MODULES: &[&str] = lua_modules!(names);
 
 /// The kinds whose source can be imported.
 pub(in crate::registry) const LUA_KINDS: [&str; 3] = ["library.lua", "process.lua", "function.lua"];
 
 pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessLua> {
-    let code = code(reading, &LUA_MODULES);
+    let code = code(reading, LUA_MODULES);
     let method = method(reading);
     let fields = &reading.fields;
     let mut limits = LuaLimits::default();
@@ -71,7 +83,7 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessLua> {
 
 /// A library.
 pub(super) fn library(reading: &mut Reading<'_>) -> Option<LuaCode> {
-    code(reading, &LUA_MODULES)
+    code(reading, LUA_MODULES)
 }
 
 /// A function. This engine does not call it, so all but its code is left to those

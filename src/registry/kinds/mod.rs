@@ -11,6 +11,8 @@ mod lua;
 mod service;
 mod wasm;
 
+#[cfg(feature = "lua")]
+pub(crate) use self::lua::lua_modules;
 pub(super) use self::{
     env::{FileStorage, StorageEntry},
     lua::LUA_KINDS,
@@ -30,7 +32,7 @@ use super::{
 };
 use std::{cell::RefCell, path::Path};
 
-/// What an entry is.
+/// The kind of an entry, with its own fields.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum EntryKind {
@@ -117,29 +119,29 @@ const LATER: [&str; 34] = [
     "workflow.lua",
 ];
 
-/// Whether a kind is one of the family that this engine does not run.
+/// True if a kind is one of the family that this engine does not run.
 fn is_later(kind: &str) -> bool {
     LATER.contains(&kind) || kind.starts_with("ns.")
 }
 
-/// Whether this engine runs a kind.
+/// True if this engine runs a kind.
 pub(super) fn is_own(kind: &str) -> bool {
     OWN.contains(&kind) || STORAGES.contains(&kind)
 }
 
-/// Whether entries of a kind can be run as processes.
+/// True if entries of a kind can be run as processes.
 pub(super) fn is_process(kind: &str) -> bool {
     kind.starts_with("process.") && !matches!(kind, "process.host" | "process.service")
 }
 
-/// What a reference from one entry to another has to lead to.
+/// The kinds of entries that a reference may lead to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
     Directory,
     Storage,
     Variable,
     Lua,
-    /// What can be run.
+    /// An entry that can be run.
     Process,
     Host,
     Any,
@@ -158,7 +160,7 @@ pub(super) struct RawPlace {
     pub file: std::sync::Arc<str>,
 }
 
-/// What the reader of a kind works with.
+/// The fields of one entry, and all that its reader needs beside them.
 pub(super) struct Reading<'a> {
     pub fields: Fields<'a, 'a>,
     pub id: &'a Id,

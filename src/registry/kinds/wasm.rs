@@ -31,9 +31,9 @@ pub struct ProcessWasm {
     pub wit: Option<String>,
     /// The groups of imports that work, as written: `wasi:io`, `wasi1`.
     pub imports: Vec<String>,
-    /// What the process sees of the world.
+    /// The part of the world that the process sees.
     pub wasi: Wasi,
-    /// What it may use.
+    /// The limits of what it may use.
     pub limits: Limits,
 }
 
@@ -47,7 +47,7 @@ pub enum Transport {
     WasiHttp,
 }
 
-/// What a process sees of the world.
+/// The part of the world that a process sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wasi {
     /// The first command line arguments.
@@ -65,9 +65,9 @@ pub struct Wasi {
 pub struct WasiEnv {
     /// The `env.variable` entry that has the value.
     pub id: Id,
-    /// What the process calls it.
+    /// The name that the process knows it by.
     pub name: String,
-    /// Whether the process must not start without a value.
+    /// True if the process must not start without a value.
     pub required: bool,
 }
 
@@ -78,11 +78,11 @@ pub struct Mount {
     pub fs: Id,
     /// Where the process sees it: absolute, cleaned.
     pub guest: String,
-    /// Whether the process can only read.
+    /// True if the process can only read.
     pub read_only: bool,
 }
 
-/// What a process may use. Absent, or 0 in the file: the engine's default.
+/// The limits of a process. Absent, or 0 in the file: the engine's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
     /// How long it may run (`max_execution_ms`).

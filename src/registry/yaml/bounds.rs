@@ -7,14 +7,14 @@ const MAX_NODES: usize = 500_000;
 /// Bytes of text in a file once its aliases are expanded.
 const MAX_TEXT: usize = 16 << 20;
 
-/// What has been taken in so far.
+/// The amount that has been taken in so far.
 #[derive(Default)]
 pub(super) struct Budget {
     nodes: usize,
     text: usize,
 }
 
-/// What a file has too much of, or must not have.
+/// A limit that a file is beyond, or a feature that it must not use.
 #[derive(Clone, Copy)]
 pub(super) enum Limit {
     Depth,

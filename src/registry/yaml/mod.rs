@@ -19,7 +19,7 @@ pub(crate) struct Node {
     pub data: Data,
 }
 
-/// What a node holds.
+/// The content of a node.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Data {
     Null,

@@ -68,7 +68,9 @@ impl Builder<'_, '_> {
                 let inner = Place { depth: place.depth.saturating_add(1), ..place };
                 match event.what {
                     What::List => self.list(at, inner, line),
-                    _ => self.map(at, inner, line),
+                    What::Scalar { .. } | What::Alias(_) | What::Map | What::End => {
+                        self.map(at, inner, line)
+                    }
                 }
             }
             // Only after a value that is missing, which the parser fills in.
@@ -76,7 +78,7 @@ impl Builder<'_, '_> {
         }
     }
 
-    /// Whether the list or mapping ends here; then the end is taken.
+    /// True if the list or mapping ends here; then the end is taken.
     fn ends(&self, at: &mut usize) -> bool {
         let ends = self.events.get(*at).is_none_or(|event| matches!(event.what, What::End));
         if ends {
@@ -151,7 +153,12 @@ fn merge(map: &mut Map, mut seen: HashMap<String, Option<u32>>) {
     }
     let sources = match map.pairs.remove(at).value.data {
         Data::List(items) => items,
-        data => vec![Node { line: None, data }],
+        data @ (Data::Null
+        | Data::Bool(_)
+        | Data::Int(_)
+        | Data::Float(_)
+        | Data::Text(_)
+        | Data::Map(_)) => vec![Node { line: None, data }],
     };
     for source in sources {
         let Data::Map(source) = source.data else { continue };

@@ -19,7 +19,7 @@ impl fmt::Display for NestedError {
 
 impl std::error::Error for NestedError {}
 
-/// What a term is in JSON. Numbers and texts stay what they are; see the
+/// A term as JSON. Numbers and texts stay what they are; see the
 /// [module documentation](super) for the rest. Of several entries of one name
 /// the last counts.
 ///

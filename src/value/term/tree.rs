@@ -183,7 +183,14 @@ impl Tree for Term {
             let read = reader.value(k, key).inside("key").at(i)?;
             let value = match key {
                 Term::Text(name) => reader.value(v, value).inside(name),
-                _ => reader.value(v, value).inside("value").at(i),
+                Term::Nil
+                | Term::Bool(_)
+                | Term::Int(_)
+                | Term::Uint(_)
+                | Term::Float(_)
+                | Term::Bytes(_)
+                | Term::List(_)
+                | Term::Map(_) => reader.value(v, value).inside("value").at(i),
             };
             entries.insert(reader.types, k, read, value?);
         }

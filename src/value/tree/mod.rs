@@ -30,7 +30,7 @@ pub struct Misfit {
     pub path: Path,
     /// The type expected there, in WIT syntax.
     pub expected: String,
-    /// What stands there, shortened.
+    /// The text that stands there, shortened.
     pub found: String,
     /// Why that is not right, where it is not plain.
     pub note: Option<String>,
@@ -62,7 +62,7 @@ pub(super) trait Tree: Sized + Clone {
     /// How its notation is called, and how it looks, for messages.
     const WORDS: Words;
 
-    /// What is nothing may be left out, as in a Lua table, which cannot hold
+    /// A value that is nothing may be left out, as in a Lua table, which cannot hold
     /// it; so what carries nothing is `true` where a key is needed.
     const SPARSE: bool;
 
@@ -94,16 +94,16 @@ pub(super) trait Tree: Sized + Clone {
     fn as_bytes(&self) -> Option<&[u8]>;
     fn as_record(&self) -> Option<Vec<(&str, &Self)>>;
     fn read_map(&self, reader: &mut Reader<'_>, ty: TypeId, k: TypeId, v: TypeId) -> Read<Value>;
-    /// What it is, in a few words.
+    /// Its kind, in a few words.
     fn found(&self) -> String;
 }
 
 /// A list with holes.
 pub(super) struct Positions<'a, T> {
     pub len: usize,
-    /// Whether the length is told, and not only that of the last position.
+    /// True if the length is told, and not only that of the last position.
     pub exact: bool,
-    /// What there is, by positions from 0.
+    /// The elements that there are, by positions from 0.
     pub items: Vec<(usize, &'a T)>,
 }
 
@@ -127,7 +127,7 @@ pub(super) fn read<T: Tree>(ty: &Type, tree: &T) -> Read<Value> {
     reader.value(ty.id(), tree)
 }
 
-/// Whether a value of this type can be nothing: then it may be left out, and
+/// True if a value of this type can be nothing: then it may be left out, and
 /// `some(x)` of an option of this type needs a wrapper.
 pub(super) fn nullable(types: &Types, id: TypeId) -> bool {
     matches!(types.get(id), TypeDef::Option(_))

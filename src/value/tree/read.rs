@@ -91,7 +91,17 @@ impl<'a> Reader<'a> {
                 let note = format!("a handle cannot be written as {}", T::WORDS.name);
                 Err(self.wrong(id, tree, note))
             }
-            def => match Scalar::of(def) {
+            def @ (TypeDef::S8
+            | TypeDef::U8
+            | TypeDef::S16
+            | TypeDef::U16
+            | TypeDef::S32
+            | TypeDef::U32
+            | TypeDef::S64
+            | TypeDef::U64
+            | TypeDef::F32
+            | TypeDef::F64
+            | TypeDef::Async(_)) => match Scalar::of(def) {
                 Some(scalar) => self.number(id, scalar, tree),
                 None => Err(self.error(id, tree, None)),
             },

@@ -44,7 +44,29 @@ pub(in crate::value) fn write<T: Tree>(types: &Types, id: TypeId, value: &Value)
                     T::record([("tag", T::text(name))].into_iter().chain(value))
                 }
                 _ if T::SPARSE => one(name, payload.unwrap_or_else(|| T::bool(true))),
-                _ => one(name, payload.unwrap_or_else(T::nil)),
+                TypeDef::Bool
+                | TypeDef::S8
+                | TypeDef::U8
+                | TypeDef::S16
+                | TypeDef::U16
+                | TypeDef::S32
+                | TypeDef::U32
+                | TypeDef::S64
+                | TypeDef::U64
+                | TypeDef::F32
+                | TypeDef::F64
+                | TypeDef::Char
+                | TypeDef::String
+                | TypeDef::List(_)
+                | TypeDef::FixedList(..)
+                | TypeDef::Map(..)
+                | TypeDef::Record(_)
+                | TypeDef::Tuple(_)
+                | TypeDef::Result { .. }
+                | TypeDef::Flags(_)
+                | TypeDef::Own(_)
+                | TypeDef::Borrow(_)
+                | TypeDef::Async(_) => one(name, payload.unwrap_or_else(T::nil)),
             }
         }
         (TypeDef::Flags(labels), Value::Flags(bits)) => {
@@ -58,7 +80,31 @@ pub(in crate::value) fn write<T: Tree>(types: &Types, id: TypeId, value: &Value)
 fn write_list<T: Tree>(types: &Types, element: TypeId, list: &List) -> T {
     let bytes = match types.get(element) {
         TypeDef::U8 => list.as_bytes().and_then(T::bytes),
-        _ => None,
+        TypeDef::Bool
+        | TypeDef::S8
+        | TypeDef::S16
+        | TypeDef::U16
+        | TypeDef::S32
+        | TypeDef::U32
+        | TypeDef::S64
+        | TypeDef::U64
+        | TypeDef::F32
+        | TypeDef::F64
+        | TypeDef::Char
+        | TypeDef::String
+        | TypeDef::List(_)
+        | TypeDef::FixedList(..)
+        | TypeDef::Map(..)
+        | TypeDef::Record(_)
+        | TypeDef::Tuple(_)
+        | TypeDef::Variant(_)
+        | TypeDef::Enum(_)
+        | TypeDef::Option(_)
+        | TypeDef::Result { .. }
+        | TypeDef::Flags(_)
+        | TypeDef::Own(_)
+        | TypeDef::Borrow(_)
+        | TypeDef::Async(_) => None,
     };
     match (bytes, list) {
         (Some(bytes), _) => bytes,

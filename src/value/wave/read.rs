@@ -118,7 +118,16 @@ impl<'a> Reader<'a> {
             }
             TypeDef::Async(_) => Err(self.wrong(id, node, "cannot be written as text")),
             // Every number is a scalar, and was read above.
-            _ => Err(self.at(id, node.span(), None)),
+            TypeDef::S8
+            | TypeDef::U8
+            | TypeDef::S16
+            | TypeDef::U16
+            | TypeDef::S32
+            | TypeDef::U32
+            | TypeDef::S64
+            | TypeDef::U64
+            | TypeDef::F32
+            | TypeDef::F64 => Err(self.at(id, node.span(), None)),
         }
     }
 
@@ -317,7 +326,7 @@ impl<'a> Reader<'a> {
         Ok(Value::Flags(bits))
     }
 
-    /// What stands in place of a case is no label; perhaps a keyword that is also
+    /// The text in place of a case is no label; perhaps a keyword that is also
     /// the name of a case.
     fn not_a_case<'l>(
         &self,

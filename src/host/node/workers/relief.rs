@@ -12,10 +12,11 @@
 //! of turns, each in a place of its own. Where no turn has been run for a while he
 //! sleeps until the next one begins.
 
+use crate::lock::{held, lock};
 use std::{
     cell::RefCell,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak,
+        Arc, Condvar, Mutex, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
     },
     thread,
@@ -129,20 +130,16 @@ impl Relief {
     fn wait(&self, quiet: bool, is_closed: impl Fn() -> bool) {
         let bed = lock(&self.bed);
         if !quiet {
-            drop(self.bell.wait_timeout(bed, TICK).unwrap_or_else(PoisonError::into_inner));
+            drop(held(self.bell.wait_timeout(bed, TICK)));
             return;
         }
         self.sleeps.store(true, SeqCst);
         // Who begins a turn later than this look sees that the watchman sleeps.
         if !is_closed() && !self.threads().iter().any(|(_, number)| number % 2 == 1) {
-            drop(self.bell.wait(bed).unwrap_or_else(PoisonError::into_inner));
+            drop(held(self.bell.wait(bed)));
         }
         self.sleeps.store(false, SeqCst);
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Watches the threads of a queue until it is closed.

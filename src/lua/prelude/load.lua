@@ -1,26 +1,7 @@
--- What few programs call: random numbers, and compiling.
+-- `load`, which compiles text.
 local k = ...
-local error, type, select = error, type, select
+local error, type = error, type
 local pay, bad = k.pay, k.bad
-
--- Random numbers come from outside, once, when they are first wanted.
-local math, seed0 = math, k.c.randomseed
-local seeded = false
-function math.randomseed(...)
-  if select("#", ...) == 0 then seeded = false return end
-  seeded = true
-  return seed0(...)
-end
-function math.random(...)
-  if not seeded then
-    local bytes, why = k.command("random", 16)
-    if not bytes then error(k.c.tostring(why), 2) end
-    seed0(k.c.unpack("<i8i8", bytes))
-    seeded = true
-  end
-  local result = k.c.random(...)
-  return result
-end
 
 -- Text only, and not too much of it: the compiler cannot be interrupted.
 local load0, MAX_CHUNK = k.c.load, 262144

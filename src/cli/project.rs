@@ -1,0 +1,63 @@
+//! The project that a command is about.
+
+use std::path::Path;
+
+use super::{exit::Failure, log::Logs};
+use crate::{
+    artifact::ArtifactError,
+    component::{DeclareError, Linker},
+    imports::{process, wasi},
+    registry::{EntryKind, Id, Project, Severity},
+};
+
+/// The log is not shown unless it is asked for.
+pub(super) fn hides_logs(project: &Project) -> bool {
+    project.hosts().is_ok_and(|hosts| hosts.terminal.1.hide_logs)
+}
+
+/// A linker with all that processes may import.
+pub(super) fn linker() -> Result<Linker, Failure> {
+    let mut linker = Linker::default();
+    let complain = |error: DeclareError| Failure::config(error.to_string());
+    wasi::add_to_linker(&mut linker).map_err(complain)?;
+    process::add_to_linker(&mut linker).map_err(complain)?;
+    Ok(linker)
+}
+
+/// The project, if it has no errors. Warnings do not keep it from running, but are
+/// mentioned, whether or not processes may be heard: one of them may be why it does
+/// not do what it should.
+pub(super) fn load(dir: &Path, logs: Logs) -> Result<Project, Failure> {
+    let loaded = Project::load(dir);
+    let warnings = loaded.problems.count(Severity::Warning);
+    let project = loaded.into_result().map_err(Failure::Problems)?;
+    if warnings > 0 {
+        let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
+        logs.warn(&format!("the project has {warnings} warning{s}; `wippy check` shows {them}"));
+    }
+    project.create_files().map_err(|error| Failure::config(error.to_string()))?;
+    Ok(project)
+}
+
+/// The host that is named, if the project has it.
+pub(super) fn check_host(project: &Project, host: &str) -> Result<String, Failure> {
+    let id: Id = host
+        .parse()
+        .map_err(|why| Failure::usage(format!("--host: `{host}` is not an id: {why}")))?;
+    match project.entry(&id).map(|entry| &entry.kind) {
+        Some(EntryKind::TerminalHost(_)) => {}
+        _ => drop(project.process_host(&id)?),
+    }
+    Ok(id.to_string())
+}
+
+/// A file that cannot be had, in the form of the project's problems.
+pub(super) fn unreadable(error: &ArtifactError) -> Failure {
+    let fix = if let ArtifactError::NotFound { .. } = error {
+        "build the file, or mend the path; it begins at the current directory".to_owned()
+    } else {
+        error.fix()
+    };
+    let (found, expected) = (error.found(), error.expected());
+    Failure::config(format!("{found}\n    expected: {expected}\n    fix:      {fix}"))
+}
