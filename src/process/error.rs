@@ -73,6 +73,7 @@ impl Error {
     }
 
     /// The end of a process that has used up its fuel.
+    #[cfg(feature = "lua")]
     pub(crate) fn out_of_fuel(max: u64) -> Error {
         let message = format!("the process has used up `limits.max_fuel`, {max} units");
         Error::because(ErrorKind::Internal, Cause::Trap(TrapKind::Limit), message)

@@ -8,7 +8,7 @@
 //!
 //! What a process may see is its [`WasiConfig`]: arguments, variables, directories
 //! that somebody has opened for it. There is no other way to a file, and the
-//! whole of it is kept in one [`WasiState`] per process.
+//! whole of it is kept in one `WasiState` per process.
 //!
 //! | file | what |
 //! | --- | --- |
