@@ -1,5 +1,6 @@
 //! What steps promise: bounded, repeatable, and the same in any slice size.
 
+mod limits;
 mod trace;
 mod values;
 
