@@ -171,7 +171,8 @@ impl Mailbox {
         }
     }
 
-    /// The process has its first turn.
+    /// The process has its first turn, or begins to tell others of its end: whom it tells
+    /// is woken, and if it had turns of its own kind it would wake more than have turns.
     pub fn begins(&self) {
         self.patient.store(false, Relaxed);
     }

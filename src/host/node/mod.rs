@@ -383,6 +383,7 @@ impl Node {
     async fn farewell(&self, slot: &ProcessSlot, ended: Ended) {
         self.0.table.remove(slot.serial);
         slot.mailbox.close();
+        slot.mailbox.begins();
         let links =
             std::mem::replace(&mut *slot.links(), Links { ended: true, ..Links::default() });
         {
