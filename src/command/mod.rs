@@ -30,6 +30,7 @@ mod actor;
 mod call;
 mod chore;
 mod clock;
+pub mod codec;
 mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;

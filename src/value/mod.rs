@@ -30,7 +30,7 @@ pub mod usage;
 pub mod wave;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::{
     check::{Mismatch, check},

@@ -2,7 +2,7 @@
 //! becomes of it.
 
 mod check;
-mod generate;
+pub(crate) mod generate;
 mod hostile;
 mod json;
 mod term;
