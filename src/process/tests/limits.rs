@@ -33,9 +33,8 @@ fn calls_between_components_have_an_end_and_the_stacks_of_many_are_on_the_accoun
     let call = |count: usize, limit: u64| {
         let account = Account::new(limit);
         let program = chain(count);
-        let start = Start::from(Call::new("f", Vec::new()));
-        let start = Start { account: Some(account.clone()), ..start };
-        let mut process = WasmProcess::start(&program, start).unwrap();
+        let mut process = WasmProcess::on_account(&program, Limits::default(), account.clone());
+        process.init("f", Vec::new()).unwrap();
         let outcome = run(&mut process, Fuel(100_000), |_| Reply::Done);
         process.close();
         assert_eq!(account.used(), 0);
