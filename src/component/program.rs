@@ -10,7 +10,7 @@ use std::{
 use wasmparser::component_types::ComponentEntityType;
 
 use super::{
-    engine::{DEFAULT_STACK, Engine, MAX_STACK, MIN_STACK, Translation, core},
+    engine::{DEFAULT_STACK, Engine, Translation, core},
     error::{LinkError, LoadError, LoadErrorKind, panic_message},
     link::{
         inline::{Failure, link},
@@ -33,7 +33,6 @@ use crate::value::{FuncType, Type, Types};
 pub struct Component {
     engine: Engine,
     core: wasmi::Engine,
-    stack: usize,
     bytes: Arc<[u8]>,
     def: Arc<ComponentDef>,
     condemned: Arc<AtomicBool>,
@@ -116,7 +115,6 @@ impl Component {
         Ok(Component {
             engine: engine.clone(),
             core: loader.engine,
-            stack: stack.clamp(MIN_STACK, MAX_STACK),
             bytes: bytes.clone(),
             def: Arc::new(def),
             condemned: Arc::default(),
@@ -187,7 +185,7 @@ impl Component {
     ) -> Result<LinkedComponent, LinkError> {
         let condemned = self.condemned.clone();
         match link(&self.core, condemned, self.engine.max_slice(), &self.def, linker, deny) {
-            Ok(plan) => Ok(LinkedComponent { plan: Arc::new(Plan { stack: self.stack, ..plan }) }),
+            Ok(plan) => Ok(LinkedComponent { plan: Arc::new(plan) }),
             Err(Failure::Import(error)) => Err(error),
             Err(Failure::Component(error)) => {
                 Err(LinkError { import: "(component)".to_owned(), reason: error.to_string() })

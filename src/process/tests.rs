@@ -1,6 +1,5 @@
 //! What steps promise: bounded, repeatable, and the same in any slice size.
 
-mod limits;
 mod trace;
 mod values;
 

@@ -24,8 +24,6 @@ pub(crate) const HOST: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub core: wasmi::Engine,
-    /// The bytes of values that the wasm stack of a call may have.
-    pub stack: usize,
     /// The interpreter has failed on this program, see [`Guard`](crate::component::Guard).
     pub condemned: Arc<AtomicBool>,
     /// The most fuel that a guest is given at once.

@@ -38,7 +38,6 @@ use super::{
 use crate::{
     component::{
         abi::Layouts,
-        engine::DEFAULT_STACK,
         error::{LinkError, LoadError},
         load::{
             decode::{ComponentDef, Def},
@@ -111,7 +110,6 @@ fn link_within(
         depth: 0,
         plan: Plan {
             core: core.clone(),
-            stack: DEFAULT_STACK,
             condemned,
             max_slice,
             types: Arc::default(),

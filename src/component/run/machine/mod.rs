@@ -46,16 +46,10 @@ use crate::{
     value::Value,
 };
 
-/// Activities that may be suspended on top of each other: two for each call of one
-/// component by another. Each such call keeps a wasm stack.
+/// Activities that may be suspended on top of each other. A component can call
+/// its own exports, and each call that is suspended keeps its wasm stack, which
+/// `max_memory` does not count.
 const MAX_ACTIVITIES: usize = 500;
-
-/// From so many activities on, the next wasm stack is charged for. The interpreter does
-/// not say how large a stack is, so it is charged for the largest, with the frames of
-/// functions, which take up three quarters of it at most. Programs that are composed of
-/// components seldom come so far; most stacks are some kilobytes, and they would not run
-/// with a small `max_memory` if all of that was charged from the first call on.
-const FREE_ACTIVITIES: usize = 16;
 
 /// Why a machine has stopped.
 #[derive(Debug)]
@@ -114,8 +108,6 @@ struct Core {
     results: usize,
     /// The top of the trace stack before the call.
     top: Val,
-    /// For its stack, see [`FREE_ACTIVITIES`].
-    _charge: Charge,
 }
 
 #[derive(Debug)]
@@ -294,17 +286,10 @@ impl Machine {
                 "call stack exhausted: too many calls between components",
             ));
         }
-        let _charge = match self.stack.len() {
-            ..FREE_ACTIVITIES => Charge::default(),
-            _ => {
-                let bytes = (self.plan.stack as u64).saturating_mul(2);
-                self.store.data().limiter.account().charge(bytes)?
-            }
-        };
         let trace = self.store.data().trace.as_ref();
         let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
         let state = CoreState::Ready(func, args);
-        self.stack.push(Frame::Core(Box::new(Core { state, results, top, _charge })));
+        self.stack.push(Frame::Core(Box::new(Core { state, results, top })));
         Ok(())
     }
 
