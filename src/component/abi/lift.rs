@@ -657,34 +657,13 @@ impl Source<'_> {
 }
 
 fn members(def: &TypeDef) -> Result<Members<'_>, Trap> {
-    match def {
-        TypeDef::Record(fields) => Ok(Members::Fields(fields)),
-        TypeDef::Tuple(ids) => Ok(Members::Ids(ids)),
-        TypeDef::Bool
-        | TypeDef::S8
-        | TypeDef::U8
-        | TypeDef::S16
-        | TypeDef::U16
-        | TypeDef::S32
-        | TypeDef::U32
-        | TypeDef::S64
-        | TypeDef::U64
-        | TypeDef::F32
-        | TypeDef::F64
-        | TypeDef::Char
-        | TypeDef::String
-        | TypeDef::List(_)
-        | TypeDef::FixedList(..)
-        | TypeDef::Map(..)
-        | TypeDef::Variant(_)
-        | TypeDef::Enum(_)
-        | TypeDef::Option(_)
-        | TypeDef::Result { .. }
-        | TypeDef::Flags(_)
-        | TypeDef::Own(_)
-        | TypeDef::Borrow(_)
-        | TypeDef::Async(_) => Err(Trap::internal("not a record")),
+    if let TypeDef::Record(fields) = def {
+        return Ok(Members::Fields(fields));
     }
+    if let TypeDef::Tuple(ids) = def {
+        return Ok(Members::Ids(ids));
+    }
+    Err(Trap::internal("not a record"))
 }
 
 fn check_case(case: u32, cases: usize) -> Result<(), Trap> {
@@ -695,44 +674,21 @@ fn check_case(case: u32, cases: usize) -> Result<(), Trap> {
 }
 
 fn payload_type(def: &TypeDef, case: u32) -> Maybe<TypeId> {
-    match def {
-        TypeDef::Variant(cases) => {
-            check_case(case, cases.len())?;
-            Ok(cases.get(case as usize).and_then(|case| case.ty))
-        }
-        TypeDef::Option(ty) => {
-            check_case(case, 2)?;
-            Ok((case == 1).then_some(*ty))
-        }
-        TypeDef::Result { ok, err } => {
-            check_case(case, 2)?;
-            Ok(if case == 0 { *ok } else { *err })
-        }
-        TypeDef::Bool
-        | TypeDef::S8
-        | TypeDef::U8
-        | TypeDef::S16
-        | TypeDef::U16
-        | TypeDef::S32
-        | TypeDef::U32
-        | TypeDef::S64
-        | TypeDef::U64
-        | TypeDef::F32
-        | TypeDef::F64
-        | TypeDef::Char
-        | TypeDef::String
-        | TypeDef::List(_)
-        | TypeDef::FixedList(..)
-        | TypeDef::Map(..)
-        | TypeDef::Record(_)
-        | TypeDef::Tuple(_)
-        | TypeDef::Enum(_)
-        | TypeDef::Flags(_)
-        | TypeDef::Own(_)
-        | TypeDef::Borrow(_)
-        | TypeDef::Async(_) => Err(Trap::internal("not a variant")),
+    if let TypeDef::Variant(cases) = def {
+        check_case(case, cases.len())?;
+        return Ok(cases.get(case as usize).and_then(|case| case.ty));
     }
+    if let TypeDef::Option(ty) = def {
+        check_case(case, 2)?;
+        return Ok((case == 1).then_some(*ty));
+    }
+    if let TypeDef::Result { ok, err } = def {
+        check_case(case, 2)?;
+        return Ok(if case == 0 { *ok } else { *err });
+    }
+    Err(Trap::internal("not a variant"))
 }
+
 /// Elements that were lifted one by one, in the form that lists of their type have.
 fn pack(types: &Types, element: TypeId, values: Vec<Value>) -> List {
     match Scalar::of(types.get(element)) {

@@ -676,36 +676,17 @@ fn typed(list: List, element: TypeId, types: &Types) -> Result<List, Trap> {
 
 /// The number of cases, and the payload's type of the given one.
 fn payload_type(def: &TypeDef, case: u32) -> Option<(usize, Option<TypeId>)> {
-    match def {
-        TypeDef::Variant(cases) => Some((cases.len(), cases.get(case as usize)?.ty)),
-        TypeDef::Option(ty) => (case < 2).then_some((2, (case == 1).then_some(*ty))),
-        TypeDef::Result { ok, err } => {
-            (case < 2).then_some((2, if case == 0 { *ok } else { *err }))
-        }
-        TypeDef::Bool
-        | TypeDef::S8
-        | TypeDef::U8
-        | TypeDef::S16
-        | TypeDef::U16
-        | TypeDef::S32
-        | TypeDef::U32
-        | TypeDef::S64
-        | TypeDef::U64
-        | TypeDef::F32
-        | TypeDef::F64
-        | TypeDef::Char
-        | TypeDef::String
-        | TypeDef::List(_)
-        | TypeDef::FixedList(..)
-        | TypeDef::Map(..)
-        | TypeDef::Record(_)
-        | TypeDef::Tuple(_)
-        | TypeDef::Enum(_)
-        | TypeDef::Flags(_)
-        | TypeDef::Own(_)
-        | TypeDef::Borrow(_)
-        | TypeDef::Async(_) => None,
+    if let TypeDef::Variant(cases) = def {
+        return Some((cases.len(), cases.get(case as usize)?.ty));
     }
+    let (first, second) = if let TypeDef::Option(ty) = def {
+        (None, Some(*ty))
+    } else if let TypeDef::Result { ok, err } = def {
+        (*ok, *err)
+    } else {
+        return None;
+    };
+    (case < 2).then_some((2, if case == 0 { first } else { second }))
 }
 
 fn byte_length(len: usize, size: u32) -> Result<u64, Trap> {
