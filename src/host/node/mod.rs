@@ -7,6 +7,7 @@
 //! Pids look like `app:processes|4mz0k2v9.17`: the host, what tells this node
 //! from all others, and the number of the process.
 
+mod aside;
 pub(super) mod chores;
 pub(super) mod dispatcher;
 pub(super) mod large;
@@ -541,7 +542,7 @@ async fn run(node: Node, slot: Arc<ProcessSlot>, started: Started, place: Place)
     let last = LastResort { node: &node, slot: &slot };
     let (mailbox, probe) = (&slot.mailbox, probe.as_ref());
     let ended =
-        live(&mut *process, answers, mailbox, &options, result.as_ref(), probe, Some(&last)).await;
+        live(&mut process, answers, mailbox, &options, result.as_ref(), probe, Some(&last)).await;
     drop(process);
     drop(place);
     node.ended(&slot, ended).await;

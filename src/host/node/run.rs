@@ -10,7 +10,7 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::atomic::Ordering::Relaxed,
     task::{Context, Poll},
@@ -21,6 +21,7 @@ use futures_util::FutureExt;
 use smol::Timer;
 
 use super::{
+    aside::aside,
     mailbox::{Mailbox, News, ProcessState},
     panics::{self, Undertaker},
     trace::Probe,
@@ -143,7 +144,7 @@ pub(in crate::host) trait HostDispatcher: Dispatcher {
 /// panic is an error of the engine, and the end of this process only. Where it
 /// cannot be caught, `undertaker` is told.
 pub(in crate::host) async fn live(
-    process: &mut dyn Process,
+    process: &mut Box<dyn Process>,
     outside: impl HostDispatcher,
     mailbox: &Mailbox,
     options: &RunOptions,
@@ -154,12 +155,11 @@ pub(in crate::host) async fn live(
     let start = Instant::now();
     // Nothing of the process is used again after a panic, but that it is closed.
     let runner =
-        AssertUnwindSafe(steps(&mut *process, outside, mailbox, options, probe, undertaker, start));
+        AssertUnwindSafe(steps(process, outside, mailbox, options, probe, undertaker, start));
     let (outcome, exited) =
         runner.catch_unwind().await.unwrap_or_else(|_| (Err(Error::engine(&panics::said())), None));
-    let close = AssertUnwindSafe(|| process.close());
-    if panics::catching(|| catch_unwind(close)).is_err() {
-        tracing::error!(why = panics::said(), "a process could not be closed; please report it");
+    if let Err(why) = aside(process, |process| process.close()).await {
+        tracing::error!(why, "a process could not be closed; please report it");
     }
     let ending = ending(&outcome, exited, result);
     if let Some(probe) = probe {
@@ -169,7 +169,7 @@ pub(in crate::host) async fn live(
 }
 
 async fn steps(
-    process: &mut dyn Process,
+    process: &mut Box<dyn Process>,
     outside: impl HostDispatcher,
     mailbox: &Mailbox,
     options: &RunOptions,
@@ -228,7 +228,9 @@ async fn steps(
             out.yields.iter().for_each(|asked| probe.command(&asked.command));
         }
         runner.turn = runner.turn.saturating_sub(out.fuel_used.saturating_add(STEP));
+        let mut chore = false;
         for asked in out.yields.drain(..) {
+            chore |= matches!(asked.command, Command::Chore(_));
             if asked.command == Command::Actor(ActorCommand::Pause) {
                 runner.turn = 0;
             }
@@ -236,6 +238,10 @@ async fn steps(
         }
         let births = u64::from(outside.take_births());
         runner.turn = runner.turn.saturating_sub(births.saturating_mul(BIRTH));
+        if chore && let Err(why) = aside(process, trim(false, None)).await {
+            // It has trapped, and needs no memory until it is run again.
+            break Err(Error::engine(&why));
+        }
         match mem::replace(&mut out.status, Status::Continue) {
             Status::Done(outcome) => {
                 let outcome = runner.in_time(outcome, options);
@@ -270,16 +276,10 @@ async fn steps(
                             // Zeros come with new memory; and what has been used again
                             // is worth another look when there is not much left.
                             let pressed = account.is_some_and(Account::is_pressed);
-                            if mailbox.take_grown() || mem::take(&mut back) && pressed {
-                                let mut away = 0u64;
-                                process.trim(&mut |memory| {
-                                    away = away.saturating_add(release_zeros(memory));
-                                });
-                                if let Some(account) = account {
-                                    account.send_away(away);
-                                }
-                            } else {
-                                process.trim(&mut |_| {});
+                            let zeros = mailbox.take_grown() || mem::take(&mut back) && pressed;
+                            let account = account.filter(|_| zeros).cloned();
+                            if let Err(why) = aside(process, trim(zeros, account)).await {
+                                return (Err(Error::engine(&why)), None);
                             }
                             out.yields = Vec::new();
                             runner.shrink();
@@ -293,6 +293,20 @@ async fn steps(
         }
     };
     (outcome, exited)
+}
+
+/// Gives memory back that a waiting process does not need: the pages too that are all
+/// zero, if `zeros`.
+fn trim(zeros: bool, account: Option<Account>) -> impl FnMut(&mut dyn Process) + Send + 'static {
+    move |process| {
+        let mut away = 0u64;
+        process.trim(&mut |memory| {
+            away = away.saturating_add(if zeros { release_zeros(memory) } else { 0 });
+        });
+        if let Some(account) = &account {
+            account.send_away(away);
+        }
+    }
 }
 
 /// What other processes are told. A method that returns a `result` says with it
