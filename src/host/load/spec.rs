@@ -12,10 +12,11 @@ use crate::{
         ProcessSpec,
         node::{
             chores,
+            ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
             program::{Program, SpawnContext, Started},
-            run::{Ended, HostDispatcher, RunOptions, live},
+            run::{HostDispatcher, RunOptions, live},
         },
     },
     imports::wasi::WasiConfig,

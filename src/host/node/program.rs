@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     dispatcher::{Actor, NodeDispatcher},
-    mailbox::ProcessState,
-    run::Ended,
+    ended::Ended,
+    vitals::ProcessState,
     watch::Watched,
 };
 use crate::{

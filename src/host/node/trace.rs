@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use super::{mailbox::ProcessState, table::ProcessSlot};
+use super::{table::ProcessSlot, vitals::ProcessState};
 use crate::{
     command::{
         ActorCommand, ClockCommand, Command, Ending, HostCall, Mail, Pid, RandomCommand,
