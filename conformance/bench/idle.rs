@@ -20,7 +20,7 @@ use super::{
 
 const PROCESSES: u32 = 10_000;
 
-/// What a process may take beyond the pages that its guest has touched.
+/// Bytes that a process may take beyond the pages that its guest has touched.
 const LIMIT: f64 = 12.0 * 1024.0;
 
 const GUESTS: [Guest; 3] = [GREET, COMPUTE, HELLO];

@@ -110,7 +110,7 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// What a child process has taken.
+/// The cost of a child process.
 pub struct Usage {
     pub wall: Duration,
     pub cpu: Duration,

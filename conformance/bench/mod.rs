@@ -65,7 +65,7 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// Measures processes beside bare wasmi and, with the feature `peers`, wasmtime.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to measure; everything, unless something is named.
+    /// The things to measure; everything, unless something is named.
     names: Vec<Name>,
     /// Print JSON instead of a table.
     #[arg(long)]

@@ -85,7 +85,7 @@ pub enum Status {
     Exited(Term),
 }
 
-/// What a step gives back. Use one value for many steps, to keep its memory.
+/// All that a step gives back. Use one value for many steps, to keep its memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepOutput {
     /// Why the step has stopped.

@@ -28,7 +28,7 @@ pub struct WasmProcess {
     used: u64,
     /// Fuel that past steps have used beyond what they were given.
     debt: u64,
-    /// What going on takes at least.
+    /// Fuel that going on takes at least.
     required: u64,
     /// The first call, kept for the case of a trap: the only one so far.
     first: Option<(usize, Vec<Value>)>,
@@ -48,7 +48,7 @@ enum Phase {
     Ended(Option<Box<Machine>>),
 }
 
-/// What is left between the first run and the second.
+/// The rest of the first run, kept for the second.
 struct Waiting {
     again: Again,
     /// The machine that has trapped, until somebody has time to give its memory back.
@@ -162,7 +162,7 @@ impl WasmProcess {
         self.used
     }
 
-    /// What host functions keep for this process; `None` after the end.
+    /// The state that host functions keep for this process; `None` after the end.
     fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
             Phase::Live(machine) => Some(machine.host_state()),
@@ -315,7 +315,7 @@ fn resolve(program: &LinkedComponent, call: Call) -> Result<(String, usize, Vec<
     Ok((function.full_name(), function.index(), args))
 }
 
-/// What WASI keeps for a process that is given this.
+/// The state that WASI keeps for a process that is given this.
 fn surroundings(config: WasiConfig, account: &Account) -> Result<WasiState, Error> {
     let state = WasiState::new(config);
     let mut state = state.map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))?;

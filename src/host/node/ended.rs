@@ -15,7 +15,7 @@ use crate::{
 pub struct Ended {
     /// The value or the error.
     pub outcome: Outcome,
-    /// What other processes are told.
+    /// The part of it that other processes are told.
     pub ending: SharedEnding,
     /// Fuel of all steps.
     pub fuel_used: u64,
@@ -48,7 +48,7 @@ impl Ended {
     /// The same, with what others will be told of on the account of the host: the
     /// process is no more. For those who have no use for the outcome, it is left out.
     ///
-    /// What has no room is left out in any case, and said to be.
+    /// A result that has no room is left out in any case, and said to be.
     pub(in crate::host) fn kept_by(self, host: &Account, outcome_too: bool) -> Ended {
         let outcome = match self.outcome {
             Ok(_) if !outcome_too => Ok(None),
@@ -75,7 +75,7 @@ impl Ended {
     }
 }
 
-/// What other processes are told. A method that returns a `result` says with it
+/// The news for other processes. A method that returns a `result` says with it
 /// whether it has done what it is for, so an `err` is a failure.
 pub(super) fn ending(outcome: &Outcome, exited: Option<Term>, result: Option<&Type>) -> Ending {
     let value = match (outcome, exited) {

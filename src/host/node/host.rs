@@ -20,7 +20,7 @@ use crate::{
 pub(in crate::host) struct HostInner {
     pub id: Arc<str>,
     pub options: HostOptions,
-    /// What all its processes hold.
+    /// For all that its processes hold.
     pub account: Account,
     pub live: AtomicUsize,
     /// Asks the sweeper to look at the processes. Dropped before the workers, who

@@ -35,7 +35,7 @@ use crate::{
 #[derive(Debug)]
 pub(in crate::host) struct Mailbox {
     contents: Mutex<Contents>,
-    /// What is held for the process, once it is known how much that may be.
+    /// The account of the process, once its limit is known.
     pub account: OnceLock<Account>,
     /// There is something to collect. So that who looks for it, again and again, does
     /// not hold the lock against those who bring it. Written under the lock.
@@ -64,7 +64,7 @@ struct Contents {
     closed: bool,
 }
 
-/// What may be unread.
+/// The limits of what is unread.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::host) struct Capacity {
     /// So many mails; at least one.
@@ -86,7 +86,7 @@ pub(in crate::host) enum Undelivered {
     Gone,
 }
 
-/// What the loop has to know beside the events.
+/// News for the loop, beside the events.
 #[derive(Debug, Default)]
 pub(in crate::host) struct News {
     /// There was mail.
@@ -186,12 +186,12 @@ impl Mailbox {
         self.waker.wake();
     }
 
-    /// Whether there is mail that the loop has not collected.
+    /// True if there is mail that the loop has not collected.
     pub fn has_mail(&self) -> bool {
         !self.contents().queue.is_empty()
     }
 
-    /// Whether the process may ask for more notices.
+    /// True if the process may ask for more notices.
     pub fn has_room(&self) -> bool {
         let unread = self.contents().unread;
         unread.mails == 0
@@ -314,7 +314,7 @@ impl Mailbox {
     }
 }
 
-/// What is left of a notice whose result has no room.
+/// The rest of a notice whose result has no room.
 fn without_result(mail: Mail) -> Mail {
     match mail {
         Mail::Exit { from, result } => Mail::Exit { from, result: result.without_value() },

@@ -79,7 +79,7 @@ pub(super) struct Inner {
     next: AtomicU64,
     hosts: RwLock<BTreeMap<String, Arc<HostInner>>>,
     pub table: ProcessTable,
-    /// What the processes of all hosts hold that have no limit of their own.
+    /// The account over all hosts that have no limit of their own.
     machine: Account,
     pub names: Mutex<HashMap<Arc<str>, Arc<ProcessSlot>>>,
     pub programs: Box<dyn Programs>,

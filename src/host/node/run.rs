@@ -51,7 +51,7 @@ const BIRTH: u64 = 12_500;
 /// How a process is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// What a step may burn.
+    /// Fuel that a step may burn.
     pub slice: Fuel,
     /// How long the process may run, from its first step: the making of its
     /// instances counts, the loading of its program before that does not.
@@ -64,7 +64,7 @@ impl Default for RunOptions {
     }
 }
 
-/// What the loop wants of those who answer, beyond the answers.
+/// Those who answer, and tell the loop a few things more.
 pub(in crate::host) trait HostDispatcher: Dispatcher {
     /// Nobody reads the process's output any more.
     fn is_unread(&self) -> bool;
@@ -273,7 +273,7 @@ enum Late {
 }
 
 impl Late {
-    /// What tells the process.
+    /// The event that tells the process.
     fn event(self) -> Event {
         match self {
             Late::Cancelled(reason) => Event::Cancel { reason },

@@ -168,7 +168,7 @@ impl Probe<'_> {
     }
 }
 
-/// What tells one command from another of its kind.
+/// The part of a command that tells it from others of its kind.
 fn args_of(command: &Command) -> Json {
     match command {
         Command::Call(HostCall { interface, function, .. }) => {

@@ -107,19 +107,19 @@ impl Vitals {
         true
     }
 
-    /// Whether it has run since it was trimmed, see [`Vitals::rests`].
+    /// True if it has run since it was trimmed, see [`Vitals::rests`].
     pub fn is_untrimmed(&self) -> bool {
         self.untrimmed.load(Relaxed)
     }
 
-    /// Whether the guest has memory that has not been looked through, asked once.
+    /// True, once, if the guest has memory that has not been looked through.
     /// Zeros come with new memory; to look for them whenever a process rests would
     /// cost far more than it could bring.
     pub fn take_grown(&self) -> bool {
         self.grown.swap(false, Relaxed)
     }
 
-    /// Whether the process is to trim its memory, asked once.
+    /// True, once, if the process is to trim its memory.
     pub fn take_trim(&self) -> bool {
         self.trim.load(Relaxed) && self.trim.swap(false, Relaxed)
     }
