@@ -12,9 +12,8 @@ use wippy::{host::release_zeros, process::Process};
 use super::{
     Result,
     bare::Bare,
-    guest,
-    life::{COMPUTE, GREET, Guest, HELLO},
-    measure,
+    brief::{COMPUTE, GREET, Guest, HELLO},
+    guest, measure,
     report::{Figure, Report, Target},
 };
 

@@ -31,6 +31,7 @@
 
 mod actors;
 mod bare;
+mod brief;
 mod gaps;
 mod guest;
 mod idle;
@@ -48,6 +49,7 @@ mod messages;
 mod peer;
 #[cfg(feature = "peers")]
 mod peer_wasi;
+mod records;
 mod report;
 mod sleepers;
 mod start;

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use wippy::{
@@ -205,7 +205,7 @@ pub fn child(args: &[String]) -> Result<()> {
                 other => return Err(format!("the first slice ended with {other:?}").into()),
             }
             let all = start.elapsed();
-            println!("{} {}", all.as_secs_f64(), parts(loaded, linked, all));
+            println!("{} {}", all.as_secs_f64(), measure::parts(loaded, linked, all));
             Ok(())
         }
         #[cfg(feature = "peers")]
@@ -213,17 +213,6 @@ pub fn child(args: &[String]) -> Result<()> {
         #[cfg(not(feature = "peers"))]
         other => Err(format!("no such engine: {other}").into()),
     }
-}
-
-/// The time of each part, from the times at which they were done.
-pub fn parts(loaded: Duration, linked: Duration, all: Duration) -> String {
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    format!(
-        "load {:.1}, link {:.1}, instantiate {:.1} ms",
-        ms(loaded),
-        ms(linked - loaded),
-        ms(all - linked)
-    )
 }
 
 /// A component with a Python interpreter in it, built into the target folder
