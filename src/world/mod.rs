@@ -17,6 +17,8 @@ mod fs;
 mod in_flight;
 mod random;
 mod stdio;
+#[allow(dead_code)]
+pub(crate) mod transport;
 mod wait;
 
 #[cfg(test)]
