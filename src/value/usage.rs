@@ -102,33 +102,9 @@ fn width<'a>(texts: impl Iterator<Item = &'a str>) -> usize {
 /// # Ok::<(), wippy::value::ParseError>(())
 /// ```
 pub fn parse_argument(ty: &Type, word: &str) -> Result<Value, ParseError> {
-    match ty.def() {
-        TypeDef::String => Ok(Value::from(word)),
-        TypeDef::Bool
-        | TypeDef::S8
-        | TypeDef::U8
-        | TypeDef::S16
-        | TypeDef::U16
-        | TypeDef::S32
-        | TypeDef::U32
-        | TypeDef::S64
-        | TypeDef::U64
-        | TypeDef::F32
-        | TypeDef::F64
-        | TypeDef::Char
-        | TypeDef::List(_)
-        | TypeDef::FixedList(..)
-        | TypeDef::Map(..)
-        | TypeDef::Record(_)
-        | TypeDef::Tuple(_)
-        | TypeDef::Variant(_)
-        | TypeDef::Enum(_)
-        | TypeDef::Option(_)
-        | TypeDef::Result { .. }
-        | TypeDef::Flags(_)
-        | TypeDef::Own(_)
-        | TypeDef::Borrow(_)
-        | TypeDef::Async(_) => wave::parse(ty, word),
+    match ty.def() == &TypeDef::String {
+        true => Ok(Value::from(word)),
+        false => wave::parse(ty, word),
     }
 }
 
@@ -292,33 +268,9 @@ fn example_words(types: &Types, func: &FuncType, count: usize) -> String {
 
 /// An example argument, quoted for a shell.
 fn example_word(types: &Types, ty: TypeId) -> String {
-    match types.get(ty) {
-        TypeDef::String => "text".to_owned(),
-        TypeDef::Bool
-        | TypeDef::S8
-        | TypeDef::U8
-        | TypeDef::S16
-        | TypeDef::U16
-        | TypeDef::S32
-        | TypeDef::U32
-        | TypeDef::S64
-        | TypeDef::U64
-        | TypeDef::F32
-        | TypeDef::F64
-        | TypeDef::Char
-        | TypeDef::List(_)
-        | TypeDef::FixedList(..)
-        | TypeDef::Map(..)
-        | TypeDef::Record(_)
-        | TypeDef::Tuple(_)
-        | TypeDef::Variant(_)
-        | TypeDef::Enum(_)
-        | TypeDef::Option(_)
-        | TypeDef::Result { .. }
-        | TypeDef::Flags(_)
-        | TypeDef::Own(_)
-        | TypeDef::Borrow(_)
-        | TypeDef::Async(_) => quoted(&example_of(types, ty)).into_owned(),
+    match types.get(ty) == &TypeDef::String {
+        true => "text".to_owned(),
+        false => quoted(&example_of(types, ty)).into_owned(),
     }
 }
 

@@ -33,40 +33,20 @@ pub(in crate::value) fn write<T: Tree>(types: &Types, id: TypeId, value: &Value)
         (def, Value::Variant { case, payload }) => {
             let (name, ty) = case_of(def, *case).unwrap_or_default();
             let payload = ty.zip(payload.as_deref()).map(|(ty, value)| write(types, ty, value));
-            match def {
-                TypeDef::Enum(_) => T::text(name),
-                TypeDef::Option(ty) => match payload {
+            if let TypeDef::Enum(_) = def {
+                T::text(name)
+            } else if let TypeDef::Option(ty) = def {
+                match payload {
                     Some(value) if nullable(types, *ty) => one("some", value),
                     payload => payload.unwrap_or_else(T::nil),
-                },
-                TypeDef::Variant(_) => {
-                    let value = payload.map(|value| ("value", value));
-                    T::record([("tag", T::text(name))].into_iter().chain(value))
                 }
-                _ if T::SPARSE => one(name, payload.unwrap_or_else(|| T::bool(true))),
-                TypeDef::Bool
-                | TypeDef::S8
-                | TypeDef::U8
-                | TypeDef::S16
-                | TypeDef::U16
-                | TypeDef::S32
-                | TypeDef::U32
-                | TypeDef::S64
-                | TypeDef::U64
-                | TypeDef::F32
-                | TypeDef::F64
-                | TypeDef::Char
-                | TypeDef::String
-                | TypeDef::List(_)
-                | TypeDef::FixedList(..)
-                | TypeDef::Map(..)
-                | TypeDef::Record(_)
-                | TypeDef::Tuple(_)
-                | TypeDef::Result { .. }
-                | TypeDef::Flags(_)
-                | TypeDef::Own(_)
-                | TypeDef::Borrow(_)
-                | TypeDef::Async(_) => one(name, payload.unwrap_or_else(T::nil)),
+            } else if let TypeDef::Variant(_) = def {
+                let value = payload.map(|value| ("value", value));
+                T::record([("tag", T::text(name))].into_iter().chain(value))
+            } else {
+                // A result. What may be left out cannot be nil, or its case would go with it.
+                let nil = || if T::SPARSE { T::bool(true) } else { T::nil() };
+                one(name, payload.unwrap_or_else(nil))
             }
         }
         (TypeDef::Flags(labels), Value::Flags(bits)) => {
@@ -78,34 +58,8 @@ pub(in crate::value) fn write<T: Tree>(types: &Types, id: TypeId, value: &Value)
 }
 
 fn write_list<T: Tree>(types: &Types, element: TypeId, list: &List) -> T {
-    let bytes = match types.get(element) {
-        TypeDef::U8 => list.as_bytes().and_then(T::bytes),
-        TypeDef::Bool
-        | TypeDef::S8
-        | TypeDef::S16
-        | TypeDef::U16
-        | TypeDef::S32
-        | TypeDef::U32
-        | TypeDef::S64
-        | TypeDef::U64
-        | TypeDef::F32
-        | TypeDef::F64
-        | TypeDef::Char
-        | TypeDef::String
-        | TypeDef::List(_)
-        | TypeDef::FixedList(..)
-        | TypeDef::Map(..)
-        | TypeDef::Record(_)
-        | TypeDef::Tuple(_)
-        | TypeDef::Variant(_)
-        | TypeDef::Enum(_)
-        | TypeDef::Option(_)
-        | TypeDef::Result { .. }
-        | TypeDef::Flags(_)
-        | TypeDef::Own(_)
-        | TypeDef::Borrow(_)
-        | TypeDef::Async(_) => None,
-    };
+    let is_bytes = types.get(element) == &TypeDef::U8;
+    let bytes = if is_bytes { list.as_bytes().and_then(T::bytes) } else { None };
     match (bytes, list) {
         (Some(bytes), _) => bytes,
         (None, List::Values(values)) => T::list(values.iter().map(|v| write(types, element, v))),
