@@ -71,7 +71,7 @@ impl ProcessSpec {
         identity: Option<Identity>,
     ) -> StartData {
         let call = Some(Call::new(self.function.full_name(), input));
-        StartData { call, identity, wasi: Some(wasi), limits: self.limits }
+        StartData { call, identity, wasi: Some(wasi), request: None, limits: self.limits }
     }
 
     /// Runs a process alone, without a node: there is nobody that it could talk
@@ -165,6 +165,8 @@ impl Dispatcher for Alone {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.now(command),
@@ -178,6 +180,8 @@ impl Dispatcher for Alone {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.later(command).await,
