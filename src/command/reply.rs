@@ -30,19 +30,19 @@ pub enum Reply {
     Bool(bool),
     /// A path.
     Text(String),
-    /// What has come to hold of that which was waited for.
+    /// The interests that hold, of those that were waited for.
     Ready(Ready),
     /// An open file or directory.
     File {
         /// To be used in further commands, and closed at the end.
         id: FileId,
-        /// What it is.
+        /// Its kind.
         kind: FileKind,
     },
     /// Something else that is open now: to be used in further commands, and closed at
     /// the end.
     Handle(FileId),
-    /// What is known of a file.
+    /// Kind, size and times of a file.
     Stat(Stat),
     /// Entries of a directory, without `.` and `..`.
     Entries(Vec<DirEntry>),
@@ -95,7 +95,7 @@ impl Reply {
         truth: Reply::Bool(truth) => truth, bool;
         /// A path.
         text: Reply::Text(text) => text, String;
-        /// What is ready.
+        /// The interests that hold.
         ready: Reply::Ready(ready) => ready, Ready;
         /// Something that is open now.
         file: Reply::File { id, kind } => (id, kind), (FileId, FileKind);
@@ -105,7 +105,7 @@ impl Reply {
         response: Reply::Response(response) => response, Box<IncomingResponse>;
         /// What comes after a body.
         trailers: Reply::Trailers(fields) => fields, Option<Fields>;
-        /// What is known of a file.
+        /// Kind, size and times of a file.
         stat: Reply::Stat(stat) => stat, Stat;
         /// Entries of a directory.
         entries: Reply::Entries(entries) => entries, Vec<DirEntry>;
@@ -141,7 +141,7 @@ impl Reply {
         }
     }
 
-    /// What is ready of the things that were waited for: at least one of them.
+    /// The interests that hold, of those that were waited for: at least one of them.
     pub(crate) fn ready_of(self, on: &Interests, time: bool) -> Result<Ready, Unexpected> {
         let ready = self.ready()?;
         if !ready.on.is_within(on) {

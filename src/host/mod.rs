@@ -47,12 +47,13 @@ pub use self::{
     node::{
         Node,
         dispatcher::NodeDispatcher,
+        ended::Ended,
         large::LargePages,
-        mailbox::ProcessState,
         pages::release_zeros,
         program::{Handle, HostOptions, Info, PATIENCE, Program, Programs, SpawnContext, Started},
-        run::{Ended, RunOptions},
+        run::RunOptions,
         trace::Trace,
+        vitals::ProcessState,
     },
     supervise::{
         service::Supervisor,
