@@ -45,7 +45,7 @@ pub(super) const FUNCTIONS: &[(&str, Body)] = &[
                 let held = response_of(cx, index)?.take();
                 release(cx, held);
                 now(given(match response {
-                    Ok(response) => Value::ok(Some(received(cx, response)?)),
+                    Ok(response) => Value::ok(Some(received(cx, *response)?)),
                     Err(error) => Value::err(Some(from_error(&error))),
                 }))
             }),
@@ -79,8 +79,8 @@ pub(super) fn pollable(held: Option<&Held>) -> Entry {
     })
 }
 
-fn received(cx: &mut HostCx<'_>, response: Box<IncomingResponse>) -> Result<Value, Trap> {
-    let IncomingResponse { head, body } = *response;
+fn received(cx: &mut HostCx<'_>, response: IncomingResponse) -> Result<Value, Trap> {
+    let IncomingResponse { head, body } = response;
     let body = Held::http(body);
     match FieldMap::received(head.headers, cx.account()) {
         Ok(map) => {
