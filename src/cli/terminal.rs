@@ -53,6 +53,10 @@ pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
             | EntryKind::ProcessLua(_)
             | EntryKind::LibraryLua(_)
             | EntryKind::FunctionLua(_)
+            | EntryKind::HttpService(_)
+            | EntryKind::HttpRouter(_)
+            | EntryKind::HttpEndpoint(_)
+            | EntryKind::HttpStatic(_)
             | EntryKind::Other => continue,
         };
         add(&node, &id, options)?;

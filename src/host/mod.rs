@@ -34,6 +34,7 @@
 
 mod load;
 mod node;
+mod serve;
 mod supervise;
 
 pub use self::{
@@ -50,10 +51,11 @@ pub use self::{
         large::LargePages,
         mailbox::ProcessState,
         pages::release_zeros,
-        program::{Handle, HostOptions, Info, PATIENCE, Program, Programs, SpawnContext, Started},
+        program::{Answering, BodyParam, Handle, HostOptions, Info, PATIENCE, Program, Programs, SpawnContext, Started},
         run::{Ended, RunOptions},
         trace::Trace,
     },
+    serve::{Listening, Server, Site},
     supervise::{
         service::Supervisor,
         states::{ServiceState, ServiceStatus},

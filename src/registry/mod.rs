@@ -54,13 +54,14 @@ pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},
     kinds::{
-        EntryKind, FsDirectory, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount,
-        ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, TerminalHost, Transport,
+        Cors, EntryKind, FsDirectory, HttpEndpoint, HttpLimits, HttpRouter, HttpService, HttpStatic,
+        HttpTimeouts, HttpTls, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount,
+        ProcessHost, ProcessLua, ProcessService, ProcessWasm, Origins, Pattern, Restart, Segment, TerminalHost, Transport,
         Wasi, WasiEnv,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},
-    services::Service,
+    services::{Service, ServiceKind},
 };
 
 #[cfg(test)]

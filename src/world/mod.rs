@@ -17,7 +17,6 @@ mod fs;
 mod in_flight;
 mod random;
 mod stdio;
-#[allow(dead_code)]
 pub(crate) mod transport;
 mod wait;
 

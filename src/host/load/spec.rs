@@ -14,7 +14,7 @@ use crate::{
             chores,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
-            program::{Program, SpawnContext, Started},
+            program::{Answering, Program, SpawnContext, Started},
             run::{Ended, HostDispatcher, RunOptions, live},
         },
     },
@@ -132,6 +132,10 @@ impl Program for ProcessSpec {
             }
             false => self.start_with(self.input(&args).map_err(invalid)?, Vec::new(), context),
         }
+    }
+
+    fn answering(&self) -> Answering {
+        self.answering
     }
 }
 
