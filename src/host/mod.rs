@@ -51,7 +51,10 @@ pub use self::{
         large::LargePages,
         mailbox::ProcessState,
         pages::release_zeros,
-        program::{Answering, BodyParam, Handle, HostOptions, Info, PATIENCE, Program, Programs, SpawnContext, Started},
+        program::{
+            Answering, BodyParam, Handle, HostOptions, Info, PATIENCE, Program, Programs,
+            SpawnContext, Started,
+        },
         run::{Ended, RunOptions},
         trace::Trace,
     },

@@ -443,6 +443,9 @@ impl<'n, 'p> Fields<'n, 'p> {
     /// errors if they are unknown, and no others.
     pub fn finish_prefixed(self, prefix: &str) {
         let asked = self.asked.borrow();
+        let mut own = asked.clone();
+        own.sort_unstable();
+        own.dedup();
         for pair in &self.map.pairs {
             let key = pair.key.as_str();
             if asked.contains(&key) || !key.starts_with(prefix) {
@@ -452,7 +455,7 @@ impl<'n, 'p> Fields<'n, 'p> {
                 Some(word) => format!("did you mean {word}?"),
                 None => "remove it; it has no effect".to_owned(),
             };
-            let expected = format!("one of {}", asked.join(", "));
+            let expected = format!("one of {}", own.join(", "));
             let path = self.path(&shorten(key));
             self.report.error(pair.line, &path, "an unknown field", expected, fix);
         }
@@ -464,7 +467,10 @@ impl<'n, 'p> Fields<'n, 'p> {
         let mut own = asked.clone();
         own.sort_unstable();
         own.dedup();
-        let expected = format!("one of {}", own.join(", "));
+        let expected = match own.is_empty() {
+            true => "no fields".to_owned(),
+            false => format!("one of {}", own.join(", ")),
+        };
         for pair in &self.map.pairs {
             let key = pair.key.as_str();
             let path = self.path(&shorten(key));

@@ -55,7 +55,9 @@ pub(super) fn protection(word: &str) -> Option<(&'static str, &'static str)> {
 pub(super) fn foreign(kind: &str, path: &str) -> impl Iterator<Item = &'static str> {
     let path = without_numbers(path);
     let of_kind = move |of: Of| match of {
-        Of::Services => matches!(kind, "process.host" | "terminal.host" | "process.service" | "http.service"),
+        Of::Services => {
+            matches!(kind, "process.host" | "terminal.host" | "process.service" | "http.service")
+        }
         Of::Programs => {
             matches!(kind, "process.wasm" | "process.lua" | "function.lua" | "library.lua")
         }

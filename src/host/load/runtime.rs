@@ -9,8 +9,8 @@ use std::{
 };
 
 use super::{
-    crew::Threads,
     answering::answering,
+    crew::Threads,
     error::PrepareError,
     vetted::{self, Vetted},
     wasi_setup::WasiSetup,
@@ -327,4 +327,3 @@ pub(in crate::host) fn problem(entry: &Entry, error: &PrepareError) -> Problem {
     let problem = entry.problem(field, found, error.expected(), error.fix());
     problem.of_engine(error.is_of_engine())
 }
-

@@ -151,7 +151,8 @@ fn check_host(request: &Request<Incoming>) -> Option<&'static str> {
         (_, Some(_)) => Some("there are several host fields"),
         (None, None) if request.version() == Version::HTTP_11 => Some("there is no host field"),
         (Some(host), None) => {
-            let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(byte);
+            let fits =
+                |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%!$&'()*+,;=".contains(byte);
             (!host.as_bytes().iter().all(fits)).then_some("the host field is no name")
         }
         (None, None) => None,

@@ -70,12 +70,11 @@ impl Answerer {
             Err(fault) => return failed(func, &fault, exchange),
         };
         match program.answering() {
-            Answering::Whole(param) => {
-                self.whole(func, &*program, param, request, exchange).await
-            }
-            Answering::Streaming => {
-                plain(StatusCode::NOT_IMPLEMENTED, "this version serves no wasi:http/incoming-handler")
-            }
+            Answering::Whole(param) => self.whole(func, &*program, param, request, exchange).await,
+            Answering::Streaming => plain(
+                StatusCode::NOT_IMPLEMENTED,
+                "this version serves no wasi:http/incoming-handler",
+            ),
             Answering::Not => {
                 let why = format!("{func} does not answer requests");
                 failed(func, &ProcessError::new(ErrorKind::Invalid, why), exchange)
@@ -113,9 +112,13 @@ impl Answerer {
             BodyParam::Bytes => Ok(vec![Term::Bytes(body.into())]),
         };
         let Ok(args) = args else {
-            return plain(StatusCode::BAD_REQUEST, "the body is no UTF-8, and the answer is made from text");
+            return plain(
+                StatusCode::BAD_REQUEST,
+                "the body is no UTF-8, and the answer is made from text",
+            );
         };
-        let handle = self.node.launch(&self.host, func, None, |context| program.start(args, context));
+        let handle =
+            self.node.launch(&self.host, func, None, |context| program.start(args, context));
         // From here on, the arguments are on the account of the process.
         drop(charge);
         let handle = match handle {
@@ -133,7 +136,11 @@ impl Answerer {
     }
 
     /// The whole body.
-    async fn body(&self, request: Request<Incoming>, charge: &mut Charge) -> Result<Vec<u8>, Answer> {
+    async fn body(
+        &self,
+        request: Request<Incoming>,
+        charge: &mut Charge,
+    ) -> Result<Vec<u8>, Answer> {
         let most = self.limits.max_body;
         let large = || {
             let why = format!("the body has more than {most} bytes");

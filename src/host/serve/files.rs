@@ -81,7 +81,9 @@ impl Files {
         match dir.metadata(&inner.below) {
             Ok(meta) if meta.is_dir() => Ok(()),
             Ok(_) => Err(wrong(format!("{} is no directory", inner.below))),
-            Err(error) => Err(wrong(format!("the directory {} cannot be opened: {error}", inner.below))),
+            Err(error) => {
+                Err(wrong(format!("the directory {} cannot be opened: {error}", inner.below)))
+            }
         }
     }
 
@@ -138,15 +140,16 @@ impl Files {
         let fresh = match (text(header::IF_NONE_MATCH), text(header::IF_MODIFIED_SINCE)) {
             (Some(tags), _) => tag.as_ref().is_some_and(|tag| is_among(tags, tag)),
             (None, Some(time)) => match (httpdate::parse_http_date(time), since) {
-                (Ok(time), Some(since)) => {
-                    time.duration_since(UNIX_EPOCH).is_ok_and(|time| since.as_secs() <= time.as_secs())
-                }
+                (Ok(time), Some(since)) => time
+                    .duration_since(UNIX_EPOCH)
+                    .is_ok_and(|time| since.as_secs() <= time.as_secs()),
                 _ => false,
             },
             (None, None) => false,
         };
         let condition = text(header::IF_RANGE);
-        let holds = condition.is_none_or(|c| tag.as_deref() == Some(c) || date.as_deref() == Some(c));
+        let holds =
+            condition.is_none_or(|c| tag.as_deref() == Some(c) || date.as_deref() == Some(c));
         let wanted = text(header::RANGE).filter(|_| holds).and_then(|range| part(range, len));
         let mut answer = match (fresh, &wanted) {
             (true, _) => empty(StatusCode::NOT_MODIFIED),
@@ -306,11 +309,15 @@ impl Inner {
             (false, false) => format!("{}/{name}", self.below),
         };
         let is_dir = name.is_empty() || dir.metadata(join(name)).is_ok_and(|meta| meta.is_dir());
-        let found = match (is_dir, slash || name.is_empty()) {
+        let found = match (is_dir, slash) {
             (true, false) => return Ok(Some(Look::Directory)),
             (true, true) if self.index.is_empty() => None,
             (true, true) => {
-                let index = if name.is_empty() { self.index.clone() } else { format!("{name}/{}", self.index) };
+                let index = if name.is_empty() {
+                    self.index.clone()
+                } else {
+                    format!("{name}/{}", self.index)
+                };
                 open(dir, &join(&index))?
             }
             // A file is no directory.

@@ -16,7 +16,7 @@ use hyper::{server::conn::http1::Builder, service::service_fn};
 use smol::{
     Timer,
     future::or,
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
 };
 
@@ -106,7 +106,9 @@ impl Server {
         let complain = |error: io::Error| {
             let fix = match error.kind() {
                 io::ErrorKind::AddrInUse => "; another program listens there",
-                io::ErrorKind::PermissionDenied => "; ports below 1024 are for the system's administrator",
+                io::ErrorKind::PermissionDenied => {
+                    "; ports below 1024 are for the system's administrator"
+                }
                 _ => "",
             };
             ProcessError {
@@ -119,7 +121,8 @@ impl Server {
         #[cfg(unix)]
         rustix::net::listen(&listener, BACKLOG).map_err(|error| complain(error.into()))?;
         let own = listener.local_addr().map_err(complain)?;
-        let ((stop, stopped), (cut, cutting)) = (async_channel::bounded(1), async_channel::bounded(1));
+        let ((stop, stopped), (cut, cutting)) =
+            (async_channel::bounded(1), async_channel::bounded(1));
         let ((fail, failed), (last, over)) = (async_channel::bounded(1), async_channel::bounded(1));
         let connections = Arc::default();
         let doors = Doors {
@@ -165,8 +168,8 @@ fn builder(entry: &HttpService) -> Builder {
         // See `connection`.
         .header_read_timeout(None)
         .max_headers(entry.limits.max_headers)
-        .max_buf_size(entry.limits.max_head)
-        .pipeline_flush(true);
+        // Without `pipeline_flush`, which keeps back the answer to what is no HTTP.
+        .max_buf_size(entry.limits.max_head);
     builder
 }
 
@@ -220,7 +223,14 @@ impl Doors {
         drop(stream.set_nodelay(true));
         let address: Arc<str> = peer.to_string().into();
         let end = match &self.tls {
-            None => self.exchange(stream, address.clone(), false).await,
+            None => {
+                let rest = stream.clone();
+                let end = self.exchange(stream, address.clone(), false).await;
+                if let End::Done | End::Broken(_) = end {
+                    linger(rest).await;
+                }
+                end
+            }
             Some(tls) => {
                 let limit = self.answerer.timeouts.read;
                 let late = async {
@@ -290,6 +300,23 @@ async fn turn_away(mut stream: TcpStream, place: Place) {
     };
     or(tell, after(Duration::from_secs(1))).await;
     drop(place);
+}
+
+/// Reads what a client still sends, for a while: to close a connection with something
+/// unread is to take back what was written last, the reason for the end.
+async fn linger(mut stream: TcpStream) {
+    const MOST: usize = 1 << 20;
+    let rest = async {
+        let (mut buffer, mut read) = ([0_u8; 4096], 0_usize);
+        // Nothing more can be read after an error.
+        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+            read = read.saturating_add(count);
+            if read > MOST {
+                break;
+            }
+        }
+    };
+    or(rest, after(Duration::from_secs(1))).await;
 }
 
 /// Whether a connection may come after one that could not be taken.

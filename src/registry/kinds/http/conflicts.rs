@@ -8,10 +8,19 @@ use std::{cell::RefCell, collections::BTreeMap};
 pub(in crate::registry) fn check(entries: &BTreeMap<Id, Entry>, problems: &RefCell<Problems>) {
     let mut all: Vec<&Entry> = entries.values().collect();
     all.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
+    let has_host = all.iter().any(|entry| matches!(entry.kind, EntryKind::ProcessHost(_)));
     let mut taken: BTreeMap<String, &Id> = BTreeMap::new();
     for entry in all {
         let (key, field, what) = match &entry.kind {
             EntryKind::HttpService(service) => {
+                if service.process_host.is_none() && !has_host {
+                    problems.borrow_mut().push(entry.problem(
+                        "process_host",
+                        "nothing, and there is no process.host in the project",
+                        "a host that the processes of the requests run on",
+                        "add under entries:\n  - name: processes\n    kind: process.host",
+                    ));
+                }
                 // The system gives each of these a port of its own.
                 if service.addr.ends_with(":0") {
                     continue;

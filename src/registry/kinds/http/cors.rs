@@ -48,7 +48,9 @@ pub(super) fn read(fields: &Fields<'_, '_>, has_cors: bool) -> Option<Cors> {
     let options = fields.fields("options", example);
     let mut cors = Cors {
         origins: Origins::All,
-        methods: ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"].map(str::to_owned).into(),
+        methods: ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
+            .map(str::to_owned)
+            .into(),
         headers: Vec::new(),
         expose: Vec::new(),
         credentials: false,

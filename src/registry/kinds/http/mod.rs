@@ -13,8 +13,9 @@ mod service;
 
 use super::{Reading, Want};
 use crate::registry::{
-    Id, Severity, path::clean_path,
+    Id, Severity,
     fields::{At, read_id},
+    path::clean_path,
     suggest::slip_of,
 };
 
@@ -139,11 +140,20 @@ pub(super) fn endpoint(reading: &mut Reading<'_>) -> Option<HttpEndpoint> {
     let (expected, fix) =
         ("the path that it answers, such as /users/{id}", "add a line like this: path: /hello");
     let path = fields.required("path", expected, fix).and_then(|text| {
-        text.value.parse::<Pattern>().map_err(|why| {
-            let found = format!("{}: {why}", text.found);
-            let expected = "a path such as /users/{id} or /files/{rest...}";
-            fields.report().error(text.line, &text.field, found, expected, "write it like this: path: /hello");
-        }).ok()
+        text.value
+            .parse::<Pattern>()
+            .map_err(|why| {
+                let found = format!("{}: {why}", text.found);
+                let expected = "a path such as /users/{id} or /files/{rest...}";
+                fields.report().error(
+                    text.line,
+                    &text.field,
+                    found,
+                    expected,
+                    "write it like this: path: /hello",
+                );
+            })
+            .ok()
     });
     let func = fields.required_id(
         "func",
@@ -248,7 +258,15 @@ pub(super) fn files(reading: &mut Reading<'_>) -> Option<HttpStatic> {
         options.finish_strictly();
     }
     let fs = reading.refer(fs, Want::Directory);
-    Some(HttpStatic { server: server?, path: path?, fs: fs?, directory: directory?, index, spa, cache })
+    Some(HttpStatic {
+        server: server?,
+        path: path?,
+        fs: fs?,
+        directory: directory?,
+        index,
+        spa,
+        cache,
+    })
 }
 
 /// The entry that this one belongs to: a field of it, or of its `meta`.

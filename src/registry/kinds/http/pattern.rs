@@ -36,6 +36,26 @@ pub(super) fn is_plain(path: &str) -> bool {
     })
 }
 
+/// Whether a part of a path, which may have codes such as `%41`, is this text.
+fn is_same(part: &str, text: &str) -> bool {
+    let (mut part, mut text) = (part.bytes(), text.bytes());
+    loop {
+        let byte = match part.next() {
+            Some(b'%') => {
+                let mut digit = || part.next().and_then(|byte| char::from(byte).to_digit(16));
+                let (Some(high), Some(low)) = (digit(), digit()) else { return false };
+                u8::try_from(high.saturating_mul(16).saturating_add(low)).ok()
+            }
+            byte => byte,
+        };
+        match (byte, text.next()) {
+            (None, None) => return true,
+            (byte, expected) if byte != expected => return false,
+            _ => {}
+        }
+    }
+}
+
 impl FromStr for Pattern {
     type Err = &'static str;
 
@@ -100,7 +120,7 @@ impl Pattern {
                 // What is left may be nothing, but there is a slash before it.
                 Segment::Rest(_) => return parts.next().is_some(),
                 Segment::Name(_) => parts.next().is_some_and(|part| !part.is_empty()),
-                Segment::Text(text) => parts.next() == Some(text),
+                Segment::Text(text) => parts.next().is_some_and(|part| is_same(part, text)),
             };
             if !fits {
                 return false;
@@ -169,6 +189,10 @@ mod tests {
             ("/a/{x...}", "/a", false),
             ("/a/{x...}", "/a/b//c/", true),
             ("/a", "http://b/a", false),
+            ("/ab", "/%61b", true),
+            ("/ab", "/%6", false),
+            ("/ab", "/a", false),
+            ("/a/b", "/a%2fb", false),
         ];
         for (path, asked, fits) in cases {
             assert_eq!(pattern(path).matches(asked), fits, "{path} {asked}");
@@ -187,8 +211,19 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        let wrong =
-            ["", "a", "/{}", "/{a b}", "/{a}/{a}", "/{a...}/b", "/a//b", "/../a", "/a?b", "/%41", "/a{b}"];
+        let wrong = [
+            "",
+            "a",
+            "/{}",
+            "/{a b}",
+            "/{a}/{a}",
+            "/{a...}/b",
+            "/a//b",
+            "/../a",
+            "/a?b",
+            "/%41",
+            "/a{b}",
+        ];
         for path in wrong {
             assert!(path.parse::<Pattern>().is_err(), "{path}");
         }

@@ -155,8 +155,7 @@ fn limits(fields: &Fields<'_, '_>) -> HttpLimits {
         None | Some(0) => default,
         Some(count) => usize::try_from(count).unwrap_or(default),
     };
-    limits.max_connections =
-        count("max_connections", limits.max_connections, 10_000_000, "10000");
+    limits.max_connections = count("max_connections", limits.max_connections, 10_000_000, "10000");
     limits.max_requests = count("max_requests", limits.max_requests, 10_000_000, "1000");
     limits.max_headers = count("max_headers", limits.max_headers, 10_000, "100");
     // The library reads no less at a time.
@@ -188,7 +187,9 @@ fn tls(reading: &Reading<'_>) -> Option<Option<HttpTls>> {
     let mut good = true;
     if let Some(mode) = mode.filter(|mode| mode.value != "manual") {
         let fix = match mode.value {
-            "auto" => "get a certificate by other means, and name its files:\nmode: manual\ncert: cert.pem\nkey: key.pem",
+            "auto" => {
+                "get a certificate by other means, and name its files:\nmode: manual\ncert: cert.pem\nkey: key.pem"
+            }
             _ => "write it like this: mode: manual",
         };
         own.report().error(mode.line, &mode.field, mode.found, "manual", fix);
