@@ -49,7 +49,7 @@ pub const MAX_PLACES: u64 = 1 << 20;
 /// charges.
 const BLOCK: u64 = 4 << 10;
 
-/// What [`Charge::cover`] leaves beyond what is needed.
+/// Bytes that [`Charge::cover`] leaves beyond those that are needed.
 const SPARE: u64 = 1 << 10;
 
 /// A counter of bytes with a limit. See the [module documentation](self).
@@ -74,9 +74,9 @@ pub struct Exceeded {
     pub name: &'static str,
     /// The limit.
     pub limit: u64,
-    /// What was in use.
+    /// Bytes that were in use.
     pub used: u64,
-    /// What was asked for.
+    /// Bytes that were asked for.
     pub asked: u64,
 }
 
@@ -290,7 +290,7 @@ fn subtract(counter: &AtomicU64, count: u64) -> u64 {
     visible(counter.fetch_update(Relaxed, Relaxed, rest).unwrap_or_else(|have| have))
 }
 
-/// What a counter shows: nothing below zero.
+/// The count that others see: nothing below zero.
 fn visible(counter: u64) -> u64 {
     counter.cast_signed().max(0).cast_unsigned()
 }

@@ -12,15 +12,14 @@ use wippy::{host::release_zeros, process::Process};
 use super::{
     Result,
     bare::Bare,
-    guest,
-    life::{COMPUTE, GREET, Guest, HELLO},
-    measure,
+    brief::{COMPUTE, GREET, Guest, HELLO},
+    guest, measure,
     report::{Figure, Report, Target},
 };
 
 const PROCESSES: u32 = 10_000;
 
-/// What a process may take beyond the pages that its guest has touched.
+/// Bytes that a process may take beyond the pages that its guest has touched.
 const LIMIT: f64 = 12.0 * 1024.0;
 
 const GUESTS: [Guest; 3] = [GREET, COMPUTE, HELLO];

@@ -20,7 +20,7 @@ const FILE: &str = "bench-io.wasm";
 /// Where the guest finds the directory.
 pub const GUEST_DIR: &str = "/d";
 
-/// What is measured, the guest's arguments for it, and the end of its output.
+/// The measurements: a name, the guest's arguments for it, and the end of its output.
 const WORK: [(&str, &[&str], &str); 5] = [
     ("write 1 GiB", &["write", "/d/data", "1073741824"], "wrote 1073741824 bytes"),
     ("read 1 GiB", &["read", "/d/data"], "read 1073741824 bytes"),

@@ -28,7 +28,7 @@ const IN_LUA: u32 = 10_000;
 /// More of them need more mappings than Linux gives a process.
 const OF_LUNATIC: u32 = 5_000;
 
-/// What a process may take beyond the pages that its guest has touched.
+/// Bytes that a process may take beyond the pages that its guest has touched.
 const LIMIT: f64 = 12.0 * 1024.0;
 
 /// How long it may take until all of them are trimmed.

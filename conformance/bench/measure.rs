@@ -110,7 +110,7 @@ pub fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// What a child process has taken.
+/// The cost of a child process.
 pub struct Usage {
     pub wall: Duration,
     pub cpu: Duration,
@@ -187,4 +187,15 @@ pub fn pages_written(memory: &[u8]) -> Result<u64> {
     let pages = entries.as_chunks().0.iter().filter(written).count();
     let head = usize::from(head.iter().any(|byte| *byte != 0));
     Ok(((pages + head) * PAGE) as u64)
+}
+
+/// The time of each part, from the times at which they were done.
+pub fn parts(loaded: Duration, linked: Duration, all: Duration) -> String {
+    let ms = |time: Duration| time.as_secs_f64() * 1e3;
+    format!(
+        "load {:.1}, link {:.1}, instantiate {:.1} ms",
+        ms(loaded),
+        ms(linked - loaded),
+        ms(all - linked)
+    )
 }

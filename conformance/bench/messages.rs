@@ -17,7 +17,7 @@ use super::{
 /// Pairs of processes, and what each of them sends.
 struct Traffic {
     what: &'static str,
-    /// What one of a pair runs, and what the other one.
+    /// The methods that the two of a pair run.
     methods: [&'static str; 2],
     pairs: u32,
     each: u32,

@@ -31,6 +31,7 @@
 
 mod actors;
 mod bare;
+mod brief;
 mod gaps;
 mod guest;
 mod idle;
@@ -48,6 +49,7 @@ mod messages;
 mod peer;
 #[cfg(feature = "peers")]
 mod peer_wasi;
+mod records;
 mod report;
 mod sleepers;
 mod start;
@@ -65,7 +67,7 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 /// Measures processes beside bare wasmi and, with the feature `peers`, wasmtime.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// What to measure; everything, unless something is named.
+    /// The things to measure; everything, unless something is named.
     names: Vec<Name>,
     /// Print JSON instead of a table.
     #[arg(long)]

@@ -9,10 +9,11 @@ use wasmtime::{
 use wippy::value::Value;
 
 use super::{
-    Result, guest,
-    life::Guest,
-    measure::{Contender, thread_time},
-    values::{self, Rec},
+    Result,
+    brief::Guest,
+    guest,
+    measure::{Contender, parts, thread_time},
+    records::{self, Rec},
 };
 
 /// The interpreter, which runs everywhere, as ours does.
@@ -99,10 +100,10 @@ pub fn lives<'a>(guest: &Guest, count: u32) -> Result<Vec<Contender<'a>>> {
 
 /// The same data as dynamic values, as ours are, and as Rust types.
 pub fn values<'a>(method: &str) -> Result<Vec<Contender<'a>>> {
-    let (mut store, func) = Ready::new(engine(PULLEY)?, values::FILE, method)?.instantiate()?;
+    let (mut store, func) = Ready::new(engine(PULLEY)?, records::FILE, method)?.instantiate()?;
     let input = match method {
-        "echo-bytes" => Val::List(values::bytes().into_iter().map(Val::U8).collect()),
-        _ => Val::List(values::records().iter().map(record).collect()),
+        "echo-bytes" => Val::List(records::bytes().into_iter().map(Val::U8).collect()),
+        _ => Val::List(records::records().iter().map(record).collect()),
     };
     let dynamic = Contender::timed(format!("{PULLEY}, dynamic"), move || {
         let mut results = [Val::Bool(false)];
@@ -115,11 +116,11 @@ pub fn values<'a>(method: &str) -> Result<Vec<Contender<'a>>> {
         }
     });
 
-    let (mut store, func) = Ready::new(engine(PULLEY)?, values::FILE, method)?.instantiate()?;
+    let (mut store, func) = Ready::new(engine(PULLEY)?, records::FILE, method)?.instantiate()?;
     let name = format!("{PULLEY}, typed");
     let typed = if method == "echo-bytes" {
         let func = func.typed::<(&[u8],), (Vec<u8>,)>(&store)?;
-        let input = values::bytes();
+        let input = records::bytes();
         Contender::timed(name, move || {
             let start = thread_time();
             let (found,) = func.call(&mut store, (&input,))?;
@@ -128,7 +129,7 @@ pub fn values<'a>(method: &str) -> Result<Vec<Contender<'a>>> {
         })
     } else {
         let func = func.typed::<(&[Rec],), (Vec<Rec>,)>(&store)?;
-        let input = values::records();
+        let input = records::records();
         Contender::timed(name, move || {
             let start = thread_time();
             let (found,) = func.call(&mut store, (&input,))?;
@@ -175,6 +176,6 @@ pub fn load(task: &str, bytes: &[u8], start: Instant) -> Result<()> {
     store.set_fuel(u64::MAX)?;
     pre.instantiate(&mut store)?;
     let all = start.elapsed();
-    println!("{} {}", all.as_secs_f64(), super::start::parts(loaded, linked, all));
+    println!("{} {}", all.as_secs_f64(), parts(loaded, linked, all));
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use wippy::{
@@ -19,7 +19,7 @@ use super::{
     report::{Figure, Ratio, Report, THEIRS, Target},
 };
 
-/// What the command may take to start, in seconds.
+/// Seconds that the command may take to start.
 const LIMIT: f64 = 10e-3;
 
 pub fn measure(rounds: u32, wippy: &Path, report: &mut Report) -> Result<()> {
@@ -128,13 +128,13 @@ fn python(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// What a child process took, as it and the kernel tell it.
+/// The cost of a child process, as it and the kernel tell it.
 struct Load {
     /// Seconds to load, link and instantiate, or of the whole command.
     wall: f64,
     cpu: f64,
     peak: f64,
-    /// What the child says of the parts.
+    /// The child's account of the parts.
     parts: String,
 }
 
@@ -205,7 +205,7 @@ pub fn child(args: &[String]) -> Result<()> {
                 other => return Err(format!("the first slice ended with {other:?}").into()),
             }
             let all = start.elapsed();
-            println!("{} {}", all.as_secs_f64(), parts(loaded, linked, all));
+            println!("{} {}", all.as_secs_f64(), measure::parts(loaded, linked, all));
             Ok(())
         }
         #[cfg(feature = "peers")]
@@ -213,17 +213,6 @@ pub fn child(args: &[String]) -> Result<()> {
         #[cfg(not(feature = "peers"))]
         other => Err(format!("no such engine: {other}").into()),
     }
-}
-
-/// What each part took, of the times at which they were done.
-pub fn parts(loaded: Duration, linked: Duration, all: Duration) -> String {
-    let ms = |time: Duration| time.as_secs_f64() * 1e3;
-    format!(
-        "load {:.1}, link {:.1}, instantiate {:.1} ms",
-        ms(loaded),
-        ms(linked - loaded),
-        ms(all - linked)
-    )
 }
 
 /// A component with a Python interpreter in it, built into the target folder

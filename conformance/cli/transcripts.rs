@@ -103,7 +103,7 @@ fn replay(text: &str) -> Result<String> {
     Ok(out)
 }
 
-/// What a shell does with `-c` and a script.
+/// Runs a script as a shell does with `-c`.
 fn shell(args: &[String]) -> Result<Output> {
     let [option, script] = args else { return Err("sh takes -c and a script".into()) };
     let mut command = Command::new("sh");
@@ -137,7 +137,7 @@ fn said(output: &Output) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Whether a line is as expected, where `[..]` stands for anything.
+/// True if a line is as expected, where `[..]` stands for anything.
 fn matches(expected: &str, line: &str) -> bool {
     let mut parts = expected.split("[..]");
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap_or_default()) else { return false };

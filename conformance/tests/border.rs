@@ -18,7 +18,7 @@ fn hostile() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("cli/projects/hostile")
 }
 
-/// What a command says on stdout and stderr.
+/// The output of a command on stdout and stderr.
 fn says(words: &[&OsStr]) -> (Vec<u8>, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));
     command.env(conformance::wasi::AS_WIPPY, "1").env_remove("RUST_BACKTRACE");

@@ -127,7 +127,7 @@ impl World {
     }
 }
 
-/// What a worker returns: the sum of its arguments, or an error.
+/// The result of a worker: the sum of its arguments, or an error.
 fn sum(spawn: &Spawn) -> Result<Term, ProcessError> {
     let mut sum = 0;
     for arg in &spawn.args {

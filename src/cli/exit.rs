@@ -21,7 +21,7 @@ pub(super) enum Exit {
     Trap,
     Timeout,
     Denied,
-    /// What a program that answers to Ctrl-C by ending has to say. Services that are
+    /// The exit of a program that answers to Ctrl-C by ending. Services that are
     /// told to stop and do have done what they should: that is [`Exit::Ok`].
     Interrupted,
     Output,

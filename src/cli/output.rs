@@ -67,7 +67,7 @@ fn print(text: &str) -> Result<(), Failure> {
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()))
 }
 
-/// What has been said before stands before, where both go to one terminal.
+/// Keeps the order where both streams go to one terminal.
 fn settle() {
     stderr::finish(Some(Duration::from_secs(1)));
 }

@@ -242,7 +242,7 @@ fn hangup_is_ignored() -> bool {
     ignored.is_some_and(|mask| mask & 1 == 1)
 }
 
-/// What comes so soon after a signal is the same one: shells, `timeout` and package
+/// A signal so soon after another is the same one: shells, `timeout` and package
 /// runners send it to a process and to its group.
 const ECHO: Duration = Duration::from_millis(50);
 
@@ -266,7 +266,7 @@ impl<'a> Interrupts<'a> {
         Ok(Interrupts { node, signals, seen: 0, last: None })
     }
 
-    /// What the future gives, or nothing if there was a signal before. SIGUSR1 is
+    /// The future's value, or nothing if there was a signal before. SIGUSR1 is
     /// none that ends anything: it prints the processes.
     async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let Interrupts { node, signals, seen, last } = self;

@@ -39,9 +39,9 @@ impl fmt::Debug for Pid {
 pub struct Message {
     /// Who has sent it; nobody if it comes from outside all processes.
     pub from: Option<Pid>,
-    /// What it is about. Topics that begin with `@` are reserved.
+    /// Its subject. Topics that begin with `@` are reserved.
     pub topic: String,
-    /// What it says.
+    /// Its contents.
     pub payload: Vec<Term>,
     /// See [`Mail::size`].
     size: usize,
@@ -106,7 +106,7 @@ impl Mail {
     }
 }
 
-/// What is to be spawned.
+/// A process to be spawned.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Spawn {
     /// The id of a process entry.
@@ -121,7 +121,7 @@ pub struct Spawn {
     pub link: bool,
 }
 
-/// What a process asks of its host. Whoever answers knows who asks. Each may fail with
+/// Something that a process asks of its host. Whoever answers knows who asks. Each may fail with
 /// [`Reply::ProcessError`](super::Reply::ProcessError).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -137,7 +137,7 @@ pub enum ActorCommand {
         to: String,
         /// The topic.
         topic: String,
-        /// What it says.
+        /// Its contents.
         payload: Vec<Term>,
     },
     /// Asks to be told of the end of a process, once, however often it is asked.
@@ -150,7 +150,7 @@ pub enum ActorCommand {
     Link(Pid),
     /// Unties them. [`Reply::Done`](super::Reply::Done)
     Unlink(Pid),
-    /// Whether links that break are mail, and not the end.
+    /// Sets whether links that break are mail, and not the end.
     /// [`Reply::Done`](super::Reply::Done)
     TrapLinks(bool),
     /// Asks a process to end. [`Reply::Done`](super::Reply::Done)

@@ -56,7 +56,7 @@ impl SharedEnding {
         Ok(SharedEnding(Arc::new(Inner { ending: self.into_inner(), size, charge })))
     }
 
-    /// What is left of it where it has no room.
+    /// The rest of it, where its value has no room.
     pub fn without_value(&self) -> SharedEnding {
         let size = self.0.size;
         let fault = match &**self {

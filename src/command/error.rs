@@ -59,7 +59,7 @@ impl ErrorKind {
         ErrorKind::ALL.into_iter().find(|kind| kind.name() == name)
     }
 
-    /// Whether trying again may help, unless somebody knows better. A guest that
+    /// True if trying again may help, unless somebody knows better. A guest that
     /// trapped would trap again.
     pub fn retryable(self) -> bool {
         matches!(self, ErrorKind::Unavailable | ErrorKind::Timeout | ErrorKind::RateLimited)
@@ -79,7 +79,7 @@ pub struct ProcessError {
     pub kind: ErrorKind,
     /// For people.
     pub message: String,
-    /// Whether trying again may help.
+    /// True if trying again may help.
     pub retryable: bool,
     /// For programs; often [`Term::Nil`].
     pub details: Term,

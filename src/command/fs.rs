@@ -9,7 +9,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u64);
 
-/// What to do with a file or a directory. Each may fail with
+/// Something to do with a file or a directory. Each may fail with
 /// [`Reply::Failed`](super::Reply::Failed).
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -18,7 +18,7 @@ pub enum FsCommand {
     Open {
         /// Where `path` begins.
         dir: FileId,
-        /// What to open; `.` is the directory itself.
+        /// The path to open; `.` is the directory itself.
         path: String,
         /// Follow a symbolic link at the end of the path.
         follow: bool,
@@ -42,12 +42,12 @@ pub enum FsCommand {
         file: FileId,
         /// Where, in bytes from the beginning; at the end if `None`.
         offset: Option<u64>,
-        /// What.
+        /// The bytes themselves.
         bytes: Vec<u8>,
     },
-    /// What an open file is. [`Reply::Stat`](super::Reply::Stat)
+    /// Kind, size and times of an open file. [`Reply::Stat`](super::Reply::Stat)
     Stat(FileId),
-    /// What a path is. [`Reply::Stat`](super::Reply::Stat)
+    /// Kind, size and times of what a path names. [`Reply::Stat`](super::Reply::Stat)
     StatAt {
         /// Where `path` begins.
         dir: FileId,
@@ -138,7 +138,7 @@ pub enum FsCommand {
     },
     /// Makes a symbolic link. [`Reply::Done`](super::Reply::Done)
     Symlink {
-        /// What the link says: a relative path.
+        /// The text of the link: a relative path.
         target: String,
         /// Where `path` begins.
         dir: FileId,
@@ -193,7 +193,7 @@ pub struct OpenFlags {
     pub file_sync: bool,
 }
 
-/// What a file is.
+/// The kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum FileKind {
@@ -207,11 +207,11 @@ pub enum FileKind {
     Socket,
 }
 
-/// What is known of a file. Times are nanoseconds since 1970-01-01T00:00:00Z;
+/// Kind, size and times of a file. Times are nanoseconds since 1970-01-01T00:00:00Z;
 /// there are none for earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stat {
-    /// What it is.
+    /// Its kind.
     pub kind: FileKind,
     /// The device that it is on.
     pub device: u64,
@@ -234,7 +234,7 @@ pub struct Stat {
 pub struct DirEntry {
     /// Its name.
     pub name: String,
-    /// What it is; a link is not followed.
+    /// Its kind; a link is not followed.
     pub kind: FileKind,
     /// Its number on the device.
     pub inode: u64,

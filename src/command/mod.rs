@@ -70,7 +70,7 @@ impl Tag {
         Tag(number | Tag::POSTED)
     }
 
-    /// Whether nobody waits for the reply. Such a command is carried out even if the
+    /// True if nobody waits for the reply. Such a command is carried out even if the
     /// process that has asked for it ends meanwhile by itself.
     pub fn is_posted(self) -> bool {
         self.0 & Tag::POSTED != 0
@@ -143,7 +143,7 @@ families! {
 pub struct Yield {
     /// To be given back in the [`Completion`].
     pub tag: Tag,
-    /// What is asked for.
+    /// The thing that is asked for.
     pub command: Command,
 }
 

@@ -28,16 +28,16 @@ pub enum Reply {
     Bool(bool),
     /// A path.
     Text(String),
-    /// What has come to hold of that which was waited for.
+    /// The interests that hold, of those that were waited for.
     Ready(Ready),
     /// An open file or directory.
     File {
         /// To be used in further commands, and closed at the end.
         id: FileId,
-        /// What it is.
+        /// Its kind.
         kind: FileKind,
     },
-    /// What is known of a file.
+    /// Kind, size and times of a file.
     Stat(Stat),
     /// Entries of a directory, without `.` and `..`.
     Entries(Vec<DirEntry>),
@@ -84,11 +84,11 @@ impl Reply {
         truth: Reply::Bool(truth) => truth, bool;
         /// A path.
         text: Reply::Text(text) => text, String;
-        /// What is ready.
+        /// The interests that hold.
         ready: Reply::Ready(ready) => ready, Ready;
         /// Something that is open now.
         file: Reply::File { id, kind } => (id, kind), (FileId, FileKind);
-        /// What is known of a file.
+        /// Kind, size and times of a file.
         stat: Reply::Stat(stat) => stat, Stat;
         /// Entries of a directory.
         entries: Reply::Entries(entries) => entries, Vec<DirEntry>;
@@ -124,7 +124,7 @@ impl Reply {
         }
     }
 
-    /// What is ready of the things that were waited for: at least one of them.
+    /// The interests that hold, of those that were waited for: at least one of them.
     pub(crate) fn ready_of(self, on: &Interests, time: bool) -> Result<Ready, Unexpected> {
         let ready = self.ready()?;
         if !ready.on.is_within(on) {

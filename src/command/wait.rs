@@ -122,7 +122,7 @@ impl Wait {
     }
 }
 
-/// What a wait has come to: at least one of the things that it was for.
+/// The outcome of a wait: at least one of the things that it was for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ready {
     /// These hold.

@@ -48,15 +48,16 @@ pub use self::{
     node::{
         Node,
         dispatcher::NodeDispatcher,
+        ended::Ended,
         large::LargePages,
-        mailbox::ProcessState,
         pages::release_zeros,
         program::{
             Answering, BodyParam, Handle, HostOptions, Info, PATIENCE, Program, Programs,
             SpawnContext, Started,
         },
-        run::{Ended, RunOptions},
+        run::RunOptions,
         trace::Trace,
+        vitals::ProcessState,
     },
     serve::{Listening, Server, Site},
     supervise::{

@@ -33,7 +33,7 @@ use super::{memory::Watch, sandbox::OPEN_LINE};
 pub(super) const QUANTUM: u32 = 997;
 /// The source of functions that have none.
 const NO_SOURCE: &str = "=?";
-/// What a turn of a coroutine costs beside its instructions: as much as can
+/// The cost of a turn of a coroutine beside its instructions: as much as can
 /// happen without a look, on average.
 const TURN: i64 = 200;
 /// The time of a slice, at least; and of one unit of a slice.

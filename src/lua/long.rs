@@ -37,7 +37,7 @@ use super::{
 };
 use crate::account::Charge;
 
-/// What Lua adds to the bytes of a string: it is never more.
+/// Bytes that Lua adds to those of a string: it is never more.
 const HEAD: usize = 32;
 /// A long string.
 const LONG: usize = 64 << 10;
@@ -53,7 +53,7 @@ pub(super) struct Limited {
     watch: Arc<Watch>,
 }
 
-/// What the library allocates with; one function for all states.
+/// The library's allocator; one function for all states.
 static INNER: OnceLock<ffi::lua_Alloc> = OnceLock::new();
 
 impl Limited {
@@ -211,7 +211,7 @@ impl Strings {
         if self.slow.load(Relaxed) { quantum.min(SLOW_QUANTUM) } else { quantum }
     }
 
-    /// Whether instructions have turned out to be slow.
+    /// Tells it whether instructions have turned out to be slow.
     pub fn set_slow(&self, slow: bool) {
         self.slow.store(slow, Relaxed);
     }

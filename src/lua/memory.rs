@@ -42,7 +42,7 @@ pub(super) const MAX_STRING: usize = 16 << 20;
 pub(super) const PAUSE: i32 = 150;
 /// The multiplier is set in steps of 4; what is below counts as 1.
 pub(super) const SLOW: i32 = 1;
-/// What the host holds for each process beside its Lua state.
+/// Bytes that the host holds for each process beside its Lua state.
 pub(super) const PROCESS: u64 = 20 << 10;
 /// The deepest calls that are counted as such when memory is short.
 const DEEP: usize = 10_000;

@@ -23,8 +23,11 @@ use crate::{
 /// A process that runs a Lua program.
 pub struct LuaProcess {
     program: LuaProgram,
-    /// Nothing once the process has ended.
+    /// Nothing once the process is closed.
     live: Option<Box<Live>>,
+    /// The process has ended. What it had stays until it is closed: a step has no time
+    /// to give much memory back.
+    ended: bool,
     /// Mail has come that nobody has been given.
     mail: bool,
     /// Fuel that it may still use, if there is a limit, and that limit.
@@ -84,13 +87,14 @@ impl LuaProcess {
         Ok(LuaProcess {
             program: program.clone(),
             live: Some(Box::new(Live { primitives, lua })),
+            ended: false,
             mail: false,
             fuel: limits.max_fuel.map(|max| (max, max)),
         })
     }
 
     fn end(&mut self, out: &mut StepOutput, status: Status) {
-        self.live = None;
+        self.ended = true;
         out.yields.clear();
         out.status = status;
     }
@@ -203,7 +207,7 @@ impl Process for LuaProcess {
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
         (out.fuel_used, out.received) = (0, Received::default());
-        let Some(live) = &self.live else {
+        let Some(live) = self.live.as_ref().filter(|_| !self.ended) else {
             events.clear();
             let error = Error::new(ErrorKind::Unavailable, "the process is not running");
             return self.end(out, Status::Done(Err(error)));

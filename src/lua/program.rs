@@ -45,10 +45,10 @@ struct Unit {
     imports: BTreeMap<String, String>,
 }
 
-/// What a program without an entry needs.
+/// All that a program without an entry needs.
 #[derive(Clone, Debug, Default)]
 pub struct LuaConfig {
-    /// What messages call it.
+    /// Its name in messages.
     pub name: String,
     /// The text.
     pub source: String,
@@ -67,7 +67,7 @@ pub struct LuaConfig {
 pub struct SyntaxError {
     /// The line.
     pub line: Option<u32>,
-    /// What is wrong.
+    /// The fault, in words.
     pub message: String,
 }
 
@@ -223,7 +223,7 @@ impl LuaProgram {
         chunk.set_name(format!("={unit}")).into_function()
     }
 
-    /// What a `require` in a unit means.
+    /// The module that a `require` in a unit means.
     pub(super) fn resolve(&self, unit: &str, name: &str) -> Result<Required<'_>, String> {
         let Some(own) = self.0.units.get(unit) else { return Err(format!("{unit} is not loaded")) };
         if let Some(import) = own.imports.get(name) {
@@ -253,7 +253,7 @@ impl LuaProgram {
     }
 }
 
-/// What a name in `require` stands for.
+/// The meanings of a name in `require`.
 pub(super) enum Required<'a> {
     Module,
     Import(&'a str),

@@ -19,7 +19,7 @@ use crate::{
 
 /// The longest name: a topic, a pid, the id of an entry.
 const MAX_NAME: usize = 4096;
-/// What a command takes that is waited for, beside its arguments.
+/// Bytes of a command that is waited for, beside its arguments.
 const COMMAND: usize = 512;
 
 /// `ask`: gives a command, and its answer if it is there at once.
@@ -57,7 +57,7 @@ pub(super) fn ask(lua: &Lua, primitives: &Primitives) -> Result<Function> {
     })
 }
 
-/// Whether the answer is there, and the answer.
+/// True if the answer is there, and the answer.
 fn with(done: bool, mut values: MultiValue) -> Result<MultiValue> {
     values.push_front(Value::Boolean(done));
     Ok(values)

@@ -18,7 +18,7 @@ use crate::{
 /// The deepest stack of coroutines.
 const MAX_STACK: usize = 190;
 
-/// What a task is given when it goes on.
+/// The thing that a task is given when it goes on.
 pub(super) enum Wake {
     Values(MultiValue),
     /// Turned into values at its turn.

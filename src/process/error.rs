@@ -116,7 +116,7 @@ impl Error {
         )
     }
 
-    /// What other processes are told.
+    /// The part of it that other processes are told.
     pub fn fault(&self) -> ProcessError {
         let (kind, retryable, details) = (self.kind, self.retryable, self.details.clone());
         ProcessError { kind, message: self.to_string(), retryable, details }
@@ -184,7 +184,7 @@ impl Error {
         self.depth
     }
 
-    /// Whether trying again may help.
+    /// True if trying again may help.
     pub fn retryable(&self) -> bool {
         self.retryable
     }

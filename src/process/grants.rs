@@ -58,7 +58,7 @@ const PREVIEW1_PARTS: [(&str, &[&str]); 10] = [
 /// ```
 #[derive(Clone, Debug)]
 pub struct Grants {
-    /// What messages call the owner; nothing if all is granted.
+    /// The owner's name in messages; nothing if all is granted.
     entry: Option<String>,
     groups: Vec<Group>,
 }
@@ -97,7 +97,7 @@ impl Grants {
         Grants { entry: None, groups: Vec::new() }
     }
 
-    /// Whether an import of this name works: `wasi:io/streams@0.2.3`, a function
+    /// True if an import of this name works: `wasi:io/streams@0.2.3`, a function
     /// of it (`wasi:io/streams@0.2.3#[method]input-stream.read`), or the name of a
     /// function that is imported by itself.
     pub fn allows(&self, import: &str) -> bool {
@@ -110,7 +110,7 @@ impl Grants {
             || (interface == PREVIEW1 && self.allows_preview1(function))
     }
 
-    /// Whether the groups of 0.2 enable a function of preview 1, or any of it.
+    /// True if the groups of 0.2 enable a function of preview 1, or any of it.
     fn allows_preview1(&self, function: Option<&str>) -> bool {
         let within = |package: &str| {
             self.groups.iter().any(|group| {

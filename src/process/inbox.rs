@@ -49,7 +49,7 @@ impl Inbox {
         Some(mail)
     }
 
-    /// Whether there is mail that fits.
+    /// True if there is mail that fits.
     pub fn has(&self, fits: impl Fn(&Mail) -> bool) -> bool {
         self.mail.iter().any(fits)
     }
@@ -60,12 +60,12 @@ impl Inbox {
         self.listens = true;
     }
 
-    /// Whether the program looks at its mail.
+    /// True if the program looks at its mail.
     pub fn listens(&self) -> bool {
         self.listens
     }
 
-    /// What the program has taken since this was asked last.
+    /// The mail that the program has taken since this was asked last.
     pub fn take_received(&mut self) -> Received {
         self.spent.clear();
         std::mem::take(&mut self.received)

@@ -85,7 +85,7 @@ pub enum Status {
     Exited(Term),
 }
 
-/// What a step gives back. Use one value for many steps, to keep its memory.
+/// All that a step gives back. Use one value for many steps, to keep its memory.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StepOutput {
     /// Why the step has stopped.
@@ -112,9 +112,9 @@ pub trait Process: Send {
     /// Takes all `events` and does at most one slice of work.
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput);
 
-    /// Hands each linear memory to `release`, for an outside that wants to give
-    /// memory back which a waiting process does not need. The bytes must be the
-    /// same afterwards.
+    /// Gives back what the process does not need while it waits, and hands each linear
+    /// memory to `release`, for an outside that can do more about it. The bytes must be
+    /// the same afterwards. With much memory this takes long, as `close` does.
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
         let _ = release;
     }
@@ -137,7 +137,8 @@ pub trait Process: Send {
         None
     }
 
-    /// Releases everything. Nothing runs afterwards.
+    /// Releases everything, of a process too that has ended: its last step does not.
+    /// Nothing runs afterwards.
     fn close(&mut self);
 }
 

@@ -27,14 +27,14 @@ use crate::{
 /// ```
 #[derive(Default)]
 pub struct Start {
-    /// What can be written down.
+    /// The part that can be written down.
     pub data: StartData,
     /// On which is counted what the process holds, if somebody else has to know of it.
     /// Its limit takes the place of [`Limits::max_memory`].
     pub account: Option<Account>,
     /// Answers commands inside the steps of the process, where that takes no time.
     pub inline: Option<Box<dyn InlineDispatcher>>,
-    /// What an embedder's own host functions find in
+    /// State that an embedder's own host functions find in
     /// [`HostCx::state`](crate::component::HostCx::state). A Lua process has no use for it.
     pub state: HostState,
 }
@@ -42,7 +42,7 @@ pub struct Start {
 /// The part of a [`Start`] that is data.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartData {
-    /// What is called first. Without it a component is instantiated and waits for a
+    /// The first call. Without it a component is instantiated and waits for a
     /// [`call`](super::WasmProcess::call); a Lua program has to be called.
     pub call: Option<Call>,
     /// Who it is, if it lives on a host.
@@ -59,7 +59,7 @@ pub struct StartData {
 pub struct Call {
     /// The function's name.
     pub method: String,
-    /// What it is given.
+    /// Its arguments.
     pub args: Args,
 }
 
@@ -68,7 +68,7 @@ pub struct Call {
 pub enum Args {
     /// Values of the types that the function declares.
     Values(Vec<Value>),
-    /// What needs no type, as in a message.
+    /// Values that need no type, as in a message.
     Terms(Vec<Term>),
 }
 

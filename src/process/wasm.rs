@@ -28,7 +28,7 @@ pub struct WasmProcess {
     used: u64,
     /// Fuel that past steps have used beyond what they were given.
     debt: u64,
-    /// What going on takes at least.
+    /// Fuel that going on takes at least.
     required: u64,
     /// The first call, kept for the case of a trap: the only one so far.
     first: Option<(usize, Vec<Value>)>,
@@ -40,10 +40,41 @@ enum Phase {
     /// Alive; a call is under way or has ended well.
     Live(Box<Machine>),
     /// Trapped, and waits for what it takes to find out where.
-    Waiting(Box<Again>, Error),
+    Waiting(Box<Waiting>, Error),
     /// Is run again to find out where it has trapped.
     Retracing(Box<BacktraceRun>, Error),
-    Dead,
+    /// Has ended. What it had stays until it is closed: a step has no time to give much
+    /// memory back.
+    Ended(Option<Box<Machine>>),
+}
+
+/// The rest of the first run, kept for the second.
+struct Waiting {
+    again: Again,
+    /// The machine that has trapped, until somebody has time to give its memory back.
+    trapped: Option<Box<Machine>>,
+}
+
+impl Phase {
+    /// The machine, if there is one.
+    fn machine(&self) -> Option<&Machine> {
+        match self {
+            Phase::Live(machine) => Some(machine),
+            Phase::Waiting(waiting, _) => waiting.trapped.as_deref(),
+            Phase::Retracing(retrace, _) => Some(&retrace.machine),
+            Phase::Ended(machine) => machine.as_deref(),
+        }
+    }
+
+    /// Ends, and keeps the machine.
+    fn end(&mut self) {
+        *self = Phase::Ended(match mem::replace(self, Phase::Ended(None)) {
+            Phase::Live(machine) => Some(machine),
+            Phase::Waiting(waiting, _) => waiting.trapped,
+            Phase::Retracing(retrace, _) => Some(Box::new(retrace.machine)),
+            Phase::Ended(machine) => machine,
+        });
+    }
 }
 
 /// Fuel up to which a process that has trapped is run again.
@@ -110,7 +141,7 @@ impl WasmProcess {
     pub fn call(&mut self, call: Call) -> Result<(), Error> {
         let (method, export, args) = resolve(&self.program, call)?;
         match &mut self.state {
-            Phase::Dead => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
+            Phase::Ended(_) => Err(Error::new(ErrorKind::Unavailable, "the process has ended")),
             Phase::Live(machine) if !machine.busy() => {
                 (self.first, self.method) = (None, method);
                 machine.call(export, args).map_err(|trap| Error::trap(&trap, &self.method))
@@ -131,16 +162,16 @@ impl WasmProcess {
         self.used
     }
 
-    /// What host functions keep for this process; `None` after the end.
+    /// The state that host functions keep for this process; `None` after the end.
     fn host_state(&mut self) -> Option<&mut HostState> {
         match &mut self.state {
             Phase::Live(machine) => Some(machine.host_state()),
-            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => None,
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Ended(_) => None,
         }
     }
 
     fn fail(&mut self, out: &mut StepOutput, error: Error) {
-        self.state = Phase::Dead;
+        self.state.end();
         out.status = Status::Done(Err(error));
     }
 
@@ -149,7 +180,7 @@ impl WasmProcess {
     fn stop(&mut self, out: &mut StepOutput, error: Error) {
         let own = match &self.state {
             Phase::Waiting(_, own) | Phase::Retracing(_, own) => Some(own.clone()),
-            Phase::Live(_) | Phase::Dead => None,
+            Phase::Live(_) | Phase::Ended(_) => None,
         };
         self.fail(out, own.unwrap_or(error));
     }
@@ -161,7 +192,7 @@ impl WasmProcess {
             TrapKind::Exit(0) => {
                 let farewell =
                     self.host_state().and_then(|state| state.get::<ExitRequest>().0.take());
-                self.state = Phase::Dead;
+                self.state.end();
                 out.status = match farewell {
                     Some(Ok(term)) => Status::Exited(term),
                     Some(Err(fault)) => Status::Done(Err(Error::program(fault))),
@@ -187,7 +218,11 @@ impl WasmProcess {
             && let Some(again) = machine.again()
         {
             out.yields.append(&mut machine.yields);
-            self.state = Phase::Waiting(Box::new(again), error);
+            self.state.end();
+            if let Phase::Ended(trapped) = &mut self.state {
+                let waiting = Waiting { again, trapped: trapped.take() };
+                self.state = Phase::Waiting(Box::new(waiting), error);
+            }
             out.status = Status::Blocked;
             return;
         }
@@ -196,10 +231,11 @@ impl WasmProcess {
 
     /// Begins the second run, if `reply` says that what it takes is there.
     fn begin_again(&mut self, reply: &Reply, out: &mut StepOutput) {
-        let Phase::Waiting(again, error) = mem::replace(&mut self.state, Phase::Dead) else {
+        let Phase::Waiting(waiting, error) = mem::replace(&mut self.state, Phase::Ended(None))
+        else {
             return;
         };
-        let retrace = if *reply == Reply::Done { again.begin() } else { None };
+        let retrace = if *reply == Reply::Done { waiting.again.begin() } else { None };
         match (retrace, self.first.take()) {
             (Some(mut retrace), Some((export, args))) => {
                 // There was room for them the first time.
@@ -260,11 +296,11 @@ impl WasmProcess {
                     tracing::debug!(tag, "a completion that nothing waits for");
                 }
             }
-            Phase::Waiting(again, _) if again.tag() == completion.tag => {
+            Phase::Waiting(waiting, _) if waiting.again.tag() == completion.tag => {
                 self.begin_again(&completion.reply, out);
-                return !matches!(self.state, Phase::Dead);
+                return !matches!(self.state, Phase::Ended(_));
             }
-            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => {}
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Ended(_) => {}
         }
         true
     }
@@ -279,7 +315,7 @@ fn resolve(program: &LinkedComponent, call: Call) -> Result<(String, usize, Vec<
     Ok((function.full_name(), function.index(), args))
 }
 
-/// What WASI keeps for a process that is given this.
+/// The state that WASI keeps for a process that is given this.
 fn surroundings(config: WasiConfig, account: &Account) -> Result<WasiState, Error> {
     let state = WasiState::new(config);
     let mut state = state.map_err(|why| Error::new(ErrorKind::Invalid, why.to_string()))?;
@@ -324,7 +360,7 @@ impl Process for WasmProcess {
         match self.state {
             Phase::Waiting(..) => return out.status = Status::Blocked,
             Phase::Retracing(..) => return self.retrace(slice, out),
-            Phase::Live(_) | Phase::Dead => {}
+            Phase::Live(_) | Phase::Ended(_) => {}
         }
         // A debt is paid with whole slices in which nothing runs.
         let budget = slice.saturating_sub(self.debt);
@@ -365,38 +401,39 @@ impl Process for WasmProcess {
     }
 
     fn trim(&mut self, release: &mut dyn FnMut(&mut [u8])) {
-        if let Phase::Live(machine) = &mut self.state {
-            machine.each_memory(release);
-            if let Some(inbox) = machine.host_state().find::<Inbox>() {
-                inbox.shrink();
+        match &mut self.state {
+            Phase::Live(machine) => {
+                machine.each_memory(release);
+                if let Some(inbox) = machine.host_state().find::<Inbox>() {
+                    inbox.shrink();
+                }
             }
+            Phase::Waiting(waiting, _) => waiting.trapped = None,
+            Phase::Retracing(..) | Phase::Ended(_) => {}
         }
     }
 
     fn decided(&self) -> Option<Outcome> {
         match &self.state {
             Phase::Waiting(_, error) | Phase::Retracing(_, error) => Some(Err(error.clone())),
-            Phase::Live(_) | Phase::Dead => None,
+            Phase::Live(_) | Phase::Ended(_) => None,
         }
     }
 
     /// Of linear memory and tables.
     fn memory_used(&self) -> u64 {
-        match &self.state {
-            Phase::Live(machine) => machine.memory_used(),
-            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => 0,
-        }
+        self.state.machine().map_or(0, Machine::memory_used)
     }
 
     fn guard(&self) -> Option<Arc<Guard>> {
         match &self.state {
             Phase::Live(machine) => Some(machine.guard().clone()),
-            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Dead => None,
+            Phase::Waiting(..) | Phase::Retracing(..) | Phase::Ended(_) => None,
         }
     }
 
     fn close(&mut self) {
-        self.state = Phase::Dead;
+        self.state = Phase::Ended(None);
     }
 }
 

@@ -11,7 +11,7 @@
 use crate::command::Errno;
 use std::io::{self, ErrorKind};
 
-/// What to tell a guest about an error.
+/// The error number that tells a guest about an error.
 pub(super) fn errno(error: &io::Error) -> Errno {
     if let Some(code) = error.raw_os_error() {
         if let Some((_, errno)) = CODES.iter().find(|(known, _)| *known == code) {
@@ -138,7 +138,7 @@ mod tests {
         assert_eq!(errno(&io::Error::from_raw_os_error(i32::MAX)), Errno::Io);
     }
 
-    /// What the system really says, beyond what the tests of commands meet.
+    /// Errors as the system really gives them, beyond those that the tests of commands meet.
     #[test]
     #[cfg(unix)]
     fn errors_of_the_system_keep_their_names() {

@@ -142,7 +142,7 @@ impl<A: Dispatcher> InFlight<A> {
         self.ready.is_empty() && self.waiting.is_empty() && self.mail.is_empty()
     }
 
-    /// Whether there is nothing to wait for but mail, perhaps until some time.
+    /// True if there is nothing to wait for but mail, perhaps until some time.
     pub fn waits_for_mail_only(&self) -> bool {
         let others = self.mail.iter().filter(|(_, handle)| handle.is_some()).count();
         !self.mail.is_empty() && self.ready.is_empty() && self.waiting.len() == others

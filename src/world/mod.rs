@@ -106,7 +106,7 @@ impl SystemDispatcher {
         self.0.files.add_dir(dir.into(), read_only)
     }
 
-    /// Whether the process has written to a stdout whose reader has gone. Then
+    /// True if the process has written to a stdout whose reader has gone. Then
     /// there is no point in letting it go on: programs of an operating system are
     /// ended by a signal here.
     pub fn is_unread(&self) -> bool {

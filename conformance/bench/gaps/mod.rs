@@ -54,7 +54,7 @@ const LOOK: Duration = Duration::from_secs(2);
 /// When an offence is given up.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What may hold a thread.
+/// Something that may hold a thread.
 pub struct Offence<'a> {
     name: &'static str,
     run: Box<Run<'a>>,
@@ -165,7 +165,7 @@ fn load(name: &'static str, bytes: Vec<u8>) -> Offence<'static> {
     Offence { name, run: Box::new(run) }
 }
 
-/// What processes can be spawned of.
+/// The programs that can be spawned.
 #[derive(Clone)]
 struct Entries(Arc<Inner>);
 

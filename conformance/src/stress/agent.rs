@@ -19,7 +19,7 @@ use wippy::{
 
 use super::ledger::{Ledger, Random, count};
 
-/// What agents take as names.
+/// The names that agents take.
 pub const NAMES: [&str; 6] = ["ada", "bob", "cleo", "dora", "emil", "fred"];
 
 /// Messages that an `echo` answers before it ends.
@@ -43,7 +43,7 @@ pub struct Agent {
     echoes: Vec<Pid>,
 }
 
-/// What a reply is awaited to.
+/// The question to which a reply is awaited.
 enum Asked {
     Spawn { monitor: bool, link: bool, private: Option<Told> },
     Send { to: Pid, root: bool },

@@ -13,7 +13,7 @@ use wippy::command::Pid;
 /// Pids that can be met at a time.
 const KNOWN: usize = 256;
 
-/// What is shared.
+/// The part that is shared.
 #[derive(Default)]
 pub struct Ledger {
     /// Roots do nothing more but take their mail.
@@ -94,7 +94,7 @@ impl Ledger {
         self.stop.load(Relaxed)
     }
 
-    /// Whether all that has been accepted for roots, and no more than that, has
+    /// True if all that has been accepted for roots, and no more than that, has
     /// arrived. Who dies after a message was sent does not see what has become of
     /// it.
     pub fn all_arrived(&self) -> bool {

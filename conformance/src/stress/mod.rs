@@ -51,11 +51,11 @@ pub struct Args {
     hostile: bool,
 }
 
-/// What the memory may have grown by in a long run: less than half a KiB for each
+/// Bytes that the memory may have grown by in a long run: less than half a KiB for each
 /// process of a minute, more than what the allocator's pieces make of chance.
 const SLACK: u64 = 64 << 20;
 
-/// What each process leaves behind in the books, and not in the node.
+/// Bytes that each process leaves behind in the books, and not in the node.
 const IN_THE_BOOKS: u64 = 2 << 10;
 
 /// Runs the subcommand.
@@ -94,9 +94,9 @@ fn run(args: &Args) -> Result<(), String> {
     }
 }
 
-/// What came of a node's life.
+/// The outcome of a node's life.
 struct Round {
-    /// What was done, to be shown.
+    /// A line about what was done.
     said: String,
     spawned: u64,
     /// The memory when all mortals had ended.

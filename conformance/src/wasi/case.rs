@@ -19,21 +19,21 @@ impl Form {
     }
 }
 
-/// What a program is given and what it has to print.
+/// One case: what a program is given and what it has to print.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Case {
     pub guest: String,
     /// Never empty.
     pub forms: Vec<Form>,
     pub call: Option<String>,
-    /// What the call is given.
+    /// The arguments of the call.
     pub with: Vec<String>,
     pub args: Vec<String>,
     pub env: Vec<String>,
     pub cwd: Option<String>,
     pub dirs: Vec<Mount>,
     pub files: Vec<File>,
-    /// What lies beside the directories.
+    /// Files that lie beside the directories.
     pub outside: Vec<File>,
     pub stdin: Vec<u8>,
     /// Beside the case.
@@ -180,7 +180,7 @@ impl Case {
         self.exit_component.filter(|_| form == Form::Component).unwrap_or(self.exit)
     }
 
-    /// What this form writes to stderr.
+    /// The text that this form writes to stderr.
     pub(super) fn stderr(&self, form: Form) -> &[u8] {
         let own = self.stderr_component.as_ref().filter(|_| form == Form::Component);
         own.unwrap_or(&self.stderr)

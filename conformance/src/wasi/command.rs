@@ -40,7 +40,7 @@ impl Wippy {
     }
 }
 
-/// What stdin is. It is always a pipe, as are stdout and stderr.
+/// The contents of stdin. It is always a pipe, as are stdout and stderr.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stdin {
     pub bytes: Vec<u8>,
@@ -137,7 +137,7 @@ fn wait(child: &mut Child, start: Instant, timeout: Duration) -> io::Result<Opti
     }
 }
 
-/// What a pipe gives before it ends or breaks.
+/// The bytes that a pipe gives before it ends or breaks.
 fn all(pipe: Option<impl Read>) -> Vec<u8> {
     let mut bytes = Vec::new();
     if let Some(mut pipe) = pipe {

@@ -68,7 +68,7 @@ impl Differences {
         Ok(Differences(sections))
     }
 
-    /// What stdout has to be in place of what is recorded for the case, which has
+    /// The stdout that counts in place of the one that is recorded for the case, which has
     /// a name with and without its form.
     ///
     /// # Errors

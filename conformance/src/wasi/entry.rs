@@ -73,7 +73,7 @@ fn index(case: &Case, method: &str, file: &str, hash: &str) -> String {
     out
 }
 
-/// What is empty is left out.
+/// The `wasi` block of an entry; empty parts are left out.
 fn wasi(case: &Case, env: Vec<Value>, mounts: Vec<Value>) -> Value {
     let mut wasi = serde_json::Map::new();
     let args = case.args.iter().map(|arg| arg.as_str().into()).collect();

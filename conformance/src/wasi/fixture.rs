@@ -87,7 +87,7 @@ fn full_name(name: &str, form: Form) -> String {
     format!("{name} ({})", form.name())
 }
 
-/// Whether the guest is too big for the repository.
+/// True if the guest is too big for the repository.
 fn to_build(guest: &str) -> bool {
     guest == "python"
 }
@@ -208,7 +208,7 @@ fn place(root: &Path, at: &Path, content: &Content) -> io::Result<()> {
     }
 }
 
-/// What is not as expected.
+/// Everything that is not as expected.
 fn compare(
     case: &Case,
     form: Form,
@@ -263,7 +263,7 @@ fn told(ended: &Ended) -> String {
     format!("exit: {ended}\nstderr: {}", String::from_utf8_lossy(&ended.stderr).trim_end())
 }
 
-/// What the program has written to stderr, and what the command says after it.
+/// The program's own part of stderr, and what the command says after it.
 fn own_words(stderr: &[u8]) -> (&[u8], Option<&[u8]>) {
     const ERROR: &[u8] = b"error: ";
     let starts = |at: &usize| *at == 0 || stderr.get(at - 1) == Some(&b'\n');
@@ -286,7 +286,7 @@ mod tests {
         assert_eq!(own_words(b""), (&b""[..], None));
     }
 
-    /// What is wrong with a run that printed this and ended with exit code 0.
+    /// The faults of a run that printed this and ended with exit code 0.
     fn wrong(case: &str, stdout: &str, stderr: &str) -> Vec<String> {
         let case = Case::parse(case).expect("a case");
         let ended = Ended {

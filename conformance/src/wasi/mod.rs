@@ -113,7 +113,7 @@ pub fn report(args: &Args) -> io::Result<Report> {
 pub struct Setting {
     /// The command.
     pub wippy: Wippy,
-    /// What a program may take.
+    /// The time that a program may take.
     pub timeout: Duration,
     /// How many run at the same time; by default one for each processor.
     pub jobs: Option<usize>,

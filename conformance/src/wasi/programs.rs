@@ -126,7 +126,7 @@ fn not_run(name: &str) -> Option<&'static str> {
     }
 }
 
-/// What a program finds, and how it is to end.
+/// The world of a program, and its end.
 #[derive(Default)]
 struct Surroundings {
     args: Vec<String>,

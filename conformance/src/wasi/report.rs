@@ -53,7 +53,7 @@ pub struct Count {
 }
 
 impl Report {
-    /// Whether nothing was even found.
+    /// True if nothing was even found.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
@@ -75,7 +75,7 @@ impl Report {
         }
     }
 
-    /// Whether a test failed that is not known to, or the other way round.
+    /// True if a test failed that is not known to, or the other way round.
     pub fn unexpected(&self) -> bool {
         self.groups.iter().flat_map(|(_, lines)| lines).any(Line::unexpected)
     }

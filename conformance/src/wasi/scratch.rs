@@ -61,7 +61,7 @@ pub(super) fn copy(from: &Path, to: &Path, skip: &dyn Fn(&Path) -> bool) -> io::
     Ok(())
 }
 
-/// What is below a directory: the names of all files with their contents, links
+/// All that is below a directory: the names of all files with their contents, links
 /// with their targets, and the times at which they were changed. Directories for
 /// which `skip` holds are left out, with all that is below them.
 pub(super) fn contents(

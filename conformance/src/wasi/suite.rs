@@ -25,7 +25,7 @@ use super::{
 /// The version of WASI that is run; the directories of others are skipped.
 const VERSION: &str = "wasm32-wasip1";
 
-/// What a test is, and what it is to do.
+/// One test: its program and what it is to do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Test {
     args: Vec<String>,
@@ -34,7 +34,7 @@ struct Test {
     root: Option<String>,
     stdin: String,
     exit_code: i32,
-    /// What the streams begin with, or are.
+    /// The streams' beginnings, or all that they are.
     stdout: Option<Expected>,
     stderr: Option<Expected>,
 }
@@ -221,7 +221,7 @@ impl Test {
         Ok(())
     }
 
-    /// What is not as expected.
+    /// Everything that is not as expected.
     fn compare(&self, ended: &Ended) -> Vec<String> {
         let mut wrong = Vec::new();
         let stderr = String::from_utf8_lossy(&ended.stderr);

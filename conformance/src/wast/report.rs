@@ -83,7 +83,7 @@ impl Report {
         total
     }
 
-    /// Whether something failed that is not known to, or is known to fail and did not.
+    /// True if something failed that is not known to, or is known to fail and did not.
     pub fn unexpected(&self) -> bool {
         self.total().fail > 0 || self.files.iter().any(|file| !file.stale.is_empty())
     }

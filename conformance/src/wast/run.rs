@@ -39,16 +39,16 @@ pub enum Verdict {
     Pass,
     /// It failed as expected, in other words.
     Loose {
-        /// What the script says.
+        /// The script's words.
         expected: String,
-        /// What happened.
+        /// The event, in words.
         found: String,
     },
     /// Not as expected.
     Fail {
-        /// What the script says.
+        /// The script's words.
         expected: String,
-        /// What happened.
+        /// The event, in words.
         found: String,
     },
     /// It has not been run.
@@ -87,7 +87,7 @@ struct Runner<'a> {
     definitions: HashMap<&'a str, Component>,
     last: Option<Component>,
     instances: HashMap<&'a str, Instance<'a>>,
-    /// What calls without a name go to. A named instance is here by its name.
+    /// The instance that calls without a name go to. A named one is here by its name.
     current: Option<Current<'a>>,
     /// Fuel of the present directive.
     fuel: u64,
@@ -108,7 +108,7 @@ struct Instance<'a> {
     core: Option<CoreInstance<'a>>,
 }
 
-/// What an instance of a core module has besides.
+/// The rest of an instance of a core module.
 struct CoreInstance<'a> {
     core: Rc<Core>,
     /// The calls that have come back.

@@ -16,7 +16,7 @@ pub struct Directive<'a> {
     pub action: Action<'a>,
 }
 
-/// What a directive asks for.
+/// The action that a directive asks for.
 pub enum Action<'a> {
     /// Define and instantiate.
     Component {
@@ -63,7 +63,7 @@ pub struct Invoke<'a> {
     pub args: Vec<WastArg<'a>>,
 }
 
-/// What is to trap.
+/// The thing that is to trap.
 pub enum Exec<'a> {
     Invoke(Invoke<'a>),
     Component(Source),

@@ -19,7 +19,7 @@ pub fn arg(types: &Types, ty: TypeId, arg: &WastArg<'_>) -> Result<Value, String
     }
 }
 
-/// Whether a result is what the script expects; otherwise what was expected.
+/// Compares a result with what the script expects; otherwise what was expected.
 pub fn matches(
     types: &Types,
     ty: TypeId,

@@ -79,7 +79,7 @@ impl Programs for Stage {
     }
 }
 
-/// What the parts have told, each with its name.
+/// The reports of the parts, each with its name.
 type Told = Arc<Mutex<Vec<(String, Term)>>>;
 
 /// The process with the name `log`.
@@ -157,7 +157,7 @@ struct Case {
     name: String,
     options: HostOptions,
     script: String,
-    /// What most languages see.
+    /// The lines that most languages see.
     seen: Vec<String>,
     /// Those pairs that see something else, or, without lines, cannot play.
     others: Vec<(String, Vec<String>)>,
@@ -194,7 +194,7 @@ impl Case {
         cases
     }
 
-    /// What a pair of languages sees, if it can play.
+    /// The lines that a pair of languages sees, if it can play.
     fn expected(&self, a: &str, b: &str) -> Option<String> {
         let means = |pattern: &str| {
             let (first, second) = pattern.split_once('-').expect("two languages");

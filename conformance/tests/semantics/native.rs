@@ -19,7 +19,7 @@ pub struct Native {
     pub max_execution: Option<Duration>,
 }
 
-/// What answers a process that has no more of the world than its host.
+/// The dispatcher of a process that has no more of the world than its host.
 pub fn reach(mut context: SpawnContext) -> NodeDispatcher {
     let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
     context.answers(world)

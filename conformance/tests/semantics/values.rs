@@ -12,7 +12,7 @@ use crate::{LANGUAGES, Stage, close, node, wait};
 struct Case {
     function: &'static str,
     value: Term,
-    /// What pairs of languages make of it that do not give it back as it is.
+    /// The values that some pairs of languages make of it, where they do not give it back as it is.
     but: Vec<(&'static str, Term, &'static str)>,
 }
 

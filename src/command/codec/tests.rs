@@ -70,7 +70,7 @@ fn comes_back<T: Coded + Debug>(seed: u64, random: &mut Random) -> Vec<u8> {
     bytes
 }
 
-/// What is read of any bytes is written as the same bytes.
+/// A value that is read of any bytes is written as the same bytes.
 fn has_one_form<T: Coded>(seed: u64, bytes: &[u8]) {
     if let Ok(read) = decode::<T>(bytes) {
         assert_eq!(encode(&read).unwrap(), bytes, "seed {seed}");

@@ -40,10 +40,7 @@ use crate::{
         engine::{Translation, core_like},
         error::LoadError,
         link::plan::{Op, Plan},
-        load::{
-            module::{CoreModule, Source},
-            names::each_name,
-        },
+        load::{module::CoreModule, names::each_name, source::Source},
         pieces::STEP_PAGES,
     },
     value::Value,

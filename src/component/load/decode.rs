@@ -16,7 +16,8 @@ use wasmparser::{
 };
 
 use super::{
-    module::{CoreModule, Loader, Outline, Source},
+    module::{CoreModule, Loader, Outline},
+    source::Source,
     vet,
 };
 use crate::component::{

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! | --- | --- |
-//! | `decode`, `module`, `shape`, `names` | what a component and its core modules define; modules that only pass calls on; the names of functions |
+//! | `decode`, `module`, `source`, `shape`, `names` | what a component and its core modules define; modules that only pass calls on; the names of functions |
 //! | `proposal`, `vet` | what the interpreter cannot take, found out before it is entered |
 //! | `rewrite` | what is changed in core modules |
 
@@ -12,4 +12,5 @@ pub(super) mod names;
 pub(super) mod proposal;
 pub(super) mod rewrite;
 pub(super) mod shape;
+pub(super) mod source;
 pub(super) mod vet;

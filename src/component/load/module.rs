@@ -1,10 +1,11 @@
 //! Core modules inside a component.
 
-use std::{cell::Cell, ops::Range, sync::Arc};
+use std::cell::Cell;
 
 use super::{
     rewrite::{self, Rewritten},
     shape::{Shape, shape},
+    source::Source,
     vet::{self, Vetter},
 };
 use crate::component::error::LoadError;
@@ -74,25 +75,6 @@ pub(crate) struct CoreModule {
     pub shape: Option<Shape>,
     /// It has been changed where the interpreter would fail on it.
     pub mended: bool,
-}
-
-/// A module's bytes inside the component's.
-#[derive(Clone)]
-pub(crate) struct Source {
-    pub bytes: Arc<[u8]>,
-    pub range: Range<usize>,
-}
-
-impl Source {
-    pub fn get(&self) -> &[u8] {
-        self.bytes.get(self.range.clone()).unwrap_or_default()
-    }
-}
-
-impl std::fmt::Debug for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.range.fmt(f)
-    }
 }
 
 /// What has to be noted while the sections of a module pass by.

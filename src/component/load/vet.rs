@@ -33,7 +33,7 @@ use std::{
 use wasm_encoder::{CodeSection, DataSection, Module, RawSection};
 use wasmparser::{Parser, Payload};
 
-use super::module::Source;
+use super::source::Source;
 use crate::component::{
     engine::{MIN_STACK, Translation, core},
     error::{LoadError, panic_message},

@@ -12,9 +12,11 @@ use std::fmt;
 use wasmi::{Caller, Func, Val};
 
 use super::{
+    handles::Lends,
     host_call::{call_host, charge_result},
     realloc::Lowering,
-    state::{Arguments, Lends, Request, StoreData},
+    request::{Arguments, CallSite, Request},
+    state::StoreData,
     transfer::{Destination, LiftLowerContext, Lifting},
 };
 use crate::{
@@ -145,7 +147,8 @@ fn call(
             answer(u64::from(index))
         }
         TrampolineKind::ResourceRep(ty) => {
-            let rep = state.instance(trampoline.instance)?.handles.get(first() as u32, *ty)?.rep;
+            let rep =
+                state.instance(trampoline.instance)?.handles.resource(first() as u32, *ty)?.rep;
             answer(u64::from(rep))
         }
         TrampolineKind::ResourceDrop(ty) => {
@@ -188,9 +191,9 @@ fn drop_handle(
 ) -> Result<bool, Trap> {
     let handle = state.instance(instance)?.handles.remove(index, ty)?;
     state.removed_handle();
-    if let Some(scope) = handle.borrowed {
-        if let Some(count) = state.num_borrows.get_mut(scope as usize) {
-            *count = count.saturating_sub(1);
+    if let Some(scope) = handle.scope {
+        if let Some(task) = state.tasks.get(scope) {
+            task.num_borrows = task.num_borrows.saturating_sub(1);
         }
         return Ok(true);
     }
@@ -235,6 +238,7 @@ impl HostCall<'_> {
         let mut buffer = [0u64; MAX_FLAT_PARAMS + 1];
         let args = collect(params, &mut buffer);
         let (args, address) = split_address(args, self.signature);
+        let site = CallSite { trampoline: self.trampoline, address };
         let mut lends = Lends::new();
         let cx = LiftLowerContext { plan: self.plan, options: self.options, host: true };
         let signature = self.signature;
@@ -247,8 +251,7 @@ impl HostCall<'_> {
         let (values, charge) = match lifting {
             Lifting::Done(values, charge) => (values, charge),
             Lifting::Cut(lift) => {
-                let trampoline = self.trampoline;
-                let arguments = Arguments { trampoline, address, lends, memory, lift };
+                let arguments = Arguments { site, lends, memory, lift };
                 caller.data_mut().request = Some(Request::Lift(Box::new(arguments)));
                 return Ok(false);
             }
@@ -256,8 +259,7 @@ impl HostCall<'_> {
         let value = match call_host(caller, host, values, memory)? {
             Answer::Now(value) => value,
             answer => {
-                let trampoline = self.trampoline;
-                let request = Request::Host { trampoline, address, lends, memory, charge, answer };
+                let request = Request::Host { site, lends, memory, charge, answer };
                 caller.data_mut().request = Some(request);
                 return Ok(false);
             }
@@ -267,15 +269,15 @@ impl HostCall<'_> {
         let charge = charge_result(caller.data().limiter.account(), value.as_ref())?;
         caller.data_mut().recording.note(&value);
         let to = Destination { address, source: Encoding::Utf8 };
-        let mut lower = cx.lower_result(caller, signature, value, to, &mut lends)?;
-        let suspended = match cx.finish(caller, &mut lower, &mut lends)? {
+        let mut lower = cx.lower_result(caller, signature, value, to)?;
+        let suspended = match cx.finish(caller, &mut lower)? {
             Lowering::Done => None,
             Lowering::Cut => Some(None),
             Lowering::Suspended(suspended) => Some(Some(suspended)),
         };
         if let Some(suspended) = suspended {
-            let (trampoline, lower) = (self.trampoline, Box::new(lower));
-            let request = Request::Lower { trampoline, lends, charge, lower, suspended };
+            let lower = Box::new(lower);
+            let request = Request::Lower { site, lends, charge, lower, suspended };
             caller.data_mut().request = Some(request);
             return Ok(false);
         }

@@ -72,7 +72,7 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     Checked { project, problems, processes }
 }
 
-/// What a service gives its process, against what the method takes.
+/// Compares a service's input with the parameters of the method.
 fn check_input(entry: &Entry, service: &ProcessService, spec: &ProcessSpec) -> Vec<Problem> {
     let unfit = spec.check_input(&service.input).into_iter();
     let problem = |unfit: Unfit| {
@@ -91,7 +91,7 @@ struct Checking<'a> {
 }
 
 impl Checking<'_> {
-    /// What the entry runs, if it can.
+    /// The program of the entry, if it can be run.
     fn artifact(&mut self, project: &Project) -> Option<ProcessSpec> {
         let artifact = match Artifact::of_process(project, &self.entry.id) {
             Ok(artifact) => artifact,
@@ -149,7 +149,7 @@ impl Checking<'_> {
         }
     }
 
-    /// What the component imports, against what the entry enables.
+    /// Compares the component's imports with those that the entry enables.
     fn imports(&mut self, loaded: &Loaded, grants: &Grants) {
         let imports = loaded.component.imports();
         let denied = imports.iter().filter(|import| !grants.allows(import));

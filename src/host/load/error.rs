@@ -27,14 +27,14 @@ pub enum PrepareError {
     Method {
         /// Why the name leads to no function, with the candidates.
         why: String,
-        /// What to do.
+        /// The thing to do about it.
         fix: String,
     },
     /// The function to call cannot be called without WIT text.
     Untyped {
         /// Its name in the core module.
         function: String,
-        /// What about it is too much for a call without types.
+        /// The property that is too much for a call without types.
         reason: String,
     },
 }
@@ -94,7 +94,7 @@ impl PrepareError {
         }
     }
 
-    /// What was found.
+    /// The words for what was found.
     pub fn found(&self) -> String {
         match self {
             PrepareError::Text(why) => format!("WebAssembly text that does not parse: {why}"),
@@ -110,7 +110,7 @@ impl PrepareError {
         }
     }
 
-    /// What was expected; empty where the finding says it.
+    /// The expectation; empty where the finding says it.
     pub fn expected(&self) -> &'static str {
         match self {
             PrepareError::Text(_) => "a module or component in the text format",
@@ -138,7 +138,7 @@ impl PrepareError {
         }
     }
 
-    /// What to do; empty where the finding says it.
+    /// The thing to do; empty where the finding says it.
     pub fn fix(&self) -> String {
         match self {
             PrepareError::Text(_) => "mend the text where the arrow points".to_owned(),

@@ -11,9 +11,9 @@ use crate::{
 pub(in crate::host) struct Unfit {
     /// Which one; none if there are too many or too few.
     pub at: Option<usize>,
-    /// What was found.
+    /// The words for what was found.
     pub found: String,
-    /// What is expected in its place.
+    /// The words for what belongs in its place.
     pub expected: String,
     /// The same in one line.
     pub why: String,

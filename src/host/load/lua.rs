@@ -16,7 +16,7 @@ use crate::{
 /// A `process.lua` entry, compiled.
 pub(in crate::host) struct LuaProgram {
     program: lua::LuaProgram,
-    /// What `env.get` finds: the variables of the project, by their public names.
+    /// The variables of the project by their public names, for `env.get`.
     env: Arc<[(String, String)]>,
 }
 

@@ -38,7 +38,7 @@ pub struct Runtime {
     shares_threads: bool,
 }
 
-/// What makes two translated components the same.
+/// The key of a translated component: two with the same key are the same.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     hash: Hash,
@@ -87,7 +87,7 @@ impl Runtime {
         Runtime { shares_threads: false, ..self }
     }
 
-    /// What processes may import.
+    /// All that processes may import.
     pub fn linker(&self) -> &Linker {
         &self.linker
     }
@@ -196,7 +196,7 @@ impl Runtime {
         Ok(program)
     }
 
-    /// What a `process.wasm` entry runs.
+    /// The runnable form of a `process.wasm` entry.
     ///
     /// # Errors
     ///
@@ -237,19 +237,19 @@ impl fmt::Debug for Runtime {
 /// takes to start a process, any number of times.
 #[derive(Clone, Debug)]
 pub struct ProcessSpec {
-    /// What messages call it: the entry's id, or a file.
+    /// Its name in messages: the entry's id, or a file.
     pub name: String,
     /// The program.
     pub program: LinkedComponent,
     /// The function to call.
     pub function: Function,
-    /// What a process of it may use.
+    /// The limits of a process of it.
     pub limits: Limits,
     /// How long it may run.
     pub max_execution: Option<Duration>,
-    /// What it sees of the world.
+    /// The part of the world that it sees.
     pub given: WasiSetup,
-    /// What it is told its own name is: its first argument.
+    /// Its first argument: the name that it is told to have.
     pub program_name: String,
     /// It reads its arguments itself, like a program of an operating system;
     /// the function has no parameters.

@@ -12,14 +12,15 @@ use crate::{
         ProcessSpec,
         node::{
             chores,
+            ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
             program::{Answering, Program, SpawnContext, Started},
-            run::{Ended, HostDispatcher, RunOptions, live},
+            run::{HostDispatcher, RunOptions, live},
         },
     },
     imports::wasi::WasiConfig,
-    process::{Call, Error, Identity, Start, StartData, WasmProcess},
+    process::{Call, Error, Identity, Process, Start, StartData, WasmProcess},
     value::{Term, Value},
     world::{Dispatcher, Streams, SystemDispatcher},
 };
@@ -86,8 +87,8 @@ impl ProcessSpec {
         let (world, wasi) = self.given.to(&self.program_name, Vec::new(), streams);
         let data = self.start_data(input, wasi, None);
         let start = Start { inline: Some(Box::new(world.clone())), ..data.into() };
-        let mut process = match WasmProcess::start(&self.program, start) {
-            Ok(process) => process,
+        let mut process: Box<dyn Process> = match WasmProcess::start(&self.program, start) {
+            Ok(process) => Box::new(process),
             Err(error) => return Ended::without_life(error),
         };
         let result = self.function.result();

@@ -46,7 +46,7 @@ impl Vetted {
         lock(&self.known)
     }
 
-    /// Whether this artifact has been vetted, with this WIT text.
+    /// True if this artifact has been vetted, with this WIT text.
     pub fn contains(&self, hash: &Hash, wit: Option<&str>) -> bool {
         let key = key(hash, wit);
         let folder = self.folder.as_deref();

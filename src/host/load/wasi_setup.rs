@@ -9,7 +9,7 @@ use crate::{
     world::{Directory, Streams, SystemDispatcher},
 };
 
-/// What a process is given. By default nothing but its standard streams.
+/// The world of a process. By default nothing but its standard streams.
 #[derive(Clone, Debug, Default)]
 pub struct WasiSetup {
     /// The arguments after the program's name.
@@ -41,7 +41,7 @@ impl fmt::Debug for WasiDir {
 }
 
 impl WasiSetup {
-    /// What an entry's `wasi` block gives.
+    /// The setup that an entry's `wasi` block describes.
     ///
     /// # Errors
     ///

@@ -229,7 +229,7 @@ impl Actor {
         })
     }
 
-    /// Whether the caller's mailbox has room for the notices that it asks for.
+    /// An error, if the caller's mailbox has no room for the notices that it asks for.
     fn room(&self) -> Result<(), ProcessError> {
         if !self.slot.mailbox.has_room() {
             let why = "the caller's own mailbox is full; it has to receive first";

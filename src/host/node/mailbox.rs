@@ -11,7 +11,7 @@ use std::{
     sync::{
         Arc, Mutex, MutexGuard, OnceLock,
         atomic::{
-            AtomicBool, AtomicU8, AtomicU64,
+            AtomicBool,
             Ordering::{Relaxed, SeqCst},
         },
     },
@@ -20,7 +20,10 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-use super::turns::Class;
+use super::{
+    turns::Class,
+    vitals::{ProcessState, Vitals},
+};
 use crate::{
     account::{Account, Charge, Exceeded},
     command::{Mail, Message, SMALL_ENDING as SMALL},
@@ -28,63 +31,19 @@ use crate::{
     process::{Error, Event, Received},
 };
 
-/// The state of a process, as others see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum ProcessState {
-    Ready,
-    Running,
-    Blocked,
-    Idle,
-    Ended,
-}
-
-impl ProcessState {
-    const ALL: [ProcessState; 5] = [
-        ProcessState::Ready,
-        ProcessState::Running,
-        ProcessState::Blocked,
-        ProcessState::Idle,
-        ProcessState::Ended,
-    ];
-
-    /// The name in lower case.
-    pub fn name(self) -> &'static str {
-        match self {
-            ProcessState::Ready => "ready",
-            ProcessState::Running => "running",
-            ProcessState::Blocked => "blocked",
-            ProcessState::Idle => "idle",
-            ProcessState::Ended => "ended",
-        }
-    }
-}
-
 /// The mailbox of one process.
 #[derive(Debug)]
 pub(in crate::host) struct Mailbox {
     contents: Mutex<Contents>,
-    /// What is held for the process, once it is known how much that may be.
+    /// The account of the process, once its limit is known.
     pub account: OnceLock<Account>,
     /// There is something to collect. So that who looks for it, again and again, does
     /// not hold the lock against those who bring it. Written under the lock.
     news: AtomicBool,
     waker: AtomicWaker,
     capacity: Capacity,
-    state: AtomicU8,
-    /// Fuel of all steps.
-    pub fuel: AtomicU64,
-    /// How many steps there were.
-    pub steps: AtomicU64,
-    /// Bytes of the guest's memory.
-    pub memory: AtomicU64,
-    /// The steps when it was last looked at, see [`Mailbox::rests`].
-    seen: AtomicU64,
-    /// It has run since it was trimmed.
-    untrimmed: AtomicBool,
-    /// Its memory has become larger since it was trimmed.
-    grown: AtomicBool,
-    trim: AtomicBool,
+    /// How the process does.
+    pub vitals: Vitals,
     /// See [`Mailbox::class`].
     patient: Arc<AtomicBool>,
 }
@@ -105,7 +64,7 @@ struct Contents {
     closed: bool,
 }
 
-/// What may be unread.
+/// The limits of what is unread.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::host) struct Capacity {
     /// So many mails; at least one.
@@ -127,7 +86,7 @@ pub(in crate::host) enum Undelivered {
     Gone,
 }
 
-/// What the loop has to know beside the events.
+/// News for the loop, beside the events.
 #[derive(Debug, Default)]
 pub(in crate::host) struct News {
     /// There was mail.
@@ -147,14 +106,7 @@ impl Mailbox {
             news: AtomicBool::new(false),
             waker: AtomicWaker::new(),
             capacity,
-            state: AtomicU8::new(0),
-            fuel: AtomicU64::new(0),
-            steps: AtomicU64::new(0),
-            memory: AtomicU64::new(0),
-            seen: AtomicU64::new(0),
-            untrimmed: AtomicBool::new(false),
-            grown: AtomicBool::new(false),
-            trim: AtomicBool::new(false),
+            vitals: Vitals::default(),
             patient: Arc::new(AtomicBool::new(true)),
         }
     }
@@ -234,12 +186,12 @@ impl Mailbox {
         self.waker.wake();
     }
 
-    /// Whether there is mail that the loop has not collected.
+    /// True if there is mail that the loop has not collected.
     pub fn has_mail(&self) -> bool {
         !self.contents().queue.is_empty()
     }
 
-    /// Whether the process may ask for more notices.
+    /// True if the process may ask for more notices.
     pub fn has_room(&self) -> bool {
         let unread = self.contents().unread;
         unread.mails == 0
@@ -296,7 +248,7 @@ impl Mailbox {
         contents.queue = VecDeque::new();
         contents.charge = Charge::default();
         drop(contents);
-        self.set_state(ProcessState::Ended);
+        self.vitals.set_state(ProcessState::Ended);
     }
 
     /// The program has taken so much mail.
@@ -356,65 +308,13 @@ impl Mailbox {
         self.news.load(SeqCst)
     }
 
-    pub fn set_state(&self, state: ProcessState) {
-        self.state.store(state as u8, Relaxed);
-    }
-
-    pub fn state(&self) -> ProcessState {
-        ProcessState::ALL
-            .get(usize::from(self.state.load(Relaxed)))
-            .copied()
-            .unwrap_or(ProcessState::Ended)
-    }
-
-    /// Counts a step.
-    pub fn stepped(&self, fuel: u64, memory: u64) {
-        self.fuel.fetch_add(fuel, Relaxed);
-        self.steps.fetch_add(1, Relaxed);
-        if self.memory.swap(memory, Relaxed) != memory {
-            self.grown.store(true, Relaxed);
-        }
-        self.untrimmed.store(true, Relaxed);
-    }
-
-    /// Called every now and then: a process that has not run since the last call,
-    /// and not been trimmed since it ran, is told to trim its memory. Whether it
-    /// has still to be looked at.
+    /// Called every now and then, see [`Vitals::rests`].
     pub fn rests(&self) -> bool {
-        if !self.untrimmed.load(Relaxed) {
-            return false;
-        }
-        let steps = self.steps.load(Relaxed);
-        if self.seen.swap(steps, Relaxed) == steps
-            && matches!(self.state(), ProcessState::Blocked | ProcessState::Idle)
-        {
-            self.untrimmed.store(false, Relaxed);
-            self.trim.store(true, Relaxed);
-            self.waker.wake();
-            return false;
-        }
-        true
-    }
-
-    /// Whether it has run since it was trimmed, see [`Mailbox::rests`].
-    pub fn is_untrimmed(&self) -> bool {
-        self.untrimmed.load(Relaxed)
-    }
-
-    /// Whether the guest has memory that has not been looked through, asked once.
-    /// Zeros come with new memory; to look for them whenever a process rests would
-    /// cost far more than it could bring.
-    pub fn take_grown(&self) -> bool {
-        self.grown.swap(false, Relaxed)
-    }
-
-    /// Whether the process is to trim its memory, asked once.
-    pub fn take_trim(&self) -> bool {
-        self.trim.load(Relaxed) && self.trim.swap(false, Relaxed)
+        self.vitals.rests(|| self.waker.wake())
     }
 }
 
-/// What is left of a notice whose result has no room.
+/// The rest of a notice whose result has no room.
 fn without_result(mail: Mail) -> Mail {
     match mail {
         Mail::Exit { from, result } => Mail::Exit { from, result: result.without_value() },
@@ -511,18 +411,6 @@ mod tests {
             mailbox.notice(Mail::Cancel { from: None, reason: "enough".to_owned() });
             take(&mailbox, &mut inbox, 4);
             assert_eq!(mailbox.contents().unread, Received::default());
-        }
-    }
-
-    #[test]
-    fn memory_is_looked_through_when_it_is_new_and_not_whenever_the_process_rests() {
-        let mailbox = mailbox(Capacity { mails: 1, bytes: 1 });
-        for (memory, grown) in [(65_536, true), (65_536, false), (131_072, true)] {
-            mailbox.stepped(1, memory);
-            mailbox.set_state(ProcessState::Idle);
-            // Looked at twice.
-            assert!(mailbox.rests() && !mailbox.rests() && mailbox.take_trim());
-            assert_eq!(mailbox.take_grown(), grown);
         }
     }
 

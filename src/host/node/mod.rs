@@ -7,18 +7,27 @@
 //! Pids look like `app:processes|4mz0k2v9.17`: the host, what tells this node
 //! from all others, and the number of the process.
 
+mod aside;
 pub(super) mod chores;
 pub(super) mod dispatcher;
+pub(super) mod ended;
+mod farewell;
+pub(super) mod host;
 pub(super) mod large;
+mod links;
 pub(super) mod machine;
 pub(super) mod mailbox;
 pub(super) mod pages;
 pub(super) mod panics;
+mod pids;
+mod pieces;
 pub(super) mod program;
 pub(super) mod run;
+mod sweep;
 pub(super) mod table;
 pub(super) mod trace;
 pub(super) mod turns;
+pub(super) mod vitals;
 pub(super) mod watch;
 pub(super) mod workers;
 
@@ -30,10 +39,10 @@ use std::{
     fmt, io,
     num::NonZeroUsize,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, RwLock, Weak,
+        Arc, Mutex, MutexGuard, OnceLock, RwLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use async_channel::{Receiver, Sender};
@@ -41,20 +50,22 @@ use smol::Timer;
 
 use self::{
     dispatcher::{Actor, shown},
+    farewell::run,
+    host::{HostInner, Place},
     machine::memory_share,
-    panics::Undertaker,
+    pids::{epoch, serial},
     program::{Handle, HostOptions, Info, Program, Programs, SpawnContext, Started},
-    run::{Ended, RunOptions, live},
-    table::{Closed, Links, ProcessSlot, ProcessTable, Serial, gone},
-    trace::{Probe, Trace},
+    sweep::sweep_when_asked,
+    table::{Closed, ProcessSlot, ProcessTable},
+    trace::Trace,
     watch::{Watcher, watch},
     workers::Workers,
 };
 use crate::{
-    account::{Account, Charge},
-    command::{ErrorKind, Mail, Pid, ProcessError, SharedEnding},
+    account::Account,
+    command::{ErrorKind, Pid, ProcessError},
     lock::{held, lock},
-    process::{Cause, Error, Identity},
+    process::{Error, Identity},
     value::Term,
     world::Streams,
 };
@@ -68,7 +79,7 @@ pub(super) struct Inner {
     next: AtomicU64,
     hosts: RwLock<BTreeMap<String, Arc<HostInner>>>,
     pub table: ProcessTable,
-    /// What the processes of all hosts hold that have no limit of their own.
+    /// The account over all hosts that have no limit of their own.
     machine: Account,
     pub names: Mutex<HashMap<Arc<str>, Arc<ProcessSlot>>>,
     pub programs: Box<dyn Programs>,
@@ -77,25 +88,6 @@ pub(super) struct Inner {
     closing: AtomicBool,
     /// Says that a process has ended, to whoever waits for the last.
     ended: (Sender<()>, Receiver<()>),
-}
-
-/// A host of a node.
-pub(super) struct HostInner {
-    pub id: Arc<str>,
-    pub options: HostOptions,
-    /// What all its processes hold.
-    pub account: Account,
-    live: AtomicUsize,
-    /// Asks the sweeper to look at the processes. Dropped before the workers, who
-    /// run the sweeper's last turn.
-    sweep: Sender<()>,
-    pub workers: Workers,
-}
-
-impl fmt::Debug for HostInner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Host({})", self.id)
-    }
 }
 
 /// Links that are there before the first step.
@@ -327,10 +319,10 @@ impl Node {
         let info = |slot: Arc<ProcessSlot>| Info {
             pid: slot.pid.clone(),
             entry: slot.entry.clone(),
-            state: slot.mailbox.state(),
-            fuel: slot.mailbox.fuel.load(Ordering::Relaxed),
-            steps: slot.mailbox.steps.load(Ordering::Relaxed),
-            memory: slot.mailbox.memory.load(Ordering::Relaxed),
+            state: slot.mailbox.vitals.state(),
+            fuel: slot.mailbox.vitals.fuel(),
+            steps: slot.mailbox.vitals.steps(),
+            memory: slot.mailbox.vitals.memory(),
             held: slot.mailbox.account.get().map_or(0, Account::used),
             mailbox: slot.mailbox.unread(),
             age: slot.born.elapsed(),
@@ -378,315 +370,10 @@ impl Node {
             slot.mailbox.end(Error::terminated(": the runtime stops"));
         }
     }
-
-    /// Tells all who want to know that a process has ended.
-    async fn farewell(&self, slot: &ProcessSlot, ended: Ended) {
-        self.0.table.remove(slot.serial);
-        slot.mailbox.close();
-        slot.mailbox.begins();
-        let links =
-            std::mem::replace(&mut *slot.links(), Links { ended: true, ..Links::default() });
-        {
-            let mut names = self.names();
-            for name in &links.names {
-                names.remove(name);
-            }
-        }
-        let (pid, serial, ending) = (&slot.pid, slot.serial, &ended.ending);
-        let mut pieces = Pieces::of_at_least(TOLD_AT_ONCE);
-        for other in links.monitored {
-            if let Some(other) = self.0.table.get(other) {
-                other.links().monitors.remove(&serial);
-            }
-            pieces.next().await;
-        }
-        for other in links.linked {
-            if let Some(other) = self.0.table.get(other) {
-                self.break_link(&other, slot, ending);
-            }
-            pieces.next().await;
-        }
-        for other in links.monitors {
-            if let Some(other) = self.0.table.get(other) {
-                other.links().monitored.remove(&serial);
-                other.mailbox.notice(Mail::Exit { from: pid.clone(), result: ending.clone() });
-            }
-            pieces.next().await;
-        }
-        let ended = Arc::new(ended);
-        if let Some(watcher) = links.watcher {
-            watcher.tell(ended.clone());
-        }
-        let _ = self.0.ended.0.try_send(());
-    }
-
-    /// Tells a process that one which it is linked to has ended. An end without
-    /// error only unties them.
-    fn break_link(&self, other: &ProcessSlot, slot: &ProcessSlot, ending: &SharedEnding) {
-        let traps = {
-            let mut links = other.links();
-            if !links.linked.remove(&slot.serial) {
-                return;
-            }
-            links.traps
-        };
-        let Err(fault) = &**ending else { return };
-        match traps {
-            true => {
-                let (from, result) = (slot.pid.clone(), ending.clone());
-                other.mailbox.notice(Mail::LinkDown { from, result });
-            }
-            false => other.mailbox.end(Error::linked(&slot.pid, fault)),
-        }
-    }
-
-    /// The caller asks to be told of an end.
-    pub(super) fn monitor(&self, me: &ProcessSlot, pid: &Pid) {
-        if let Some(other) = self.find(pid.as_str()) {
-            me.links().monitored.insert(other.serial);
-            let mut links = other.links();
-            if !links.ended {
-                links.monitors.insert(me.serial);
-                return;
-            }
-            drop(links);
-            me.links().monitored.remove(&other.serial);
-        }
-        me.mailbox.notice(Mail::Exit { from: pid.clone(), result: Err(gone(pid)).into() });
-    }
-
-    pub(super) fn unmonitor(&self, me: &ProcessSlot, pid: &Pid) {
-        if let Some(other) = self.find(pid.as_str()) {
-            other.links().monitors.remove(&me.serial);
-            me.links().monitored.remove(&other.serial);
-        }
-    }
-
-    /// The caller links itself to another. One that is not there has ended.
-    pub(super) fn link(&self, me: &ProcessSlot, pid: &Pid) {
-        if let Some(other) = self.find(pid.as_str()) {
-            me.links().linked.insert(other.serial);
-            let mut links = other.links();
-            if !links.ended {
-                links.linked.insert(me.serial);
-                return;
-            }
-            drop(links);
-            me.links().linked.remove(&other.serial);
-        }
-        let (fault, traps) = (gone(pid), me.links().traps);
-        match traps {
-            false => me.mailbox.end(Error::linked(pid, &fault)),
-            true => {
-                let (from, result) = (pid.clone(), Err(fault).into());
-                me.mailbox.notice(Mail::LinkDown { from, result });
-            }
-        }
-    }
-
-    pub(super) fn unlink(&self, me: &ProcessSlot, pid: &Pid) {
-        if let Some(other) = self.find(pid.as_str()) {
-            other.links().linked.remove(&me.serial);
-            me.links().linked.remove(&other.serial);
-        }
-    }
 }
 
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Node").field("hosts", &self.hosts()).field("live", &self.len()).finish()
     }
-}
-
-/// A place on a host, for as long as a process lives there, and what any process
-/// takes up.
-struct Place(Arc<HostInner>, Charge);
-
-/// Bytes that a process takes up besides what it does: its store, its tables, its
-/// mailbox, its task.
-const PROCESS: u64 = 12 << 10;
-
-impl Place {
-    fn take(host: &Arc<HostInner>) -> Result<Place, ProcessError> {
-        let before = host.live.fetch_add(1, Ordering::Relaxed);
-        // Made first, so that it is given back.
-        let mut place = Place(host.clone(), host.account.open());
-        let max = host.options.max_processes;
-        if before >= max {
-            let why = format!("{} takes no more than {max} processes at a time", host.id);
-            return Err(ProcessError::new(ErrorKind::Unavailable, why));
-        }
-        place.1.add(PROCESS).map_err(|exceeded| {
-            let why = format!("{} has no memory for another process: {exceeded}", host.id);
-            ProcessError::new(ErrorKind::Unavailable, why)
-        })?;
-        Ok(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.live.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The whole life of one process.
-async fn run(node: Node, slot: Arc<ProcessSlot>, started: Started, place: Place) {
-    let Started { mut process, answers, result, max_execution } = started;
-    let options = RunOptions { slice: slot.host.options.slice, max_execution };
-    let probe = node.0.trace.get().map(|trace| Probe { trace, slot: &slot });
-    if let Some(probe) = &probe {
-        probe.trace.started(&slot);
-    }
-    let last = LastResort { node: &node, slot: &slot };
-    let (mailbox, probe) = (&slot.mailbox, probe.as_ref());
-    let ended =
-        live(&mut *process, answers, mailbox, &options, result.as_ref(), probe, Some(&last)).await;
-    drop(process);
-    drop(place);
-    node.ended(&slot, ended).await;
-}
-
-impl Node {
-    /// A process has left its host.
-    async fn ended(&self, slot: &ProcessSlot, ended: Ended) {
-        log_end(slot, &ended);
-        let ended = ended.kept_by(&slot.host.account, slot.links().watcher.is_some());
-        self.farewell(slot, ended).await;
-    }
-}
-
-/// Ends a process whose thread cannot be used any more, nor anything that it holds.
-struct LastResort<'a> {
-    node: &'a Node,
-    slot: &'a Arc<ProcessSlot>,
-}
-
-impl Undertaker for LastResort<'_> {
-    fn give_up(&self, why: &str) -> bool {
-        let (node, slot) = (self.node.clone(), self.slot.clone());
-        let host = slot.host.clone();
-        if let Err(error) = host.workers.add_thread() {
-            // The others go on, if there are others.
-            tracing::error!(host = &*host.id, %error, "a thread is lost and cannot be replaced");
-        }
-        let error = Error::engine(why);
-        host.workers.spawn(async move {
-            let ending = Err(error.fault());
-            if let Some(trace) = node.0.trace.get() {
-                Probe { trace, slot: &slot }.ended(&ending);
-            }
-            slot.host.live.fetch_sub(1, Ordering::Relaxed);
-            let ended = Ended::after(&slot.mailbox, Err(error), ending, slot.born);
-            node.ended(&slot, ended).await;
-        });
-        true
-    }
-}
-
-fn log_end(slot: &ProcessSlot, ended: &Ended) {
-    let (pid, fuel, steps) = (&slot.pid, ended.fuel_used, ended.steps);
-    match &*ended.ending {
-        Ok(_) => tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, "ended"),
-        Err(fault) => {
-            let (kind, error) = (fault.kind, &fault.message);
-            tracing::info!(%pid, fuel, steps, elapsed = ?ended.elapsed, %kind, error, "ended");
-        }
-    }
-    // Who runs one process tells of its end in another way.
-    if let Err(error) = &ended.outcome
-        && error.cause() == Cause::Engine
-        && slot.host.options.max_processes > 1
-    {
-        tracing::error!(%pid, "{error}");
-    }
-}
-
-/// Something long that is done in pieces: after each, others have turns, those that
-/// have been woken by it before all.
-struct Pieces {
-    begun: Instant,
-    parts: u32,
-    /// A piece has so many parts, however long they take.
-    least: u32,
-}
-
-/// Parts of a piece, at most, and how long it may take.
-const PARTS: u32 = 64;
-const PIECE: Duration = Duration::from_micros(100);
-
-/// Who ends tells so many others at once, so that those few whom most processes have
-/// hear of it in the same order on a busy machine.
-const TOLD_AT_ONCE: u32 = 8;
-
-impl Pieces {
-    fn of_at_least(least: u32) -> Pieces {
-        Pieces { begun: Instant::now(), parts: 0, least }
-    }
-
-    /// A part has been done.
-    async fn next(&mut self) {
-        self.parts = self.parts.saturating_add(1);
-        let is_over = self.parts >= self.least && self.begun.elapsed() >= PIECE;
-        if self.parts >= PARTS || is_over {
-            smol::future::yield_now().await;
-            *self = Pieces::of_at_least(self.least);
-        }
-    }
-}
-
-/// Looks at the processes of a host as long as there are some that have run and
-/// may rest now, so that they give memory back which they do not need.
-async fn sweep_when_asked(node: Weak<Inner>, host: Weak<HostInner>, asked: Receiver<()>) {
-    const PERIOD: Duration = Duration::from_millis(100);
-    while asked.recv().await.is_ok() {
-        loop {
-            Timer::after(PERIOD).await;
-            let (Some(node), Some(host)) = (node.upgrade(), host.upgrade()) else { return };
-            let (mut again, mut pieces) = (false, Pieces::of_at_least(1));
-            let mine =
-                |slot: &ProcessSlot| Arc::ptr_eq(&slot.host, &host) && slot.mailbox.is_untrimmed();
-            for part in node.table.parts(mine) {
-                for slot in part {
-                    again |= slot.mailbox.rests();
-                    pieces.next().await;
-                }
-            }
-            if !again {
-                break;
-            }
-        }
-    }
-}
-
-impl HostInner {
-    /// Asks for the processes to be looked at.
-    pub(super) fn ask_to_sweep(&self) {
-        // Asked already is as good.
-        let _ = self.sweep.try_send(());
-    }
-}
-
-/// The number at the end of a text that looks like a pid. Zero, which no process has,
-/// if there is none.
-fn serial(text: &str) -> Option<Serial> {
-    memchr::memchr(b'|', text.as_bytes())?;
-    let number = text.trim_end_matches(|c: char| c.is_ascii_digit()).len();
-    Some(text.get(number..).and_then(|number| number.parse().ok()).unwrap_or(0))
-}
-
-/// Eight letters and digits that no other node has.
-fn epoch() -> String {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
-    let mut bytes = [0_u8; 8];
-    if getrandom::fill(&mut bytes).is_err() {
-        // Without random numbers the time has to do.
-        let time = std::time::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-        bytes = (time as u64).to_le_bytes();
-    }
-    bytes
-        .iter()
-        .filter_map(|byte| DIGITS.get(usize::from(byte % 32)))
-        .map(|d| char::from(*d))
-        .collect()
 }

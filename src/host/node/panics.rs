@@ -25,13 +25,13 @@ use crate::component::Guard;
 
 /// Somebody who is told of a process that is given up.
 pub(in crate::host) trait Undertaker: Sync {
-    /// What becomes of the process. Called on the thread that panics, which is in the
+    /// Gives the process up. Called on the thread that panics, which is in the
     /// middle of a step, so that nothing may be done that could wait for it. Its
     /// thread is gone if this gives `true`; otherwise the panic takes its course.
     fn give_up(&self, why: &str) -> bool;
 }
 
-/// What a thread does just now.
+/// The thing that a thread does just now.
 #[derive(Clone, Copy)]
 enum Doing {
     /// Something that is not ours.
@@ -50,7 +50,7 @@ struct Step<'a> {
 
 thread_local! {
     static DOING: Cell<Doing> = const { Cell::new(Doing::Other) };
-    /// What the last panic that was caught has said.
+    /// The words of the last panic that was caught.
     static SAID: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
@@ -90,7 +90,7 @@ pub(in crate::host) fn stepping<R>(
     run()
 }
 
-/// What the last panic that was caught on this thread has said, and where it was.
+/// The words of the last panic that was caught on this thread, and its place.
 pub(in crate::host) fn said() -> String {
     match SAID.take() {
         // Somebody has set another hook.

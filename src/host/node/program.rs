@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     dispatcher::{Actor, NodeDispatcher},
-    mailbox::ProcessState,
-    run::Ended,
+    ended::Ended,
+    vitals::ProcessState,
     watch::Watched,
 };
 use crate::{
@@ -36,7 +36,7 @@ pub struct HostOptions {
     /// them. If there is no number, the host shares three quarters of the machine's
     /// memory with all others that have none.
     pub max_memory: Option<u64>,
-    /// What a step may burn.
+    /// Fuel that a step may burn.
     pub slice: Fuel,
 }
 
@@ -120,7 +120,7 @@ pub enum BodyParam {
     Bytes,
 }
 
-/// What a new process is given by its host.
+/// All that a new process is given by its host.
 #[derive(Debug)]
 pub struct SpawnContext {
     /// Who it is.
@@ -144,7 +144,7 @@ impl SpawnContext {
         self.actor.slot.host.options.max_processes == 1
     }
 
-    /// What answers the commands of the process, those to its host among them.
+    /// The dispatcher that answers the commands of the process, those to its host among them.
     pub fn answers(&self, world: SystemDispatcher) -> NodeDispatcher {
         NodeDispatcher::new(world, self.actor.clone())
     }
@@ -181,14 +181,14 @@ impl Handle {
     }
 }
 
-/// What is known of a live process.
+/// A live process, as others see it.
 #[derive(Clone, Debug)]
 pub struct Info {
     /// Its pid.
     pub pid: Pid,
     /// The id of its entry.
     pub entry: Arc<str>,
-    /// What it does.
+    /// Its state.
     pub state: ProcessState,
     /// Fuel that it has used.
     pub fuel: u64,

@@ -10,9 +10,8 @@ use std::{
     collections::VecDeque,
     future::{Future, poll_fn},
     mem,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::AssertUnwindSafe,
     pin::Pin,
-    sync::atomic::Ordering::Relaxed,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -21,16 +20,19 @@ use futures_util::FutureExt;
 use smol::Timer;
 
 use super::{
-    mailbox::{Mailbox, News, ProcessState},
+    aside::aside,
+    ended::{Ended, ending},
+    mailbox::{Mailbox, News},
     panics::{self, Undertaker},
     trace::Probe,
+    vitals::ProcessState,
 };
 use crate::{
     account::Account,
-    command::{ActorCommand, Command, Ending, ErrorKind, Mail, ProcessError, SharedEnding},
+    command::{ActorCommand, Command, ErrorKind, Mail},
     host::release_zeros,
     process::{DEFAULT_SLICE, Error, Event, Fuel, Outcome, Process, Status, StepOutput},
-    value::{Term, Type, TypeDef, TypeId, Value, term},
+    value::{Term, Type},
     world::{Dispatcher, InFlight},
 };
 
@@ -49,7 +51,7 @@ const BIRTH: u64 = 12_500;
 /// How a process is run.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
-    /// What a step may burn.
+    /// Fuel that a step may burn.
     pub slice: Fuel,
     /// How long the process may run, from its first step: the making of its
     /// instances counts, the loading of its program before that does not.
@@ -62,72 +64,7 @@ impl Default for RunOptions {
     }
 }
 
-/// A process that has ended, and what it took.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// The value or the error.
-    pub outcome: Outcome,
-    /// What other processes are told.
-    pub ending: SharedEnding,
-    /// Fuel of all steps.
-    pub fuel_used: u64,
-    /// How many steps there were.
-    pub steps: u64,
-    /// Time since the first step.
-    pub elapsed: Duration,
-}
-
-impl Ended {
-    /// A process that could not be started, or of which nothing more is known.
-    pub(in crate::host) fn without_life(error: Error) -> Ended {
-        let ending = Err(error.fault()).into();
-        let (fuel_used, steps, elapsed) = (0, 0, Duration::ZERO);
-        Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
-    }
-
-    /// A process that has begun at this time, with what its mailbox has counted.
-    pub(in crate::host) fn after(
-        mailbox: &Mailbox,
-        outcome: Outcome,
-        ending: Ending,
-        start: Instant,
-    ) -> Ended {
-        let (fuel_used, steps) = (mailbox.fuel.load(Relaxed), mailbox.steps.load(Relaxed));
-        let ending = ending.into();
-        Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
-    }
-
-    /// The same, with what others will be told of on the account of the host: the
-    /// process is no more. For those who have no use for the outcome, it is left out.
-    ///
-    /// What has no room is left out in any case, and said to be.
-    pub(in crate::host) fn kept_by(self, host: &Account, outcome_too: bool) -> Ended {
-        let outcome = match self.outcome {
-            Ok(_) if !outcome_too => Ok(None),
-            outcome => outcome,
-        };
-        let bytes = match &outcome {
-            Ok(value) => value.as_ref().map_or(0, Value::held),
-            // The error says what the ending says.
-            Err(_) => self.ending.size() as u64,
-        };
-        match self.ending.clone().charge_to(host, bytes) {
-            Ok(ending) => Ended { outcome, ending, ..self },
-            Err(exceeded) => {
-                let ending = self.ending.without_value();
-                let why = match &*ending {
-                    Ok(_) => String::new(),
-                    Err(fault) => fault.message.clone(),
-                };
-                let kind = ending.as_ref().err().map_or(ErrorKind::Unavailable, |fault| fault.kind);
-                let outcome = Err(Error::new(kind, format!("{why}: {exceeded}")));
-                Ended { outcome, ending, ..self }
-            }
-        }
-    }
-}
-
-/// What the loop wants of those who answer, beyond the answers.
+/// Those who answer, and tell the loop a few things more.
 pub(in crate::host) trait HostDispatcher: Dispatcher {
     /// Nobody reads the process's output any more.
     fn is_unread(&self) -> bool;
@@ -143,7 +80,7 @@ pub(in crate::host) trait HostDispatcher: Dispatcher {
 /// panic is an error of the engine, and the end of this process only. Where it
 /// cannot be caught, `undertaker` is told.
 pub(in crate::host) async fn live(
-    process: &mut dyn Process,
+    process: &mut Box<dyn Process>,
     outside: impl HostDispatcher,
     mailbox: &Mailbox,
     options: &RunOptions,
@@ -154,12 +91,11 @@ pub(in crate::host) async fn live(
     let start = Instant::now();
     // Nothing of the process is used again after a panic, but that it is closed.
     let runner =
-        AssertUnwindSafe(steps(&mut *process, outside, mailbox, options, probe, undertaker, start));
+        AssertUnwindSafe(steps(process, outside, mailbox, options, probe, undertaker, start));
     let (outcome, exited) =
         runner.catch_unwind().await.unwrap_or_else(|_| (Err(Error::engine(&panics::said())), None));
-    let close = AssertUnwindSafe(|| process.close());
-    if panics::catching(|| catch_unwind(close)).is_err() {
-        tracing::error!(why = panics::said(), "a process could not be closed; please report it");
+    if let Err(why) = aside(process, |process| process.close()).await {
+        tracing::error!(why, "a process could not be closed; please report it");
     }
     let ending = ending(&outcome, exited, result);
     if let Some(probe) = probe {
@@ -169,7 +105,7 @@ pub(in crate::host) async fn live(
 }
 
 async fn steps(
-    process: &mut dyn Process,
+    process: &mut Box<dyn Process>,
     outside: impl HostDispatcher,
     mailbox: &Mailbox,
     options: &RunOptions,
@@ -212,7 +148,7 @@ async fn steps(
             let unread = || Err(Error::exited(UNREAD, "nobody reads the output any more"));
             break process.decided().unwrap_or_else(unread);
         }
-        mailbox.set_state(ProcessState::Running);
+        mailbox.vitals.set_state(ProcessState::Running);
         back |= account.is_some_and(Account::call_back);
         let began = probe.map(|probe| {
             probe.mail(&runner.events);
@@ -222,13 +158,15 @@ async fn steps(
             process.step(&mut runner.events, Fuel(runner.turn), &mut out);
         });
         mailbox.taken(mem::take(&mut out.received));
-        mailbox.stepped(out.fuel_used, process.memory_used());
+        mailbox.vitals.stepped(out.fuel_used, process.memory_used());
         if let (Some(probe), Some(began)) = (probe, began) {
             probe.step(began, out.fuel_used);
             out.yields.iter().for_each(|asked| probe.command(&asked.command));
         }
         runner.turn = runner.turn.saturating_sub(out.fuel_used.saturating_add(STEP));
+        let mut chore = false;
         for asked in out.yields.drain(..) {
+            chore |= matches!(asked.command, Command::Chore(_));
             if asked.command == Command::Actor(ActorCommand::Pause) {
                 runner.turn = 0;
             }
@@ -236,6 +174,10 @@ async fn steps(
         }
         let births = u64::from(outside.take_births());
         runner.turn = runner.turn.saturating_sub(births.saturating_mul(BIRTH));
+        if chore && let Err(why) = aside(process, trim(false, None)).await {
+            // It has trapped, and needs no memory until it is run again.
+            break Err(Error::engine(&why));
+        }
         match mem::replace(&mut out.status, Status::Continue) {
             Status::Done(outcome) => {
                 let outcome = runner.in_time(outcome, options);
@@ -249,7 +191,7 @@ async fn steps(
                 break outcome;
             }
             Status::Continue => {
-                mailbox.set_state(ProcessState::Ready);
+                mailbox.vitals.set_state(ProcessState::Ready);
                 runner.pause().await;
                 runner.turn = options.slice.0;
             }
@@ -260,7 +202,11 @@ async fn steps(
                 }
                 let began = probe.map(|_| Instant::now());
                 let idle = status == Status::Idle || runner.pending.waits_for_mail_only();
-                mailbox.set_state(if idle { ProcessState::Idle } else { ProcessState::Blocked });
+                mailbox.vitals.set_state(if idle {
+                    ProcessState::Idle
+                } else {
+                    ProcessState::Blocked
+                });
                 outside.waits();
                 loop {
                     match runner.wait().await {
@@ -270,16 +216,11 @@ async fn steps(
                             // Zeros come with new memory; and what has been used again
                             // is worth another look when there is not much left.
                             let pressed = account.is_some_and(Account::is_pressed);
-                            if mailbox.take_grown() || mem::take(&mut back) && pressed {
-                                let mut away = 0u64;
-                                process.trim(&mut |memory| {
-                                    away = away.saturating_add(release_zeros(memory));
-                                });
-                                if let Some(account) = account {
-                                    account.send_away(away);
-                                }
-                            } else {
-                                process.trim(&mut |_| {});
+                            let zeros =
+                                mailbox.vitals.take_grown() || mem::take(&mut back) && pressed;
+                            let account = account.filter(|_| zeros).cloned();
+                            if let Err(why) = aside(process, trim(zeros, account)).await {
+                                return (Err(Error::engine(&why)), None);
                             }
                             out.yields = Vec::new();
                             runner.shrink();
@@ -287,7 +228,7 @@ async fn steps(
                     }
                 }
                 if let (Some(probe), Some(began)) = (probe, began) {
-                    probe.wait(began, mailbox.state());
+                    probe.wait(began, mailbox.vitals.state());
                 }
             }
         }
@@ -295,50 +236,16 @@ async fn steps(
     (outcome, exited)
 }
 
-/// What other processes are told. A method that returns a `result` says with it
-/// whether it has done what it is for, so an `err` is a failure.
-fn ending(outcome: &Outcome, exited: Option<Term>, result: Option<&Type>) -> Ending {
-    let value = match (outcome, exited) {
-        (Err(error), _) => return Err(error.fault()),
-        (Ok(_), Some(term)) => return Ok(term),
-        (Ok(value), None) => value,
-    };
-    let (Some(value), Some(ty)) = (value, result) else { return Ok(Term::Nil) };
-    let (TypeDef::Result { ok, err }, Value::Variant { case, payload }) = (ty.def(), value) else {
-        return term(ty, value);
-    };
-    let payload = |id: &Option<TypeId>| match (id, payload) {
-        (Some(id), Some(value)) => term(&ty.child(*id), value),
-        _ => Ok(Term::Nil),
-    };
-    match case {
-        0 => payload(ok),
-        _ => Err(failed(payload(err)?)),
-    }
-}
-
-fn term(ty: &Type, value: &Value) -> Ending {
-    term::from_value(ty, value).map_err(|error| {
-        let why = format!("the result cannot be told to other processes: {error}");
-        ProcessError::new(ErrorKind::Internal, why)
-    })
-}
-
-/// The fault for a method that has returned an `err` with this payload.
-fn failed(payload: Term) -> ProcessError {
-    match payload {
-        Term::Text(text) => ProcessError::new(ErrorKind::Unknown, text),
-        Term::Nil => ProcessError::new(ErrorKind::Unknown, "the method returned an err"),
-        details @ (Term::Bool(_)
-        | Term::Int(_)
-        | Term::Uint(_)
-        | Term::Float(_)
-        | Term::Bytes(_)
-        | Term::List(_)
-        | Term::Map(_)) => {
-            let what = term::to_json(&details).map_or_else(|_| "…".to_owned(), |v| v.to_string());
-            let why = format!("the method returned an err: {what}");
-            ProcessError { details, ..ProcessError::new(ErrorKind::Unknown, why) }
+/// Gives memory back that a waiting process does not need: the pages too that are all
+/// zero, if `zeros`.
+fn trim(zeros: bool, account: Option<Account>) -> impl FnMut(&mut dyn Process) + Send + 'static {
+    move |process| {
+        let mut away = 0u64;
+        process.trim(&mut |memory| {
+            away = away.saturating_add(if zeros { release_zeros(memory) } else { 0 });
+        });
+        if let Some(account) = &account {
+            account.send_away(away);
         }
     }
 }
@@ -366,7 +273,7 @@ enum Late {
 }
 
 impl Late {
-    /// What tells the process.
+    /// The event that tells the process.
     fn event(self) -> Event {
         match self {
             Late::Cancelled(reason) => Event::Cancel { reason },
@@ -435,7 +342,7 @@ impl<A: Dispatcher> Runner<'_, A> {
         if self.pending.posted() == 0 {
             return;
         }
-        self.mailbox.set_state(ProcessState::Blocked);
+        self.mailbox.vitals.set_state(ProcessState::Blocked);
         poll_fn(|cx| {
             loop {
                 while let Poll::Ready(Some(_)) = self.pending.poll_next(cx) {}
@@ -485,7 +392,7 @@ impl<A: Dispatcher> Runner<'_, A> {
                     cx.waker().wake_by_ref();
                     Poll::Pending
                 }
-                false if self.mailbox.take_trim() => Poll::Ready(Woken::ToTrim),
+                false if self.mailbox.vitals.take_trim() => Poll::Ready(Woken::ToTrim),
                 false => Poll::Pending,
             }
         })

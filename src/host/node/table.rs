@@ -1,17 +1,7 @@
-//! One process among others: who watches it, whom it watches, its names.
-//!
-//! What happens at the end of a process happens in this order: its memory is
-//! freed, it leaves the table and loses its names, and then those that monitor it
-//! or are linked to it are told, each once. So whoever is told may start another
-//! one in its place. They may be very many, so they are told in pieces, between
-//! which those that have been told have their turns.
-//!
-//! The links of two processes are changed one lock after the other, never both at
-//! once; that is enough, because a process that has ended says so under its own
-//! lock.
+//! The table of all processes of a node, and what each is there.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     fmt,
     hash::{BuildHasherDefault, Hasher},
     sync::{
@@ -22,17 +12,12 @@ use std::{
 };
 
 use super::{
-    HostInner,
-    dispatcher::shown,
+    host::HostInner,
+    links::Links,
     mailbox::{Capacity, Mailbox},
     program::HostOptions,
-    watch::Watcher,
 };
-use crate::{
-    account::{Charge, Exceeded},
-    command::{ErrorKind, Pid, ProcessError},
-    lock::lock,
-};
+use crate::{command::Pid, lock::lock};
 
 /// The number that a process has on its node.
 pub(in crate::host) type Serial = u64;
@@ -49,41 +34,6 @@ pub(in crate::host) struct ProcessSlot {
     links: Mutex<Links>,
     /// Processes that it has started in its present step.
     births: AtomicU32,
-}
-
-/// The processes that a process is linked to, monitors, or is monitored by.
-#[derive(Default)]
-pub(in crate::host) struct Links {
-    /// Those that are told when it ends.
-    pub monitors: BTreeSet<Serial>,
-    /// Those that it is told of.
-    pub monitored: BTreeSet<Serial>,
-    /// Those that end with it.
-    pub linked: BTreeSet<Serial>,
-    /// Links that break are mail.
-    pub traps: bool,
-    pub names: BTreeSet<Arc<str>>,
-    /// Is told of its end outside of all processes.
-    pub watcher: Option<Watcher>,
-    pub ended: bool,
-    /// For all of them, at both ends.
-    pub charge: Charge,
-}
-
-/// Bytes of a tie, in the sets of both processes.
-const TIE: usize = 128;
-
-/// Bytes of a name, at most as long as it may be.
-const NAME: usize = 640;
-
-impl Links {
-    /// Before one more is made. Whoever asks for it pays for both ends.
-    pub fn room(&mut self) -> Result<(), Exceeded> {
-        let links = self.monitored.len().saturating_add(self.linked.len()).saturating_add(1);
-        let names = self.names.len().saturating_mul(NAME);
-        let bytes = links.saturating_mul(TIE).saturating_add(names);
-        self.charge.cover(bytes as u64)
-    }
 }
 
 impl ProcessSlot {
@@ -123,11 +73,6 @@ impl fmt::Debug for ProcessSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ProcessSlot({}, {})", self.pid, self.entry)
     }
-}
-
-/// The end of a process that is not there.
-pub(in crate::host) fn gone(pid: &Pid) -> ProcessError {
-    ProcessError::new(ErrorKind::NotFound, format!("there is no process {}", shown(pid.as_str())))
 }
 
 /// All processes of a node, by number. In parts, so that threads seldom meet.

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use super::{PARTS, TOLD_AT_ONCE, table::ProcessSlot};
+use super::{farewell::TOLD_AT_ONCE, pieces::PARTS, table::ProcessSlot};
 use crate::{
     command::{ErrorKind, Mail, Pid, ProcessError},
     host::*,

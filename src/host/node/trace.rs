@@ -14,7 +14,7 @@ use std::{
 
 use serde_json::{Value as Json, json};
 
-use super::{mailbox::ProcessState, table::ProcessSlot};
+use super::{table::ProcessSlot, vitals::ProcessState};
 use crate::{
     command::{
         ActorCommand, ClockCommand, Command, Ending, HostCall, Mail, Pid, RandomCommand,
@@ -168,7 +168,7 @@ impl Probe<'_> {
     }
 }
 
-/// What tells one command from another of its kind.
+/// The part of a command that tells it from others of its kind.
 fn args_of(command: &Command) -> Json {
     match command {
         Command::Call(HostCall { interface, function, .. }) => {

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use event_listener::Event;
 
-use super::run::Ended;
+use super::ended::Ended;
 
 /// The two ends of a wait.
 pub(in crate::host) fn watch() -> (Watcher, Watched) {

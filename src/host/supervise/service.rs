@@ -71,7 +71,7 @@ struct Inner {
     closing: Arc<AtomicBool>,
 }
 
-/// What has been asked of a supervisor.
+/// The orders that a supervisor has been given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     New,
@@ -268,12 +268,12 @@ impl Supervisor {
         join_all(stops).await;
     }
 
-    /// What is known of all services, those that are not started among them, by id.
+    /// All services by id, those that are not started among them.
     pub fn states(&self) -> Vec<ServiceStatus> {
         self.0.board.all()
     }
 
-    /// What changes from now on. Who is late by more than a thousand changes
+    /// The changes from now on. Who is late by more than a thousand changes
     /// misses the oldest.
     pub fn changes(&self) -> Receiver<ServiceStatus> {
         self.0.board.changes()
@@ -288,7 +288,7 @@ struct Keeper {
     closing: Arc<AtomicBool>,
 }
 
-/// What comes of a wait.
+/// The outcome of a wait.
 enum Turn<T> {
     Done(T),
     Stop,

@@ -49,12 +49,12 @@ impl fmt::Display for ServiceState {
     }
 }
 
-/// What is known of a service.
+/// A service, as others see it.
 #[derive(Clone, Debug)]
 pub struct ServiceStatus {
     /// The id of its entry.
     pub id: Id,
-    /// What it does.
+    /// Its state.
     pub state: ServiceState,
     /// Its process, or the last one.
     pub pid: Option<Pid>,

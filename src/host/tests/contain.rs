@@ -75,7 +75,7 @@ fn a_program_that_the_interpreter_fails_on_is_refused_without_blame() {
     assert!(!text.contains('/'), "{text}");
 }
 
-/// What has been vetted is translated late. Here it has not, which is what the last
+/// A vetted program is translated late. This one is not vetted, which is what the last
 /// resort is for: there is one thread, it is lost twice, and a hundred others go on.
 ///
 /// A lost thread keeps the panic hook, and the test harness asks for that at its end.

@@ -510,7 +510,7 @@ fn a_node_that_rests_can_be_dropped() {
     drop(node);
 }
 
-/// What a trace has written, to be looked at afterwards.
+/// The text of a trace, to be looked at afterwards.
 #[derive(Clone, Default)]
 pub(super) struct Written(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
 

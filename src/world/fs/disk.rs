@@ -53,7 +53,7 @@ impl fmt::Debug for Directory {
     }
 }
 
-/// What a file is on.
+/// The kind of disk that a file is on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(super) enum Disk {

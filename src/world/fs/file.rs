@@ -41,7 +41,7 @@ fn writable(node: &Node) -> Result<&Open, Errno> {
     }
 }
 
-/// What is read without waiting, if that is possible.
+/// Reads without waiting, if that is possible.
 pub(super) fn read_now(node: &Node, offset: u64, len: u32) -> Option<Result<Reply, Errno>> {
     let open = match readable(node) {
         Ok(open) => open,

@@ -33,7 +33,7 @@ use std::{
     time::Duration,
 };
 
-/// What a process has open.
+/// The files that a process has open.
 #[derive(Default)]
 pub(super) struct Files {
     table: Mutex<Table>,

@@ -37,7 +37,7 @@ pub(in crate::world) enum End {
     DotDot,
 }
 
-/// What is to be made: a name, perhaps with slashes behind it.
+/// The name of something to be made, perhaps with slashes behind it.
 pub(in crate::world) struct New<'a> {
     pub path: &'a str,
     pub slash: bool,

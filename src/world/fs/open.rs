@@ -103,7 +103,7 @@ pub(super) fn open(
     })))
 }
 
-/// Whether a path names a pipe.
+/// True if a path names a pipe.
 pub(super) fn is_fifo(folder: &Folder, path: &str, follow: bool) -> bool {
     Name::new(path).is_ok_and(|name| {
         !name.is_dir() && kind_at(folder, name.path, follow) == Ok(FileKind::Fifo)

@@ -20,7 +20,7 @@ pub const MAX_OPEN: usize = 1024;
 pub(super) struct Folder {
     pub(super) dir: Directory,
     pub(super) read_only: bool,
-    /// What the host gives is open anyway.
+    /// None for what the host gives: that is open anyway.
     pub(super) _permit: Option<Permit>,
 }
 

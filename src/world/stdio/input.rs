@@ -33,7 +33,7 @@ pub enum Input {
     Inherit,
     /// These bytes.
     Bytes(Vec<u8>),
-    /// What this yields. It may block; a thread of its own reads it, and reads
+    /// The bytes that this yields. It may block; a thread of its own reads it, and reads
     /// ahead.
     Reader(Box<dyn Read + Send>),
 }
@@ -90,7 +90,7 @@ impl Source {
         }
     }
 
-    /// Whether [`read_now`](Source::read_now) would give anything.
+    /// True if [`read_now`](Source::read_now) would give anything.
     pub(super) fn ready_now(&self) -> bool {
         match self {
             Source::Bytes(_) => true,
@@ -121,7 +121,7 @@ impl Source {
     }
 }
 
-/// What has been read and not been taken.
+/// Bytes that have been read and not been taken.
 pub(super) struct Ahead {
     reader: Unblock<Box<dyn Read + Send>>,
     buffer: Vec<u8>,

@@ -89,7 +89,7 @@ impl Lines {
 }
 
 impl Drop for Lines {
-    /// What has no end of line is logged all the same.
+    /// A last line without an end is logged all the same.
     fn drop(&mut self) {
         if !self.line.is_empty() || self.cut {
             self.emit();

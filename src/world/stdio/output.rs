@@ -24,7 +24,7 @@ use std::{
 /// writes more is told [`Errno::InsufficientSpace`].
 pub const MAX_BUFFER: usize = 64 << 20;
 
-/// What an [`Output::Callback`] calls.
+/// The function that an [`Output::Callback`] calls.
 pub type Callback = dyn Fn(&[u8]) + Send + Sync;
 
 /// Where a process's standard output or standard error goes.
@@ -39,9 +39,9 @@ pub enum Output {
     /// Each line becomes an event of `tracing`, on the level INFO and with the
     /// target `wippy::output`.
     Log {
-        /// What the event names as the `process`.
+        /// The name of the `process` in the event.
         id: String,
-        /// What a line is on that has no end yet.
+        /// The account of a line that has no end yet.
         account: Account,
     },
     /// Into memory.
@@ -215,7 +215,7 @@ pub(crate) fn write_stderr(mut bytes: &[u8]) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Whether a write of `len` bytes cannot block.
+/// True if a write of `len` bytes cannot block.
 #[cfg(unix)]
 pub(in crate::world) fn takes_at_once(file: &impl std::os::fd::AsFd, len: usize) -> bool {
     use rustix::{

@@ -290,7 +290,7 @@ fn the_end_of_a_path_means_what_it_means_to_the_system() {
     assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What a link at the end leads to is never reached from outside of the
+/// The target of a link at the end is never reached from outside of the
 /// directory, whatever stands behind its name.
 #[test]
 fn no_end_of_a_path_makes_a_link_lead_out() {

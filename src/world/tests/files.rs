@@ -390,7 +390,7 @@ fn what_is_in_memory_is_answered_within_the_step() {
     assert_eq!(std::fs::read(sandbox.mount().join("file")).unwrap(), b"\x01ello\x01");
 }
 
-/// What the system has thrown out of its memory is read by the pool, whole.
+/// Data that the system has thrown out of its memory is read by the pool, whole.
 #[test]
 #[cfg(target_os = "linux")]
 fn what_is_not_in_memory_is_not_read_within_the_step() {

@@ -128,7 +128,7 @@ fn what_cannot_be_opened_says_so_at_once() {
     }
 }
 
-/// Whether a driver waits when it is opened is not known within a step.
+/// A device is not opened within a step: nobody knows how long its driver waits.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_device_is_not_opened_within_the_step() {

@@ -37,10 +37,10 @@ use wippy::{
 
 use super::ledger::Random;
 
-/// What one amplifier may have.
+/// Bytes that one amplifier may have.
 const MEMORY: u64 = 24 << 20;
 
-/// What all of them may have together.
+/// Bytes that all of them may have together.
 const HOST: u64 = 256 << 20;
 
 /// Amplifiers that live at a time, but for those that they start themselves.
@@ -148,7 +148,7 @@ impl Drop for Folder {
     }
 }
 
-/// What can be started.
+/// The programs that can be started.
 #[derive(Clone)]
 struct Jobs(Arc<Vec<ProcessSpec>>);
 

@@ -60,7 +60,7 @@ impl Amplifier {
         ActorCommand::Spawn(Spawn { entry, host, args, monitor, link: false })
     }
 
-    /// What it asks for next; nothing if it ends.
+    /// The next thing that it asks for; nothing if it ends.
     fn next(&mut self) -> Option<ActorCommand> {
         let long = |len: usize| "x".repeat(len);
         Some(match self.what {

@@ -12,7 +12,7 @@ use wippy::{
 
 use super::super::resident;
 
-/// What the runtime may have besides what is on the accounts: results of those that
+/// Bytes that the runtime may have besides those on the accounts: results of those that
 /// have ended, which this test holds until it looks again, pieces of the allocator,
 /// programs.
 const CONSTANT: u64 = 256 << 20;
@@ -83,7 +83,7 @@ impl<'a> Watch<'a> {
     }
 }
 
-/// Whether a process has not ended.
+/// True if a process has not ended.
 pub async fn is_alive(handle: &Handle) -> bool {
     smol::future::poll_once(handle.ended()).await.is_none()
 }

@@ -14,7 +14,11 @@
 use wasm_encoder::{BlockType, Function, Instruction as I, ValType};
 use wasmparser::Operator;
 
-use super::{helpers::Signature, ref_type, spaces::Spaces};
+use super::{
+    ref_type,
+    signature::{Signature, memory_index, table_index, unknown},
+    spaces::Spaces,
+};
 use crate::component::error::LoadError;
 
 /// Bytes that are moved at once.
@@ -303,18 +307,4 @@ impl Code {
         let longer = if len == ValType::I64 { I::I64GtU } else { I::I32GtU };
         self.function.instruction(&longer).instruction(&I::BrIf(0)).instruction(&I::End);
     }
-}
-
-pub(super) fn memory_index(spaces: &Spaces<'_>, memory: u32) -> Result<ValType, LoadError> {
-    let ty = spaces.memories.get(memory as usize).ok_or_else(unknown)?;
-    Ok(if ty.memory64 { ValType::I64 } else { ValType::I32 })
-}
-
-pub(super) fn table_index(spaces: &Spaces<'_>, table: u32) -> Result<ValType, LoadError> {
-    let ty = spaces.tables.get(table as usize).ok_or_else(unknown)?;
-    Ok(if ty.table64 { ValType::I64 } else { ValType::I32 })
-}
-
-pub(super) fn unknown() -> LoadError {
-    LoadError::new("a function of a core module names a memory or table that there is not")
 }

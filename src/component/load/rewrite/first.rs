@@ -20,10 +20,11 @@ use wasmparser::{
 };
 
 use super::{
-    bulk::{Bulk, memory_index, table_index},
+    bulk::Bulk,
     grow::Grow,
-    helpers::{Helper, Helpers, Signature},
+    helpers::{Helper, Helpers},
     malformed,
+    signature::{Signature, memory_index, table_index},
     spaces::Spaces,
 };
 use crate::component::{

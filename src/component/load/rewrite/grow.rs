@@ -16,9 +16,8 @@
 use wasm_encoder::{BlockType, Function, Instruction as I, ValType};
 
 use super::{
-    bulk::{memory_index, table_index, unknown},
-    helpers::Signature,
     ref_type,
+    signature::{Signature, memory_index, table_index, unknown},
     spaces::Spaces,
 };
 use crate::component::{

@@ -6,24 +6,18 @@
 
 use std::collections::BTreeMap;
 
-use wasm_encoder::{Encode, Function, Instruction, ValType};
+use wasm_encoder::{Encode, Function, Instruction};
 
-use super::{bulk::Bulk, grow::Grow, spaces::Spaces};
+use super::{bulk::Bulk, grow::Grow, signature::Signature, spaces::Spaces};
 use crate::component::error::LoadError;
 
-/// What a function is added for.
+/// The purpose of a function that is added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Helper {
     /// Does nothing, see `grow`.
     Nothing,
     Bulk(Bulk),
     Grow(Grow),
-}
-
-/// A function type.
-pub(super) struct Signature {
-    pub params: Vec<ValType>,
-    pub results: Vec<ValType>,
 }
 
 /// The functions that are added, in the order of their indices.

@@ -21,6 +21,7 @@ mod first;
 mod grow;
 mod helpers;
 mod scan;
+mod signature;
 mod spaces;
 mod stores;
 #[cfg(test)]

@@ -77,13 +77,13 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Whether that one has come back.
+    /// True once that one has come back.
     pub fn is_over(&self) -> bool {
         self.turns.number() != self.number
     }
 }
 
-/// What the watchman looks at.
+/// The signs that the watchman looks at.
 #[derive(Debug, Default)]
 pub(super) struct Relief {
     threads: Mutex<Vec<Weak<Turns>>>,

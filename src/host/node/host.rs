@@ -1,0 +1,68 @@
+//! One host of a node, and the places that it has for processes.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use async_channel::Sender;
+
+use super::{program::HostOptions, workers::Workers};
+use crate::{
+    account::{Account, Charge},
+    command::{ErrorKind, ProcessError},
+};
+
+/// A host of a node.
+pub(in crate::host) struct HostInner {
+    pub id: Arc<str>,
+    pub options: HostOptions,
+    /// For all that its processes hold.
+    pub account: Account,
+    pub live: AtomicUsize,
+    /// Asks the sweeper to look at the processes. Dropped before the workers, who
+    /// run the sweeper's last turn.
+    pub sweep: Sender<()>,
+    pub workers: Workers,
+}
+
+impl fmt::Debug for HostInner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Host({})", self.id)
+    }
+}
+
+/// A place on a host, for as long as a process lives there, and what any process
+/// takes up.
+pub(super) struct Place(Arc<HostInner>, Charge);
+
+/// Bytes that a process takes up besides what it does: its store, its tables, its
+/// mailbox, its task.
+const PROCESS: u64 = 12 << 10;
+
+impl Place {
+    pub fn take(host: &Arc<HostInner>) -> Result<Place, ProcessError> {
+        let before = host.live.fetch_add(1, Ordering::Relaxed);
+        // Made first, so that it is given back.
+        let mut place = Place(host.clone(), host.account.open());
+        let max = host.options.max_processes;
+        if before >= max {
+            let why = format!("{} takes no more than {max} processes at a time", host.id);
+            return Err(ProcessError::new(ErrorKind::Unavailable, why));
+        }
+        place.1.add(PROCESS).map_err(|exceeded| {
+            let why = format!("{} has no memory for another process: {exceeded}", host.id);
+            ProcessError::new(ErrorKind::Unavailable, why)
+        })?;
+        Ok(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.live.fetch_sub(1, Ordering::Relaxed);
+    }
+}
