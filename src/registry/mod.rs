@@ -43,6 +43,8 @@ mod suggest;
 pub(crate) mod units;
 mod yaml;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::kinds::http_address;
 #[cfg(feature = "lua")]
 pub(crate) use self::kinds::lua_modules;
 #[cfg(feature = "cli")]

@@ -11,7 +11,7 @@ use crate::{
 /// A function that cannot answer requests.
 #[derive(Debug)]
 pub(in crate::host) struct NoAnswer {
-    found: String,
+    pub found: String,
 }
 
 impl NoAnswer {

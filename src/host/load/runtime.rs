@@ -297,6 +297,18 @@ impl ProcessSpec {
     }
 }
 
+impl ProcessSpec {
+    /// The same, whose processes answer requests from outside.
+    ///
+    /// # Errors
+    ///
+    /// With what its function is, if it can answer none.
+    pub fn that_answers(mut self) -> Result<ProcessSpec, String> {
+        self.answering = answering(&self.function).map_err(|no| no.found)?;
+        Ok(self)
+    }
+}
+
 /// The binary form of WebAssembly text.
 fn assemble(text: &[u8]) -> Result<Artifact, PrepareError> {
     // The library's word for a text without a file name is no help.

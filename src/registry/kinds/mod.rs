@@ -12,6 +12,8 @@ mod lua;
 mod service;
 mod wasm;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::http::http_address;
 #[cfg(feature = "lua")]
 pub(crate) use self::lua::lua_modules;
 pub(super) use self::{

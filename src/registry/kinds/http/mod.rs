@@ -20,6 +20,8 @@ use crate::registry::{
 };
 
 pub(in crate::registry) use self::conflicts::check as check_http;
+#[cfg(feature = "cli")]
+pub(crate) use self::service::http_address;
 pub(super) use self::service::service;
 pub use self::{
     cors::{Cors, Origins},

@@ -123,29 +123,32 @@ pub(in crate::registry::kinds) fn service(reading: &mut Reading<'_>) -> Option<H
 
 /// An address with a port. `:8080` is all addresses of the machine.
 fn addr(fields: &Fields<'_, '_>, text: At<&str>) -> Option<String> {
-    let split = text.value.rsplit_once(':');
-    let good = split.filter(|(host, port)| {
-        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-        let fits = match bare {
-            Some(six) => six.parse::<std::net::Ipv6Addr>().is_ok(),
-            None => host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-'),
-        };
-        fits && port.parse::<u16>().is_ok() && port.bytes().all(|b| b.is_ascii_digit())
-    });
-    match good {
-        Some(("", port)) => Some(format!("0.0.0.0:{port}")),
-        Some(_) => Some(text.value.to_owned()),
-        None => {
-            fields.report().error(
-                text.line,
-                &text.field,
-                text.found,
-                "an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080",
-                "write it like this: addr: 127.0.0.1:8080",
-            );
-            None
-        }
+    let good = http_address(text.value);
+    if good.is_none() {
+        fields.report().error(
+            text.line,
+            &text.field,
+            text.found,
+            "an address and a port, such as 127.0.0.1:8080, [::1]:8080 or :8080",
+            "write it like this: addr: 127.0.0.1:8080",
+        );
     }
+    good
+}
+
+/// An address to listen at, if a text is one: `127.0.0.1:8080`, `[::1]:8080`,
+/// `localhost:8080`, or `:8080` for all addresses of the machine.
+pub(crate) fn http_address(text: &str) -> Option<String> {
+    let (host, port) = text.rsplit_once(':')?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let fits = match bare {
+        Some(six) => six.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => host.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'.' || b == b'-'),
+    };
+    if !fits || port.parse::<u16>().is_err() || !port.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    Some(if host.is_empty() { format!("0.0.0.0:{port}") } else { text.to_owned() })
 }
 
 fn limits(fields: &Fields<'_, '_>) -> HttpLimits {
