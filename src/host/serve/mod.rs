@@ -34,8 +34,6 @@ mod listen;
 mod site;
 mod tls;
 
-#[cfg(test)]
-mod tests;
 
 pub use self::{
     listen::{Listening, Server},
