@@ -34,7 +34,6 @@ mod listen;
 mod site;
 mod tls;
 
-
 pub use self::{
     listen::{Listening, Server},
     site::Site,
