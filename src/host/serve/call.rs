@@ -213,17 +213,16 @@ fn answer_of(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
         let why = error.to_string();
         let (pid, kind) = (exchange.pid.as_ref().map(tracing::field::display), error.fault().kind);
         exchange.error = Some(why.lines().next().unwrap_or_default().to_owned());
-        return match kind {
-            ErrorKind::Timeout => {
-                plain(StatusCode::GATEWAY_TIMEOUT, "the process that was to answer took too long")
-            }
-            ErrorKind::Canceled => busy("the process that was to answer was stopped"),
-            _ => {
-                tracing::warn!(pid, "{why}");
-                let why = "the process that was to answer has failed";
-                plain(StatusCode::INTERNAL_SERVER_ERROR, why)
-            }
-        };
+        if kind == ErrorKind::Timeout {
+            let why = "the process that was to answer took too long";
+            return plain(StatusCode::GATEWAY_TIMEOUT, why);
+        }
+        if kind == ErrorKind::Canceled {
+            return busy("the process that was to answer was stopped");
+        }
+        tracing::warn!(pid, "{why}");
+        let why = "the process that was to answer has failed";
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, why);
     }
     let ok = StatusCode::OK;
     match &*ended.ending {

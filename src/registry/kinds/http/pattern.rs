@@ -67,7 +67,8 @@ impl FromStr for Pattern {
             let last = parts.peek().is_none();
             let Some(inner) = part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) else {
                 // A slash at the end is part of the path.
-                if !(last && part.is_empty()) && !is_plain(&format!("/{part}")) {
+                let is_end = last && part.is_empty();
+                if !is_end && !is_plain(&format!("/{part}")) {
                     return Err("a part is empty, or has characters that paths have not");
                 }
                 segments.push(Segment::Text(part.to_owned()));
