@@ -68,7 +68,7 @@ fn bytes_of(line: &str) -> Vec<u8> {
     let mut out = Vec::new();
     let mut rest = line;
     while let Some(at) = rest.find(['{', '\\']) {
-        out.extend_from_slice(rest[..at].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..at]);
         rest = &rest[at..];
         let repeated = rest.strip_prefix('{').and_then(|r| r.split_once('}'));
         let repeated = repeated.and_then(|(inner, after)| {
