@@ -19,7 +19,6 @@ mod in_flight;
 mod random;
 mod stdio;
 mod stream;
-#[allow(dead_code)]
 pub(crate) mod transport;
 mod wait;
 

@@ -15,7 +15,7 @@ use crate::{
             ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
-            program::{Program, SpawnContext, Started},
+            program::{Answering, Program, SpawnContext, Started},
             run::{HostDispatcher, RunOptions, live},
         },
     },
@@ -133,6 +133,10 @@ impl Program for ProcessSpec {
             }
             false => self.start_with(self.input(&args).map_err(invalid)?, Vec::new(), context),
         }
+    }
+
+    fn answering(&self) -> Answering {
+        self.answering
     }
 }
 
