@@ -18,14 +18,16 @@ use std::{
 use wippy::{
     component::{Engine, Linker},
     host::{HostOptions, Listening, Node, ProjectPrograms, Runtime, Server},
+    imports::wasi,
     registry::{EntryKind, Project},
 };
 
 /// A server of the project of this folder, on a port of its own.
 fn serve() -> (Node, Listening) {
     let project = Project::load(folder().join("project")).into_result().unwrap();
-    let programs =
-        ProjectPrograms::new(project, Runtime::new(Engine::default(), Linker::default()));
+    let mut linker = Linker::default();
+    wasi::add_to_linker(&mut linker).unwrap();
+    let programs = ProjectPrograms::new(project, Runtime::new(Engine::default(), linker));
     let node = Node::new(programs.clone());
     let options = HostOptions {
         workers: std::num::NonZero::new(2).map(Into::into),
