@@ -209,7 +209,8 @@ fn address(text: &str) -> Result<String, String> {
         .ok_or_else(|| "write an address and a port, such as 127.0.0.1:8080 or :8080".to_owned())
 }
 
-/// To whom a file may talk: to nobody, unless one of these is given.
+// To whom a file may talk: to nobody, unless one of these is given. No doc comment,
+// which clap would take for that of the command.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct NetworkArgs {
     /// Let FILE use the whole network
@@ -217,12 +218,12 @@ pub(super) struct NetworkArgs {
     network: bool,
 
     /// Let FILE connect and send to this host, such as example.com:443, 10.0.0.0/8:*,
-    /// [::1]:80-90, *:53 or loopback
-    #[arg(long, value_name = "HOST:PORT", value_parser = rule)]
+    /// *:53 or loopback
+    #[arg(long, value_name = "HOST", value_parser = rule)]
     connect: Vec<Rule>,
 
     /// Let FILE listen at this address, in the same forms
-    #[arg(long, value_name = "HOST:PORT", value_parser = rule)]
+    #[arg(long, value_name = "HOST", value_parser = rule)]
     listen: Vec<Rule>,
 }
 
