@@ -210,6 +210,8 @@ impl FromStr for Rule {
             ));
         }
         let (host, ports) = match text.rsplit_once(':') {
+            // The brackets' own colons.
+            Some((_, after)) if after.contains(']') => return Err(no_port(text)),
             // The colons of an address without brackets.
             Some((host, _)) if host.contains(':') && !is_bracketed(host) => {
                 let inner = if text.parse::<Ipv6Addr>().is_ok() { text } else { host };
@@ -218,8 +220,6 @@ impl FromStr for Rule {
                     format!("write it like this: \"[{}]:443\"", inner.trim_matches(['[', ']'])),
                 ));
             }
-            // The brackets' own colons.
-            Some((_, after)) if after.contains(']') => return Err(no_port(text)),
             None => return Err(no_port(text)),
             Some(parts) => parts,
         };

@@ -54,9 +54,6 @@ fn version_1_does_not_change() {
     lines::<Mail>("mail", 3, &mut table);
     lines::<Event>("event", 2, &mut table);
     lines::<Yield>("yield", 2, &mut table);
-    if let Ok(path) = std::env::var("WIPPY_TABLE") {
-        std::fs::write(path, &table).unwrap();
-    }
     let fixed = include_str!("version1.txt");
     for (at, (line, fixed)) in table.lines().zip(fixed.lines()).enumerate() {
         assert_eq!(line, fixed, "line {}", at + 1);

@@ -23,7 +23,12 @@ use rustix::{
 use std::{
     net::SocketAddr,
     sync::{Arc, Mutex},
+    time::Duration,
 };
+
+/// How long an end that takes nothing is waited for when nobody else waits for it: a
+/// process that has ended would never be gone.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A TCP socket.
 pub(in crate::world) struct Tcp {
@@ -257,9 +262,15 @@ impl Stream for Tcp {
             return None;
         }
         Some(Box::pin(async move {
-            while self.is_held() {
+            let given_up = || async {
+                smol::Timer::after(PATIENCE).await;
+                true
+            };
+            let taking = || async {
                 self.socket.taking().await;
-            }
+                false
+            };
+            while self.is_held() && !smol::future::or(taking(), given_up()).await {}
         }))
     }
 }
