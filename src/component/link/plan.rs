@@ -13,6 +13,7 @@ use crate::{
     component::{
         abi::{CoreType, Encoding, Layouts},
         backtrace::trace::TracedPlan,
+        error::Trap,
         load::module::CoreModule,
     },
     value::{FuncType, ResourceId, TypeId, Types},
@@ -203,6 +204,22 @@ pub(crate) enum Target {
 }
 
 impl Plan {
+    pub fn trampoline(&self, index: u32) -> Result<&Trampoline, Trap> {
+        self.trampolines.get(index as usize).ok_or_else(|| Trap::internal("unknown trampoline"))
+    }
+
+    pub fn canon_options(&self, index: u32) -> Result<&CanonOptions, Trap> {
+        self.options.get(index as usize).ok_or_else(|| Trap::internal("unknown options"))
+    }
+
+    pub fn lifted(&self, index: u32) -> Result<&Lifted, Trap> {
+        self.lifted.get(index as usize).ok_or_else(|| Trap::internal("unknown function"))
+    }
+
+    pub fn host(&self, index: u32) -> Result<&HostImport, Trap> {
+        self.hosts.get(index as usize).ok_or_else(|| Trap::internal("unknown host function"))
+    }
+
     /// The component instances that a call from `caller` to `callee` enters:
     /// CanonicalABI.md, `entering_set`.
     pub fn entering(&self, caller: u32, callee: u32) -> impl Iterator<Item = u32> + '_ {

@@ -4,8 +4,12 @@
 //! into the table of one instance; there is no way to name another's. Handles of all
 //! sorts are in the same table.
 
-use super::task::TaskId;
 use crate::{component::error::Trap, value::ResourceId};
+
+/// A task among those of its process, to which handles may be lent. Whoever has one
+/// knows that the task has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId(pub(super) u32);
 
 /// Handles that a call has lent: table and index.
 pub(crate) type Lends = Vec<(u32, u32)>;

@@ -1,15 +1,37 @@
 //! What is left to do when a core function of the engine's cannot return yet.
 
-use wasmi::{ResumableCallOutOfFuel, TypedResumableCallOutOfFuel, Val};
+use std::fmt;
+
+use wasmi::{ResumableCallOutOfFuel, TypedFunc, TypedResumableCallOutOfFuel, Val};
 
 use super::handles::Lends;
 use crate::{
     account::Charge,
     component::{
         abi::{lift::Lift, lower::Lower},
+        error::Trap,
         link::linker::Answer,
     },
 };
+
+/// Why a host function does not return.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// There is a [`Request`] in the state.
+    Suspend,
+    Trap(Trap),
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Halt::Suspend => f.write_str("suspended"),
+            Halt::Trap(trap) => trap.fmt(f),
+        }
+    }
+}
+
+impl wasmi::errors::HostError for Halt {}
 
 /// A call by a guest of a function that it imports.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +81,10 @@ pub(crate) struct Arguments {
     pub lift: Box<Lift>,
 }
 
+/// A `realloc` of a 32-bit memory. Its type is looked up once and not at every
+/// call, which would take as long as the call.
+pub(crate) type Narrow = TypedFunc<(i32, i32, i32, i32), i32>;
+
 /// A `realloc` that has used up the slice. Until it returns the instance must not
 /// be left.
 #[derive(Debug)]
@@ -70,6 +96,7 @@ pub(crate) struct Suspended {
     pub top: Val,
 }
 
+/// The call of it, by the size of the memory's addresses.
 #[derive(Debug)]
 pub(crate) enum Rest {
     Narrow(TypedResumableCallOutOfFuel<i32>),

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::{
-    handles::{Entry, Lends, ResourceHandle, Table},
+    handles::{Entry, Lends, ResourceHandle, Table, TaskId},
     limits::Limiter,
-    realloc::Narrow,
-    request::Request,
-    task::{TaskId, Tasks},
+    request::{Narrow, Request},
+    task::Tasks,
 };
 use crate::{
     account::{Account, Charge, MAX_PLACES},

@@ -10,7 +10,7 @@
 use wasmi::{Func, ResumableCallHostTrap, ResumableCallOutOfFuel, Val};
 
 use super::{
-    handles::Lends,
+    handles::{Lends, TaskId},
     request::{Arguments, CallSite, Suspended},
 };
 use crate::{
@@ -21,10 +21,6 @@ use crate::{
         link::linker::{Answer, Continuation},
     },
 };
-
-/// A task among those of its process. Whoever has one knows that the task has not ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TaskId(u32);
 
 /// Who has called, and waits.
 #[derive(Clone, Copy, Debug)]

@@ -41,10 +41,10 @@ use wasmi::Func;
 pub(crate) use self::retrace::{Again, BacktraceRun};
 use super::{
     guard::Guard,
-    handles::Lends,
+    handles::{Lends, TaskId},
     host_call::call_host,
     state::{OwnPlan, StoreData},
-    task::{Caller, Frame, HostCall, HostPhase, TaskId},
+    task::{Caller, Frame, HostCall, HostPhase},
 };
 use crate::{
     account::{Charge, Exceeded},
@@ -184,8 +184,7 @@ impl Machine {
                 self.begin(lifted, Caller::Host, HOST, args, Lends::new())?;
             }
             Target::Host(host) => {
-                let host = plan.hosts.get(host as usize);
-                let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
+                let host = plan.host(host)?;
                 let (args, charge) = args;
                 let answer = call_host(&mut self.store, host, args, None)?;
                 let (lends, phase) = (Lends::new(), HostPhase::Answer(answer));
