@@ -10,12 +10,15 @@ use std::{
 use wasmparser::component_types::ComponentEntityType;
 
 use super::{
+    backtrace::trace::Tracing,
     engine::{DEFAULT_STACK, Engine, Translation, core},
     error::{LinkError, LoadError, LoadErrorKind, panic_message},
     link::{
+        host::HostState,
         inline::{Failure, link},
-        linker::{HostState, Linker, Provided},
+        linker::Linker,
         plan::Plan,
+        provided::Provided,
     },
     load::{
         decode::{ComponentDef, Def, decode},
@@ -185,7 +188,10 @@ impl Component {
     ) -> Result<LinkedComponent, LinkError> {
         let condemned = self.condemned.clone();
         match link(&self.core, condemned, self.engine.max_slice(), &self.def, linker, deny) {
-            Ok(plan) => Ok(LinkedComponent { plan: Arc::new(plan) }),
+            Ok(plan) => {
+                let plan = Arc::new(plan);
+                Ok(LinkedComponent { tracing: Arc::new(Tracing::new(plan.clone())), plan })
+            }
             Err(Failure::Import(error)) => Err(error),
             Err(Failure::Component(error)) => {
                 Err(LinkError { import: "(component)".to_owned(), reason: error.to_string() })
@@ -231,6 +237,7 @@ fn explain(bytes: &Arc<[u8]>, error: LoadError) -> LoadError {
 #[derive(Clone, Debug)]
 pub struct LinkedComponent {
     plan: Arc<Plan>,
+    tracing: Arc<Tracing>,
 }
 
 /// A function that a program exports.
@@ -298,6 +305,11 @@ impl LinkedComponent {
     /// The most fuel that a step may be given.
     pub(crate) fn max_slice(&self) -> u64 {
         self.plan.max_slice
+    }
+
+    /// What it takes to run a process again that has trapped.
+    pub(crate) fn tracing(&self) -> &Arc<Tracing> {
+        &self.tracing
     }
 
     /// A process's machine, with what host functions keep for it.

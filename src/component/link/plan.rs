@@ -6,13 +6,12 @@
 //! [`inline`](super::inline)), and leaves a flat list of [`Op`]s and tables
 //! that all processes share. Spawning walks the list.
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::sync::{Arc, atomic::AtomicBool};
 
-use super::linker::{HostDtor, HostFunc};
+use super::host::{HostDtor, HostFunc};
 use crate::{
     component::{
         abi::{CoreType, Encoding, Layouts},
-        backtrace::trace::TracedPlan,
         error::Trap,
         load::module::CoreModule,
     },
@@ -41,9 +40,6 @@ pub(crate) struct Plan {
     pub resources: Vec<ResourceDef>,
     pub hosts: Vec<HostImport>,
     pub exports: Vec<Export>,
-    /// The same, changed to leave a trace, once a process has trapped: made once, for
-    /// it takes long, see [`trace`](crate::component::backtrace::trace). `None` if it cannot be made.
-    pub traced: OnceLock<Option<TracedPlan>>,
 }
 
 /// A step of instantiation. Each kind numbers its results from 0.

@@ -23,7 +23,7 @@ use crate::{
         abi::{Encoding, MAX_FLAT_PARAMS},
         error::{Trap, TrapKind},
         link::{
-            linker::{Answer, HostCx},
+            host::{Answer, HostCx},
             plan::{CanonOptions, HostImport, Plan, ResourceDef, Signature, TrampolineKind},
         },
         run::guard::leave,

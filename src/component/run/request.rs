@@ -10,7 +10,7 @@ use crate::{
     component::{
         abi::{lift::Lift, lower::Lower},
         error::Trap,
-        link::linker::Answer,
+        link::host::Answer,
     },
 };
 

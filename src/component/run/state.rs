@@ -12,11 +12,11 @@ use crate::{
     account::{Account, Charge, MAX_PLACES},
     component::{
         abi::Handles,
-        backtrace::trace::{Recorded, Recording},
+        backtrace::recording::{Recorded, Recording},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::{
-            linker::HostState,
+            host::HostState,
             plan::{CanonOptions, HOST, Plan, ResourceDef},
         },
         run::guard::Guard,

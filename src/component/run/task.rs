@@ -18,7 +18,7 @@ use crate::{
     command::Reply,
     component::{
         abi::{lift::Lift, lower::Lower},
-        link::linker::{Answer, Continuation},
+        link::host::{Answer, Continuation},
     },
 };
 

@@ -14,8 +14,9 @@ use crate::{
     component::{
         error::{LinkError, LoadError},
         link::{
-            linker::{Interface, Provided},
+            host::Interface,
             plan::{HostBody, HostImport, ResourceDef},
+            provided::Provided,
             typing,
         },
     },

@@ -11,7 +11,7 @@ use crate::{
         abi::Encoding,
         error::Trap,
         link::{
-            linker::{Answer, Continuation},
+            host::{Answer, Continuation},
             plan::Plan,
         },
         run::{

@@ -8,7 +8,7 @@ use super::Machine;
 use crate::{
     account::Exceeded,
     component::{
-        backtrace::trace::{STACK, TRACE},
+        backtrace::instrument::{STACK, TRACE},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::plan::{CoreRef, Op},

@@ -52,7 +52,7 @@ use crate::{
     component::{
         error::Trap,
         link::{
-            linker::HostState,
+            host::HostState,
             plan::{HOST, Plan, Target},
         },
     },
