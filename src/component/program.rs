@@ -206,7 +206,7 @@ pub(super) fn loaded_engine(component: &Component) -> &wasmi::Engine {
     &component.core
 }
 
-/// Whether functions are translated when they are first called.
+/// True if functions are translated when they are first called.
 #[cfg(test)]
 pub(super) fn translated_late(component: &Component) -> bool {
     !format!("{:?}", component.core.config()).contains("Eager")
@@ -307,7 +307,7 @@ impl LinkedComponent {
         self.plan.max_slice
     }
 
-    /// What it takes to run a process again that has trapped.
+    /// The means to run a process again that has trapped.
     pub(crate) fn tracing(&self) -> &Arc<Tracing> {
         &self.tracing
     }
@@ -322,7 +322,7 @@ fn list<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
     functions.map(|f| format!("`{}`", f.full_name())).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
+/// True if `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
 /// version that is compatible) names the interface `full`.
 fn names_interface(wanted: &str, full: &str) -> bool {
     use super::link::version::{compatible, split_version};

@@ -24,10 +24,10 @@ use crate::{
 /// or a short text. So many calls never touch the account.
 const FREE: u64 = 512;
 
-/// What is charged beyond what is needed, so that not each small value is a charge.
+/// Bytes charged beyond what is needed, so that not each small value is a charge.
 const AHEAD: u64 = 4 << 10;
 
-/// What an allocation takes besides its bytes.
+/// Bytes that an allocation takes besides its own.
 const BLOCK: u64 = 16;
 
 const VALUE: u64 = size_of::<Value>() as u64;
@@ -121,7 +121,7 @@ impl std::fmt::Debug for Lift {
     }
 }
 
-/// What a value comes to; nothing if the recursion has been left.
+/// The value, or nothing if the recursion has been left.
 type Maybe<T> = Result<Option<T>, Trap>;
 
 impl Lift {
@@ -450,7 +450,7 @@ impl Lift {
     }
 }
 
-/// What a handle that is lent takes up until it is given back.
+/// Bytes that a handle takes up that is lent, until it is given back.
 pub(crate) const LEND: u64 = 16;
 
 fn members(def: &TypeDef) -> Result<Members<'_>, Trap> {

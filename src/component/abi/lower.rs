@@ -81,7 +81,7 @@ enum Pending {
     },
 }
 
-/// What a lowering goes on with.
+/// The next thing that a lowering needs.
 pub(crate) enum Next {
     Done,
     /// Memory is needed.

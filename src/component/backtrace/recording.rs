@@ -17,7 +17,7 @@ pub(crate) struct Recording {
 #[derive(Debug)]
 pub(crate) struct Recorded {
     pub value: Option<Value>,
-    /// What the host function wrote into the memory of its caller.
+    /// Addresses and bytes that the host function wrote into the memory of its caller.
     pub writes: Vec<(u32, Vec<u8>)>,
 }
 
@@ -52,7 +52,7 @@ impl Recording {
     }
 }
 
-/// Whether values are few enough to be kept for a second run.
+/// True if values are few enough to be kept for a second run.
 pub(crate) fn small(values: &[Value]) -> bool {
     values.iter().map(size).fold(0, usize::saturating_add) <= MAX_RECORDING
 }

@@ -49,7 +49,7 @@ pub(crate) enum Body {
 type Closure = dyn Fn(&mut HostCx<'_>, Vec<Value>) -> Result<Answer, Trap> + Send + Sync;
 type Dtor = dyn Fn(&mut HostCx<'_>, u32) -> Result<(), Trap> + Send + Sync;
 
-/// What happens when a host resource is dropped by its owner.
+/// A destructor of the host: it runs when the owner drops a host resource.
 #[derive(Clone)]
 pub(crate) struct HostDtor(pub Arc<Dtor>);
 
@@ -65,7 +65,7 @@ impl fmt::Debug for HostFunc {
     }
 }
 
-/// What a host function answers.
+/// An answer of a host function.
 pub enum Answer {
     /// The result, at once.
     Now(Option<Value>),
@@ -77,7 +77,7 @@ pub enum Answer {
     Then(Command, Continuation),
 }
 
-/// What becomes of the reply to a command.
+/// A continuation makes an answer of the reply to a command.
 pub type Continuation = Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
 
 impl fmt::Debug for Answer {
@@ -102,7 +102,7 @@ pub struct HostCx<'a> {
 #[derive(Debug)]
 pub struct GuestMemory<'a> {
     pub(crate) bytes: &'a mut [u8],
-    /// What was written, for a second run.
+    /// The bytes that were written, for a second run.
     pub(crate) writes: Vec<(u32, Vec<u8>)>,
 }
 
@@ -128,7 +128,7 @@ impl GuestMemory<'_> {
     }
 }
 
-/// What host functions keep per process, one slot per Rust type.
+/// State that host functions keep per process, one slot per Rust type.
 #[derive(Default)]
 pub struct HostState {
     /// A few, so that looking through them is quicker than hashing.
@@ -137,7 +137,7 @@ pub struct HostState {
     pub(crate) outbox: Vec<Command>,
     /// Bytes of work that have not been charged for.
     pub(crate) work: u64,
-    /// What is held for the process.
+    /// The account of all that is held for the process.
     pub(crate) account: Account,
     /// Dispatcher commands inside a step.
     pub(crate) immediate: Option<Box<dyn InlineDispatcher>>,
@@ -150,7 +150,7 @@ impl fmt::Debug for HostState {
 }
 
 impl HostState {
-    /// What a process begins with besides the slots.
+    /// Sets what a process begins with besides the slots.
     pub(crate) fn begin(&mut self, account: Account, inline: Option<Box<dyn InlineDispatcher>>) {
         (self.account, self.immediate) = (account, inline);
     }
@@ -184,7 +184,7 @@ impl HostState {
 }
 
 impl<'a> HostCx<'a> {
-    /// What this host function's module keeps for the calling process.
+    /// The state that this host function's module keeps for the calling process.
     pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
         self.state.get()
     }

@@ -1,5 +1,5 @@
-//! What components may import: host interfaces, declared in WIT and backed by
-//! Rust closures.
+//! Imports that the host meets: interfaces, declared in WIT and backed by Rust
+//! closures.
 //!
 //! The WIT comes first and the closures are bound to its functions by name, so
 //! that a function with another signature than its declaration cannot exist.

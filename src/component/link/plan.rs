@@ -54,7 +54,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// What it is done with.
+    /// The items that it is done with.
     pub fn items(&self) -> &[CoreRef] {
         match self {
             Op::Instantiate { imports, .. } => imports,

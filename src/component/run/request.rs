@@ -1,4 +1,4 @@
-//! What is left to do when a core function of the engine's cannot return yet.
+//! Requests: what is left to do when a core function of the engine's cannot return yet.
 
 use std::fmt;
 
@@ -76,7 +76,7 @@ pub(crate) enum Request {
 pub(crate) struct Arguments {
     pub site: CallSite,
     pub lends: Lends,
-    /// What a host function sees of its caller's memory.
+    /// The memory of its caller, as far as a host function sees it.
     pub memory: Option<wasmi::Memory>,
     pub lift: Box<Lift>,
 }
@@ -90,7 +90,7 @@ pub(crate) type Narrow = TypedFunc<(i32, i32, i32, i32), i32>;
 #[derive(Debug)]
 pub(crate) struct Suspended {
     pub call: Rest,
-    /// What `context.get` gives after it: it runs in a thread of its own.
+    /// The values that `context.get` gives after it: it runs in a thread of its own.
     pub context: [u64; 2],
     /// The top of the trace stack before it.
     pub top: Val,
@@ -104,7 +104,7 @@ pub(crate) enum Rest {
 }
 
 impl Suspended {
-    /// What going on takes at least.
+    /// The least fuel that going on takes.
     pub fn required_fuel(&self) -> u64 {
         match &self.call {
             Rest::Narrow(call) => call.required_fuel(),

@@ -44,7 +44,7 @@ pub(crate) struct Task {
     pub num_borrows: u32,
     /// Frames of the tasks that wait for it, one for another.
     pub below: usize,
-    /// What is suspended, while it does not run.
+    /// Its frames, while it does not run.
     pub frames: Vec<Frame>,
     /// The slots of `context.get` and `context.set`, while it does not run.
     pub context: [u64; 2],
@@ -109,7 +109,7 @@ impl Tasks {
     }
 }
 
-/// What may be suspended on top of each other within a task.
+/// A frame: one of the things that are suspended on top of each other within a task.
 #[derive(Debug)]
 pub(crate) enum Frame {
     /// Instantiation, before the given operation.
@@ -152,7 +152,7 @@ pub(crate) enum CoreState {
 pub(crate) struct Call {
     pub lifted: u32,
     pub phase: Phase,
-    /// What the core function returned, for the post-return function.
+    /// The values that the core function returned, for the post-return function.
     pub results: Vec<Val>,
     /// For the values that are under way, and for what notes the handles lent.
     pub charge: Charge,
@@ -189,7 +189,7 @@ pub(crate) struct HostCall {
     /// Where the result goes; nowhere in the guest if the host has called.
     pub site: Option<CallSite>,
     pub lends: Lends,
-    /// What the function sees of its caller's memory.
+    /// The memory of its caller, as far as the function sees it.
     pub memory: Option<wasmi::Memory>,
     /// For its arguments, which may be in what is asked for.
     pub charge: Charge,

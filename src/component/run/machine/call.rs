@@ -29,7 +29,7 @@ use crate::{
 pub(super) type Lowering<'a> = (&'a mut Lower, &'a CanonOptions, bool);
 
 impl Call {
-    /// What `realloc` is called for.
+    /// The lowering that `realloc` is called for.
     pub(super) fn lowering<'a>(
         &'a mut self,
         caller: Caller,

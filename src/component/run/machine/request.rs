@@ -1,4 +1,4 @@
-//! What a guest's call of an import leaves to do: it is begun here.
+//! Requests: what a guest's call of an import leaves to do is begun here.
 
 use wasmi::Val;
 

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// What is kept of a machine that has trapped, until its plan has been changed.
+/// The rest of a machine that has trapped, until its plan has been changed.
 #[derive(Debug)]
 pub(crate) struct Again {
     tracing: Arc<Tracing>,
@@ -38,7 +38,7 @@ pub(crate) struct BacktraceRun {
 }
 
 impl Machine {
-    /// What it takes to run once more what this one ran, up to its trap. Asks for the
+    /// All that it takes to run once more what this one ran, up to its trap. Asks for the
     /// plan to be changed. `None` if it cannot be done.
     pub fn again(&mut self, tracing: &Arc<Tracing>) -> Option<Again> {
         let answers = std::mem::take(&mut self.store.data_mut().recording).into_answers()?;
