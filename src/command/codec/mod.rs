@@ -19,11 +19,13 @@
 //! | --- | --- |
 //! | `plain` | numbers, texts, lists, options |
 //! | `commands` | commands and replies, by family |
+//! | `http` | the commands and replies of HTTP |
 //! | `events` | events, mail, errors |
 //! | `values` | terms and values |
 
 mod commands;
 mod events;
+mod http;
 mod plain;
 #[cfg(test)]
 mod tests;
