@@ -176,7 +176,8 @@ impl Udp {
             (None, Some(remote)) => remote,
             (Some(_), _) | (None, None) => return Err(NetError::InvalidArgument),
         };
-        if !allowed.may_connect(to) && !(state.listens && state.peers.contains(&to)) {
+        let is_answer = state.listens && state.peers.contains(&to);
+        if !is_answer && !allowed.may_connect(to) {
             return Err(NetError::AccessDenied);
         }
         let (fd, flags) = (self.socket.fd(), SendFlags::NOSIGNAL);

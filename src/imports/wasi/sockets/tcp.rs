@@ -51,9 +51,9 @@ enum UnderWay {
 }
 
 impl Tcp {
-    fn new(id: FileId, family: IpFamily, state: State) -> Socket {
+    fn new(id: FileId, family: IpFamily, state: State) -> Tcp {
         let held = Held::socket(id);
-        Socket::Tcp(Tcp { held, family, state, under_way: None, backlog: BACKLOG })
+        Tcp { held, family, state, under_way: None, backlog: BACKLOG }
     }
 
     /// What it has to wait for; nothing if it is ready.
@@ -116,8 +116,8 @@ fn at<'a>(cx: &'a mut HostCx<'_>, index: u32) -> Result<&'a mut Tcp, Trap> {
 pub(super) const CREATE: &[(&str, Body)] = &[("create-tcp-socket", |_, args| {
     let family = family(args)?;
     ask(NetCommand::CreateTcp(family), move |cx, reply| {
-        let socket = Tcp::new(reply.handle()?, family, State::New { bound: false });
-        ok(add(cx, socket)?)
+        let tcp = Tcp::new(reply.handle()?, family, State::New { bound: false });
+        ok(add(cx, Socket::Tcp(tcp))?)
     })
 })];
 
@@ -402,11 +402,8 @@ fn accept(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
     ask(NetCommand::Accept(*tcp.held), move |cx, reply| {
         let id = reply.handle()?;
         let connection = Tcp::new(id, family, State::Connected);
-        let Socket::Tcp(Tcp { held, .. }) = &connection else {
-            return Err(unexpected_argument().into());
-        };
-        let held = held.clone();
-        let index = table::add(cx, Entry::Socket(Box::new(connection)))?;
+        let held = connection.held.clone();
+        let index = table::add(cx, Entry::Socket(Box::new(Socket::Tcp(connection))))?;
         let (input, output) = streams(cx, index, held)?;
         ok(Value::Record(vec![own(index), input, output]))
     })
