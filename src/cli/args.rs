@@ -5,7 +5,10 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use super::exit::{Exit, Failure};
-use crate::registry::units;
+use crate::{
+    network::{BadRule, Network, Rule, Rules},
+    registry::{http_address, units},
+};
 
 /// Runs WebAssembly modules as processes
 #[derive(Debug, Parser)]
@@ -41,6 +44,7 @@ Examples:
   wippy -C shop run greet Ada      the command `greet` of the project in `shop`
   wippy run greet --help           what the command takes
   wippy run hello.wasm             a file, without a project
+  wippy serve hello.wasm           a file that answers HTTP requests
   wippy check                      find all mistakes of a project
   wippy inspect hello.wasm         what a file exports and imports";
 
@@ -48,6 +52,9 @@ Examples:
 pub(super) enum CliCommand {
     /// Run the services of the project, a command, an entry, or a file
     Run(Box<RunArgs>),
+    /// Answer HTTP requests with a file, each in a process of its own
+    #[command(after_help = SERVE_HELP)]
+    Serve(Box<ServeArgs>),
     /// Check the whole project and everything that it names
     #[command(after_help = CHECK_HELP)]
     Check,
@@ -117,6 +124,9 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "NAME=VALUE", conflicts_with = "exec", value_parser = variable)]
     pub env: Vec<(String, String)>,
 
+    #[command(flatten)]
+    pub network: NetworkArgs,
+
     /// Where relative paths of FILE begin, in what it sees
     #[arg(long, value_name = "PATH", conflicts_with = "exec")]
     pub cwd: Option<String>,
@@ -134,6 +144,110 @@ pub(super) struct RunArgs {
         hide = true
     )]
     pub words: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// A component or core module, binary or text
+    pub file: PathBuf,
+
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub addr: String,
+
+    /// The function of FILE that answers; not needed if FILE exports
+    /// wasi:http/incoming-handler, or a single function
+    #[arg(long, value_name = "METHOD")]
+    pub invoke: Option<String>,
+
+    /// WIT for FILE, if it is a core module: a text, or a file that holds it
+    #[arg(long, value_name = "TEXT|FILE")]
+    pub wit: Option<String>,
+
+    /// End a process when it has used this much fuel
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub fuel: Option<u64>,
+
+    /// Bytes of memory that a process may have, such as 64MiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_memory: Option<u64>,
+
+    /// End a process after this time: milliseconds, or such as 5s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+
+    /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
+    #[arg(long, value_name = "DIR", value_parser = given_dir)]
+    pub dir: Vec<DirArg>,
+
+    /// Give FILE an environment variable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+
+    #[command(flatten)]
+    pub network: NetworkArgs,
+
+    /// Where relative paths of FILE begin, in what it sees
+    #[arg(long, value_name = "PATH")]
+    pub cwd: Option<String>,
+}
+
+const SERVE_HELP: &str = "\
+A function that is not wasi:http/incoming-handler is given the body of a request, as a
+string, an option<string> or a list<u8>, and returns that of the answer.
+
+Ctrl-C, SIGTERM or SIGHUP ends it when the requests that are being answered are; a
+second ends it at once.
+
+Examples:
+  wippy serve hello.wasm
+  wippy serve --addr 0.0.0.0:80 --dir public::/:ro site.wasm
+  wippy serve --invoke shout text.wasm      # curl -d hello http://127.0.0.1:8080/";
+
+fn address(text: &str) -> Result<String, String> {
+    http_address(text)
+        .ok_or_else(|| "write an address and a port, such as 127.0.0.1:8080 or :8080".to_owned())
+}
+
+// To whom a file may talk: to nobody, unless one of these is given. No doc comment,
+// which clap would take for that of the command.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct NetworkArgs {
+    /// Let FILE use the whole network
+    #[arg(long, conflicts_with_all = ["connect", "listen"])]
+    network: bool,
+
+    /// Let FILE connect and send to this host, such as example.com:443, 10.0.0.0/8:*,
+    /// *:53 or loopback
+    #[arg(long, value_name = "HOST", value_parser = rule)]
+    connect: Vec<Rule>,
+
+    /// Let FILE listen at this address, in the same forms
+    #[arg(long, value_name = "HOST", value_parser = rule)]
+    listen: Vec<Rule>,
+}
+
+impl NetworkArgs {
+    /// The network that they give.
+    pub fn network(&self) -> Network {
+        match self.network {
+            true => Network::ALL,
+            false => Network {
+                connect: Rules::Only(self.connect.clone()),
+                listen: Rules::Only(self.listen.clone()),
+            },
+        }
+    }
+
+    /// One of them that is given.
+    fn option(&self) -> Option<&'static str> {
+        match (self.network, self.connect.is_empty(), self.listen.is_empty()) {
+            (true, ..) => Some("--network"),
+            (_, false, _) => Some("--connect"),
+            (.., false) => Some("--listen"),
+            (false, true, true) => None,
+        }
+    }
 }
 
 /// The value of `--dir`.
@@ -156,6 +270,10 @@ fn given_dir(text: &str) -> Result<DirArg, String> {
         true => Err("expected HOST[::GUEST][:ro], such as data::/data:ro".to_owned()),
         false => Ok(DirArg { host: host.into(), guest: guest.to_owned(), read_only }),
     }
+}
+
+fn rule(text: &str) -> Result<Rule, String> {
+    text.parse().map_err(|error: BadRule| error.to_string())
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -235,6 +353,11 @@ impl RunArgs {
     /// Takes the words apart.
     pub(super) fn target(&self) -> Result<Target<'_>, Failure> {
         if let Some(id) = &self.exec {
+            if let Some(option) = self.network.option() {
+                return Err(Failure::usage(format!(
+                    "{option} is for files: the entry {id} has the field `wasi.network`"
+                )));
+            }
             return Ok(Target::Exec(id, &self.words));
         }
         let Some((first, rest)) = self.words.split_first() else {
@@ -284,11 +407,9 @@ impl RunArgs {
     }
 
     fn file_option(&self) -> Option<&'static str> {
-        match (&self.invoke, &self.wit) {
-            (Some(_), _) => Some("--invoke"),
-            (_, Some(_)) => Some("--wit"),
-            _ => None,
-        }
+        let given = [(self.invoke.is_some(), "--invoke"), (self.wit.is_some(), "--wit")];
+        let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
+        given.or_else(|| self.network.option())
     }
 }
 

@@ -15,6 +15,7 @@ mod output;
 mod project;
 mod result;
 mod run;
+mod serve;
 mod services;
 mod stderr;
 mod style;
@@ -52,6 +53,7 @@ fn command() -> Exit {
     logs.start();
     let result = match &cli.command {
         CliCommand::Run(args) => run::run(&cli.project, args, logs),
+        CliCommand::Serve(args) => serve::serve(args, logs),
         CliCommand::Check => check::check(&cli.project),
         CliCommand::Inspect(args) => inspect::inspect(args),
     };

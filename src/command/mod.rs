@@ -18,6 +18,9 @@
 //! | `random` | random numbers | `world/random` |
 //! | `stdio` | the standard streams | `world/stdio` |
 //! | `fs` | files and directories | `world/fs` |
+//! | `stream` | byte streams that are connections or bodies | `world/stream` |
+//! | `http` | requests and responses | `world/http` |
+//! | `net` | sockets and names | `world/net` |
 //! | `wait` | several things at once, and which of them hold | `world/wait` |
 //! | `actor` | other processes | `host/node/dispatcher` |
 //! | `call` | functions of the embedder | by the embedder |
@@ -34,9 +37,12 @@ pub mod codec;
 mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;
+pub mod http;
+mod net;
 mod random;
 mod reply;
 mod stdio;
+mod stream;
 mod wait;
 
 #[cfg(feature = "host")]
@@ -49,9 +55,12 @@ pub use self::{
     ended::{Ending, SharedEnding},
     error::{ErrorKind, ProcessError},
     fs::{Advice, DirEntry, Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags, Stat},
+    http::{HttpCommand, HttpError},
+    net::{Datagram, IpFamily, NetCommand, NetError, SocketOption},
     random::RandomCommand,
     reply::Reply,
     stdio::{Stdio, StdioCommand},
+    stream::StreamCommand,
     wait::{Interest, Interests, Ready, Wait},
 };
 pub(crate) use self::{chore::Task, reply::Unexpected};
@@ -91,6 +100,12 @@ pub enum Command {
     Stdio(StdioCommand),
     /// Something with a file or a directory.
     Fs(FsCommand),
+    /// Something with a byte stream.
+    Stream(StreamCommand),
+    /// Something with requests and responses.
+    Http(HttpCommand),
+    /// Something with sockets and names.
+    Net(NetCommand),
     /// Something with other processes.
     Actor(ActorCommand),
     /// To be told when something holds.
@@ -110,6 +125,9 @@ impl Command {
             Command::Random(command) => command.name(),
             Command::Stdio(command) => command.name(),
             Command::Fs(_) => "file",
+            Command::Stream(command) => command.name(),
+            Command::Http(command) => command.name(),
+            Command::Net(command) => command.name(),
             Command::Actor(command) => command.name(),
             Command::Wait(wait) => wait.name(),
             Command::Chore(_) => "chore",
@@ -134,6 +152,9 @@ families! {
     Random: RandomCommand,
     Stdio: StdioCommand,
     Fs: FsCommand,
+    Stream: StreamCommand,
+    Http: HttpCommand,
+    Net: NetCommand,
     Actor: ActorCommand,
     Wait: Wait,
 }

@@ -14,26 +14,34 @@
 mod clock;
 mod errno;
 mod fs;
+mod http;
 mod in_flight;
+#[cfg_attr(not(unix), path = "net/none.rs")]
+mod net;
 mod random;
 mod stdio;
-#[allow(dead_code)]
+mod stream;
 pub(crate) mod transport;
 mod wait;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::http::{Answer, Incoming, OutgoingBody, add_fields, fields};
 #[cfg(feature = "cli")]
 pub(crate) use self::stdio::write_stderr;
 pub use self::{
     fs::{Directory, MAX_OPEN},
+    http::Client as HttpClient,
     in_flight::{Dispatcher, InFlight},
     stdio::{Callback, Input, MAX_BUFFER, Output},
 };
 use crate::{
-    account::Account,
-    command::{ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply},
+    account::{Account, Exceeded},
+    command::{
+        ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply, http::IncomingRequest,
+    },
+    network::Network,
 };
 use std::{
     fmt,
@@ -87,6 +95,10 @@ pub struct SystemDispatcher(Arc<Inner>);
 struct Inner {
     streams: stdio::Open,
     files: fs::Files,
+    /// All else that is open.
+    handles: stream::Handles,
+    http: http::Http,
+    allowed: net::Allowed,
 }
 
 /// A panic elsewhere has left nothing half done behind any of these locks.
@@ -97,8 +109,10 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl SystemDispatcher {
     /// A world without files.
     pub fn new(streams: Streams) -> SystemDispatcher {
-        let files = fs::Files::default();
-        SystemDispatcher(Arc::new(Inner { streams: streams.into(), files }))
+        let (files, handles) = (fs::Files::default(), stream::Handles::default());
+        let (http, allowed) = (http::Http::default(), net::Allowed::default());
+        let streams = streams.into();
+        SystemDispatcher(Arc::new(Inner { streams, files, handles, http, allowed }))
     }
 
     /// Gives the process a directory. If it is `read_only`, whatever would change
@@ -114,10 +128,34 @@ impl SystemDispatcher {
         self.0.streams.is_unread()
     }
 
+    /// From now on the process may do this with the network. Before, it may do nothing.
+    pub fn set_network(&self, network: Arc<Network>) {
+        self.0.allowed.set(network);
+    }
+
     /// The thread that steps the process has nobody else to step. So it may wait
     /// for a disk of this machine, which is less work than to let the pool do it.
     pub fn set_alone(&self) {
         self.0.files.set_alone();
+    }
+
+    /// What the process has open is on this account.
+    pub fn set_account(&self, account: Account) {
+        self.0.http.set_account(account);
+    }
+
+    /// The client that makes its requests, instead of the one that all share.
+    pub fn set_http(&self, client: Arc<HttpClient>) {
+        self.0.http.set_client(client);
+    }
+
+    /// Gives the process the request that it answers.
+    ///
+    /// # Errors
+    ///
+    /// If the account has no room for it.
+    pub(crate) fn add_request(&self, request: http::Incoming) -> Result<IncomingRequest, Exceeded> {
+        http::add_request(&self.0, request)
     }
 
     /// From now on, no file is opened while so many are open.
@@ -125,8 +163,10 @@ impl SystemDispatcher {
         self.0.files.set_max_open(max);
     }
 
-    /// Closes all files and directories.
+    /// Closes all that the process has open.
     pub fn close(&self) {
+        self.0.http.clear();
+        self.0.handles.clear();
         self.0.files.close_all();
     }
 
@@ -142,6 +182,9 @@ impl SystemDispatcher {
             Command::Random(command) => random::now(command).map_err(Command::Random),
             Command::Stdio(command) => stdio::now(world, command).map_err(Command::Stdio),
             Command::Fs(command) => fs::now(world, command).map_err(Command::Fs),
+            Command::Stream(command) => stream::now(world, command).map_err(Command::Stream),
+            Command::Http(command) => Ok(http::now(world, command)),
+            Command::Net(command) => Ok(net::now(world, command)),
             Command::Wait(wait) => wait::now(world, wait).map_err(Command::Wait),
             Command::Actor(command) => Ok(no_host(&command)),
             Command::Call(call) => Ok(no_embedder(&call)),
@@ -163,6 +206,9 @@ impl SystemDispatcher {
             Command::Random(command) => random::later(command).await,
             Command::Stdio(command) => stdio::later(world, command).await,
             Command::Fs(command) => fs::later(world, command).await,
+            Command::Stream(command) => stream::later(world, command).await,
+            Command::Http(command) => http::now(&world, command),
+            Command::Net(command) => net::now(&world, command),
             Command::Wait(wait) => wait::later(world, wait).await,
             Command::Actor(command) => no_host(&command),
             Command::Call(call) => no_embedder(&call),

@@ -1,55 +1,69 @@
 //! Handle tables: how a component instance names resources.
 //!
-//! CanonicalABI.md, "Table StoreData" and "Resource StoreData". A handle is an index
-//! into the table of one instance; there is no way to name another's.
+//! CanonicalABI.md, "Table State" and "Resource State". A handle is an index
+//! into the table of one instance; there is no way to name another's. Handles of all
+//! sorts are in the same table.
 
 use crate::{component::error::Trap, value::ResourceId};
 
-/// One handle.
+/// A task among those of its process, to which handles may be lent. Whoever has one
+/// knows that the task has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId(pub(super) u32);
+
+/// Handles that a call has lent: table and index.
+pub(crate) type Lends = Vec<(u32, u32)>;
+
+/// An entry of a table: something that a handle may stand for.
 #[derive(Clone, Debug)]
-pub(crate) struct Handle {
+pub(crate) enum Entry {
+    Resource(ResourceHandle),
+}
+
+/// A handle of a resource.
+#[derive(Clone, Debug)]
+pub(crate) struct ResourceHandle {
     pub ty: ResourceId,
     pub rep: u32,
-    /// `None` for an owned handle, else the call during which it is lent: an
-    /// index into the process's stack of borrow scopes.
-    pub borrowed: Option<u32>,
+    /// `None` for an owned handle, else the task that it is lent to.
+    pub scope: Option<TaskId>,
     /// How many times it is lent out at present.
     pub lends: u32,
 }
 
 /// A table of handles. Index 0 is never used.
 #[derive(Debug, Default)]
-pub(crate) struct HandleTable {
-    slots: Vec<Option<Handle>>,
+pub(crate) struct Table {
+    slots: Vec<Option<Entry>>,
     free: Vec<u32>,
 }
 
-impl HandleTable {
-    /// Whether a handle can be added without a new place.
+impl Table {
+    /// True if a handle can be added without a new place.
     pub fn has_free(&self) -> bool {
         !self.free.is_empty()
     }
 
     /// Adds a handle; its index. Whoever calls has counted it: the specification
     /// allows 2^28 in each table, which are a way to use up memory.
-    pub fn add(&mut self, handle: Handle) -> u32 {
+    pub fn add(&mut self, entry: Entry) -> u32 {
         if let Some(index) = self.free.pop()
             && let Some(slot) = self.slots.get_mut(index as usize)
         {
-            *slot = Some(handle);
+            *slot = Some(entry);
             return index;
         }
         if self.slots.is_empty() {
             self.slots.push(None);
         }
-        self.slots.push(Some(handle));
+        self.slots.push(Some(entry));
         self.slots.len() as u32 - 1
     }
 
-    /// The handle at an index, if it is of the type.
-    pub fn get(&mut self, index: u32, ty: ResourceId) -> Result<&mut Handle, Trap> {
+    /// The handle of a resource at an index, if it is of the type.
+    pub fn resource(&mut self, index: u32, ty: ResourceId) -> Result<&mut ResourceHandle, Trap> {
         let slot = self.slots.get_mut(index as usize);
-        let handle = slot
+        let Entry::Resource(handle) = slot
             .and_then(Option::as_mut)
             .ok_or_else(|| Trap::canonical(format!("unknown handle index {index}")))?;
         if handle.ty != ty {
@@ -61,9 +75,9 @@ impl HandleTable {
         Ok(handle)
     }
 
-    /// Takes a handle out, unless it is lent.
-    pub fn remove(&mut self, index: u32, ty: ResourceId) -> Result<Handle, Trap> {
-        let handle = self.get(index, ty)?.clone();
+    /// Takes the handle of a resource out, unless it is lent.
+    pub fn remove(&mut self, index: u32, ty: ResourceId) -> Result<ResourceHandle, Trap> {
+        let handle = self.resource(index, ty)?.clone();
         if handle.lends != 0 {
             return Err(Trap::canonical("cannot remove owned resource while borrowed"));
         }
@@ -76,7 +90,7 @@ impl HandleTable {
 
     /// Takes an owned handle out; its representation.
     pub fn remove_own(&mut self, index: u32, ty: ResourceId) -> Result<u32, Trap> {
-        if self.get(index, ty)?.borrowed.is_some() {
+        if self.resource(index, ty)?.scope.is_some() {
             return Err(Trap::canonical("cannot lift own resource from a borrow"));
         }
         Ok(self.remove(index, ty)?.rep)
@@ -84,7 +98,7 @@ impl HandleTable {
 
     /// Ends one lend of a handle.
     pub fn unlend(&mut self, index: u32) {
-        if let Some(Some(handle)) = self.slots.get_mut(index as usize) {
+        if let Some(Some(Entry::Resource(handle))) = self.slots.get_mut(index as usize) {
             handle.lends = handle.lends.saturating_sub(1);
         }
     }

@@ -7,14 +7,12 @@
 //! There are no more native frames for that than one call has: `realloc` cannot
 //! call out.
 
-use wasmi::{
-    Func, ResumableCall, ResumableCallOutOfFuel, TypedFunc, TypedResumableCall,
-    TypedResumableCallOutOfFuel, Val,
-};
+use wasmi::{Func, ResumableCall, TypedResumableCall, Val};
 
 use super::{
-    builtins::{Halt, bits},
-    state::{Context, Lends, StoreData},
+    flat::bits,
+    request::{Halt, Narrow, Rest, Suspended},
+    state::{Context, StoreData},
     transfer::LiftLowerContext,
 };
 use crate::component::{
@@ -22,21 +20,6 @@ use crate::component::{
     error::Trap,
     run::guard::enter,
 };
-
-/// A `realloc` of a 32-bit memory. Its type is looked up once and not at every
-/// call, which would take as long as the call.
-pub(crate) type Narrow = TypedFunc<(i32, i32, i32, i32), i32>;
-
-/// A `realloc` that has used up the slice. Until it returns the instance must not
-/// be left.
-#[derive(Debug)]
-pub(crate) struct Suspended {
-    call: Rest,
-    /// What `context.get` gives after it: it runs in a thread of its own.
-    context: [u64; 2],
-    /// The top of the trace stack before it.
-    top: Val,
-}
 
 /// How far a lowering has come.
 pub(crate) enum Lowering {
@@ -47,37 +30,16 @@ pub(crate) enum Lowering {
     Suspended(Box<Suspended>),
 }
 
-#[derive(Debug)]
-enum Rest {
-    Narrow(TypedResumableCallOutOfFuel<i32>),
-    Wide(ResumableCallOutOfFuel),
-}
-
-impl Suspended {
-    /// What going on takes at least.
-    pub fn required_fuel(&self) -> u64 {
-        match &self.call {
-            Rest::Narrow(call) => call.required_fuel(),
-            Rest::Wide(call) => call.required_fuel(),
-        }
-    }
-}
-
 impl LiftLowerContext<'_> {
     /// Goes on with a lowering, to its end unless it or `realloc` uses up the slice.
-    pub fn finish<C: Context>(
-        &self,
-        context: &mut C,
-        lower: &mut Lower,
-        lends: &mut Lends,
-    ) -> Result<Lowering, Trap> {
-        let mut next = self.run(context, lower, None, lends)?;
+    pub fn finish<C: Context>(&self, context: &mut C, lower: &mut Lower) -> Result<Lowering, Trap> {
+        let mut next = self.run(context, lower, None)?;
         loop {
             match next {
                 Next::Done => return Ok(Lowering::Done),
                 Next::Cut => return Ok(Lowering::Cut),
                 Next::Memory(realloc) => match self.realloc(context, realloc)? {
-                    Ok(address) => next = self.run(context, lower, Some(address), lends)?,
+                    Ok(address) => next = self.run(context, lower, Some(address))?,
                     Err(suspended) => return Ok(Lowering::Suspended(Box::new(suspended))),
                 },
             }
@@ -90,9 +52,8 @@ impl LiftLowerContext<'_> {
         context: &mut C,
         lower: &mut Lower,
         address: u64,
-        lends: &mut Lends,
     ) -> Result<(), Trap> {
-        self.with(context, lends, |target| lower.provide(address, target))
+        self.with(context, |target| lower.provide(address, target))
     }
 
     fn realloc<C: Context>(

@@ -1,21 +1,22 @@
-//! What one process owns besides its core instances.
+//! The state of one process: all that it owns besides its core instances.
 
 use std::sync::Arc;
 
 use super::{
-    handles::{Handle, HandleTable},
+    handles::{Entry, Lends, ResourceHandle, Table, TaskId},
     limits::Limiter,
-    realloc::{Narrow, Suspended},
+    request::{Narrow, Request},
+    task::Tasks,
 };
 use crate::{
     account::{Account, Charge, MAX_PLACES},
     component::{
-        abi::{Handles, lift::Lift, lower::Lower},
-        backtrace::trace::{Recorded, Recording},
+        abi::Handles,
+        backtrace::recording::{Recorded, Recording},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::{
-            linker::{Answer, HostState},
+            host::HostState,
             plan::{CanonOptions, HOST, Plan, ResourceDef},
         },
         run::guard::Guard,
@@ -37,18 +38,16 @@ pub(crate) struct StoreData {
     handles: u64,
     /// Places that the account has given for them: some more.
     places: u64,
-    /// What the tables take up.
+    /// The charge for the tables.
     tables: Charge,
     /// The handles that the host holds of resources that components define.
-    pub host_handles: HandleTable,
+    pub host_handles: Table,
     pub cores: Vec<wasmi::Instance>,
     pub memories: Vec<wasmi::Memory>,
     pub funcs: Vec<wasmi::Func>,
     /// Those of them that have been called as a `realloc`, by their index.
     pub reallocs: Vec<(u32, Narrow)>,
-    /// Handles that were lowered into calls that have not returned: one number
-    /// for each call on the stack.
-    pub num_borrows: Vec<u32>,
+    pub tasks: Tasks,
     /// Why a host function has suspended the guest.
     pub request: Option<Request>,
     pub host: HostState,
@@ -56,21 +55,21 @@ pub(crate) struct StoreData {
     pub guard: Arc<Guard>,
     /// Fuel for host work beyond what was left of the slice.
     pub debt: u64,
-    /// The slots of `context.get` and `context.set`.
+    /// The slots of `context.get` and `context.set` of the task that runs.
     pub context: [u64; 2],
     pub recording: Recording,
     /// This is a second run, to find where the first one trapped.
     pub trace: Option<SecondRun>,
 }
 
-/// What a second run needs.
+/// The parts of a second run.
 #[derive(Debug)]
 pub(crate) struct SecondRun {
     /// The trace stack.
     pub stack: wasmi::Memory,
     /// The address above its last entry.
     pub top: wasmi::Global,
-    /// What the host answered in the first run.
+    /// The host's answers in the first run.
     pub answers: std::vec::IntoIter<Recorded>,
 }
 
@@ -82,51 +81,7 @@ pub(crate) struct Instance {
     /// Calls of `backpressure.inc` without a `backpressure.dec`. It holds back
     /// asynchronous calls only, of which there are none, so it is just counted.
     pub backpressure: u16,
-    pub handles: HandleTable,
-}
-
-/// Something that a host function cannot do while the guest is on the stack.
-#[derive(Debug)]
-pub(crate) enum Request {
-    /// Call a function of another component.
-    Guest { trampoline: u32, args: Vec<u64> },
-    /// Go on lifting the arguments of a call.
-    Lift(Box<Arguments>),
-    /// Wait for the answer of a host function.
-    Host {
-        trampoline: u32,
-        address: Option<u64>,
-        lends: Lends,
-        memory: Option<wasmi::Memory>,
-        /// For the arguments, which may be in the answer.
-        charge: Charge,
-        answer: Answer,
-    },
-    /// Finish a `realloc`, if there is one, and then the call of a host function
-    /// whose result is lowered.
-    Lower {
-        trampoline: u32,
-        lends: Lends,
-        /// For the result.
-        charge: Charge,
-        lower: Box<Lower>,
-        suspended: Option<Box<Suspended>>,
-    },
-    /// Run a destructor.
-    Drop { func: u32, instance: u32, caller: u32, rep: u32 },
-}
-
-/// Arguments that are being lifted.
-#[derive(Debug)]
-pub(crate) struct Arguments {
-    /// Of which function.
-    pub trampoline: u32,
-    /// Where the result goes.
-    pub address: Option<u64>,
-    pub lends: Lends,
-    /// What a host function sees of its caller's memory.
-    pub memory: Option<wasmi::Memory>,
-    pub lift: Box<Lift>,
+    pub handles: Table,
 }
 
 /// Places that are asked for at a time.
@@ -134,10 +89,7 @@ const MORE_PLACES: u64 = 32;
 
 /// Bytes of a place in a table, which keeps it: the handle and its number among the
 /// free ones, both with the room that lists keep to grow.
-const PLACE: u64 = 2 * (size_of::<Option<Handle>>() + size_of::<u32>()) as u64;
-
-/// Handles that a call has lent: table and index.
-pub(crate) type Lends = Vec<(u32, u32)>;
+const PLACE: u64 = 2 * (size_of::<Option<Entry>>() + size_of::<u32>()) as u64;
 
 impl StoreData {
     pub fn new(plan: OwnPlan, host: HostState, guard: Arc<Guard>) -> StoreData {
@@ -146,7 +98,7 @@ impl StoreData {
             may_enter: true,
             may_leave: true,
             backpressure: 0,
-            handles: HandleTable::default(),
+            handles: Table::default(),
         };
         StoreData {
             instances: plan.parents.iter().map(instance).collect(),
@@ -154,12 +106,12 @@ impl StoreData {
             handles: 0,
             places: 0,
             tables: limiter.account().open(),
-            host_handles: HandleTable::default(),
+            host_handles: Table::default(),
             cores: Vec::new(),
             memories: Vec::new(),
             funcs: Vec::new(),
             reallocs: Vec::new(),
-            num_borrows: Vec::new(),
+            tasks: Tasks::new(),
             request: None,
             host,
             limiter,
@@ -181,7 +133,7 @@ impl StoreData {
         instance: u32,
         ty: ResourceId,
         rep: u32,
-        borrowed: Option<u32>,
+        scope: Option<TaskId>,
     ) -> Result<u32, Trap> {
         if self.handles >= self.places {
             let account = self.limiter.account();
@@ -191,12 +143,12 @@ impl StoreData {
             })?;
             self.places = self.places.saturating_add(more);
         }
-        let handle = Handle { ty, rep, borrowed, lends: 0 };
+        let handle = ResourceHandle { ty, rep, scope, lends: 0 };
         if !self.table(instance)?.has_free() {
             self.tables.add(PLACE)?;
         }
         self.handles = self.handles.saturating_add(1);
-        Ok(self.table(instance)?.add(handle))
+        Ok(self.table(instance)?.add(Entry::Resource(handle)))
     }
 
     /// Counts a handle less.
@@ -204,7 +156,7 @@ impl StoreData {
         self.handles = self.handles.saturating_sub(1);
     }
 
-    fn table(&mut self, instance: u32) -> Result<&mut HandleTable, Trap> {
+    fn table(&mut self, instance: u32) -> Result<&mut Table, Trap> {
         match instance {
             HOST => Ok(&mut self.host_handles),
             other => Ok(&mut self.instance(other)?.handles),
@@ -319,7 +271,7 @@ impl Handles for GuestHandles<'_> {
     }
 
     fn lift_borrow(&mut self, ty: ResourceId, index: u32) -> Result<u32, Trap> {
-        let handle = self.state.table(self.instance)?.get(index, ty)?;
+        let handle = self.state.table(self.instance)?.resource(index, ty)?;
         handle.lends = handle.lends.saturating_add(1);
         let rep = handle.rep;
         self.lends.push((self.instance, index));
@@ -341,18 +293,18 @@ impl Handles for GuestHandles<'_> {
     fn lower_borrow(&mut self, ty: ResourceId, rep: u32) -> Result<u32, Trap> {
         let defined = self.guest_defined(ty)?;
         let rep = match self.host && defined.is_some() {
-            true => self.state.host_handles.get(rep, ty)?.rep,
+            true => self.state.host_handles.resource(rep, ty)?.rep,
             false => rep,
         };
         // An instance knows its own resources by their representation.
         if defined == Some(self.instance) {
             return Ok(rep);
         }
-        let scope = self.state.num_borrows.len().checked_sub(1);
+        let scope = self.state.tasks.running();
         let scope = scope.ok_or_else(|| Trap::internal("a borrow outside of a call"))?;
-        if let Some(count) = self.state.num_borrows.get_mut(scope) {
-            *count = count.saturating_add(1);
+        if let Some(task) = self.state.tasks.get(scope) {
+            task.num_borrows = task.num_borrows.saturating_add(1);
         }
-        self.state.add_handle(self.instance, ty, rep, Some(scope as u32))
+        self.state.add_handle(self.instance, ty, rep, Some(scope))
     }
 }

@@ -1,6 +1,9 @@
 //! Values on their way into a guest or out of it.
 
-use super::state::{Context, GuestHandles, Lends, charge, memory_and_state};
+use super::{
+    handles::Lends,
+    state::{Context, GuestHandles, charge, memory_and_state},
+};
 use crate::{
     account::Charge,
     component::{
@@ -122,7 +125,6 @@ impl LiftLowerContext<'_> {
         signature: &Signature,
         value: Option<Value>,
         destination: Destination,
-        lends: &mut Lends,
     ) -> Result<Lower, Trap> {
         let types: &[TypeId] = signature.result.as_slice();
         if types.len() != usize::from(value.is_some()) {
@@ -135,7 +137,7 @@ impl LiftLowerContext<'_> {
             ));
         }
         let spill = destination.address.map_or(Spill::No, Spill::To);
-        self.with(context, lends, |target| {
+        self.with(context, |target| {
             Lower::new(value.into_iter(), types, spill, destination.source, target)
         })
     }
@@ -147,10 +149,9 @@ impl LiftLowerContext<'_> {
         context: &mut C,
         lower: &mut Lower,
         address: Option<u64>,
-        lends: &mut Lends,
     ) -> Result<Next, Trap> {
         lower.until = budget(context);
-        let next = self.with(context, lends, |target| {
+        let next = self.with(context, |target| {
             if let Some(address) = address {
                 lower.provide(address, target)?;
             }
@@ -161,15 +162,11 @@ impl LiftLowerContext<'_> {
     }
 
     /// Calls `f` with what values are lowered into.
-    pub fn with<C: Context, R>(
-        &self,
-        context: &mut C,
-        lends: &mut Lends,
-        f: impl FnOnce(&mut Target<'_>) -> R,
-    ) -> R {
+    pub fn with<C: Context, R>(&self, context: &mut C, f: impl FnOnce(&mut Target<'_>) -> R) -> R {
         let (memory, state) = memory_and_state(context, self.options);
-        let mut handles =
-            GuestHandles { state, instance: self.options.instance, host: self.host, lends };
+        // Nothing is lent by lowering.
+        let (lends, instance) = (&mut Lends::new(), self.options.instance);
+        let mut handles = GuestHandles { state, instance, host: self.host, lends };
         f(&mut Target {
             types: &self.plan.types,
             layouts: &self.plan.layouts,

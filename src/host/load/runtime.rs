@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    answering::answering,
     crew::Threads,
     error::PrepareError,
     vetted::{self, Vetted},
@@ -21,7 +22,7 @@ use crate::{
         Component, DEFAULT_STACK, Engine, Function, LinkedComponent, Linker, LoadOptions,
         MAX_STACK, MIN_STACK, Vetting,
     },
-    host::node::panics,
+    host::node::{panics, program::Answering},
     imports::{process, wasi},
     lock::lock,
     process::{Grants, Limits},
@@ -205,9 +206,6 @@ impl Runtime {
         let Some(entry) = project.entry(id) else {
             return Err(Box::new(Problem::error("", format!("{id}, which is no entry"), "", "")));
         };
-        if process.transport == Transport::WasiHttp {
-            return Err(Box::new(unsupported_transport(entry)));
-        }
         let artifact = Artifact::of_process(project, id)?;
         let complain = |error: PrepareError| Box::new(problem(entry, &error));
         let limits = &process.limits;
@@ -221,6 +219,9 @@ impl Runtime {
         spec.limits.max_fuel = limits.max_fuel;
         spec.max_execution = limits.max_execution;
         spec.given = WasiSetup::of_entry(project, entry, &process.wasi)?;
+        if process.transport == Transport::WasiHttp {
+            spec.answering = answering(&spec.function).map_err(|unfit| unfit.problem(entry))?;
+        }
         spec.program_name = process.path.rsplit('/').next().unwrap_or_default().to_owned();
         Ok(spec)
     }
@@ -253,6 +254,8 @@ pub struct ProcessSpec {
     /// It reads its arguments itself, like a program of an operating system;
     /// the function has no parameters.
     pub raw_arguments: bool,
+    /// How it answers requests from outside.
+    pub answering: Answering,
 }
 
 impl ProcessSpec {
@@ -289,7 +292,20 @@ impl ProcessSpec {
             max_execution: None,
             given: WasiSetup::default(),
             program_name: name.to_owned(),
+            answering: Answering::Not,
         })
+    }
+}
+
+impl ProcessSpec {
+    /// The same, whose processes answer requests from outside.
+    ///
+    /// # Errors
+    ///
+    /// With what its function is, if it can answer none.
+    pub fn that_answers(mut self) -> Result<ProcessSpec, String> {
+        self.answering = answering(&self.function).map_err(|no| no.found)?;
+        Ok(self)
     }
 }
 
@@ -322,13 +338,4 @@ pub(in crate::host) fn problem(entry: &Entry, error: &PrepareError) -> Problem {
     }
     let problem = entry.problem(field, found, error.expected(), error.fix());
     problem.of_engine(error.is_of_engine())
-}
-
-pub(in crate::host) fn unsupported_transport(entry: &Entry) -> Problem {
-    entry.problem(
-        "transport",
-        "wasi-http, which this version of wippy does not serve yet",
-        "payload",
-        "leave the field out if the function takes values",
-    )
 }

@@ -7,7 +7,7 @@ use async_channel::Sender;
 use super::input::Unfit;
 use crate::{
     account::Account,
-    command::{Command, ErrorKind, ProcessError, Reply},
+    command::{Command, ErrorKind, InlineDispatcher, ProcessError, Reply},
     host::{
         ProcessSpec,
         node::{
@@ -15,7 +15,7 @@ use crate::{
             ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
-            program::{Program, SpawnContext, Started},
+            program::{Answering, Asked, Program, SpawnContext, Started},
             run::{HostDispatcher, RunOptions, live},
         },
     },
@@ -49,9 +49,16 @@ impl ProcessSpec {
         if context.is_alone() {
             world.set_alone();
         }
+        world.set_account(account.clone());
+        let request = context.request.take().map(|Asked(request)| world.add_request(request));
+        let request = request.transpose().map_err(|exceeded| {
+            let why = format!("{} has no memory for a request: {exceeded}", self.name);
+            ProcessError::new(ErrorKind::Unavailable, why)
+        })?;
         let answers = context.answers(world);
         let pid = context.identity.pid.clone();
-        let data = self.start_data(input, wasi, Some(context.identity));
+        let mut data = self.start_data(input, wasi, Some(context.identity));
+        data.request = request;
         let inline = Box::new(answers.clone());
         let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
         let process = WasmProcess::start(&self.program, start).map_err(|error| error.fault())?;
@@ -72,7 +79,7 @@ impl ProcessSpec {
         identity: Option<Identity>,
     ) -> StartData {
         let call = Some(Call::new(self.function.full_name(), input));
-        StartData { call, identity, wasi: Some(wasi), limits: self.limits }
+        StartData { call, identity, wasi: Some(wasi), request: None, limits: self.limits }
     }
 
     /// Runs a process alone, without a node: there is nobody that it could talk
@@ -86,7 +93,10 @@ impl ProcessSpec {
         options.max_execution = self.max_execution.or(options.max_execution);
         let (world, wasi) = self.given.to(&self.program_name, Vec::new(), streams);
         let data = self.start_data(input, wasi, None);
-        let start = Start { inline: Some(Box::new(world.clone())), ..data.into() };
+        let account = Account::new(self.limits.max_memory);
+        world.set_account(account.clone());
+        let inline = Some(Box::new(world.clone()) as Box<dyn InlineDispatcher>);
+        let start = Start { account: Some(account), inline, ..data.into() };
         let mut process: Box<dyn Process> = match WasmProcess::start(&self.program, start) {
             Ok(process) => Box::new(process),
             Err(error) => return Ended::without_life(error),
@@ -128,11 +138,17 @@ impl Program for ProcessSpec {
             ProcessError::new(ErrorKind::Invalid, format!("{}: {}", self.name, unfit.why))
         };
         match self.raw_arguments {
+            // Its arguments are made of the request.
+            _ if context.request.is_some() => self.start_with(Vec::new(), Vec::new(), context),
             true => {
                 self.start_with(Vec::new(), ProcessSpec::words(&args).map_err(invalid)?, context)
             }
             false => self.start_with(self.input(&args).map_err(invalid)?, Vec::new(), context),
         }
+    }
+
+    fn answering(&self) -> Answering {
+        self.answering
     }
 }
 
@@ -166,6 +182,9 @@ impl Dispatcher for Alone {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.now(command),
@@ -179,6 +198,9 @@ impl Dispatcher for Alone {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.later(command).await,

@@ -1,7 +1,7 @@
 //! What a node is made of, as its users see it: options of hosts, programs, what
 //! a new process is given, what is known of a live one.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     dispatcher::{Actor, NodeDispatcher},
@@ -14,7 +14,7 @@ use crate::{
     command::{ErrorKind, Pid, ProcessError},
     process::{DEFAULT_SLICE, Fuel, Identity, Process},
     value::{Term, Type},
-    world::{Streams, SystemDispatcher},
+    world::{Incoming, Streams, SystemDispatcher},
 };
 
 /// The time that a process has to end after a cancel, unless who cancels says
@@ -88,6 +88,45 @@ pub trait Program: Send + Sync {
     /// If the arguments do not fit, or the process cannot be given what it is to
     /// have.
     fn start(&self, args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError>;
+
+    /// How it answers requests from outside.
+    fn answering(&self) -> Answering {
+        Answering::Not
+    }
+}
+
+/// How a program answers requests from outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// It does not.
+    #[default]
+    Not,
+    /// By a function that is given the whole body and returns the whole answer.
+    Whole(BodyParam),
+    /// By `wasi:http/incoming-handler`, piece by piece.
+    Streaming,
+}
+
+/// What a function that answers requests takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyParam {
+    /// Nothing: a body is passed over.
+    None,
+    /// The body as text; empty if there is no body.
+    Text,
+    /// The body as text, if there is one.
+    OptionalText,
+    /// The body as bytes.
+    Bytes,
+}
+
+/// A request from outside, for the process that answers it piece by piece.
+pub(in crate::host) struct Asked(pub Incoming);
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Asked").field(&self.0.head).finish()
+    }
 }
 
 /// All that a new process is given by its host.
@@ -99,6 +138,8 @@ pub struct SpawnContext {
     pub streams: Streams,
     /// Who answers for it.
     pub(in crate::host) actor: Actor,
+    /// The request that it is started for.
+    pub(in crate::host) request: Option<Asked>,
 }
 
 impl SpawnContext {

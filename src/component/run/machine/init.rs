@@ -4,15 +4,15 @@ use std::collections::{HashMap, hash_map::Entry};
 
 use wasmi::AsContextMut;
 
-use super::{Frame, Machine};
+use super::Machine;
 use crate::{
     account::Exceeded,
     component::{
-        backtrace::trace::{STACK, TRACE},
+        backtrace::instrument::{STACK, TRACE},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::plan::{CoreRef, Op},
-        run::{builtins, state::charge},
+        run::{builtins, state::charge, task::Frame},
     },
 };
 
@@ -27,11 +27,12 @@ impl Machine {
     pub(super) fn init(&mut self, index: usize) -> Result<(), Trap> {
         let plan = self.plan.clone();
         let Some(op) = plan.ops.get(index) else {
-            self.stack.pop();
+            self.frames.pop();
             self.made = HashMap::new();
+            self.finish_task()?;
             return Ok(());
         };
-        if let Some(Frame::Init(next)) = self.stack.last_mut() {
+        if let Some(Frame::Init(next)) = self.frames.last_mut() {
             *next = index + 1;
         }
         match op {
@@ -115,7 +116,7 @@ fn too_large(exceeded: Exceeded) -> Trap {
     }
 }
 
-/// What instantiation of a core module fails with.
+/// The trap of an instantiation that fails.
 fn instantiation(error: wasmi::Error) -> Trap {
     use wasmi::errors::{ErrorKind, InstantiationError, MemoryError, TableError};
     match error.kind() {

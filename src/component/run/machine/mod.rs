@@ -1,55 +1,67 @@
 //! The driver: runs a component on wasmi's resumable calls, and on nothing else.
 //!
-//! What other engines keep on the native stack is here a list of
-//! [`Frame`]s: a core function that is suspended, a component call in one of
-//! its phases, a host function whose answer is awaited. Only the last one runs;
-//! when it ends, its result goes to the one below. So the machine can stop
-//! between any two instructions of the guest and between any two steps of the
-//! canonical ABI, and several guest calls may be suspended over one store.
+//! Calls that are under way are [tasks](super::task), each with a list of [`Frame`]s: a
+//! core function that is suspended, a component call in one of its phases, a host function
+//! whose answer is awaited. One task runs, and of that only the last frame; when it ends,
+//! its result goes to the one below. So the machine can stop between any two instructions
+//! of the guest and between any two steps of the canonical ABI, and several guest calls may
+//! be suspended over one store.
 //!
-//! Invariant: guest code is entered in two places, [`Machine::run_core`] and, for
-//! `realloc`, [`LiftLowerContext::finish`], with the fuel that the store has at that time.
+//! Invariant: guest code is entered in `guest` and, for `realloc`, in
+//! [`LiftLowerContext::finish`](super::transfer::LiftLowerContext::finish), with the fuel
+//! that the store has at that time, and nowhere else.
+//!
+//! A task is in one place: it runs, or is in `ready`, or is named in `waits`, or is the
+//! caller of a task that is in one of these. The running task changes only where it calls,
+//! waits or ends, and never where the fuel does. So a `realloc` that is suspended, which
+//! can do none of these, excludes all other tasks, those of its instance among them.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `schedule` | which task runs |
+//! | `init` | instantiation |
+//! | `call`, `host` | calls of functions of components and of the host, phase by phase |
+//! | `request` | what a guest's call of an import leaves to do |
+//! | `guest` | the guest's code |
+//! | `retrace` | the second run |
 
 mod call;
+mod guest;
 mod host;
 mod init;
+mod request;
 mod retrace;
+mod schedule;
+#[cfg(test)]
+mod tests;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
 
-use wasmi::{Func, ResumableCall, ResumableCallHostTrap, ResumableCallOutOfFuel, Val};
+use wasmi::Func;
 
 pub(crate) use self::retrace::{Again, BacktraceRun};
-use self::{
-    call::{Call, Phase},
-    host::{HostCall, HostPhase},
-};
 use super::{
-    builtins::{Halt, core_value, options, split_address, trampoline},
+    guard::Guard,
+    handles::{Lends, TaskId},
     host_call::call_host,
-    realloc::Suspended,
-    state::{Arguments, Lends, OwnPlan, Request, StoreData},
-    transfer::{LiftLowerContext, Lifting},
+    state::{OwnPlan, StoreData},
+    task::{Caller, Frame, HostCall, HostPhase},
 };
 use crate::{
     account::{Charge, Exceeded},
-    command::Yield,
+    command::{Tag, Yield},
     component::{
-        abi::CoreType,
-        error::{Trap, TrapKind},
+        error::Trap,
         link::{
-            linker::HostState,
-            plan::{HOST, Plan, Target, TrampolineKind},
+            host::HostState,
+            plan::{HOST, Plan, Target},
         },
-        run::guard::{Guard, enter},
     },
     value::Value,
 };
-
-/// Activities that may be suspended on top of each other. A component can call
-/// its own exports, and each call that is suspended keeps its wasm stack, which
-/// `max_memory` does not count.
-const MAX_ACTIVITIES: usize = 500;
 
 /// Why a machine has stopped.
 #[derive(Debug)]
@@ -58,16 +70,25 @@ pub(crate) enum Pause {
     OutOfFuel(u64),
     /// An answer is awaited.
     Blocked,
-    /// Nothing is left to do. The result of the call, if one has ended.
+    /// A call has ended, with this result; or nothing is left to do.
     Finished(Option<Option<Value>>),
 }
 
 /// A component in execution.
 #[derive(Debug)]
 pub(crate) struct Machine {
+    /// The tasks are in here.
     store: wasmi::Store<StoreData>,
     plan: OwnPlan,
-    stack: Vec<Frame>,
+    /// Frames of the task that runs; empty if none does.
+    frames: Vec<Frame>,
+    /// The empty list of a task that has ended, for the next one.
+    spare: Vec<Frame>,
+    /// Tasks that can go on, in the order in which they could.
+    ready: VecDeque<TaskId>,
+    /// Tasks that wait for the reply to a command, in the order of the tags, which only
+    /// grow.
+    waits: VecDeque<(Tag, TaskId)>,
     /// Commands that have been asked for and not yet been handed out.
     pub yields: Vec<Yield>,
     next_tag: u64,
@@ -78,57 +99,6 @@ pub(crate) struct Machine {
     outcome: Option<Option<Value>>,
 }
 
-#[derive(Debug)]
-enum Frame {
-    /// Instantiation, before the given operation.
-    Init(usize),
-    Core(Box<Core>),
-    /// The arguments of a call are lifted.
-    Lift(Box<Arguments>),
-    Call(Box<Call>),
-    Host(Box<HostCall>),
-    /// A `realloc` for what is lowered by the frame below.
-    Realloc(Box<Suspended>),
-    Drop(Drop),
-}
-
-/// A destructor runs.
-#[derive(Debug)]
-struct Drop {
-    /// The instances that have been entered for it.
-    entered: Vec<u32>,
-    /// What `context.get` gives to who drops the handle.
-    context: [u64; 2],
-}
-
-/// A core function that is being called.
-#[derive(Debug)]
-struct Core {
-    state: CoreState,
-    results: usize,
-    /// The top of the trace stack before the call.
-    top: Val,
-}
-
-#[derive(Debug)]
-enum CoreState {
-    Ready(Func, Vec<Val>),
-    OutOfFuel(ResumableCallOutOfFuel),
-    /// Waits for the results of the host function that it has called.
-    Host(ResumableCallHostTrap),
-    /// The host function has answered.
-    Resume(ResumableCallHostTrap, Vec<Val>),
-    /// The function itself is a host function, so that there is nothing to resume.
-    Direct(Func),
-    Taken,
-}
-
-#[derive(Debug)]
-enum Caller {
-    Host,
-    Guest { trampoline: u32, address: Option<u64> },
-}
-
 impl Machine {
     /// A machine that will first instantiate the component.
     pub fn new(plan: Arc<Plan>, host: HostState) -> Machine {
@@ -137,16 +107,21 @@ impl Machine {
         let state = StoreData::new(plan.clone(), host, guard);
         let mut store = wasmi::Store::new(&plan.core, state);
         store.limiter(|state| &mut state.limiter);
-        Machine {
+        let mut machine = Machine {
             store,
             plan,
-            stack: vec![Frame::Init(0)],
+            frames: Vec::new(),
+            spare: Vec::new(),
+            ready: VecDeque::new(),
+            waits: VecDeque::new(),
             yields: Vec::new(),
             next_tag: 0,
             made: HashMap::new(),
             first: None,
             outcome: None,
-        }
+        };
+        machine.start_top(Frame::Init(0));
+        machine
     }
 
     /// Tells when the machine is in code that cannot unwind.
@@ -154,7 +129,7 @@ impl Machine {
         &self.store.data().guard
     }
 
-    /// What host functions keep for this process.
+    /// The state that host functions keep for this process.
     pub fn host_state(&mut self) -> &mut HostState {
         &mut self.store.data_mut().host
     }
@@ -180,9 +155,9 @@ impl Machine {
         }
     }
 
-    /// Whether a call, or instantiation, is under way.
+    /// True if a call, or instantiation, is under way.
     pub fn busy(&self) -> bool {
-        !self.stack.is_empty()
+        !self.store.data().tasks.is_empty()
     }
 
     /// Sets the call that follows instantiation.
@@ -196,8 +171,11 @@ impl Machine {
         self.store.data().limiter.account().charge(Value::held_by_all(args))
     }
 
-    /// Begins a call of an export. Nothing else may be under way.
+    /// Begins a call of an export. Other calls may wait for replies, but none may run.
     pub fn call(&mut self, export: usize, args: Vec<Value>) -> Result<(), Trap> {
+        if self.store.data().tasks.running().is_some() {
+            return Err(Trap::internal("a call while another one runs"));
+        }
         let charge = self.charge_for(&args)?;
         self.call_export(export, (args, charge))
     }
@@ -205,19 +183,19 @@ impl Machine {
     fn call_export(&mut self, export: usize, args: (Vec<Value>, Charge)) -> Result<(), Trap> {
         let plan = self.plan.clone();
         let export = plan.exports.get(export).ok_or_else(|| Trap::internal("unknown export"))?;
-        let frame = match export.target {
-            Target::Lifted(lifted) => self.begin(lifted, Caller::Host, HOST, args, Lends::new())?,
+        match export.target {
+            Target::Lifted(lifted) => {
+                self.begin(lifted, Caller::Host, HOST, args, Lends::new())?;
+            }
             Target::Host(host) => {
-                let host = plan.hosts.get(host as usize);
-                let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
+                let host = plan.host(host)?;
                 let (args, charge) = args;
                 let answer = call_host(&mut self.store, host, args, None)?;
-                let (caller, phase) = (Caller::Host, HostPhase::Answer(answer));
-                let lends = Lends::new();
-                Frame::Host(Box::new(HostCall { caller, lends, memory: None, charge, phase }))
+                let (lends, phase) = (Lends::new(), HostPhase::Answer(answer));
+                let call = HostCall { site: None, lends, memory: None, charge, phase };
+                self.start_top(Frame::Host(Box::new(call)));
             }
-        };
-        self.stack.push(frame);
+        }
         Ok(())
     }
 
@@ -247,14 +225,8 @@ impl Machine {
             if self.store.data().debt > 0 {
                 return Ok(Pause::OutOfFuel(1));
             }
-            let pause = match self.stack.last_mut() {
-                None => match self.first.take() {
-                    Some((export, args)) => {
-                        self.call_export(export, args)?;
-                        None
-                    }
-                    None => return Ok(Pause::Finished(self.outcome.take())),
-                },
+            let pause = match self.frames.last() {
+                None => self.next()?,
                 Some(Frame::Core(_)) => self.run_core()?,
                 Some(Frame::Init(op)) => {
                     let op = *op;
@@ -269,9 +241,12 @@ impl Machine {
                     self.run_call()?;
                     None
                 }
-                Some(Frame::Host(_)) => self.run_host()?,
+                Some(Frame::Host(_)) => {
+                    self.run_host()?;
+                    None
+                }
                 Some(Frame::Realloc(_)) => self.run_realloc()?,
-                Some(Frame::Drop(_)) => return Err(Trap::internal("a destructor is lost")),
+                Some(Frame::Drop) => return Err(Trap::internal("a destructor is lost")),
             };
             if let Some(pause) = pause {
                 return Ok(pause);
@@ -279,317 +254,21 @@ impl Machine {
         }
     }
 
-    fn push_core(&mut self, func: Func, args: Vec<Val>, results: usize) -> Result<(), Trap> {
-        if self.stack.len() >= MAX_ACTIVITIES {
-            return Err(Trap::new(
-                TrapKind::Limit,
-                "call stack exhausted: too many calls between components",
-            ));
+    /// Hands out the result of a call, goes on with another task or begins the first
+    /// call.
+    fn next(&mut self) -> Result<Option<Pause>, Trap> {
+        if let Some(outcome) = self.outcome.take() {
+            return Ok(Some(Pause::Finished(Some(outcome))));
         }
-        let trace = self.store.data().trace.as_ref();
-        let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
-        let state = CoreState::Ready(func, args);
-        self.stack.push(Frame::Core(Box::new(Core { state, results, top })));
-        Ok(())
-    }
-
-    /// Goes on with a `realloc` that has been suspended.
-    fn run_realloc(&mut self) -> Result<Option<Pause>, Trap> {
-        let plan = self.plan.clone();
-        let Some(Frame::Realloc(suspended)) = self.stack.pop() else {
-            return Err(Trap::internal("a realloc is lost"));
-        };
-        let (lower, lends, options, host) = match self.stack.last_mut() {
-            Some(Frame::Host(call)) => call.lowering(&plan)?,
-            Some(Frame::Call(call)) => call.lowering(&plan)?,
-            Some(
-                Frame::Init(_)
-                | Frame::Core(_)
-                | Frame::Lift(_)
-                | Frame::Realloc(_)
-                | Frame::Drop(_),
-            )
-            | None => return Err(Trap::internal("memory for nothing")),
-        };
-        let cx = LiftLowerContext { plan: &plan, options, host };
-        match cx.resume(&mut self.store, *suspended)? {
-            Ok(address) => {
-                cx.provide(&mut self.store, lower, address, lends)?;
-                Ok(None)
-            }
-            Err(suspended) => {
-                let required = suspended.required_fuel();
-                self.stack.push(Frame::Realloc(Box::new(suspended)));
-                Ok(Some(Pause::OutOfFuel(required)))
-            }
+        if let Some(task) = self.ready.pop_front() {
+            self.resume_task(task)?;
+        } else if !self.waits.is_empty() {
+            return Ok(Some(Pause::Blocked));
+        } else if let Some((export, args)) = self.first.take() {
+            self.call_export(export, args)?;
+        } else {
+            return Ok(Some(Pause::Finished(None)));
         }
+        Ok(None)
     }
-
-    fn core_func(&self, index: u32) -> Result<Func, Trap> {
-        let func = self.store.data().funcs.get(index as usize);
-        func.copied().ok_or_else(|| Trap::internal("unknown core function"))
-    }
-
-    /// Enters guest code.
-    fn run_core(&mut self) -> Result<Option<Pause>, Trap> {
-        let Some(Frame::Core(core)) = self.stack.last_mut() else {
-            return Err(Trap::internal("no core function to run"));
-        };
-        let mut buffer = [Val::I32(0), Val::I32(0)];
-        let Some(results) = buffer.get_mut(..core.results) else {
-            return Err(Trap::internal("too many core results"));
-        };
-        let mut called = None;
-        let outcome = match std::mem::replace(&mut core.state, CoreState::Taken) {
-            CoreState::Ready(func, args) => {
-                called = Some(func);
-                enter(&mut self.store, |store| func.call_resumable(store, &args, results))
-            }
-            CoreState::OutOfFuel(call) => {
-                enter(&mut self.store, |store| call.resume(store, results))
-            }
-            CoreState::Resume(call, values) => {
-                enter(&mut self.store, |store| call.resume(store, &values, results))
-            }
-            CoreState::Host(_) | CoreState::Direct(_) | CoreState::Taken => {
-                return Err(Trap::internal("a core function was not resumed"));
-            }
-        };
-        match outcome {
-            Ok(ResumableCall::Finished) => {
-                let top = core.top.clone();
-                self.stack.pop();
-                if let Some(trace) = &self.store.data().trace {
-                    let global = trace.top;
-                    global.set(&mut self.store, top).map_err(|_| Trap::internal("trace"))?;
-                }
-                let results = results.to_vec();
-                self.returned(results)?;
-                Ok(None)
-            }
-            Ok(ResumableCall::OutOfFuel(call)) => {
-                let required = call.required_fuel();
-                core.state = CoreState::OutOfFuel(call);
-                Ok(Some(Pause::OutOfFuel(required)))
-            }
-            Ok(ResumableCall::HostTrap(call)) => {
-                if let Some(Halt::Trap(trap)) = call.host_error().downcast_ref::<Halt>() {
-                    return Err(trap.clone());
-                }
-                core.state = CoreState::Host(call);
-                self.request()?;
-                Ok(None)
-            }
-            Err(error) => match error.downcast_ref::<Halt>() {
-                Some(Halt::Trap(trap)) => Err(trap.clone()),
-                Some(Halt::Suspend) => {
-                    let func = called.ok_or_else(|| Trap::internal("nothing was called"))?;
-                    core.state = CoreState::Direct(func);
-                    self.request()?;
-                    Ok(None)
-                }
-                None => Err((&error).into()),
-            },
-        }
-    }
-
-    /// Begins what a host function has left to do.
-    fn request(&mut self) -> Result<(), Trap> {
-        let plan = self.plan.clone();
-        let request = self.store.data_mut().request.take();
-        let frame = match request.ok_or_else(|| Trap::internal("suspended for nothing"))? {
-            Request::Guest { trampoline: index, args } => {
-                let trampoline = trampoline(&plan, index)?;
-                let TrampolineKind::Guest { lifted, signature, options: option } = &trampoline.kind
-                else {
-                    return Err(Trap::internal("not a guest function"));
-                };
-                let option = options(&plan, *option)?;
-                let (args, address) = split_address(&args, signature);
-                let mut lends = Lends::new();
-                // The check comes before the arguments are lifted, like in any call.
-                self.check_enter(*lifted, trampoline.instance)?;
-                let cx = LiftLowerContext { plan: &plan, options: option, host: false };
-                let (types, spilled) = (&signature.params, signature.spill_params);
-                match cx.lift(&mut self.store, types, spilled, args, &mut lends)? {
-                    Lifting::Done(values, charge) => {
-                        let caller = Caller::Guest { trampoline: index, address };
-                        let args = (values, charge);
-                        self.begin(*lifted, caller, trampoline.instance, args, lends)?
-                    }
-                    Lifting::Cut(lift) => {
-                        let (trampoline, memory) = (index, None);
-                        let arguments = Arguments { trampoline, address, lends, memory, lift };
-                        Frame::Lift(Box::new(arguments))
-                    }
-                }
-            }
-            Request::Lift(arguments) => Frame::Lift(arguments),
-            Request::Host { trampoline, address, lends, memory, charge, answer } => {
-                let caller = Caller::Guest { trampoline, address };
-                let phase = HostPhase::Answer(answer);
-                Frame::Host(Box::new(HostCall { caller, lends, memory, charge, phase }))
-            }
-            Request::Lower { trampoline, lends, charge, lower, suspended } => {
-                let caller = Caller::Guest { trampoline, address: None };
-                let phase = HostPhase::Return(lower);
-                let call = HostCall { caller, lends, memory: None, charge, phase };
-                let call = Frame::Host(Box::new(call));
-                match suspended {
-                    None => call,
-                    Some(suspended) => {
-                        self.stack.push(call);
-                        Frame::Realloc(suspended)
-                    }
-                }
-            }
-            Request::Drop { func, instance, caller, rep } => {
-                let entered = self.enter(caller, instance)?;
-                let state = self.store.data_mut();
-                state.num_borrows.push(0);
-                let context = std::mem::take(&mut state.context);
-                self.stack.push(Frame::Drop(Drop { entered, context }));
-                let func = self.core_func(func)?;
-                return self.push_core(func, vec![Val::I32(rep as i32)], 0);
-            }
-        };
-        self.stack.push(frame);
-        Ok(())
-    }
-
-    /// Goes on lifting the arguments of a call, and begins the call after that.
-    fn run_lift(&mut self) -> Result<(), Trap> {
-        let plan = self.plan.clone();
-        let Some(Frame::Lift(arguments)) = self.stack.pop() else {
-            return Err(Trap::internal("arguments are lost"));
-        };
-        let Arguments { trampoline: index, address, mut lends, memory, lift } = *arguments;
-        let callee = trampoline(&plan, index)?;
-        let (option, host) = match &callee.kind {
-            TrampolineKind::Guest { options, .. } => (*options, false),
-            TrampolineKind::Host { options, .. } => (*options, true),
-            _ => return Err(Trap::internal("not a lowered function")),
-        };
-        let cx = LiftLowerContext { plan: &plan, options: options(&plan, option)?, host };
-        let frame = match cx.lift_on(&mut self.store, lift, &mut lends)? {
-            Lifting::Cut(lift) => {
-                let arguments = Arguments { trampoline: index, address, lends, memory, lift };
-                Frame::Lift(Box::new(arguments))
-            }
-            Lifting::Done(values, charge) => {
-                let caller = Caller::Guest { trampoline: index, address };
-                match &callee.kind {
-                    TrampolineKind::Guest { lifted, .. } => {
-                        self.begin(*lifted, caller, callee.instance, (values, charge), lends)?
-                    }
-                    TrampolineKind::Host { host, .. } => {
-                        let host = plan.hosts.get(*host as usize);
-                        let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
-                        let answer = call_host(&mut self.store, host, values, memory)?;
-                        let phase = HostPhase::Answer(answer);
-                        Frame::Host(Box::new(HostCall { caller, lends, memory, charge, phase }))
-                    }
-                    _ => return Err(Trap::internal("not a lowered function")),
-                }
-            }
-        };
-        self.stack.push(frame);
-        Ok(())
-    }
-
-    fn enter(&mut self, caller: u32, callee: u32) -> Result<Vec<u32>, Trap> {
-        let plan = self.plan.clone();
-        let state = self.store.data_mut();
-        state.check_enter(&plan, caller, callee)?;
-        let entered: Vec<u32> = plan.entering(caller, callee).collect();
-        for index in &entered {
-            state.instance(*index)?.may_enter = false;
-        }
-        Ok(entered)
-    }
-
-    fn leave(&mut self, entered: &[u32]) -> Result<(), Trap> {
-        for index in entered {
-            self.store.data_mut().instance(*index)?.may_enter = true;
-        }
-        Ok(())
-    }
-
-    /// Gives the result of the core function that has ended to who called it.
-    fn returned(&mut self, results: Vec<Val>) -> Result<(), Trap> {
-        let plan = self.plan.clone();
-        match self.stack.last_mut() {
-            Some(Frame::Init(_)) => Ok(()),
-            Some(Frame::Drop(_)) => {
-                let Some(Frame::Drop(drop)) = self.stack.pop() else { return Ok(()) };
-                self.leave(&drop.entered)?;
-                let state = self.store.data_mut();
-                state.num_borrows.pop();
-                state.context = drop.context;
-                self.resume(&[])
-            }
-            Some(Frame::Call(call)) => match &call.phase {
-                Phase::Run => {
-                    let call = self.pop_call()?;
-                    self.lift_results(call, results)
-                }
-                Phase::PostReturn(_) => {
-                    let lifted = plan.lifted.get(call.lifted as usize);
-                    let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
-                    let instance = options(&plan, lifted.options)?.instance;
-                    self.store.data_mut().instance(instance)?.may_leave = true;
-                    let mut call = self.pop_call()?;
-                    let flat = match &mut call.phase {
-                        Phase::PostReturn(flat) => std::mem::take(flat),
-                        Phase::Lower(_) | Phase::Run | Phase::Lift(_) | Phase::Return(_) => {
-                            Vec::new()
-                        }
-                    };
-                    self.end(call, flat)
-                }
-                Phase::Lower(_) | Phase::Lift(_) | Phase::Return(_) => {
-                    Err(Trap::internal("a result in the middle of a lowering"))
-                }
-            },
-            Some(Frame::Host(_) | Frame::Realloc(_) | Frame::Core(_) | Frame::Lift(_)) | None => {
-                Err(Trap::internal("a result for nobody"))
-            }
-        }
-    }
-
-    /// Gives the core function at the top the results of its host call.
-    fn resume(&mut self, flat: &[u64]) -> Result<(), Trap> {
-        let Some(Frame::Core(core)) = self.stack.last_mut() else {
-            return Err(Trap::internal("nobody to resume"));
-        };
-        match std::mem::replace(&mut core.state, CoreState::Taken) {
-            CoreState::Host(call) => {
-                let ty = call.host_func().ty(&self.store);
-                let values = flat.iter().zip(ty.results()).map(|(bits, ty)| value(*bits, *ty));
-                core.state = CoreState::Resume(call, values.collect());
-                Ok(())
-            }
-            CoreState::Direct(func) => {
-                // It was the callee itself: what it returns is the result.
-                self.stack.pop();
-                let ty = func.ty(&self.store);
-                let values = flat.iter().zip(ty.results()).map(|(bits, ty)| value(*bits, *ty));
-                self.returned(values.collect())
-            }
-            CoreState::Ready(..)
-            | CoreState::OutOfFuel(_)
-            | CoreState::Resume(..)
-            | CoreState::Taken => Err(Trap::internal("a core function did not wait")),
-        }
-    }
-}
-
-fn value(bits: u64, ty: wasmi::ValType) -> Val {
-    let ty = match ty {
-        wasmi::ValType::I64 => CoreType::I64,
-        wasmi::ValType::F32 => CoreType::F32,
-        wasmi::ValType::F64 => CoreType::F64,
-        _ => CoreType::I32,
-    };
-    core_value(bits, ty)
 }
