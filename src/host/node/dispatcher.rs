@@ -75,6 +75,7 @@ impl Dispatcher for NodeDispatcher {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Call(_) => self.world.now(command),
         }
@@ -90,6 +91,7 @@ impl Dispatcher for NodeDispatcher {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Call(_) => self.world.later(command).await,
         }
