@@ -66,8 +66,8 @@
 //!
 //! # The two halves
 //!
-//! [`value`], [`account`], [`adapter`], [`component`], [`command`], [`imports`] and
-//! [`process`] are pure computation: no files, threads, clocks or random numbers. They
+//! [`value`], [`account`], [`adapter`], [`component`], [`command`], [`imports`],
+//! [`process`] and [`replay`] are pure computation: no files, threads, clocks or random numbers. They
 //! are all that is left with `default-features = false`. The feature
 //! `host` adds what knows the world, `cli` the `wippy` command.
 //!
@@ -86,6 +86,7 @@ pub mod component;
 pub mod imports;
 mod lock;
 pub mod process;
+pub mod replay;
 pub mod value;
 mod visible;
 #[cfg(feature = "host")]

@@ -41,7 +41,7 @@ pub use self::{
         check::{Checked, check},
         error::PrepareError,
         project::ProjectPrograms,
-        runtime::{Loaded, ProcessSpec, Runtime},
+        runtime::{Loaded, ProcessSpec, ProgramSource, Runtime},
         wasi_setup::{WasiDir, WasiSetup},
     },
     node::{
@@ -51,6 +51,7 @@ pub use self::{
         large::LargePages,
         pages::release_zeros,
         program::{Handle, HostOptions, Info, PATIENCE, Program, Programs, SpawnContext, Started},
+        recorder::{RecordOptions, Recorder},
         run::RunOptions,
         trace::Trace,
         vitals::ProcessState,
