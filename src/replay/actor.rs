@@ -17,9 +17,7 @@ use super::{
     show, state,
 };
 use crate::{
-    command::{
-        Command, Completion, Reply, Stdio, StdioCommand, Tag, Yield, codec::Coded,
-    },
+    command::{Command, Completion, Reply, Stdio, StdioCommand, Tag, Yield, codec::Coded},
     component::LinkedComponent,
     lock::lock,
     process::{Error, Event, Fuel, Process, Start, Status, StepOutput, WasmProcess},
@@ -351,9 +349,7 @@ impl Actor {
             (Status::Continue, Ending::Continue)
             | (Status::Blocked, Ending::Blocked)
             | (Status::Idle, Ending::Idle) => true,
-            (Status::Done(outcome), Ending::Done(noted)) => {
-                same(noted, outcome, &mut self.scratch)
-            }
+            (Status::Done(outcome), Ending::Done(noted)) => same(noted, outcome, &mut self.scratch),
             (Status::Exited(term), Ending::Exited(noted)) => same(noted, term, &mut self.scratch),
             (
                 Status::Continue

@@ -22,9 +22,7 @@ use crate::{
     lock::lock,
     process::{Error, StartData},
     replay::{
-        journal::{
-            Blocks, CommandLine, End, Finished, Header, ProgramRecord, Record, StartRecord,
-        },
+        journal::{Blocks, CommandLine, End, Finished, Header, ProgramRecord, Record, StartRecord},
         record::{Sink, Tape},
     },
 };
