@@ -68,6 +68,14 @@ pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
              fuel"
         ));
     }
+    if args.json {
+        let Stopped { fuel, steps, processes, finished, .. } = &stopped;
+        let code = finished.as_ref().map(|finished| finished.code);
+        let line = json!({
+            "replayed": {"fuel": fuel, "steps": steps, "processes": processes, "exit": code},
+        });
+        output::json(&format!("{line}\n"))?;
+    }
     ended(&terminal, &name, stopped)
 }
 

@@ -251,9 +251,7 @@ impl<R: io::Read, S: Stage> Player<R, S> {
                     }
                 }
                 Record::State(state) => {
-                    let actor = self.actor(state.process)?;
-                    actor.settle()?;
-                    actor.compare_state(state.hash)?;
+                    self.actor(state.process)?.compare_state(state.hash)?;
                 }
                 Record::End(end) => {
                     let (log, process) = (self.stop.log, end.process);
