@@ -8,7 +8,7 @@ use super::{
     exit::{Exit, Failure},
     replay::ModuleArg,
 };
-use crate::registry::units;
+use crate::registry::{http_address, units};
 
 /// Runs WebAssembly modules as processes
 #[derive(Debug, Parser)]
@@ -46,6 +46,7 @@ Examples:
   wippy run hello.wasm             a file, without a project
   wippy run --record trip.wreplay greet Ada
   wippy replay trip.wreplay        the same run once more, exactly
+  wippy serve hello.wasm           a file that answers HTTP requests
   wippy check                      find all mistakes of a project
   wippy inspect hello.wasm         what a file exports and imports";
 
@@ -56,6 +57,9 @@ pub(super) enum CliCommand {
     /// Run a recorded run again, without files, network or waiting
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
+    /// Answer HTTP requests with a file, each in a process of its own
+    #[command(after_help = SERVE_HELP)]
+    Serve(Box<ServeArgs>),
     /// Check the whole project and everything that it names
     #[command(after_help = CHECK_HELP)]
     Check,
@@ -154,6 +158,66 @@ pub(super) struct RunArgs {
         hide = true
     )]
     pub words: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ServeArgs {
+    /// A component or core module, binary or text
+    pub file: PathBuf,
+
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
+    pub addr: String,
+
+    /// The function of FILE that answers; not needed if FILE exports
+    /// wasi:http/incoming-handler, or a single function
+    #[arg(long, value_name = "METHOD")]
+    pub invoke: Option<String>,
+
+    /// WIT for FILE, if it is a core module: a text, or a file that holds it
+    #[arg(long, value_name = "TEXT|FILE")]
+    pub wit: Option<String>,
+
+    /// End a process when it has used this much fuel
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub fuel: Option<u64>,
+
+    /// Bytes of memory that a process may have, such as 64MiB
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub max_memory: Option<u64>,
+
+    /// End a process after this time: milliseconds, or such as 5s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub timeout: Option<Duration>,
+
+    /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
+    #[arg(long, value_name = "DIR", value_parser = given_dir)]
+    pub dir: Vec<DirArg>,
+
+    /// Give FILE an environment variable
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+
+    /// Where relative paths of FILE begin, in what it sees
+    #[arg(long, value_name = "PATH")]
+    pub cwd: Option<String>,
+}
+
+const SERVE_HELP: &str = "\
+A function that is not wasi:http/incoming-handler is given the body of a request, as a
+string, an option<string> or a list<u8>, and returns that of the answer.
+
+Ctrl-C, SIGTERM or SIGHUP ends it when the requests that are being answered are; a
+second ends it at once.
+
+Examples:
+  wippy serve hello.wasm
+  wippy serve --addr 0.0.0.0:80 --dir public::/:ro site.wasm
+  wippy serve --invoke shout text.wasm      # curl -d hello http://127.0.0.1:8080/";
+
+fn address(text: &str) -> Result<String, String> {
+    http_address(text)
+        .ok_or_else(|| "write an address and a port, such as 127.0.0.1:8080 or :8080".to_owned())
 }
 
 /// The value of `--dir`.

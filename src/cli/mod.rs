@@ -17,6 +17,7 @@ mod recording;
 mod replay;
 mod result;
 mod run;
+mod serve;
 mod services;
 mod stderr;
 mod style;
@@ -55,6 +56,7 @@ fn command() -> Exit {
     let result = match &cli.command {
         CliCommand::Run(args) => run::run(&cli.project, args, logs),
         CliCommand::Replay(args) => replay::replay(args, logs),
+        CliCommand::Serve(args) => serve::serve(args, logs),
         CliCommand::Check => check::check(&cli.project),
         CliCommand::Inspect(args) => inspect::inspect(args),
     };

@@ -61,7 +61,8 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             run_entry(args, programs, host, (&parsed, words, &invocation, None), logs)
         }
         Target::File(path, words) => {
-            let spec = job_of_file(&runtime.for_one_process(), &path, args, logs)?;
+            let spec =
+                spec_of_file(&runtime.for_one_process(), &path, &FileGiven::of(args), logs, None)?;
             logs.show();
             let front = terminal::of_file()?;
             let shown = recording::shows(logs, false);
@@ -121,16 +122,39 @@ fn front(programs: ProjectPrograms, host: String, logs: Logs) -> Result<Front, F
     Ok(Front { node, host, services: Some(services) })
 }
 
-/// The function to run of a file that has no entry.
-fn job_of_file(
+/// What options say of a file that has no entry.
+pub(super) struct FileGiven<'a> {
+    pub wit: Option<&'a str>,
+    pub invoke: Option<&'a str>,
+    pub dir: &'a [DirArg],
+    pub env: &'a [(String, String)],
+    pub cwd: Option<&'a str>,
+}
+
+impl<'a> FileGiven<'a> {
+    fn of(args: &'a RunArgs) -> FileGiven<'a> {
+        FileGiven {
+            wit: args.wit.as_deref(),
+            invoke: args.invoke.as_deref(),
+            dir: &args.dir,
+            env: &args.env,
+            cwd: args.cwd.as_deref(),
+        }
+    }
+}
+
+/// The function to run of a file that has no entry. Of those that the file exports, one
+/// of the interface `first` goes before others that are not named.
+pub(super) fn spec_of_file(
     runtime: &Runtime,
     path: &Path,
-    args: &RunArgs,
+    args: &FileGiven<'_>,
     logs: Logs,
+    first: Option<&str>,
 ) -> Result<ProcessSpec, Failure> {
     let name = path.display().to_string();
     let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
-    let wit = args.wit.as_deref().map(wit_text).transpose()?;
+    let wit = args.wit.map(wit_text).transpose()?;
     let complain = |error: &dyn std::fmt::Display| Failure::config(format!("{name}: {error}"));
     let loaded = runtime
         .load(&artifact, wit.as_deref(), DEFAULT_STACK)
@@ -140,9 +164,14 @@ fn job_of_file(
     }
     let program =
         runtime.link(&loaded.component, &Grants::all()).map_err(|error| complain(&error))?;
-    let method = match &args.invoke {
-        Some(method) => method.clone(),
-        None => only_function(&program, &name)?,
+    let of_first = |function: &Function| {
+        let interface = function.interface().unwrap_or_default();
+        first.is_some_and(|first| interface.split('@').next() == Some(first))
+    };
+    let method = match (args.invoke, program.functions().find(of_first)) {
+        (Some(method), _) => method.to_owned(),
+        (None, Some(function)) => function.full_name(),
+        (None, None) => only_function(&program, &name)?,
     };
     let mut spec = ProcessSpec::new(&name, &loaded, program, &method)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
@@ -156,7 +185,7 @@ fn job_of_file(
 }
 
 /// The arguments, variables and directories that the options give a file.
-fn given(args: &RunArgs) -> Result<WasiSetup, Failure> {
+fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
     for (DirArg { host, guest, read_only }, dir) in args.dir.iter().zip(open_together(&paths)) {
@@ -165,7 +194,8 @@ fn given(args: &RunArgs) -> Result<WasiSetup, Failure> {
         })?;
         dirs.push(WasiDir { guest: guest.clone(), dir, read_only: *read_only });
     }
-    Ok(WasiSetup { args: Vec::new(), env: args.env.as_slice().into(), cwd: args.cwd.clone(), dirs })
+    let cwd = args.cwd.map(str::to_owned);
+    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs })
 }
 
 /// How somebody would type this call again, up to the arguments.

@@ -35,7 +35,7 @@ use crate::{
 const TERMINAL: &str = "terminal";
 
 /// How long processes have to end when the command does.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A node with the hosts of a project.
 pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
@@ -53,6 +53,10 @@ pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
             | EntryKind::ProcessLua(_)
             | EntryKind::LibraryLua(_)
             | EntryKind::FunctionLua(_)
+            | EntryKind::HttpService(_)
+            | EntryKind::HttpRouter(_)
+            | EntryKind::HttpEndpoint(_)
+            | EntryKind::HttpStatic(_)
             | EntryKind::Other => continue,
         };
         add(&node, &id, options)?;
@@ -67,7 +71,7 @@ pub(super) fn of_file() -> Result<Front, Failure> {
     Ok(Front { node, host: TERMINAL.to_owned(), services: None })
 }
 
-fn add(node: &Node, id: &str, options: HostOptions) -> Result<(), Failure> {
+pub(super) fn add(node: &Node, id: &str, options: HostOptions) -> Result<(), Failure> {
     let what = format!("threads for {id}");
     let complain = |error: io::Error| system::lacks(&what, "ulimit -u", "ulimit -v", &error);
     node.add_host(id, options).map_err(complain)
@@ -185,7 +189,7 @@ pub(super) fn serve(
 
 /// Stops the services, then all other processes, unless the second signal comes
 /// first: then there is nothing left to wait for. Whether it has not.
-async fn wind_down(
+pub(super) async fn wind_down(
     node: &Node,
     services: Option<&Supervisor>,
     interrupts: &mut Interrupts<'_>,
@@ -211,7 +215,7 @@ async fn wind_down(
 }
 
 /// SIGINT, SIGTERM and SIGHUP, which end the command, and SIGUSR1.
-struct Interrupts<'a> {
+pub(super) struct Interrupts<'a> {
     node: &'a Node,
     signals: Signals,
     /// How many there were.
@@ -243,7 +247,7 @@ fn hangup_is_ignored() -> bool {
 const ECHO: Duration = Duration::from_millis(50);
 
 impl<'a> Interrupts<'a> {
-    fn new(node: &'a Node) -> Result<Interrupts<'a>, Failure> {
+    pub fn new(node: &'a Node) -> Result<Interrupts<'a>, Failure> {
         let mut wanted = vec![Signal::Int, Signal::Term];
         #[cfg(unix)]
         {
@@ -264,7 +268,7 @@ impl<'a> Interrupts<'a> {
 
     /// The future's value, or nothing if there was a signal before. SIGUSR1 is
     /// none that ends anything: it prints the processes.
-    async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
+    pub async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
         let Interrupts { node, signals, seen, last } = self;
         let signal = async {
             while let Some(Ok(signal)) = signals.next().await {

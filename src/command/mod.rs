@@ -18,6 +18,8 @@
 //! | `random` | random numbers | `world/random` |
 //! | `stdio` | the standard streams | `world/stdio` |
 //! | `fs` | files and directories | `world/fs` |
+//! | `stream` | byte streams that are connections or bodies | `world/stream` |
+//! | `http` | requests and responses | `world/http` |
 //! | `wait` | several things at once, and which of them hold | `world/wait` |
 //! | `actor` | other processes | `host/node/dispatcher` |
 //! | `call` | functions of the embedder | by the embedder |
@@ -34,9 +36,11 @@ pub mod codec;
 mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;
+pub mod http;
 mod random;
 mod reply;
 mod stdio;
+mod stream;
 mod wait;
 
 #[cfg(feature = "host")]
@@ -49,9 +53,11 @@ pub use self::{
     ended::{Ending, SharedEnding},
     error::{ErrorKind, ProcessError},
     fs::{Advice, DirEntry, Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags, Stat},
+    http::{HttpCommand, HttpError},
     random::RandomCommand,
     reply::Reply,
     stdio::{Stdio, StdioCommand},
+    stream::StreamCommand,
     wait::{Interest, Interests, Ready, Wait},
 };
 pub(crate) use self::{chore::Task, reply::Unexpected};
@@ -91,6 +97,10 @@ pub enum Command {
     Stdio(StdioCommand),
     /// Something with a file or a directory.
     Fs(FsCommand),
+    /// Something with a byte stream.
+    Stream(StreamCommand),
+    /// Something with requests and responses.
+    Http(HttpCommand),
     /// Something with other processes.
     Actor(ActorCommand),
     /// To be told when something holds.
@@ -110,6 +120,8 @@ impl Command {
             Command::Random(command) => command.name(),
             Command::Stdio(command) => command.name(),
             Command::Fs(_) => "file",
+            Command::Stream(command) => command.name(),
+            Command::Http(command) => command.name(),
             Command::Actor(command) => command.name(),
             Command::Wait(wait) => wait.name(),
             Command::Chore(_) => "chore",
@@ -134,6 +146,8 @@ families! {
     Random: RandomCommand,
     Stdio: StdioCommand,
     Fs: FsCommand,
+    Stream: StreamCommand,
+    Http: HttpCommand,
     Actor: ActorCommand,
     Wait: Wait,
 }

@@ -6,7 +6,9 @@
 //! [`Unexpected`], which names what was asked for and what came.
 
 use super::{
-    DirEntry, Errno, FileId, FileKind, Interests, Pid, ProcessError, Ready, SharedEnding, Stat,
+    DirEntry, Errno, FileId, FileKind, HttpError, Interests, Pid, ProcessError, Ready,
+    SharedEnding, Stat,
+    http::{Fields, IncomingResponse},
 };
 use crate::value::Value;
 
@@ -37,6 +39,9 @@ pub enum Reply {
         /// Its kind.
         kind: FileKind,
     },
+    /// Something else that is open now: to be used in further commands, and closed at
+    /// the end.
+    Handle(FileId),
     /// Kind, size and times of a file.
     Stat(Stat),
     /// Entries of a directory, without `.` and `..`.
@@ -45,6 +50,12 @@ pub enum Reply {
     Pid(Pid),
     /// How a process has ended.
     Ended(SharedEnding),
+    /// A response to a request.
+    Response(Box<IncomingResponse>),
+    /// What comes after a body, if anything does.
+    Trailers(Option<Fields>),
+    /// The outside world could not do it, and HTTP has a name for the reason.
+    HttpError(Box<HttpError>),
     /// The outside world could not do it, for a reason that guests understand.
     Failed(Errno),
     /// The host could not do it, or would not.
@@ -88,6 +99,12 @@ impl Reply {
         ready: Reply::Ready(ready) => ready, Ready;
         /// Something that is open now.
         file: Reply::File { id, kind } => (id, kind), (FileId, FileKind);
+        /// Something else that is open now.
+        handle: Reply::Handle(id) => id, FileId;
+        /// A response.
+        response: Reply::Response(response) => response, Box<IncomingResponse>;
+        /// What comes after a body.
+        trailers: Reply::Trailers(fields) => fields, Option<Fields>;
         /// Kind, size and times of a file.
         stat: Reply::Stat(stat) => stat, Stat;
         /// Entries of a directory.
@@ -146,6 +163,16 @@ impl Reply {
         if let Reply::Failed(errno) = self { Err(errno) } else { Ok(self) }
     }
 
+    /// Tells whether it could not be done now and can be waited for.
+    pub(crate) fn is_not_yet(&self) -> bool {
+        matches!(self, Reply::Failed(Errno::WouldBlock))
+    }
+
+    /// The reply, unless HTTP has failed.
+    pub(crate) fn unless_http_error(self) -> Result<Reply, Box<HttpError>> {
+        if let Reply::HttpError(error) = self { Err(error) } else { Ok(self) }
+    }
+
     /// The reply, unless the host could not do it, or would not.
     pub(crate) fn unless_process_error(self) -> Result<Reply, ProcessError> {
         if let Reply::ProcessError(error) = self { Err(error) } else { Ok(self) }
@@ -159,6 +186,9 @@ impl Reply {
             Reply::Failed(errno) => {
                 format!("a command for `{wanted}` cannot fail, and has failed: {errno:?}")
             }
+            Reply::HttpError(error) => {
+                format!("a command for `{wanted}` cannot fail, and has failed: {error:?}")
+            }
             Reply::ProcessError(error) => {
                 format!("a command for `{wanted}` cannot fail, and has failed: {error}")
             }
@@ -171,6 +201,9 @@ impl Reply {
             | Reply::Text(_)
             | Reply::Ready(_)
             | Reply::File { .. }
+            | Reply::Handle(_)
+            | Reply::Response(_)
+            | Reply::Trailers(_)
             | Reply::Stat(_)
             | Reply::Entries(_)
             | Reply::Pid(_)
@@ -192,6 +225,10 @@ impl Reply {
             Reply::Text(_) => "text",
             Reply::Ready(_) => "ready",
             Reply::File { .. } => "file",
+            Reply::Handle(_) => "handle",
+            Reply::Response(_) => "response",
+            Reply::Trailers(_) => "trailers",
+            Reply::HttpError(_) => "http-error",
             Reply::Stat(_) => "stat",
             Reply::Entries(_) => "entries",
             Reply::Pid(_) => "pid",

@@ -15,7 +15,7 @@ use super::{
     link::{
         inline::{Failure, link},
         linker::{HostState, Linker, Provided},
-        plan::Plan,
+        plan::{Plan, ResourceDef},
     },
     load::{
         decode::{ComponentDef, Def, decode},
@@ -25,7 +25,7 @@ use super::{
     },
     run::machine::Machine,
 };
-use crate::value::{FuncType, Type, Types};
+use crate::value::{Field, FuncType, Type, TypeDef, Types};
 
 /// A decoded and validated component, translated once and shared by all
 /// processes that run it.
@@ -356,6 +356,21 @@ impl Function {
     /// The types of the whole program.
     pub fn types(&self) -> &Arc<Types> {
         &self.plan.types
+    }
+
+    /// Tells whether it takes these resources of the host's, to own them, and nothing
+    /// else.
+    pub(crate) fn takes_own(&self, resources: &[&str]) -> bool {
+        let params = &self.ty().params;
+        let is = |(param, name): (&Field, &&str)| match self.types().get(param.ty) {
+            TypeDef::Own(id) => {
+                let def = self.plan.resources.get(id.0 as usize);
+                matches!(def, Some(ResourceDef::Host(Some(_))))
+                    && self.types().resource_name(*id) == *name
+            }
+            _ => false,
+        };
+        params.len() == resources.len() && params.iter().zip(resources).all(is)
     }
 
     /// The type of the result, with its table.

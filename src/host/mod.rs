@@ -34,6 +34,7 @@
 
 mod load;
 mod node;
+mod serve;
 mod supervise;
 
 pub use self::{
@@ -50,12 +51,16 @@ pub use self::{
         ended::Ended,
         large::LargePages,
         pages::release_zeros,
-        program::{Handle, HostOptions, Info, PATIENCE, Program, Programs, SpawnContext, Started},
+        program::{
+            Answering, BodyParam, Handle, HostOptions, Info, PATIENCE, Program, Programs,
+            SpawnContext, Started,
+        },
         recorder::{RecordOptions, Recorder},
         run::RunOptions,
         trace::Trace,
         vitals::ProcessState,
     },
+    serve::{Listening, Server, Site},
     supervise::{
         service::Supervisor,
         states::{ServiceState, ServiceStatus},

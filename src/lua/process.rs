@@ -48,7 +48,7 @@ impl LuaProcess {
     /// If an argument has no place in Lua, or there is no room for the process.
     pub fn start(program: &LuaProgram, start: Start) -> Result<LuaProcess, Error> {
         let Start { data, account, inline, state: _ } = start;
-        let StartData { call, identity, wasi, limits } = data;
+        let StartData { call, identity, wasi, request: _, limits } = data;
         let Some(Call { method, args }) = call else {
             return Err(Error::new(ErrorKind::Invalid, "a Lua process begins with a call"));
         };

@@ -127,6 +127,10 @@ impl LuaProgram {
                     | EntryKind::TerminalHost(_)
                     | EntryKind::ProcessService(_)
                     | EntryKind::ProcessWasm(_)
+                    | EntryKind::HttpService(_)
+                    | EntryKind::HttpRouter(_)
+                    | EntryKind::HttpEndpoint(_)
+                    | EntryKind::HttpStatic(_)
                     | EntryKind::Other => {}
                 }
             }
@@ -183,6 +187,10 @@ impl LuaProgram {
             | EntryKind::TerminalHost(_)
             | EntryKind::ProcessService(_)
             | EntryKind::ProcessWasm(_)
+            | EntryKind::HttpService(_)
+            | EntryKind::HttpRouter(_)
+            | EntryKind::HttpEndpoint(_)
+            | EntryKind::HttpStatic(_)
             | EntryKind::Other => return Ok(()),
         };
         let compiled = compile(&entry.id.to_string(), &code.source);

@@ -37,7 +37,14 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
             return refused(lua, primitives, &fault);
         }
         // No command of a program is answered so.
-        Reply::Value(_) | Reply::File { .. } | Reply::Stat(_) | Reply::Entries(_) => {
+        Reply::Value(_)
+        | Reply::File { .. }
+        | Reply::Handle(_)
+        | Reply::Response(_)
+        | Reply::Trailers(_)
+        | Reply::HttpError(_)
+        | Reply::Stat(_)
+        | Reply::Entries(_) => {
             let Unexpected(why) = reply.clone().instead_of("a value");
             return refused(lua, primitives, &ProcessError::new(ErrorKind::Internal, why));
         }

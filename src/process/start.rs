@@ -10,7 +10,7 @@ use std::fmt;
 use super::{Error, Identity};
 use crate::{
     account::Account,
-    command::{ErrorKind, InlineDispatcher},
+    command::{ErrorKind, InlineDispatcher, http::IncomingRequest},
     component::{DEFAULT_MEMORY, Function, HostState},
     imports::wasi::WasiConfig,
     value::{Term, Type, Value, check, term},
@@ -50,6 +50,9 @@ pub struct StartData {
     /// Arguments, variables and directories, if it is given any. A Lua program
     /// finds the arguments and variables in its modules `io` and `env`.
     pub wasi: Option<WasiConfig>,
+    /// The request that it answers. Then the function that is called is `handle` of
+    /// `wasi:http/incoming-handler`, and its arguments are made of the request.
+    pub request: Option<IncomingRequest>,
     /// How much it may use.
     pub limits: Limits,
 }

@@ -93,16 +93,25 @@ impl WasmProcess {
     /// given its surroundings, or they are beyond the limits.
     pub fn start(program: &LinkedComponent, start: Start) -> Result<WasmProcess, Error> {
         let Start { data, account, inline, state: mut host } = start;
-        let StartData { call, identity, wasi, limits } = data;
-        let (method, call) = match call {
-            Some(call) => {
+        let StartData { call, identity, wasi, request, limits } = data;
+        let account = account.unwrap_or_else(|| Account::new(limits.max_memory));
+        host.begin(account.clone(), inline);
+        if let Some(wasi) = wasi {
+            host.set(surroundings(wasi, &account)?);
+        }
+        let (method, call) = match (call, request) {
+            (Some(call), Some(request)) => {
+                let (method, export) = handler(program, &call.method)?;
+                let args = host.get::<WasiState>().give_request(request, &account);
+                let args = args.map_err(|trap| Error::trap(&trap, &method))?;
+                (method, Some((export, args)))
+            }
+            (Some(call), None) => {
                 let (method, export, args) = resolve(program, call)?;
                 (method, Some((export, args)))
             }
-            None => ("instantiation".to_owned(), None),
+            (None, _) => ("instantiation".to_owned(), None),
         };
-        let account = account.unwrap_or_else(|| Account::new(limits.max_memory));
-        host.begin(account.clone(), inline);
         let mut machine = program.machine(host);
         let mut first = None;
         if let Some((export, args)) = call {
@@ -110,9 +119,6 @@ impl WasmProcess {
             first = small(&args).then(|| (export, args.clone()));
             let ready = machine.call_when_ready(export, args);
             ready.map_err(|trap| Error::trap(&trap, &method))?;
-        }
-        if let Some(wasi) = wasi {
-            machine.host_state().set(surroundings(wasi, &account)?);
         }
         if identity.is_some() {
             machine.host_state().set(identity);
@@ -313,6 +319,19 @@ fn resolve(program: &LinkedComponent, call: Call) -> Result<(String, usize, Vec<
     let function = function.map_err(|why| Error::new(ErrorKind::NotFound, why))?;
     let args = call.args.values(&function)?;
     Ok((function.full_name(), function.index(), args))
+}
+
+/// The function that answers requests: its full name, and its place among the exports.
+fn handler(program: &LinkedComponent, name: &str) -> Result<(String, usize), Error> {
+    let function = program.function(name);
+    let function = function.map_err(|why| Error::new(ErrorKind::NotFound, why))?;
+    if !function.takes_own(&["incoming-request", "response-outparam"]) {
+        let why = format!(
+            "{function:?} does not answer requests: that is `handle` of `wasi:http/incoming-handler`"
+        );
+        return Err(Error::new(ErrorKind::Invalid, why));
+    }
+    Ok((function.full_name(), function.index()))
 }
 
 /// The state that WASI keeps for a process that is given this.

@@ -382,6 +382,19 @@ impl<'n, 'p> Fields<'n, 'p> {
         Some(fields)
     }
 
+    /// A nested mapping that others read as well: nothing is said if it is none.
+    pub fn nested(&self, name: &'static str) -> Option<Fields<'n, 'p>> {
+        let node = self.ask(name)?;
+        let Data::Map(map) = &node.data else { return None };
+        let (path, line) = (self.path(name), self.line_of(name));
+        Some(Fields { report: self.report, map, path, line, asked: RefCell::default() })
+    }
+
+    /// A node of any form.
+    pub fn raw(&self, name: &'static str) -> Option<&'n Node> {
+        self.ask(name)
+    }
+
     /// A nested mapping of free form.
     pub fn free_map(&self, name: &'static str, example: &str) -> Option<&'n Map> {
         self.fields(name, example).map(|fields| fields.map)
@@ -426,13 +439,38 @@ impl<'n, 'p> Fields<'n, 'p> {
         self.unknown(Severity::Error);
     }
 
+    /// The same for a mapping that belongs to several: fields that begin like this are
+    /// errors if they are unknown, and no others.
+    pub fn finish_prefixed(self, prefix: &str) {
+        let asked = self.asked.borrow();
+        let mut own = asked.clone();
+        own.sort_unstable();
+        own.dedup();
+        for pair in &self.map.pairs {
+            let key = pair.key.as_str();
+            if asked.contains(&key) || !key.starts_with(prefix) {
+                continue;
+            }
+            let fix = match self.report.nearest(key, asked.iter().copied()) {
+                Some(word) => format!("did you mean {word}?"),
+                None => "remove it; it has no effect".to_owned(),
+            };
+            let expected = format!("one of {}", own.join(", "));
+            let path = self.path(&shorten(key));
+            self.report.error(pair.line, &path, "an unknown field", expected, fix);
+        }
+    }
+
     fn unknown(&self, severity: Severity) {
         let asked = self.asked.borrow();
         let foreign: Vec<&str> = known::foreign(&self.report.kind, &self.path).collect();
         let mut own = asked.clone();
         own.sort_unstable();
         own.dedup();
-        let expected = format!("one of {}", own.join(", "));
+        let expected = match own.is_empty() {
+            true => "no fields".to_owned(),
+            false => format!("one of {}", own.join(", ")),
+        };
         for pair in &self.map.pairs {
             let key = pair.key.as_str();
             let path = self.path(&shorten(key));

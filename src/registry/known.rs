@@ -25,6 +25,8 @@ const KNOWN: &[Known] = &[
     (Of::Services, "lifecycle", &["startup", "depends_on", "security"]),
     (Of::Programs, "", &["options", "security"]),
     (Of::EntryKind("process.service"), "", &["options", "network"]),
+    (Of::EntryKind("http.service"), "", &["network"]),
+    (Of::EntryKind("http.service"), "host", &["buffer_size", "worker_count"]),
 ];
 
 /// Fields that restrain a process, and where they stand. Elsewhere they restrain
@@ -53,7 +55,9 @@ pub(super) fn protection(word: &str) -> Option<(&'static str, &'static str)> {
 pub(super) fn foreign(kind: &str, path: &str) -> impl Iterator<Item = &'static str> {
     let path = without_numbers(path);
     let of_kind = move |of: Of| match of {
-        Of::Services => matches!(kind, "process.host" | "terminal.host" | "process.service"),
+        Of::Services => {
+            matches!(kind, "process.host" | "terminal.host" | "process.service" | "http.service")
+        }
         Of::Programs => {
             matches!(kind, "process.wasm" | "process.lua" | "function.lua" | "library.lua")
         }

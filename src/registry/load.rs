@@ -54,6 +54,7 @@ pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
     loader.round(other, &none);
     let broken = loader.check_references();
     loader.check_routers();
+    kinds::check_http(&loader.entries, &problems);
     services::check_circles(&loader.entries, &problems);
     let mut commands = loader.commands();
     loader.entries.retain(|id, _| !broken.contains(id));
@@ -194,6 +195,21 @@ impl Loader<'_> {
                     "the id of a process.host entry",
                     "kind: process.host",
                 ),
+                Want::HttpService => (
+                    |kind| kind == "http.service",
+                    "the id of an http.service entry",
+                    "kind: http.service\n  addr: 127.0.0.1:8080",
+                ),
+                Want::HttpRouter => (
+                    |kind| kind == "http.router",
+                    "the id of an http.router entry",
+                    "kind: http.router\n  server: app:server",
+                ),
+                Want::HttpFunction => (
+                    |kind| kind == "process.wasm",
+                    "the id of a process.wasm entry",
+                    "kind: process.wasm\n  transport: wasi-http",
+                ),
                 Want::Any => (|_| true, "the id of an entry", "kind: process.host"),
             };
             let (found, fix) = match kind {
@@ -301,6 +317,10 @@ impl Loader<'_> {
                 | EntryKind::TerminalHost(_)
                 | EntryKind::ProcessService(_)
                 | EntryKind::ProcessWasm(_)
+                | EntryKind::HttpService(_)
+                | EntryKind::HttpRouter(_)
+                | EntryKind::HttpEndpoint(_)
+                | EntryKind::HttpStatic(_)
                 | EntryKind::Other => None,
             };
             let source = code.and_then(|code| Some(self.dir.join(code.file.as_ref()?)));

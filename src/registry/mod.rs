@@ -43,6 +43,8 @@ mod suggest;
 pub(crate) mod units;
 mod yaml;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::kinds::http_address;
 #[cfg(feature = "lua")]
 pub(crate) use self::kinds::lua_modules;
 #[cfg(feature = "cli")]
@@ -54,13 +56,14 @@ pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},
     kinds::{
-        EntryKind, FsDirectory, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits, Mount,
-        ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, TerminalHost, Transport,
-        Wasi, WasiEnv,
+        Cors, EntryKind, FsDirectory, HttpEndpoint, HttpLimits, HttpRouter, HttpService,
+        HttpStatic, HttpTimeouts, HttpTls, LUA_MODULES, Lifecycle, Limits, LuaCode, LuaLimits,
+        Mount, Origins, Pattern, ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart,
+        Segment, TerminalHost, Transport, Wasi, WasiEnv,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},
-    services::Service,
+    services::{Service, ServiceKind},
 };
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! Only entries that have a life cycle are looked at: the others neither start
 //! nor stop.
 
-use super::{Entry, EntryKind, Id, Lifecycle, Problems, ProcessService, Project};
+use super::{Entry, EntryKind, HttpService, Id, Lifecycle, Problems, ProcessService, Project};
 use std::{
     cell::RefCell,
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +16,7 @@ impl Entry {
     pub fn lifecycle(&self) -> Option<&Lifecycle> {
         match &self.kind {
             EntryKind::ProcessService(service) => Some(&service.lifecycle),
+            EntryKind::HttpService(service) => Some(&service.lifecycle),
             EntryKind::ProcessHost(host) => Some(&host.lifecycle),
             EntryKind::TerminalHost(host) => Some(&host.lifecycle),
             EntryKind::FsDirectory(_)
@@ -25,6 +26,9 @@ impl Entry {
             | EntryKind::ProcessLua(_)
             | EntryKind::LibraryLua(_)
             | EntryKind::FunctionLua(_)
+            | EntryKind::HttpRouter(_)
+            | EntryKind::HttpEndpoint(_)
+            | EntryKind::HttpStatic(_)
             | EntryKind::Other => None,
         }
     }
@@ -33,6 +37,8 @@ impl Entry {
     fn depends_on(&self) -> impl Iterator<Item = &Id> {
         let host = if let EntryKind::ProcessService(service) = &self.kind {
             Some(&service.host)
+        } else if let EntryKind::HttpService(service) = &self.kind {
+            service.process_host.as_ref()
         } else {
             None
         };
@@ -46,9 +52,48 @@ pub struct Service<'p> {
     /// The id of its entry.
     pub id: &'p Id,
     /// The entry.
-    pub service: &'p ProcessService,
+    pub service: ServiceKind<'p>,
     /// The other services that it depends on, directly or by way of a host.
     pub needs: BTreeSet<&'p Id>,
+}
+
+/// What a service keeps alive.
+#[derive(Clone, Copy, Debug)]
+pub enum ServiceKind<'p> {
+    /// A process.
+    Process(&'p ProcessService),
+    /// A server.
+    Http(&'p HttpService),
+}
+
+impl<'p> ServiceKind<'p> {
+    fn of(entry: &'p Entry) -> Option<ServiceKind<'p>> {
+        match &entry.kind {
+            EntryKind::ProcessService(service) => Some(ServiceKind::Process(service)),
+            EntryKind::HttpService(service) => Some(ServiceKind::Http(service)),
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessHost(_)
+            | EntryKind::TerminalHost(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::ProcessLua(_)
+            | EntryKind::LibraryLua(_)
+            | EntryKind::FunctionLua(_)
+            | EntryKind::HttpRouter(_)
+            | EntryKind::HttpEndpoint(_)
+            | EntryKind::HttpStatic(_)
+            | EntryKind::Other => None,
+        }
+    }
+
+    /// When it starts and stops.
+    pub fn lifecycle(self) -> &'p Lifecycle {
+        match self {
+            ServiceKind::Process(service) => &service.lifecycle,
+            ServiceKind::Http(service) => &service.lifecycle,
+        }
+    }
 }
 
 impl Project {
@@ -61,12 +106,14 @@ impl Project {
             let mut needs = BTreeSet::new();
             for id in entry.depends_on().filter_map(|id| self.entries.get(id)) {
                 match (&id.kind, hosts.get(&id.id)) {
-                    (EntryKind::ProcessService(_), _) => drop(needs.insert(&id.id)),
+                    (EntryKind::ProcessService(_) | EntryKind::HttpService(_), _) => {
+                        needs.insert(&id.id);
+                    }
                     (_, Some(more)) => needs.extend(more),
                     _ => {}
                 }
             }
-            if let EntryKind::ProcessService(service) = &entry.kind {
+            if let Some(service) = ServiceKind::of(entry) {
                 services.push(Service { id: &entry.id, service, needs });
             } else {
                 hosts.insert(&entry.id, needs);

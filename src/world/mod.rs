@@ -14,26 +14,32 @@
 mod clock;
 mod errno;
 mod fs;
+mod http;
 mod in_flight;
 mod random;
 mod stdio;
-#[allow(dead_code)]
+mod stream;
 pub(crate) mod transport;
 mod wait;
 
 #[cfg(test)]
 mod tests;
 
+#[allow(unused_imports, reason = "for the server")]
+pub(crate) use self::http::{Answer, Incoming, OutgoingBody};
 #[cfg(feature = "cli")]
 pub(crate) use self::stdio::write_stderr;
 pub use self::{
     fs::{Directory, MAX_OPEN},
+    http::Client as HttpClient,
     in_flight::{Dispatcher, InFlight},
     stdio::{Callback, Input, MAX_BUFFER, Output},
 };
 use crate::{
-    account::Account,
-    command::{ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply},
+    account::{Account, Exceeded},
+    command::{
+        ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply, http::IncomingRequest,
+    },
 };
 use std::{
     fmt,
@@ -87,6 +93,9 @@ pub struct SystemDispatcher(Arc<Inner>);
 struct Inner {
     streams: stdio::Open,
     files: fs::Files,
+    /// All else that is open.
+    handles: stream::Handles,
+    http: http::Http,
 }
 
 /// A panic elsewhere has left nothing half done behind any of these locks.
@@ -97,8 +106,9 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl SystemDispatcher {
     /// A world without files.
     pub fn new(streams: Streams) -> SystemDispatcher {
-        let files = fs::Files::default();
-        SystemDispatcher(Arc::new(Inner { streams: streams.into(), files }))
+        let (files, handles) = (fs::Files::default(), stream::Handles::default());
+        let http = http::Http::default();
+        SystemDispatcher(Arc::new(Inner { streams: streams.into(), files, handles, http }))
     }
 
     /// Gives the process a directory. If it is `read_only`, whatever would change
@@ -120,13 +130,35 @@ impl SystemDispatcher {
         self.0.files.set_alone();
     }
 
+    /// What the process has open is on this account.
+    pub fn set_account(&self, account: Account) {
+        self.0.http.set_account(account);
+    }
+
+    /// The client that makes its requests, instead of the one that all share.
+    pub fn set_http(&self, client: Arc<HttpClient>) {
+        self.0.http.set_client(client);
+    }
+
+    /// Gives the process the request that it answers.
+    ///
+    /// # Errors
+    ///
+    /// If the account has no room for it.
+    #[allow(dead_code, reason = "a server is who uses it")]
+    pub(crate) fn add_request(&self, request: http::Incoming) -> Result<IncomingRequest, Exceeded> {
+        http::add_request(&self.0, request)
+    }
+
     /// From now on, no file is opened while so many are open.
     pub fn set_max_open(&self, max: usize) {
         self.0.files.set_max_open(max);
     }
 
-    /// Closes all files and directories.
+    /// Closes all that the process has open.
     pub fn close(&self) {
+        self.0.http.clear();
+        self.0.handles.clear();
         self.0.files.close_all();
     }
 
@@ -142,6 +174,8 @@ impl SystemDispatcher {
             Command::Random(command) => random::now(command).map_err(Command::Random),
             Command::Stdio(command) => stdio::now(world, command).map_err(Command::Stdio),
             Command::Fs(command) => fs::now(world, command).map_err(Command::Fs),
+            Command::Stream(command) => Ok(stream::now(world, command)),
+            Command::Http(command) => Ok(http::now(world, command)),
             Command::Wait(wait) => wait::now(world, wait).map_err(Command::Wait),
             Command::Actor(command) => Ok(no_host(&command)),
             Command::Call(call) => Ok(no_embedder(&call)),
@@ -163,6 +197,8 @@ impl SystemDispatcher {
             Command::Random(command) => random::later(command).await,
             Command::Stdio(command) => stdio::later(world, command).await,
             Command::Fs(command) => fs::later(world, command).await,
+            Command::Stream(command) => stream::now(&world, command),
+            Command::Http(command) => http::now(&world, command),
             Command::Wait(wait) => wait::later(world, wait).await,
             Command::Actor(command) => no_host(&command),
             Command::Call(call) => no_embedder(&call),

@@ -8,7 +8,7 @@ use crate::command::codec::tests::Random;
 use crate::command::{
     ActorCommand, Advice, Chore, Clock, ClockCommand, Command, DirEntry, Errno, FileId, FileKind,
     FsCommand, HostCall, Interest, Interests, NewTime, OpenFlags, RandomCommand, Ready, Reply,
-    Spawn, Stat, Stdio, StdioCommand, Wait,
+    Spawn, Stat, Stdio, StdioCommand, StreamCommand, Wait,
 };
 
 coded_enum! { Command {
@@ -20,6 +20,8 @@ coded_enum! { Command {
     5 = Actor(command);
     6 = Wait(wait);
     7 = Chore(chore);
+    8 = Stream(command);
+    9 = Http(command);
 } }
 
 coded_enum! { Reply {
@@ -39,6 +41,10 @@ coded_enum! { Reply {
     13 = Failed(errno);
     14 = ProcessError(error);
     15 = Refused(why);
+    16 = Handle(id);
+    17 = Response(response);
+    18 = Trailers(fields);
+    19 = HttpError(error);
 } }
 
 coded_struct! { HostCall { interface, function, args } }
@@ -113,19 +119,30 @@ impl Coded for Interests {
 
     #[cfg(test)]
     fn samples(_: u32) -> Vec<Interests> {
-        let one = Interest::ALL.into_iter().map(Interests::of);
-        [Interests::NONE, Interest::ALL.into_iter().collect()].into_iter().chain(one).collect()
+        let one = Interest::PLAIN.into_iter().map(Interests::of);
+        let (id, other) = (FileId(300), FileId(1));
+        let handles = [Interest::Writable(other), Interest::Readable(id), Interest::Mail];
+        let sets = [Interests::NONE, Interest::PLAIN.into_iter().collect()];
+        sets.into_iter().chain(one).chain([handles.into_iter().collect()]).collect()
     }
 
     #[cfg(test)]
     fn any(random: &mut Random, _: u32) -> Interests {
-        Interest::ALL.into_iter().filter(|_| random.chance()).collect()
+        (0..random.below(5)).map(|_| Interest::any(random, 1)).collect()
     }
 }
 
 coded_enum! { Interest {
     0 = Stdin;
     1 = Mail;
+    2 = Readable(id);
+    3 = Writable(id);
+} }
+
+coded_enum! { StreamCommand {
+    0 = Read { stream, len };
+    1 = Room(stream);
+    2 = Write { stream, bytes };
 } }
 
 coded_enum! { ActorCommand {

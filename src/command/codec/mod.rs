@@ -19,12 +19,14 @@
 //! | --- | --- |
 //! | `plain` | numbers, texts, lists, options |
 //! | `commands` | commands and replies, by family |
+//! | `http` | the commands and replies of HTTP |
 //! | `events` | events, mail, errors |
 //! | `start` | what a process begins with, and how it ends |
 //! | `values` | terms and values |
 
 mod commands;
 mod events;
+mod http;
 mod plain;
 mod start;
 #[cfg(test)]

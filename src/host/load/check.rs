@@ -8,9 +8,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    answering::answering,
     error::PrepareError,
     input::Unfit,
-    runtime::{Loaded, ProcessSpec, Runtime, problem, stack_bytes, unsupported_transport},
+    runtime::{Loaded, ProcessSpec, Runtime, problem, stack_bytes},
 };
 use crate::{
     artifact::Artifact,
@@ -129,6 +130,11 @@ impl Checking<'_> {
     }
 
     fn function(&mut self, spec: &ProcessSpec) {
+        if self.process.transport == Transport::WasiHttp
+            && let Err(unfit) = answering(&spec.function)
+        {
+            self.problems.push(*unfit.problem(self.entry));
+        }
         if spec.function.ty().is_async {
             self.warn(
                 Severity::Warning,
@@ -190,10 +196,6 @@ impl Checking<'_> {
     }
 
     fn fields(&mut self) {
-        if self.process.transport == Transport::WasiHttp {
-            let problem = unsupported_transport(self.entry).with_severity(Severity::Warning);
-            self.problems.push(problem);
-        }
         if let Some(stack) = self.process.limits.max_stack
             && !(MIN_STACK as u64..=MAX_STACK as u64).contains(&stack)
         {

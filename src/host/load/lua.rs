@@ -61,6 +61,7 @@ impl Program for LuaProgram {
             call: Some(Call { method: program.method().to_owned(), args: Args::Terms(args) }),
             identity: Some(context.identity),
             wasi: Some(WasiConfig { args: argv, env: self.env.clone(), ..WasiConfig::default() }),
+            request: None,
             limits: Limits { max_memory: program.max_memory(), ..Limits::default() },
         };
         let inline = Box::new(answers.clone());

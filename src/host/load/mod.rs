@@ -4,10 +4,12 @@
 //! | --- | --- |
 //! | `project`, `runtime` | the programs of a project, each loaded once |
 //! | `crew`, `vetted` | work on all cores while one is loaded; what is known of files seen before |
+//! | `answering` | how a program answers requests |
 //! | `spec`, `wasi_setup`, `input` | what a process is started with |
 //! | `lua` | the same for Lua entries |
 //! | `check`, `error` | what is wrong with entries |
 
+pub(super) mod answering;
 pub(super) mod check;
 pub(super) mod crew;
 pub(super) mod error;

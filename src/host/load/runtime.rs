@@ -10,6 +10,7 @@ use std::{
 };
 
 use super::{
+    answering::answering,
     crew::Threads,
     error::PrepareError,
     vetted::{self, Vetted},
@@ -22,7 +23,7 @@ use crate::{
         Component, DEFAULT_STACK, Engine, Function, LinkedComponent, Linker, LoadOptions,
         MAX_STACK, MIN_STACK, Vetting,
     },
-    host::node::panics,
+    host::node::{panics, program::Answering},
     imports::{process, wasi},
     lock::lock,
     process::{Grants, Limits},
@@ -240,9 +241,6 @@ impl Runtime {
         let Some(entry) = project.entry(id) else {
             return Err(Box::new(Problem::error("", format!("{id}, which is no entry"), "", "")));
         };
-        if process.transport == Transport::WasiHttp {
-            return Err(Box::new(unsupported_transport(entry)));
-        }
         let artifact = Artifact::of_process(project, id)?;
         let complain = |error: PrepareError| Box::new(problem(entry, &error));
         let limits = &process.limits;
@@ -261,6 +259,9 @@ impl Runtime {
             project.entry(&process.fs).map(|entry| &entry.kind)
         {
             spec.path = Some(directory.path.join(process.path.trim_start_matches('/')));
+        }
+        if process.transport == Transport::WasiHttp {
+            spec.answering = answering(&spec.function).map_err(|unfit| unfit.problem(entry))?;
         }
         spec.program_name = process.path.rsplit('/').next().unwrap_or_default().to_owned();
         Ok(spec)
@@ -300,6 +301,8 @@ pub struct ProcessSpec {
     pub grants: Grants,
     /// Where its file is.
     pub path: Option<PathBuf>,
+    /// How it answers requests from outside.
+    pub answering: Answering,
 }
 
 impl ProcessSpec {
@@ -339,7 +342,20 @@ impl ProcessSpec {
             source: loaded.source.clone(),
             grants: Grants::all(),
             path: None,
+            answering: Answering::Not,
         })
+    }
+}
+
+impl ProcessSpec {
+    /// The same, whose processes answer requests from outside.
+    ///
+    /// # Errors
+    ///
+    /// With what its function is, if it can answer none.
+    pub fn that_answers(mut self) -> Result<ProcessSpec, String> {
+        self.answering = answering(&self.function).map_err(|no| no.found)?;
+        Ok(self)
     }
 }
 
@@ -372,13 +388,4 @@ pub(in crate::host) fn problem(entry: &Entry, error: &PrepareError) -> Problem {
     }
     let problem = entry.problem(field, found, error.expected(), error.fix());
     problem.of_engine(error.is_of_engine())
-}
-
-pub(in crate::host) fn unsupported_transport(entry: &Entry) -> Problem {
-    entry.problem(
-        "transport",
-        "wasi-http, which this version of wippy does not serve yet",
-        "payload",
-        "leave the field out if the function takes values",
-    )
 }

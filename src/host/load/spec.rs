@@ -15,7 +15,7 @@ use crate::{
             ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
-            program::{Program, SpawnContext, Started},
+            program::{Answering, Program, SpawnContext, Started},
             run::{HostDispatcher, RunOptions, live},
         },
     },
@@ -86,7 +86,7 @@ impl ProcessSpec {
         identity: Option<Identity>,
     ) -> StartData {
         let call = Some(Call::new(self.function.full_name(), input));
-        StartData { call, identity, wasi: Some(wasi), limits: self.limits }
+        StartData { call, identity, wasi: Some(wasi), request: None, limits: self.limits }
     }
 
     /// Runs a process alone, without a node: there is nobody that it could talk
@@ -148,6 +148,10 @@ impl Program for ProcessSpec {
             false => self.start_with(self.input(&args).map_err(invalid)?, Vec::new(), context),
         }
     }
+
+    fn answering(&self) -> Answering {
+        self.answering
+    }
 }
 
 /// Tells of the end of a process that lives alone and whose thread is given up.
@@ -180,6 +184,8 @@ impl Dispatcher for Alone {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.now(command),
@@ -193,6 +199,8 @@ impl Dispatcher for Alone {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.later(command).await,

@@ -70,6 +70,8 @@ impl Dispatcher for NodeDispatcher {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
             | Command::Wait(_)
             | Command::Call(_) => self.world.now(command),
         }
@@ -83,6 +85,8 @@ impl Dispatcher for NodeDispatcher {
             | Command::Random(_)
             | Command::Stdio(_)
             | Command::Fs(_)
+            | Command::Stream(_)
+            | Command::Http(_)
             | Command::Wait(_)
             | Command::Call(_) => self.world.later(command).await,
         }

@@ -89,6 +89,36 @@ pub trait Program: Send + Sync {
     /// If the arguments do not fit, or the process cannot be given what it is to
     /// have.
     fn start(&self, args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError>;
+
+    /// How it answers requests from outside.
+    fn answering(&self) -> Answering {
+        Answering::Not
+    }
+}
+
+/// How a program answers requests from outside.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Answering {
+    /// It does not.
+    #[default]
+    Not,
+    /// By a function that is given the whole body and returns the whole answer.
+    Whole(BodyParam),
+    /// By `wasi:http/incoming-handler`, piece by piece.
+    Streaming,
+}
+
+/// What a function that answers requests takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyParam {
+    /// Nothing: a body is passed over.
+    None,
+    /// The body as text; empty if there is no body.
+    Text,
+    /// The body as text, if there is one.
+    OptionalText,
+    /// The body as bytes.
+    Bytes,
 }
 
 /// All that a new process is given by its host.

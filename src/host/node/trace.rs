@@ -17,8 +17,8 @@ use serde_json::{Value as Json, json};
 use super::{table::ProcessSlot, vitals::ProcessState};
 use crate::{
     command::{
-        ActorCommand, ClockCommand, Command, Ending, HostCall, Mail, Pid, RandomCommand,
-        StdioCommand, Wait,
+        ActorCommand, ClockCommand, Command, Ending, HostCall, HttpCommand, Mail, Pid,
+        RandomCommand, StdioCommand, StreamCommand, Wait, http::RequestHead,
     },
     lock::lock,
     process::Event,
@@ -187,11 +187,40 @@ fn args_of(command: &Command) -> Json {
             let text = format!("{command:?}");
             json!({"command": text.chars().take(200).collect::<String>()})
         }
+        Command::Stream(command) => match command {
+            StreamCommand::Read { stream, len } => json!({"stream": stream.0, "len": len}),
+            StreamCommand::Room(stream) => json!({"stream": stream.0}),
+            StreamCommand::Write { stream, bytes } => {
+                json!({"stream": stream.0, "len": bytes.len()})
+            }
+        },
+        Command::Http(command) => args_of_http(command),
         Command::Clock(ClockCommand::Now(clock) | ClockCommand::Resolution(clock)) => {
             json!({"clock": format!("{clock:?}")})
         }
         Command::Actor(command) => args_of_actor(command),
         Command::Chore(_) => json!({}),
+    }
+}
+
+fn args_of_http(command: &HttpCommand) -> Json {
+    use HttpCommand as Http;
+    match command {
+        Http::Send(request) => {
+            let RequestHead { method, authority, path_with_query, .. } = &request.head;
+            json!({"method": method.as_str(), "authority": authority, "path": path_with_query})
+        }
+        Http::Respond { response, .. } => match response {
+            Ok(response) => json!({"status": response.head.status}),
+            Err(error) => json!({"error": format!("{error:?}")}),
+        },
+        Http::NewBody { length, .. } => json!({"length": length}),
+        Http::Response(id)
+        | Http::Finish { body: id, .. }
+        | Http::Cut(id)
+        | Http::PassOver(id)
+        | Http::Trailers(id)
+        | Http::Close(id) => json!({"handle": id.0}),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Services: processes that are started with the runtime, and again when they
+//! Services: processes, and servers, that are started with the runtime, and again when they
 //! fail.
 //!
 //! A [`Supervisor`] starts the services of a project that have `auto_start`, and
@@ -46,11 +46,14 @@ use super::{
     states::{Board, ServiceState, ServiceStatus, States},
 };
 use crate::{
-    command::{ErrorKind, ProcessError},
-    host::{Handle, Node},
+    command::{Ending, ErrorKind, ProcessError},
+    host::{
+        Handle, Node,
+        serve::{Listening, Server},
+    },
     lock::lock,
     process::Cause,
-    registry::{Id, Lifecycle, ProcessService, Project},
+    registry::{Id, Lifecycle, ProcessService, Project, ServiceKind},
 };
 
 /// Keeps the services of a project alive, on a node that has the hosts of the
@@ -83,10 +86,40 @@ enum Phase {
 #[derive(Debug)]
 struct Service {
     id: Id,
-    entry: ProcessService,
+    work: Work,
     needs: BTreeSet<Id>,
     /// Closed when the service is to stop.
     stop: (Sender<()>, Receiver<()>),
+}
+
+/// What a service keeps alive.
+#[derive(Debug)]
+enum Work {
+    Process(ProcessService),
+    Http(Server),
+}
+
+/// What lives at present.
+enum Living {
+    Process(Handle),
+    Http(Listening),
+}
+
+impl Work {
+    fn lifecycle(&self) -> &Lifecycle {
+        match self {
+            Work::Process(service) => &service.lifecycle,
+            Work::Http(server) => server.lifecycle(),
+        }
+    }
+
+    /// The id of the host whose threads it uses.
+    fn host(&self) -> String {
+        match self {
+            Work::Process(service) => service.host.to_string(),
+            Work::Http(server) => server.host().to_owned(),
+        }
+    }
 }
 
 impl Supervisor {
@@ -97,7 +130,7 @@ impl Supervisor {
         let mut wanted: BTreeSet<&Id> = BTreeSet::new();
         // From the end, as those that are needed stand before.
         for service in all.iter().rev() {
-            if service.service.lifecycle.auto_start || wanted.contains(service.id) {
+            if service.service.lifecycle().auto_start || wanted.contains(service.id) {
                 wanted.insert(service.id);
                 wanted.extend(&service.needs);
             }
@@ -105,7 +138,12 @@ impl Supervisor {
         let kept = all.iter().filter(|service| wanted.contains(service.id)).map(|service| {
             Arc::new(Service {
                 id: service.id.clone(),
-                entry: service.service.clone(),
+                work: match service.service {
+                    ServiceKind::Process(process) => Work::Process(process.clone()),
+                    ServiceKind::Http(http) => {
+                        Work::Http(Server::of_project(&node, project, service.id, http))
+                    }
+                },
                 needs: service.needs.iter().map(|id| (*id).clone()).collect(),
                 stop: async_channel::bounded(1),
             })
@@ -154,7 +192,7 @@ impl Supervisor {
                 service: service.clone(),
                 closing: closing.clone(),
             };
-            match node.host(&service.entry.host.to_string()) {
+            match node.host(&service.work.host()) {
                 Ok(host) => host.workers.spawn(keeper.keep()),
                 Err(fault) => keeper.failed(fault, None),
             }
@@ -277,7 +315,7 @@ impl Keeper {
             Turn::Done(Err(fault)) => return self.failed(fault, None),
             Turn::Done(Ok(())) => {}
         }
-        let Lifecycle { restart, stable_threshold, .. } = &self.service.entry.lifecycle;
+        let Lifecycle { restart, stable_threshold, .. } = self.service.work.lifecycle();
         let mut policy = Policy::new(restart.clone(), *stable_threshold);
         let begin = Instant::now();
         self.set(ServiceState::Starting);
@@ -325,8 +363,8 @@ impl Keeper {
     /// From a start to an end; the fault if it has ended with one, and whether that
     /// was the fault of a linked process.
     async fn one_life(&self, policy: &mut Policy, begin: Instant) -> Option<(ProcessError, bool)> {
-        let handle = match self.or_stop(self.start()).await {
-            Turn::Done(Ok(handle)) => handle,
+        let living = match self.or_stop(self.start()).await {
+            Turn::Done(Ok(living)) => living,
             Turn::Done(Err(fault)) if !self.is_closing() => return Some((fault, false)),
             Turn::Done(Err(_)) | Turn::Stop => {
                 self.set(ServiceState::Stopped);
@@ -334,22 +372,22 @@ impl Keeper {
             }
         };
         policy.started(begin.elapsed());
-        let pid = handle.pid().clone();
-        self.board.change(&self.service.id, ServiceState::Running, |s| s.pid = Some(pid));
-        let ended = match self.or_stop(handle.ended()).await {
-            Turn::Done(ended) => ended,
-            Turn::Stop => {
-                self.stop(&handle).await;
-                return None;
+        let pid = match &living {
+            Living::Process(handle) => Some(handle.pid().clone()),
+            Living::Http(_) => None,
+        };
+        self.board.change(&self.service.id, ServiceState::Running, |s| s.pid = pid);
+        let ended = async {
+            match &living {
+                Living::Process(handle) => end_of(handle).await,
+                Living::Http(listening) => (Err(listening.failed().await), false),
             }
         };
-        let (ending, linked) = match ended {
-            Some(ended) => {
-                let cause = ended.outcome.as_ref().err().map(|error| error.cause());
-                (ended.ending.clone().into_inner(), cause == Some(Cause::Link))
-            }
-            None => {
-                (Err(ProcessError::new(ErrorKind::Canceled, "its host dropped the process")), false)
+        let (ending, linked) = match self.or_stop(ended).await {
+            Turn::Done(ended) => ended,
+            Turn::Stop => {
+                self.stop(&living).await;
+                return None;
             }
         };
         match ending {
@@ -361,29 +399,46 @@ impl Keeper {
         None
     }
 
-    async fn start(&self) -> Result<Handle, ProcessError> {
-        let ProcessService { process, host, input, lifecycle } = &self.service.entry;
-        let (host, process) = (host.to_string(), process.to_string());
-        let started = self.node.spawn(&host, &process, input.clone());
+    async fn start(&self) -> Result<Living, ProcessError> {
+        let limit = self.service.work.lifecycle().start_timeout;
+        let started = async {
+            match &self.service.work {
+                Work::Process(ProcessService { process, host, input, .. }) => {
+                    let (host, process) = (host.to_string(), process.to_string());
+                    self.node.spawn(&host, &process, input.clone()).await.map(Living::Process)
+                }
+                Work::Http(server) => server.listen().await.map(Living::Http),
+            }
+        };
         let late = async {
-            after(lifecycle.start_timeout).await;
-            let why = format!("it did not start within {:?}", lifecycle.start_timeout);
+            after(limit).await;
+            let why = format!("it did not start within {limit:?}");
             Err(ProcessError::new(ErrorKind::Timeout, why))
         };
         or(started, late).await
     }
 
-    async fn stop(&self, handle: &Handle) {
-        let limit = self.service.entry.lifecycle.stop_timeout;
+    async fn stop(&self, living: &Living) {
+        let limit = self.service.work.lifecycle().stop_timeout;
         self.set(ServiceState::Stopping);
-        let begin = Instant::now();
-        // It may have ended by itself; if it does not in time, its host ends it.
-        drop(self.node.cancel(handle.pid().as_str(), "the service stops", limit));
-        handle.ended().await;
-        // Who gives no time wants it so.
-        if begin.elapsed() >= limit && !limit.is_zero() {
-            let (service, pid) = (&self.service.id, handle.pid());
-            tracing::warn!(%service, %pid, "did not end within {limit:?}, and was terminated");
+        let (begin, service) = (Instant::now(), &self.service.id);
+        match living {
+            Living::Process(handle) => {
+                // It may have ended by itself; if it does not in time, its host ends it.
+                drop(self.node.cancel(handle.pid().as_str(), "the service stops", limit));
+                handle.ended().await;
+                // Who gives no time wants it so.
+                if begin.elapsed() >= limit && !limit.is_zero() {
+                    let pid = handle.pid();
+                    tracing::warn!(%service, %pid, "did not end within {limit:?}, and was terminated");
+                }
+            }
+            Living::Http(listening) => {
+                let open = listening.stop(limit).await;
+                if open > 0 && !limit.is_zero() {
+                    tracing::warn!(%service, "{open} connections did not end within {limit:?}");
+                }
+            }
         }
         self.set(ServiceState::Stopped);
     }
@@ -413,8 +468,21 @@ impl Keeper {
     }
 }
 
+/// How a process has ended, and whether that was the fault of a linked one.
+async fn end_of(handle: &Handle) -> (Ending, bool) {
+    match handle.ended().await {
+        Some(ended) => {
+            let cause = ended.outcome.as_ref().err().map(|error| error.cause());
+            (ended.ending.clone().into_inner(), cause == Some(Cause::Link))
+        }
+        None => {
+            (Err(ProcessError::new(ErrorKind::Canceled, "its host dropped the process")), false)
+        }
+    }
+}
+
 /// A wait that no clock is too short for.
-async fn after(wait: Duration) {
+pub(in crate::host) async fn after(wait: Duration) {
     match Instant::now().checked_add(wait) {
         Some(at) => {
             Timer::at(at).await;

@@ -9,9 +9,9 @@ use super::{Preopen, WasiConfig, WasiState, add_to_linker};
 use crate::{
     account::Account,
     command::{
-        Clock, ClockCommand, Command, DirEntry, Errno, FileId, FileKind, FsCommand, Interest,
-        Interests, NewTime, OpenFlags, RandomCommand, Ready, Reply, Stat, Stdio, StdioCommand,
-        Wait,
+        Clock, ClockCommand, Command, DirEntry, Errno, FileId, FileKind, FsCommand, HttpCommand,
+        Interest, Interests, NewTime, OpenFlags, RandomCommand, Ready, Reply, Stat, Stdio,
+        StdioCommand, StreamCommand, Wait,
     },
     component::{Answer, HostState, Linker, Trap},
     value::{Resource, Type, Value, check::check_with},
@@ -50,6 +50,20 @@ pub(super) struct World {
     pub log: Vec<Command>,
     /// A file takes at most so many bytes at once.
     pub short: Option<usize>,
+    pub http: Http,
+    /// All further writes to bodies are answered with this.
+    pub stream_fails: Option<Reply>,
+}
+
+/// Exchanges and bodies.
+#[derive(Debug, Default)]
+pub(super) struct Http {
+    /// What has been written to bodies, and whether they have been finished.
+    pub bodies: BTreeMap<FileId, (Vec<u8>, bool)>,
+    /// How much a body takes before it has to be waited for.
+    pub room: u64,
+    /// Answers to what else is asked, in their order; without one, it is not there yet.
+    pub replies: VecDeque<Reply>,
 }
 
 impl Default for World {
@@ -68,6 +82,8 @@ impl Default for World {
             fail: None,
             log: Vec::new(),
             short: None,
+            stream_fails: None,
+            http: Http { room: 1 << 16, ..Http::default() },
         }
     }
 }
@@ -231,12 +247,14 @@ impl World {
             Command::Wait(Wait { on, until }) => {
                 let stdin = on.contains(Interest::Stdin);
                 let ready = stdin && (self.stdin_closed || !self.stdin.is_empty());
+                let handles: Vec<Interest> = on.handles().collect();
                 match until {
+                    _ if !handles.is_empty() => self.http.room = self.http.room.max(100),
                     // Nothing else happens until then.
                     Some(until) if !ready => self.now = self.now.max(until),
                     _ => {}
                 }
-                let on = Interests::NONE.with(Interest::Stdin, ready);
+                let on = handles.into_iter().collect::<Interests>().with(Interest::Stdin, ready);
                 Reply::Ready(Ready { on, time: until.is_some_and(|until| self.now >= until) })
             }
             Command::Fs(FsCommand::Close(file)) => {
@@ -247,6 +265,38 @@ impl World {
                 Some(errno) => Reply::Failed(errno),
                 None => self.file_command(command).unwrap_or_else(Reply::Failed),
             },
+            Command::Stream(StreamCommand::Room(_)) => Reply::Count(self.http.room),
+            Command::Stream(StreamCommand::Write { .. }) if self.stream_fails.is_some() => {
+                self.stream_fails.clone().unwrap()
+            }
+            Command::Stream(StreamCommand::Write { stream, mut bytes }) => {
+                bytes.truncate(self.http.room as usize);
+                self.http.room -= bytes.len() as u64;
+                match bytes.len() {
+                    0 => Reply::Failed(Errno::WouldBlock),
+                    len => {
+                        self.http.bodies.get_mut(&stream).unwrap().0.extend(bytes);
+                        Reply::Count(len as u64)
+                    }
+                }
+            }
+            Command::Http(HttpCommand::NewBody { .. }) => {
+                self.next += 1;
+                self.http.bodies.insert(FileId(self.next), (Vec::new(), false));
+                Reply::Handle(FileId(self.next))
+            }
+            Command::Http(HttpCommand::Close(id)) => {
+                self.http.bodies.retain(|body, (_, finished)| *body != id || *finished);
+                Reply::Done
+            }
+            Command::Http(HttpCommand::Finish { body, .. }) => {
+                self.http.bodies.get_mut(&body).unwrap().1 = true;
+                Reply::Done
+            }
+            Command::Http(HttpCommand::Cut(_) | HttpCommand::PassOver(_)) => Reply::Done,
+            Command::Http(_) | Command::Stream(StreamCommand::Read { .. }) => {
+                self.http.replies.pop_front().unwrap_or(Reply::Failed(Errno::WouldBlock))
+            }
             other => Reply::Refused(format!("{other:?}")),
         }
     }
@@ -429,7 +479,7 @@ impl World {
 
 /// Calls host functions as a guest would.
 pub(super) struct Guest {
-    state: HostState,
+    pub state: HostState,
     pub world: World,
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A stream keeps no bytes: each read is a command, so what one stream does not
 //! take another still finds. Reading a file cannot be kept waiting by anybody,
-//! so a read that may not wait is one that may. Only of stdin it has to be asked
-//! first whether there is something.
+//! so a read that may not wait is one that may. Of stdin it has to be asked
+//! first whether there is something; a connection or a body says so itself.
 //!
 //! A stream that has ended or failed is closed and lets go of its file.
 
@@ -13,7 +13,9 @@ use super::{
     table::{Held, StreamError},
 };
 use crate::{
-    command::{Errno, FsCommand, Interest, Interests, Reply, StdioCommand, Wait},
+    command::{
+        Errno, FileId, FsCommand, Interest, Interests, Reply, StdioCommand, StreamCommand, Wait,
+    },
     component::{Answer, HostCx, Trap},
 };
 
@@ -23,13 +25,18 @@ pub(super) struct Input(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    File { file: Held, offset: u64 },
+    File {
+        file: Held,
+        offset: u64,
+    },
     Stdin,
+    /// A connection or a body.
+    Stream(Held),
     Closed,
 }
 
 /// Why a stream gives, or takes, nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Failure {
     Closed,
     Failed(StreamError),
@@ -56,16 +63,25 @@ impl Input {
         Input(Source::Stdin)
     }
 
+    /// A connection or a body.
+    pub fn stream(held: Held) -> Input {
+        Input(Source::Stream(held))
+    }
+
     pub fn into_held(self) -> Option<Held> {
         match self.0 {
-            Source::File { file, .. } => Some(file),
+            Source::File { file: held, .. } | Source::Stream(held) => Some(held),
             Source::Stdin | Source::Closed => None,
         }
     }
 
-    /// Whether reading may have to wait.
-    pub fn may_wait(&self) -> bool {
-        matches!(self.0, Source::Stdin)
+    /// What reading may have to wait for.
+    pub fn awaits(&self) -> Option<Interest> {
+        match &self.0 {
+            Source::Stdin => Some(Interest::Stdin),
+            Source::Stream(held) => Some(Interest::Readable(**held)),
+            Source::File { .. } | Source::Closed => None,
+        }
     }
 }
 
@@ -108,7 +124,29 @@ pub(super) fn read(
                 then(cx, result)
             })
         }
+        Source::Stream(held) => read_stream(*held, stream, len, wait, then),
     }
+}
+
+/// Reads from a connection or a body.
+fn read_stream(
+    id: FileId,
+    stream: u32,
+    len: u32,
+    wait: bool,
+    then: impl Then<Vec<u8>>,
+) -> Result<Answer, Trap> {
+    ask(StreamCommand::Read { stream: id, len }, move |cx, reply| {
+        if wait && reply.is_not_yet() {
+            let on = Interests::of(Interest::Readable(id));
+            return ask(Wait::new(on.clone(), None), move |_, reply| {
+                reply.ready_of(&on, false)?;
+                read_stream(id, stream, len, wait, then)
+            });
+        }
+        let result = taken(cx, stream, len, false, reply)?;
+        then(cx, result)
+    })
 }
 
 fn read_stdin(stream: u32, len: u32, then: impl Then<Vec<u8>>) -> Result<Answer, Trap> {
@@ -126,14 +164,15 @@ fn taken(
     file: bool,
     reply: Reply,
 ) -> Result<Result<Vec<u8>, Failure>, Trap> {
-    let result = match reply.unless_failed() {
-        Ok(reply) => match reply.bytes_up_to(len.into())? {
+    let result = match reply.unless_http_error().map(Reply::unless_failed) {
+        Ok(Ok(reply)) => match reply.bytes_up_to(len.into())? {
             bytes if bytes.is_empty() => Err(Failure::Closed),
             bytes => Ok(bytes),
         },
         // Try again: nothing has been lost.
-        Err(Errno::Interrupted | Errno::WouldBlock) => Ok(Vec::new()),
-        Err(errno) => Err(Failure::Failed(StreamError { errno, file })),
+        Ok(Err(Errno::Interrupted | Errno::WouldBlock)) => Ok(Vec::new()),
+        Ok(Err(errno)) => Err(Failure::Failed(StreamError { errno, file, http: None })),
+        Err(error) => Err(Failure::Failed(StreamError::of_http(error))),
     };
     let input = cx.state::<WasiState>().table.input(stream)?;
     match (&result, &mut input.0) {

@@ -5,11 +5,10 @@ use super::{
     call::{Args, Body, misuse, now, own},
     input::{self, Failure},
     output::{self, BUDGET},
-    poll::{Pollable, poll},
+    poll::{self, Pollable, poll},
     table::{self, Entry, Held},
 };
 use crate::{
-    command::{Command, FsCommand},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     value::Value,
 };
@@ -29,7 +28,10 @@ pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
 
 const ERROR: &[(&str, Body)] = &[("[method]error.to-debug-string", |cx, args| {
     let error = cx.state::<WasiState>().table.error(args.handle()?)?;
-    now(format!("{:?}", error.errno))
+    now(match &error.http {
+        Some(error) => format!("{error:?}"),
+        None => format!("{:?}", error.errno),
+    })
 })];
 
 const POLL: &[(&str, Body)] = &[
@@ -63,8 +65,9 @@ const STREAMS: &[(&str, Body)] = &[
         now(own(table::add_child(cx, pollable, stream)?))
     }),
     ("[method]output-stream.check-write", |cx, args| {
-        let budget = cx.state::<WasiState>().table.output(args.handle()?)?.budget();
-        finish(cx, budget.map(|budget| Some(Value::U64(budget))))
+        output::budget(cx, args.handle()?, |cx, budget| {
+            finish(cx, budget.map(|budget| Some(Value::U64(budget))))
+        })
     }),
     ("[method]output-stream.write", |cx, args| {
         let (stream, bytes) = (args.handle()?, args.bytes()?);
@@ -78,7 +81,7 @@ const STREAMS: &[(&str, Body)] = &[
     ("[method]output-stream.blocking-flush", flush),
     ("[method]output-stream.subscribe", |cx, args| {
         let stream = args.handle()?;
-        let pollable = Entry::Pollable(Pollable::Ready);
+        let pollable = Entry::Pollable(Pollable::Output(stream));
         now(own(table::add_child(cx, pollable, stream)?))
     }),
     ("[method]output-stream.write-zeroes", |cx, args| {
@@ -91,8 +94,14 @@ const STREAMS: &[(&str, Body)] = &[
         let zeros = zeros(cx, len, MAX_BLOCKING_WRITE, "blocking-write-zeroes-and-flush")?;
         write_and_flush(cx, stream, zeros)
     }),
-    ("[method]output-stream.splice", |cx, args| splice(cx, args, false)),
-    ("[method]output-stream.blocking-splice", |cx, args| splice(cx, args, true)),
+    ("[method]output-stream.splice", |cx, args| {
+        let (to, from, len) = (args.handle()?, args.handle()?, args.u64()?);
+        splice(cx, to, from, len, false)
+    }),
+    ("[method]output-stream.blocking-splice", |cx, args| {
+        let (to, from, len) = (args.handle()?, args.handle()?, args.u64()?);
+        splice(cx, to, from, len, true)
+    }),
 ];
 
 fn read(cx: &mut HostCx<'_>, args: &mut Args, wait: bool) -> Result<Answer, Trap> {
@@ -106,7 +115,7 @@ fn skip(cx: &mut HostCx<'_>, args: &mut Args, wait: bool) -> Result<Answer, Trap
     let (stream, len) = (args.handle()?, args.u64()?);
     input::read(cx, stream, len, wait, |cx, result| {
         let result = result.map(|bytes| bytes.len() as u64);
-        cx.charge(result.unwrap_or(0));
+        cx.charge(*result.as_ref().unwrap_or(&0));
         finish(cx, result.map(|len| Some(Value::U64(len))))
     })
 }
@@ -122,7 +131,7 @@ fn write_and_flush(cx: &mut HostCx<'_>, stream: u32, bytes: Vec<u8>) -> Result<A
             bytes.len()
         )));
     }
-    output::write(cx, stream, bytes, move |cx, result| match result {
+    output::write_all(cx, stream, bytes, move |cx, result| match result {
         Ok(()) => output::flush(cx, stream, |cx, result| finish(cx, result.map(|()| None))),
         Err(failure) => finish(cx, Err(failure)),
     })
@@ -137,21 +146,26 @@ fn zeros(cx: &mut HostCx<'_>, len: u64, max: u64, function: &str) -> Result<Vec<
     Ok(vec![0; len as usize])
 }
 
-fn splice(cx: &mut HostCx<'_>, args: &mut Args, wait: bool) -> Result<Answer, Trap> {
-    let (to, from, len) = (args.handle()?, args.handle()?, args.u64()?);
+fn splice(cx: &mut HostCx<'_>, to: u32, from: u32, len: u64, wait: bool) -> Result<Answer, Trap> {
     // What is read must not get lost, so the other end is looked at first.
-    let budget = match cx.state::<WasiState>().table.output(to)?.budget() {
-        Ok(budget) => budget,
-        Err(failure) => return finish(cx, Err(failure)),
-    };
-    input::read(cx, from, len.min(budget), wait, move |cx, result| match result {
-        Ok(bytes) => {
+    output::budget(cx, to, move |cx, budget| match budget {
+        Ok(0) if wait && len > 0 => {
+            let awaited = cx.state::<WasiState>().table.output(to)?.awaits();
+            poll::wait_for(cx, vec![awaited.into()], true, move |cx, _| {
+                splice(cx, to, from, len, wait)
+            })
+        }
+        Ok(budget) => input::read(cx, from, len.min(budget), wait, move |cx, result| {
+            let bytes = match result {
+                Ok(bytes) => bytes,
+                Err(failure) => return finish(cx, Err(failure)),
+            };
             let len = bytes.len() as u64;
             cx.charge(len);
             output::write(cx, to, bytes, move |cx, result| {
                 finish(cx, result.map(|()| Some(Value::U64(len))))
             })
-        }
+        }),
         Err(failure) => finish(cx, Err(failure)),
     })
 }
@@ -177,13 +191,18 @@ fn u32s(values: impl Iterator<Item = u32>) -> Value {
 /// What happens when a guest drops a resource, of whatever type.
 pub(super) fn discard(cx: &mut HostCx<'_>, index: u32) -> Result<(), Trap> {
     let entry = cx.state::<WasiState>().table.remove(index)?;
+    if let Entry::Http(http) = &entry
+        && let Some(cut) = http.cut()
+    {
+        cx.send(cut.into());
+    }
     release(cx, entry.into_held());
     Ok(())
 }
 
-/// Closes a file that nothing holds any more.
+/// Closes what nothing holds any more.
 pub(super) fn release(cx: &mut HostCx<'_>, held: Option<Held>) {
-    if let Some(file) = held.and_then(std::sync::Arc::into_inner) {
-        cx.send(Command::Fs(FsCommand::Close(file)));
+    if let Some(close) = held.and_then(Held::into_close) {
+        cx.send(close);
     }
 }

@@ -17,7 +17,7 @@
 //! | `descriptor`, `request` | open files and directories, and what is asked of them |
 //! | `input`, `output`, `poll` | streams, and waiting for them |
 //! | `call` | what all functions share: arguments, replies, errors |
-//! | `cli`, `clocks`, `io`, `random`, `filesystem` | the packages of WASI 0.2 |
+//! | `cli`, `clocks`, `io`, `random`, `filesystem`, `http` | the packages of WASI 0.2 |
 //! | `p1` | WASI 0.1, for core modules |
 //!
 //! ```
@@ -41,6 +41,7 @@ mod cli;
 mod clocks;
 mod descriptor;
 mod filesystem;
+mod http;
 mod input;
 mod io;
 mod output;
@@ -61,17 +62,19 @@ use std::{fmt, sync::Arc};
 use self::{p1::Fds, path::Mounts, table::Table};
 use crate::{
     account::{Account, Charge, Exceeded},
-    command::FileId,
-    component::{DeclareError, Linker},
+    command::{FileId, http::IncomingRequest},
+    component::{DeclareError, Linker, Trap},
+    value::Value,
 };
 
 /// The WIT packages, name and text, each after those that it uses.
-pub const PACKAGES: [(&str, &str); 5] = [
+pub const PACKAGES: [(&str, &str); 6] = [
     ("wasi:io@0.2.12", include_str!("../../../wit/wasi/io.wit")),
     ("wasi:clocks@0.2.12", include_str!("../../../wit/wasi/clocks.wit")),
     ("wasi:random@0.2.12", include_str!("../../../wit/wasi/random.wit")),
     ("wasi:filesystem@0.2.12", include_str!("../../../wit/wasi/filesystem.wit")),
     ("wasi:cli@0.2.12", include_str!("../../../wit/wasi/cli.wit")),
+    ("wasi:http@0.2.12", include_str!("../../../wit/wasi/http.wit")),
 ];
 
 /// What core modules import.
@@ -163,6 +166,19 @@ impl WasiState {
         Ok(WasiState { args, env, cwd, mounts, ..WasiState::default() })
     }
 
+    /// The arguments of a function that answers this request.
+    ///
+    /// # Errors
+    ///
+    /// If the account has no room for it.
+    pub fn give_request(
+        &mut self,
+        request: IncomingRequest,
+        account: &Account,
+    ) -> Result<Vec<Value>, Trap> {
+        http::give_request(self, request, account)
+    }
+
     /// Charges what the process has been given to its account.
     ///
     /// # Errors
@@ -178,7 +194,7 @@ impl WasiState {
 }
 
 /// Declares every interface of `wasi:cli`, `wasi:clocks`, `wasi:filesystem`,
-/// `wasi:io` and `wasi:random` 0.2, and WASI 0.1 as core modules import it
+/// `wasi:http`, `wasi:io` and `wasi:random` 0.2, and WASI 0.1 as core modules import it
 /// (`wippy:core/wasi-snapshot-preview1`), and binds their functions.
 ///
 /// # Errors
@@ -194,5 +210,6 @@ pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
     random::bind(linker)?;
     filesystem::bind(linker)?;
     cli::bind(linker)?;
+    http::bind(linker)?;
     p1::bind(linker)
 }

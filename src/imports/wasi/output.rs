@@ -1,9 +1,11 @@
 //! Streams that are written.
 //!
 //! A write is over when its bytes have been handed over, and the guest waits so
-//! long. So there is never anything under way between two calls: a stream always
-//! takes the same number of bytes, is always ready, and says of an operation
-//! itself whether it failed.
+//! long. So there is never anything under way between two calls: a stream says of an
+//! operation itself whether it failed. A file or a standard stream always takes the
+//! same number of bytes and is always ready. A connection or a body takes what the
+//! outside world has room for, and a guest that does not wait for that may write no
+//! more than `check-write` has allowed.
 
 use super::{
     WasiState,
@@ -12,7 +14,10 @@ use super::{
     table::{Held, StreamError},
 };
 use crate::{
-    command::{Command, Errno, FsCommand, Reply, Stdio, StdioCommand},
+    command::{
+        Command, Errno, FsCommand, Interest, Interests, Reply, Stdio, StdioCommand, StreamCommand,
+        Wait,
+    },
     component::{Answer, HostCx, Trap},
 };
 
@@ -31,6 +36,12 @@ enum Sink {
         offset: Option<u64>,
     },
     Stdio(Stdio),
+    /// A connection or a body.
+    Stream {
+        held: Held,
+        /// What `check-write` has allowed.
+        allowed: u64,
+    },
     Closed,
 }
 
@@ -50,37 +61,155 @@ impl Output {
         Output(Sink::Stdio(stdio))
     }
 
+    /// A connection or a body.
+    pub fn stream(held: Held) -> Output {
+        Output(Sink::Stream { held, allowed: 0 })
+    }
+
     pub fn into_held(self) -> Option<Held> {
         match self.0 {
-            Sink::File { file, .. } => Some(file),
+            Sink::File { file: held, .. } | Sink::Stream { held, .. } => Some(held),
             Sink::Stdio(_) | Sink::Closed => None,
         }
     }
 
-    /// How much may be written.
-    pub fn budget(&self) -> Result<u64, Failure> {
-        match self.0 {
-            Sink::Closed => Err(Failure::Closed),
-            Sink::File { .. } | Sink::Stdio(_) => Ok(BUDGET),
+    /// What writing may have to wait for.
+    pub fn awaits(&self) -> Option<Interest> {
+        match &self.0 {
+            Sink::Stream { held, .. } => Some(Interest::Writable(**held)),
+            Sink::File { .. } | Sink::Stdio(_) | Sink::Closed => None,
         }
     }
 }
 
-/// Writes all bytes to a stream.
+/// How much may be written now.
+pub(super) fn budget(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    then: impl Then<u64>,
+) -> Result<Answer, Trap> {
+    match &cx.state::<WasiState>().table.output(stream)?.0 {
+        Sink::Closed => then(cx, Err(Failure::Closed)),
+        Sink::File { .. } | Sink::Stdio(_) => then(cx, Ok(BUDGET)),
+        Sink::Stream { held, .. } => ask(StreamCommand::Room(**held), move |cx, reply| {
+            let room = match counted(reply, u64::MAX)? {
+                Ok(room) => room.min(BUDGET),
+                Err(Unwritten::NotYet) => 0,
+                Err(Unwritten::Failed(failure)) => {
+                    close(cx, stream)?;
+                    return then(cx, Err(failure));
+                }
+            };
+            if let Sink::Stream { allowed, .. } =
+                &mut cx.state::<WasiState>().table.output(stream)?.0
+            {
+                *allowed = room;
+            }
+            then(cx, Ok(room))
+        }),
+    }
+}
+
+/// Why bytes have not been written to a connection or a body.
+enum Unwritten {
+    NotYet,
+    Failed(Failure),
+}
+
+/// What a command about a connection or a body has come to.
+fn counted(reply: Reply, most: u64) -> Result<Result<u64, Unwritten>, Trap> {
+    let failed = |error| Ok(Err(Unwritten::Failed(Failure::Failed(error))));
+    match reply.unless_http_error().map(Reply::unless_failed) {
+        Ok(Ok(reply)) => Ok(Ok(reply.count_up_to(most)?)),
+        Ok(Err(Errno::WouldBlock | Errno::Interrupted)) => Ok(Err(Unwritten::NotYet)),
+        // Nobody reads any more: that is an end, and no failure.
+        Ok(Err(Errno::Pipe)) => Ok(Err(Unwritten::Failed(Failure::Closed))),
+        Ok(Err(errno)) => failed(StreamError { errno, file: false, http: None }),
+        Err(error) => failed(StreamError::of_http(error)),
+    }
+}
+
+/// Writes all bytes to a connection or a body, and waits where that is needed.
+fn write_stream(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    mut bytes: Vec<u8>,
+    then: impl Then<()>,
+) -> Result<Answer, Trap> {
+    let Sink::Stream { held, .. } = &cx.state::<WasiState>().table.output(stream)?.0 else {
+        return then(cx, Err(Failure::Closed));
+    };
+    let (id, len) = (**held, bytes.len() as u64);
+    let charge = under_way(cx, len);
+    // The bytes are kept, because a part of them only may be taken.
+    ask(StreamCommand::Write { stream: id, bytes: bytes.clone() }, move |cx, reply| {
+        drop(charge);
+        match counted(reply, len)? {
+            Ok(count) => {
+                // At most as many as there are.
+                bytes.drain(..count as usize);
+                if bytes.is_empty() {
+                    return then(cx, Ok(()));
+                }
+            }
+            Err(Unwritten::NotYet) => {}
+            Err(Unwritten::Failed(failure)) => {
+                close(cx, stream)?;
+                return then(cx, Err(failure));
+            }
+        }
+        let charge = under_way(cx, bytes.len() as u64);
+        let on = Interests::of(Interest::Writable(id));
+        ask(Wait::new(on.clone(), None), move |cx, reply| {
+            drop(charge);
+            reply.ready_of(&on, false)?;
+            write_stream(cx, stream, bytes, then)
+        })
+    })
+}
+
+/// A stream that takes nothing any more is closed and lets go of what it held.
+fn close(cx: &mut HostCx<'_>, stream: u32) -> Result<(), Trap> {
+    let output = cx.state::<WasiState>().table.output(stream)?;
+    let sink = std::mem::replace(&mut output.0, Sink::Closed);
+    super::io::release(cx, Output(sink).into_held());
+    Ok(())
+}
+
+/// Writes all bytes to a stream, at most as many as `check-write` has allowed.
 pub(super) fn write(
     cx: &mut HostCx<'_>,
     stream: u32,
     bytes: Vec<u8>,
     then: impl Then<()>,
 ) -> Result<Answer, Trap> {
+    let len = bytes.len() as u64;
     let output = cx.state::<WasiState>().table.output(stream)?;
-    if bytes.len() as u64 > BUDGET {
+    let allowed = match &mut output.0 {
+        Sink::Stream { allowed, .. } => {
+            let before = *allowed;
+            *allowed = before.saturating_sub(len);
+            before
+        }
+        Sink::File { .. } | Sink::Stdio(_) | Sink::Closed => BUDGET,
+    };
+    if len > allowed {
         return Err(misuse(format!(
-            "a write of {} bytes, where `check-write` allows {BUDGET}",
-            bytes.len()
+            "a write of {len} bytes, where `check-write` allows {allowed}"
         )));
     }
+    write_all(cx, stream, bytes, then)
+}
+
+/// Writes all bytes to a stream, and waits where that is needed.
+pub(super) fn write_all(
+    cx: &mut HostCx<'_>,
+    stream: u32,
+    bytes: Vec<u8>,
+    then: impl Then<()>,
+) -> Result<Answer, Trap> {
     let len = bytes.len() as u64;
+    let output = cx.state::<WasiState>().table.output(stream)?;
     match &output.0 {
         Sink::Closed => then(cx, Err(Failure::Closed)),
         _ if bytes.is_empty() => then(cx, Ok(())),
@@ -95,6 +224,7 @@ pub(super) fn write(
             failed(cx, stream, Errno::FileTooLarge, then)
         }
         Sink::File { .. } => write_file(cx, stream, bytes, then),
+        Sink::Stream { .. } => write_stream(cx, stream, bytes, then),
     }
 }
 
@@ -150,7 +280,9 @@ pub(super) fn flush(cx: &mut HostCx<'_>, stream: u32, then: impl Then<()>) -> Re
         Sink::Closed => then(cx, Err(Failure::Closed)),
         // A file's bytes are where every reader sees them. That they are on the
         // disk is what `sync` is for.
-        Sink::File { .. } => then(cx, Ok(())),
+        // What has been written to a body is on its way as soon as somebody takes it,
+        // which may be after the guest has gone on.
+        Sink::File { .. } | Sink::Stream { .. } => then(cx, Ok(())),
         Sink::Stdio(to) => ask(StdioCommand::Flush(*to), move |cx, reply| {
             let result = given(cx, stream, reply)?;
             then(cx, result)
@@ -173,8 +305,12 @@ fn fail(cx: &mut HostCx<'_>, stream: u32, errno: Errno) -> Result<Failure, Trap>
     let failure = match (&sink, errno) {
         // Nobody reads any more: that is an end, and no failure.
         (Sink::Stdio(_), Errno::Pipe) => Failure::Closed,
-        (Sink::Stdio(_), _) => Failure::Failed(StreamError { errno, file: false }),
-        (Sink::File { .. } | Sink::Closed, _) => Failure::Failed(StreamError { errno, file: true }),
+        (Sink::Stdio(_) | Sink::Stream { .. }, _) => {
+            Failure::Failed(StreamError { errno, file: false, http: None })
+        }
+        (Sink::File { .. } | Sink::Closed, _) => {
+            Failure::Failed(StreamError { errno, file: true, http: None })
+        }
     };
     super::io::release(cx, Output(sink).into_held());
     Ok(failure)

@@ -10,8 +10,6 @@
 //! `..` means depends on symbolic links. That no path leads out of its mount is
 //! seen to by who answers the commands.
 
-use std::sync::Arc;
-
 use super::{Preopen, descriptor::Descriptor, table::Held};
 use crate::command::{DirEntry, Errno, FileId, FileKind};
 
@@ -119,7 +117,7 @@ impl Mounts {
             if mounts.iter().any(|mount| mount.guest == full) {
                 return Err(format!("two directories are mounted at {full:?}"));
             }
-            mounts.push(Mount { guest: full, shown, dir: Arc::new(dir), read_only });
+            mounts.push(Mount { guest: full, shown, dir: Held::file(dir), read_only });
         }
         Ok(Mounts(mounts))
     }

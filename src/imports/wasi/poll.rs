@@ -1,7 +1,7 @@
 //! Waiting for several things at once.
 //!
-//! Four kinds of things are waited for: a time, input on stdin, mail, and things
-//! that are always ready, such as files. The world is asked once for all of them,
+//! Four kinds of things are waited for: a time, mail, what the outside world has to
+//! say of (stdin, connections, bodies), and things that are always ready, such as files. The world is asked once for all of them,
 //! and the time once more if several times are waited for, because all that is
 //! ready has to be reported. Mail that comes may not be the mail that is waited
 //! for; then the world is asked again.
@@ -29,6 +29,10 @@ pub(crate) enum Pollable {
     At(u64),
     /// An input stream has bytes or has ended.
     Input(u32),
+    /// An output stream takes bytes or never will again.
+    Output(u32),
+    /// Something that the outside world holds is ready.
+    Handle(Interest),
     /// There is mail.
     Mail(Filter),
 }
@@ -40,8 +44,8 @@ pub(super) enum Awaited {
     Ready,
     /// The monotonic clock shows this time.
     At(u64),
-    /// Stdin has bytes or has ended.
-    Stdin,
+    /// The outside world says that this holds.
+    Outside(Interest),
     /// There is mail.
     Mail(Filter),
 }
@@ -56,12 +60,24 @@ pub(crate) enum Filter {
     Notices,
 }
 
+/// Without an interest, it is ready.
+impl From<Option<Interest>> for Awaited {
+    fn from(interest: Option<Interest>) -> Awaited {
+        interest.map_or(Awaited::Ready, Awaited::Outside)
+    }
+}
+
 impl Pollable {
     /// Bytes that it has besides itself.
     pub fn held(&self) -> u64 {
         match self {
             Pollable::Mail(Filter::Topic(topic)) => (topic.len() as u64).saturating_add(32),
-            Pollable::Ready | Pollable::At(_) | Pollable::Input(_) | Pollable::Mail(_) => 0,
+            Pollable::Ready
+            | Pollable::At(_)
+            | Pollable::Input(_)
+            | Pollable::Output(_)
+            | Pollable::Handle(_)
+            | Pollable::Mail(_) => 0,
         }
     }
 }
@@ -108,8 +124,9 @@ pub(super) fn poll(
         waits.push(match table.pollable(*pollable)? {
             Pollable::Ready => Awaited::Ready,
             Pollable::At(time) => Awaited::At(time),
-            Pollable::Input(stream) if table.input(stream)?.may_wait() => Awaited::Stdin,
-            Pollable::Input(_) => Awaited::Ready,
+            Pollable::Input(stream) => table.input(stream)?.awaits().into(),
+            Pollable::Output(stream) => table.output(stream)?.awaits().into(),
+            Pollable::Handle(interest) => Awaited::Outside(interest),
             Pollable::Mail(filter) => Awaited::Mail(filter),
         });
     }
@@ -130,46 +147,49 @@ pub(super) fn wait_for(
     let mail = waits.iter().any(|wait| matches!(wait, Awaited::Mail(_)));
     let here = mail && has_mail(cx, &waits).contains(&true);
     let ready = here || waits.contains(&Awaited::Ready);
-    let stdin = waits.contains(&Awaited::Stdin);
+    let outside = waits.iter().filter_map(|wait| match wait {
+        Awaited::Outside(interest) => Some(*interest),
+        Awaited::Ready | Awaited::At(_) | Awaited::Mail(_) => None,
+    });
+    let outside: Interests = outside.collect();
     // More may have come since the step began.
     let mail = mail && !here;
     let first =
         waits.iter().filter_map(|wait| if let Awaited::At(t) = wait { Some(*t) } else { None });
     let (first, last) = (first.clone().min(), first.max());
-    match (ready || !wait, stdin || mail) {
+    match (ready || !wait, !outside.is_empty() || mail) {
         (true, false) => match first {
             None => {
-                let ready = ready_of(cx, &waits, false, 0);
+                let ready = ready_of(cx, &waits, &outside, 0);
                 then(cx, ready)
             }
             Some(_) => ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, now| {
-                let ready = ready_of(cx, &waits, false, now);
+                let ready = ready_of(cx, &waits, &outside, now);
                 then(cx, ready)
             }),
         },
         (at_once, _) => {
             let until = if at_once { Some(0) } else { first };
-            let on = Interests::NONE.with(Interest::Stdin, stdin).with(Interest::Mail, mail);
+            let on = outside.with(Interest::Mail, mail);
             ask(Wait::new(on.clone(), until), move |cx, reply| {
                 let ready = reply.ready_of(&on, until.is_some())?;
                 if ready.on.contains(Interest::Mail) {
                     return wait_for(cx, waits, wait, then);
                 }
-                let stdin = ready.on.contains(Interest::Stdin);
-                let time = ready.time && first.is_some();
+                let (on, time) = (ready.on, ready.time && first.is_some());
                 match first {
                     // One time, and it has or has not come.
                     Some(first) if !at_once && (!time || Some(first) == last) => {
                         let now = if time { first } else { 0 };
-                        let ready = ready_of_waited(cx, &waits, stdin, time, now);
+                        let ready = ready_of_waited(cx, &waits, &on, time, now);
                         finish(cx, ready, then)
                     }
                     Some(_) => ask_time(ClockCommand::Now(Clock::Monotonic), move |cx, now| {
-                        let ready = ready_of(cx, &waits, stdin, now);
+                        let ready = ready_of(cx, &waits, &on, now);
                         then(cx, ready)
                     }),
                     None => {
-                        let ready = ready_of(cx, &waits, stdin, 0);
+                        let ready = ready_of(cx, &waits, &on, 0);
                         if at_once { then(cx, ready) } else { finish(cx, ready, then) }
                     }
                 }
@@ -178,14 +198,14 @@ pub(super) fn wait_for(
     }
 }
 
-fn ready_of(cx: &mut HostCx<'_>, waits: &[Awaited], stdin: bool, now: u64) -> Ready {
-    ready_of_waited(cx, waits, stdin, true, now)
+fn ready_of(cx: &mut HostCx<'_>, waits: &[Awaited], on: &Interests, now: u64) -> Ready {
+    ready_of_waited(cx, waits, on, true, now)
 }
 
 fn ready_of_waited(
     cx: &mut HostCx<'_>,
     waits: &[Awaited],
-    stdin: bool,
+    on: &Interests,
     time: bool,
     now: u64,
 ) -> Ready {
@@ -194,7 +214,7 @@ fn ready_of_waited(
         match wait {
             Awaited::Ready => *ready = true,
             Awaited::At(at) => *ready = time && *at <= now,
-            Awaited::Stdin => *ready = stdin,
+            Awaited::Outside(interest) => *ready = on.contains(*interest),
             Awaited::Mail(_) => {}
         }
     }
@@ -205,7 +225,7 @@ fn ready_of_waited(
 fn has_mail(cx: &mut HostCx<'_>, waits: &[Awaited]) -> Ready {
     let found = waits.iter().map(|wait| match wait {
         Awaited::Mail(filter) => look(cx, |inbox, fits| inbox.has(fits), filter),
-        Awaited::Ready | Awaited::At(_) | Awaited::Stdin => false,
+        Awaited::Ready | Awaited::At(_) | Awaited::Outside(_) => false,
     });
     found.collect()
 }

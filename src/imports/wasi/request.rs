@@ -5,11 +5,10 @@
 //! would change, because that may lie in another mount than the descriptor that
 //! a path begins at.
 
-use std::sync::Arc;
-
 use super::{
     descriptor::{Descriptor, Sync},
     path::Place,
+    table::Held,
 };
 use crate::{
     command::{Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags},
@@ -166,6 +165,6 @@ impl Opening {
         }
         let guest = self.guest.filter(|_| is_dir);
         let read_only = self.read_only;
-        Ok(Descriptor { file: Arc::new(id), kind, read, write, sync, read_only, guest })
+        Ok(Descriptor { file: Held::file(id), kind, read, write, sync, read_only, guest })
     }
 }

@@ -9,19 +9,20 @@
 //! Each entry is a place and bytes on the account of the process. Of files and
 //! directories there are fewer.
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use super::{
     WasiState,
     call::misuse,
     descriptor::{Descriptor, Listing},
+    http::Http,
     input::Input,
     output::Output,
     poll::Pollable,
 };
 use crate::{
     account::{Account, Charge},
-    command::{Errno, FileId},
+    command::{Command, Errno, FileId, FsCommand, HttpCommand, HttpError},
     component::{HostCx, Trap, TrapKind},
 };
 
@@ -31,9 +32,42 @@ pub(super) const MAX_DESCRIPTORS: usize = 4096;
 /// Other resources of a process.
 const MAX_OTHERS: usize = 65_536;
 
-/// A file that is open outside. What shares it (a descriptor and its streams)
-/// closes it together.
-pub(super) type Held = Arc<FileId>;
+/// Something that is open outside. What shares it (a descriptor and its streams, a
+/// body and its stream) closes it together.
+#[derive(Clone, Debug)]
+pub(super) struct Held(Arc<Open>);
+
+#[derive(Debug)]
+struct Open {
+    id: FileId,
+    /// Closes it.
+    close: fn(FileId) -> Command,
+}
+
+impl Held {
+    /// A file, a directory or a listing.
+    pub fn file(id: FileId) -> Held {
+        Held(Arc::new(Open { id, close: |id| FsCommand::Close(id).into() }))
+    }
+
+    /// An exchange, a body, or the right to answer.
+    pub fn http(id: FileId) -> Held {
+        Held(Arc::new(Open { id, close: |id| HttpCommand::Close(id).into() }))
+    }
+
+    /// The command that closes it, if nobody else holds it.
+    pub fn into_close(self) -> Option<Command> {
+        Arc::into_inner(self.0).map(|open| (open.close)(open.id))
+    }
+}
+
+impl Deref for Held {
+    type Target = FileId;
+
+    fn deref(&self) -> &FileId {
+        &self.0.id
+    }
+}
 
 /// A resource.
 #[derive(Debug)]
@@ -46,14 +80,24 @@ pub(super) enum Entry {
     Pollable(Pollable),
     /// A side of a terminal.
     Terminal,
+    Http(Box<Http>),
 }
 
 /// What went wrong with a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct StreamError {
     pub errno: Errno,
     /// It was a file.
     pub file: bool,
+    /// It was a body, and HTTP has a name for it.
+    pub http: Option<Box<HttpError>>,
+}
+
+impl StreamError {
+    /// What went wrong with a body.
+    pub fn of_http(error: Box<HttpError>) -> StreamError {
+        StreamError { errno: Errno::Io, file: false, http: Some(error) }
+    }
 }
 
 #[derive(Debug)]
@@ -112,6 +156,7 @@ impl Entry {
             Entry::Input(input) => input.into_held(),
             Entry::Output(output) => output.into_held(),
             Entry::Listing(listing) => listing.into_held(),
+            Entry::Http(http) => http.into_held(),
             Entry::Error(_) | Entry::Pollable(_) | Entry::Terminal => None,
         }
     }
@@ -120,6 +165,8 @@ impl Entry {
     fn held(&self) -> u64 {
         // What is open is counted outside as well.
         const FILE: u64 = 64;
+        // Its fields and texts are counted apart.
+        const HTTP: u64 = size_of::<Http>() as u64 + FILE;
         match self {
             Entry::Descriptor(descriptor) => {
                 let path = descriptor.guest.as_ref().map_or(0, |guest| guest.len() as u64);
@@ -127,6 +174,7 @@ impl Entry {
             }
             Entry::Listing(_) => FILE,
             Entry::Pollable(pollable) => pollable.held(),
+            Entry::Http(_) => HTTP,
             Entry::Input(_) | Entry::Output(_) | Entry::Error(_) | Entry::Terminal => 0,
         }
     }
@@ -185,8 +233,20 @@ impl Table {
 
     /// Takes a resource out.
     pub fn remove(&mut self, index: u32) -> Result<Entry, Trap> {
-        if self.slot(index)?.children > 0 {
-            return Err(misuse("a stream has been dropped before the pollables made from it"));
+        let slot = self.slot(index)?;
+        if slot.children > 0 {
+            return Err(misuse(match slot.entry {
+                Entry::Http(_) => {
+                    "a resource of `wasi:http` has been dropped or given away before those made from it"
+                }
+                Entry::Descriptor(_)
+                | Entry::Listing(_)
+                | Entry::Input(_)
+                | Entry::Output(_)
+                | Entry::Error(_)
+                | Entry::Pollable(_)
+                | Entry::Terminal => "a stream has been dropped before the pollables made from it",
+            }));
         }
         let slot = self.slots.get_mut(index as usize).and_then(Option::take);
         let slot = slot.ok_or_else(unknown)?;
@@ -240,9 +300,23 @@ impl Table {
         Ok(pollable.clone())
     }
 
-    pub fn error(&self, index: u32) -> Result<StreamError, Trap> {
+    pub fn error(&self, index: u32) -> Result<&StreamError, Trap> {
         let Some(Entry::Error(error)) = self.entry(index) else { return Err(unknown()) };
-        Ok(*error)
+        Ok(error)
+    }
+
+    pub fn http(&mut self, index: u32) -> Result<&mut Http, Trap> {
+        let Entry::Http(http) = &mut self.slot(index)?.entry else { return Err(unknown()) };
+        Ok(http)
+    }
+
+    /// Adds one of the resources that a process begins with.
+    pub fn add_first(&mut self, entry: Entry, account: &Account) -> Result<u32, Trap> {
+        if self.account.is_none() {
+            self.charge = account.open();
+            self.account = Some(account.clone());
+        }
+        self.add(entry)
     }
 }
 

@@ -7,19 +7,27 @@
 mod env;
 mod fs;
 mod host;
+mod http;
 mod lua;
 mod service;
 mod wasm;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::http::http_address;
 #[cfg(feature = "lua")]
 pub(crate) use self::lua::lua_modules;
 pub(super) use self::{
     env::{FileStorage, StorageEntry},
+    http::check_http,
     lua::LUA_KINDS,
 };
 pub use self::{
     fs::FsDirectory,
     host::{Lifecycle, ProcessHost, Restart, TerminalHost},
+    http::{
+        Cors, HttpEndpoint, HttpLimits, HttpRouter, HttpService, HttpStatic, HttpTimeouts, HttpTls,
+        Origins, Pattern, Segment,
+    },
     lua::{LUA_MODULES, LuaCode, LuaLimits, ProcessLua},
     service::ProcessService,
     wasm::{Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
@@ -57,6 +65,14 @@ pub enum EntryKind {
     LibraryLua(Box<LuaCode>),
     /// `function.lua`, which this engine does not call, but which others import.
     FunctionLua(Box<LuaCode>),
+    /// `http.service`
+    HttpService(Box<HttpService>),
+    /// `http.router`
+    HttpRouter(Box<HttpRouter>),
+    /// `http.endpoint`
+    HttpEndpoint(Box<HttpEndpoint>),
+    /// `http.static`
+    HttpStatic(Box<HttpStatic>),
     /// A kind that this engine does not run.
     Other,
 }
@@ -70,7 +86,7 @@ pub(super) const STORAGES: [&str; 5] = [
 ];
 
 /// The kinds that this engine runs.
-const OWN: [&str; 8] = [
+const OWN: [&str; 12] = [
     "fs.directory",
     "env.variable",
     "process.host",
@@ -79,10 +95,14 @@ const OWN: [&str; 8] = [
     "process.wasm",
     "process.lua",
     "library.lua",
+    "http.service",
+    "http.router",
+    "http.endpoint",
+    "http.static",
 ];
 
 /// Kinds of the family that this engine does not run.
-const LATER: [&str; 34] = [
+const LATER: [&str; 30] = [
     "cloudstorage.s3",
     "config.aws",
     "contract.binding",
@@ -97,10 +117,6 @@ const LATER: [&str; 34] = [
     "function.wasm",
     "function.wat",
     "http.client",
-    "http.endpoint",
-    "http.router",
-    "http.service",
-    "http.static",
     "library.lua.bc",
     "ns.definition",
     "ns.dependency",
@@ -144,6 +160,10 @@ pub(super) enum Want {
     /// An entry that can be run.
     Process,
     Host,
+    HttpService,
+    HttpRouter,
+    /// An entry that can answer requests.
+    HttpFunction,
     Any,
 }
 
@@ -229,6 +249,18 @@ pub(super) fn read(
         }
         "function.lua" => {
             plain(lua::function(&mut reading).map(|f| EntryKind::FunctionLua(Box::new(f))))
+        }
+        "http.service" => {
+            plain(http::service(&mut reading).map(|s| EntryKind::HttpService(Box::new(s))))
+        }
+        "http.router" => {
+            plain(http::router(&mut reading).map(|r| EntryKind::HttpRouter(Box::new(r))))
+        }
+        "http.endpoint" => {
+            plain(http::endpoint(&mut reading).map(|e| EntryKind::HttpEndpoint(Box::new(e))))
+        }
+        "http.static" => {
+            plain(http::files(&mut reading).map(|f| EntryKind::HttpStatic(Box::new(f))))
         }
         kind if STORAGES.contains(&kind) => env::storage(kind, &mut reading)
             .map(|storage| Read { kind: EntryKind::EnvStorage, storage: Some(storage) }),

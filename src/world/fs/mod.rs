@@ -17,6 +17,7 @@ mod permits;
 mod stat;
 mod table;
 
+pub(super) use self::permits::{Permit, Permits};
 pub use self::{disk::Directory, table::MAX_OPEN};
 use self::{
     disk::Disk,
@@ -135,6 +136,11 @@ impl Files {
     /// See [`SystemDispatcher::set_max_open`](super::SystemDispatcher::set_max_open).
     pub(super) fn set_max_open(&self, max: usize) {
         locked(&self.table).max = max;
+    }
+
+    /// An id that nothing else has.
+    pub(super) fn next_id(&self) -> FileId {
+        locked(&self.table).next_id()
     }
 
     /// Closes everything.

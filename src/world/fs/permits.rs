@@ -15,18 +15,18 @@ use std::sync::{
 
 /// A number of permits that are shared.
 #[derive(Debug)]
-pub(super) struct Permits {
+pub(in crate::world) struct Permits {
     total: usize,
     used: AtomicUsize,
 }
 
 /// The right to have a file open, until this is dropped.
 #[derive(Debug)]
-pub(super) struct Permit(&'static Permits);
+pub(in crate::world) struct Permit(&'static Permits);
 
 impl Permits {
     /// Those of this program.
-    pub(super) fn of_system() -> &'static Permits {
+    pub(in crate::world) fn of_system() -> &'static Permits {
         static SYSTEM: OnceLock<Permits> = OnceLock::new();
         SYSTEM.get_or_init(|| Permits::new(limit()))
     }
@@ -43,7 +43,7 @@ impl Permits {
     }
 
     /// A permit for who has so many.
-    pub(super) fn take(&'static self, own: usize) -> Result<Permit, Errno> {
+    pub(in crate::world) fn take(&'static self, own: usize) -> Result<Permit, Errno> {
         let one_more = |used: usize| {
             let left = self.total.checked_sub(used)?;
             (own < left).then(|| used.saturating_add(1))

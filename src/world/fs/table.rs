@@ -119,9 +119,15 @@ impl Drop for Table {
 impl Table {
     /// For what the host itself gives: without a limit.
     pub(super) fn insert(&mut self, node: Node) -> FileId {
+        let id = self.next_id();
+        self.nodes.insert(id, node);
+        id
+    }
+
+    /// A number for something that is open, here or elsewhere.
+    pub(super) fn next_id(&mut self) -> FileId {
         let id = FileId(self.next);
         self.next = self.next.wrapping_add(1);
-        self.nodes.insert(id, node);
         id
     }
 

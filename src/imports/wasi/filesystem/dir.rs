@@ -9,9 +9,8 @@ use crate::imports::wasi::{
     },
     io::release,
     request::{self, How},
-    table::{self, Entry},
+    table::{self, Entry, Held},
 };
-use std::sync::Arc;
 
 use crate::{
     command::{DirEntry, Errno, FileId, FsCommand, Reply},
@@ -118,7 +117,7 @@ fn list(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Answer, Stop> {
         let (id, _) = reply.file()?;
         let WasiState { mounts, table, .. } = cx.state::<WasiState>();
         let mounts = mounts.names_in(table.descriptor(base)?.guest.as_deref());
-        let listing = Listing::new(Arc::new(id), mounts);
+        let listing = Listing::new(Held::file(id), mounts);
         let index = table::add(cx, Entry::Listing(listing))?;
         // Of a short one this is all, so that it needs not stay open.
         let read = read_on(index, id, 2, move |_| ok(own(index)))?;

@@ -12,7 +12,7 @@ use crate::{
         WasiState,
         call::{Body, ask, now, own},
         descriptor::Descriptor,
-        table::{self, Entry},
+        table::{self, Entry, Held},
     },
     value::Value,
 };
@@ -57,7 +57,7 @@ pub(in crate::imports::wasi) fn directories(
                     cx.send(FsCommand::Close(id).into());
                     return then_list(cx, None, then);
                 }
-                let file = std::sync::Arc::new(id);
+                let file = Held::file(id);
                 then_list(cx, Some(Descriptor { file, guest: place.guest, ..base }), then)
             })
         }

@@ -1,7 +1,5 @@
 //! Directories: those that are open from the beginning, and listing them.
 
-use std::sync::Arc;
-
 use super::{
     call::{
         Body, Params, Record, Stop, answer, ask, give_u32, read, success, write, write_aligned,
@@ -13,7 +11,7 @@ use super::{
 use crate::{
     command::{DirEntry, Errno, FileId, FileKind, FsCommand},
     component::{Answer, HostCx},
-    imports::wasi::{WasiState, call, descriptor::held, io::release},
+    imports::wasi::{WasiState, call, descriptor::held, io::release, table::Held},
 };
 
 pub(super) const BODIES: &[(&str, Body)] = &[
@@ -81,7 +79,7 @@ fn more(
         if let Ok(false) = read {
             return answer(more(list, fd, all, then));
         }
-        release(cx, Some(Arc::new(list)));
+        release(cx, Some(Held::file(list)));
         answer(match read {
             Ok(_) => keep(cx, fd, all).and_then(|()| then(cx)),
             Err(errno) => Err(errno.into()),

@@ -11,7 +11,7 @@ use super::{
     fds::Fd,
 };
 use crate::{
-    command::{Clock, ClockCommand, FileId, FsCommand, Stdio},
+    command::{Clock, ClockCommand, FileId, FsCommand, Interest, Stdio},
     component::{Answer, HostCx},
     imports::wasi::{
         WasiState,
@@ -141,7 +141,7 @@ fn wait(cx: &mut HostCx<'_>, all: Vec<Subscription>, now: Times, to: To) -> Resu
         What::After(duration) => Awaited::At(after(duration)),
         What::At(time) => Awaited::At(time),
         What::AtWall(time) => Awaited::At(after(time.saturating_sub(now.wall))),
-        What::Stdin => Awaited::Stdin,
+        What::Stdin => Awaited::Outside(Interest::Stdin),
     });
     let waits = waits.collect();
     let answered = wait_for(cx, waits, true, move |cx, ready| {

@@ -1,0 +1,280 @@
+//! From a request to a process and back.
+//!
+//! A function that is given the whole body returns the whole answer:
+//!
+//! | it returns | status | content type |
+//! | --- | --- | --- |
+//! | nothing, `none` | 204 | |
+//! | a text | 200 | `text/plain; charset=utf-8` |
+//! | a `list<u8>` | 200 | `application/octet-stream` |
+//! | anything else | 200 | `application/json` |
+//! | an `err` | 500, with the message | `text/plain; charset=utf-8` |
+//!
+//! A trap, the end of its fuel or memory: 500, without the reason, which goes to the
+//! log. The end of its time: 504. A host without room: 503.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Instant,
+};
+
+use hyper::{
+    Request, StatusCode,
+    body::{Body, Bytes, Incoming},
+    header::{self, HeaderValue},
+};
+use smol::Timer;
+
+use super::{
+    answer::{Answer, Answerer, busy, empty, plain, typed},
+    body::{Content, Exchange},
+};
+use crate::{
+    account::Charge,
+    command::{ErrorKind, Pid, ProcessError},
+    host::{
+        Ended, Node,
+        node::program::{Answering, BodyParam, Program},
+    },
+    value::{Term, term},
+};
+
+/// Ends a process that nobody waits for any more.
+struct Waits<'a> {
+    node: &'a Node,
+    pid: Option<&'a Pid>,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid {
+            // It may have ended by itself.
+            drop(self.node.terminate(pid.as_str()));
+        }
+    }
+}
+
+impl Answerer {
+    /// The answer of a process of an entry.
+    pub async fn call(
+        &self,
+        func: &str,
+        request: Request<Incoming>,
+        exchange: &mut Exchange,
+        _secure: bool,
+    ) -> Answer {
+        let program = match self.node.program(func).await {
+            Ok(program) => program,
+            Err(fault) => return failed(func, &fault, exchange),
+        };
+        match program.answering() {
+            Answering::Whole(param) => self.whole(func, &*program, param, request, exchange).await,
+            Answering::Streaming => plain(
+                StatusCode::NOT_IMPLEMENTED,
+                "this version serves no wasi:http/incoming-handler",
+            ),
+            Answering::Not => {
+                let why = format!("{func} does not answer requests");
+                failed(func, &ProcessError::new(ErrorKind::Invalid, why), exchange)
+            }
+        }
+    }
+
+    async fn whole(
+        &self,
+        func: &str,
+        program: &dyn Program,
+        param: BodyParam,
+        request: Request<Incoming>,
+        exchange: &mut Exchange,
+    ) -> Answer {
+        let host = match self.node.host(&self.host) {
+            Ok(host) => host,
+            Err(fault) => return failed(func, &fault, exchange),
+        };
+        let mut charge = host.account.open();
+        let body = match param {
+            BodyParam::None => Vec::new(),
+            BodyParam::Text | BodyParam::OptionalText | BodyParam::Bytes => {
+                match self.body(request, &mut charge).await {
+                    Ok(body) => body,
+                    Err(refused) => return refused,
+                }
+            }
+        };
+        let text = |body: Vec<u8>| String::from_utf8(body).map(|text| vec![Term::from(text)]);
+        let args = match param {
+            BodyParam::None => Ok(Vec::new()),
+            BodyParam::OptionalText if body.is_empty() => Ok(Vec::new()),
+            BodyParam::Text | BodyParam::OptionalText => text(body),
+            BodyParam::Bytes => Ok(vec![Term::Bytes(body.into())]),
+        };
+        let Ok(args) = args else {
+            return plain(
+                StatusCode::BAD_REQUEST,
+                "the body is no UTF-8, and the answer is made from text",
+            );
+        };
+        let handle =
+            self.node.launch(&self.host, func, None, |context| program.start(args, context));
+        // From here on, the arguments are on the account of the process.
+        drop(charge);
+        let handle = match handle {
+            Ok(handle) => handle,
+            Err(fault) => return failed(func, &fault, exchange),
+        };
+        exchange.pid = Some(handle.pid().clone());
+        let mut waits = Waits { node: &self.node, pid: Some(handle.pid()) };
+        let ended = handle.ended().await;
+        waits.pid = None;
+        match ended {
+            Some(ended) => answer_of(ended, exchange),
+            None => busy("the server stops"),
+        }
+    }
+
+    /// The whole body.
+    async fn body(
+        &self,
+        request: Request<Incoming>,
+        charge: &mut Charge,
+    ) -> Result<Vec<u8>, Answer> {
+        let most = self.limits.max_body;
+        let large = || {
+            let why = format!("the body has more than {most} bytes");
+            let mut answer = plain(StatusCode::PAYLOAD_TOO_LARGE, why);
+            // What is left of the body is not read.
+            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            answer
+        };
+        let mut incoming = request.into_body();
+        let announced = incoming.size_hint().exact();
+        if announced.is_some_and(|len| len > most) {
+            return Err(large());
+        }
+        let mut body = Vec::new();
+        while let Some(frame) = self.frame(&mut incoming).await? {
+            let len = body.len().saturating_add(frame.len());
+            if len as u64 > most {
+                return Err(large());
+            }
+            if charge.add(frame.len() as u64).is_err() {
+                return Err(busy("the server has no memory for the body"));
+            }
+            body.extend_from_slice(&frame);
+        }
+        Ok(body)
+    }
+
+    /// The next piece of a body, if the client sends one in time. What comes after the
+    /// body is passed over.
+    async fn frame(&self, incoming: &mut Incoming) -> Result<Option<Bytes>, Answer> {
+        let mut timer: Option<Timer> = None;
+        let frame = poll_fn(|cx| {
+            if let std::task::Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) {
+                return std::task::Poll::Ready(Some(frame));
+            }
+            let timer = timer.get_or_insert_with(|| {
+                Instant::now().checked_add(self.timeouts.read).map_or_else(Timer::never, Timer::at)
+            });
+            pin!(timer).poll(cx).map(|_| None)
+        });
+        match frame.await {
+            Some(None) => Ok(None),
+            Some(Some(Ok(frame))) => Ok(Some(frame.into_data().unwrap_or_default())),
+            // The client has broken off, or broken the protocol.
+            Some(Some(Err(_))) => Err(closing(StatusCode::BAD_REQUEST, "the body is broken")),
+            None => Err(closing(StatusCode::REQUEST_TIMEOUT, "the body takes too long")),
+        }
+    }
+}
+
+fn closing(status: StatusCode, why: &str) -> Answer {
+    let mut answer = plain(status, why);
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
+}
+
+/// The answer when there is no process.
+fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) -> Answer {
+    exchange.error = Some(fault.message.lines().next().unwrap_or_default().to_owned());
+    if fault.kind == ErrorKind::Unavailable {
+        return busy("the server has no room for another request");
+    }
+    tracing::warn!(process = func, "{}", fault.message);
+    plain(StatusCode::INTERNAL_SERVER_ERROR, "the server cannot answer this")
+}
+
+/// The end of a process as an answer.
+fn answer_of(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
+    if let Err(error) = &ended.outcome {
+        let why = error.to_string();
+        let (pid, kind) = (exchange.pid.as_ref().map(tracing::field::display), error.fault().kind);
+        exchange.error = Some(why.lines().next().unwrap_or_default().to_owned());
+        if kind == ErrorKind::Timeout {
+            let why = "the process that was to answer took too long";
+            return plain(StatusCode::GATEWAY_TIMEOUT, why);
+        }
+        if kind == ErrorKind::Canceled {
+            return busy("the process that was to answer was stopped");
+        }
+        tracing::warn!(pid, "{why}");
+        let why = "the process that was to answer has failed";
+        return plain(StatusCode::INTERNAL_SERVER_ERROR, why);
+    }
+    let ok = StatusCode::OK;
+    match &*ended.ending {
+        Err(fault) => plain(StatusCode::INTERNAL_SERVER_ERROR, &*fault.message),
+        Ok(Term::Nil) => empty(StatusCode::NO_CONTENT),
+        Ok(Term::Text(_)) => {
+            let kind = HeaderValue::from_static("text/plain; charset=utf-8");
+            typed(ok, kind, Content::of(Bytes::from_owner(Value(ended))))
+        }
+        Ok(Term::Bytes(_)) => {
+            let kind = HeaderValue::from_static("application/octet-stream");
+            typed(ok, kind, Content::of(Bytes::from_owner(Value(ended))))
+        }
+        Ok(
+            term @ (Term::Bool(_)
+            | Term::Int(_)
+            | Term::Uint(_)
+            | Term::Float(_)
+            | Term::List(_)
+            | Term::Map(_)),
+        ) => match term::to_json(term) {
+            Ok(json) => {
+                let kind = HeaderValue::from_static("application/json");
+                typed(ok, kind, Content::of(json.to_string()))
+            }
+            Err(why) => {
+                exchange.error = Some(format!("its result cannot be JSON: {why}"));
+                plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written as JSON")
+            }
+        },
+    }
+}
+
+/// The text or bytes that a process has ended with, which stay on their account until
+/// they have been sent.
+struct Value(Arc<Ended>);
+
+impl AsRef<[u8]> for Value {
+    fn as_ref(&self) -> &[u8] {
+        match &*self.0.ending {
+            Ok(Term::Text(text)) => text.as_bytes(),
+            Ok(Term::Bytes(bytes)) => bytes,
+            Ok(
+                Term::Nil
+                | Term::Bool(_)
+                | Term::Int(_)
+                | Term::Uint(_)
+                | Term::Float(_)
+                | Term::List(_)
+                | Term::Map(_),
+            )
+            | Err(_) => &[],
+        }
+    }
+}

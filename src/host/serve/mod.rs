@@ -1,0 +1,40 @@
+//! Servers: requests from outside, each of them a process.
+//!
+//! ```text
+//! connection ─► head ─► route ─┬─ file ───────────────────────► response
+//!  (limits,     (cors,         └─ process on a host, with its
+//!   timeouts)    access log)       entry's limits ────────────► response
+//! ```
+//!
+//! A [`Server`] listens as soon as its service starts. Each connection is a task on the
+//! threads of the host that the processes live on; the HTTP library reads heads and
+//! bodies, and everything that a client may do without end has a bound: see
+//! `connection` for time, and the table of limits for the rest. A client that goes away
+//! takes the process with it that answers it.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `listen` | the address, connections, the end |
+//! | `connection` | one connection, and how long it may take for what |
+//! | `site` | which entry answers what |
+//! | `answer` | from a request to a response |
+//! | `call` | from a request to a process and back |
+//! | `cors` | what pages of other origins may do |
+//! | `files` | files of a directory |
+//! | `body` | bodies of responses |
+//! | `tls` | certificates |
+
+mod answer;
+mod body;
+mod call;
+mod connection;
+mod cors;
+mod files;
+mod listen;
+mod site;
+mod tls;
+
+pub use self::{
+    listen::{Listening, Server},
+    site::Site,
+};
