@@ -154,11 +154,18 @@ impl Actor {
     pub fn part(&mut self, step: Step, fuel: u64, max_slice: u64) -> Result<(), Difference> {
         lock(&self.prompter.0).expected = step.inline.into();
         self.hand_in(&step.events);
-        let (before, mut events) = (self.fuel, step.events);
-        self.run(&mut events, fuel.min(max_slice))?;
-        self.compare_inline(before, None)?;
+        let (before, mut events, mut left) = (self.fuel, step.events, fuel);
         let mut yields = step.yields.into();
-        self.compare_yields(before, &mut yields)
+        loop {
+            self.run(&mut events, left.min(max_slice))?;
+            self.compare_inline(before, None)?;
+            self.compare_yields(before, &mut yields)?;
+            left = left.saturating_sub(self.out.fuel_used);
+            // A step ends before an operation that takes more than is left.
+            if left == 0 || self.out.status != Status::Continue {
+                return Ok(());
+            }
+        }
     }
 
     /// Adds a step of a changed program to those before, or does those first.

@@ -61,7 +61,8 @@ coded_as! { u32 as u64: |number| u64::from(*number), |number| {
     u32::try_from(number).map_err(|_| Problem::Number)
 } }
 
-coded_as! { usize as u64: |number| *number as u64, |number| {
+// A count that has the same range on every machine; what is more is told as the most.
+coded_as! { usize as u32: |number| u32::try_from(*number).unwrap_or(u32::MAX), |number| {
     usize::try_from(number).map_err(|_| Problem::Number)
 } }
 
