@@ -97,7 +97,7 @@ impl Terminal<'_> {
     fn file(&self, program: &ProgramRecord) -> Result<(Artifact, bool), String> {
         let ProgramRecord { name, hash, path, bytes, .. } = program;
         let said = |path: &Path, error: &ArtifactError| match unreadable(error) {
-            Failure::Message(_, why) => format!("{name}: {}: {why}", path.display()),
+            Failure::Message(_, why) => format!("{name}: {why}"),
             _ => format!("{name}: {} cannot be read", path.display()),
         };
         if let Some(given) = self.given(name)? {
