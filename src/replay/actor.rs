@@ -119,7 +119,7 @@ impl Actor {
     }
 
     /// Makes a step as it was made.
-    pub fn step(&mut self, step: Step, max_slice: u64) -> Result<(), Difference> {
+    pub fn step(&mut self, step: Step, max_slice: u64) -> Result<(), Box<Difference>> {
         if step.crowded {
             let why = "in this step the host of the process had no more memory, which a journal \
                        does not hold";
@@ -151,7 +151,7 @@ impl Actor {
     }
 
     /// Makes a part of a step: so much fuel of it.
-    pub fn part(&mut self, step: Step, fuel: u64, max_slice: u64) -> Result<(), Difference> {
+    pub fn part(&mut self, step: Step, fuel: u64, max_slice: u64) -> Result<(), Box<Difference>> {
         lock(&self.prompter.0).expected = step.inline.into();
         self.hand_in(&step.events);
         let (before, mut events, mut left) = (self.fuel, step.events, fuel);
@@ -169,7 +169,7 @@ impl Actor {
     }
 
     /// Adds a step of a changed program to those before, or does those first.
-    fn merge(&mut self, step: Step, slice: u64) -> Result<(), Difference> {
+    fn merge(&mut self, step: Step, slice: u64) -> Result<(), Box<Difference>> {
         if !step.events.is_empty() {
             self.settle()?;
         }
@@ -189,7 +189,7 @@ impl Actor {
     }
 
     /// Does what a changed program has to do before it is handed more.
-    pub fn settle(&mut self) -> Result<(), Difference> {
+    pub fn settle(&mut self) -> Result<(), Box<Difference>> {
         let Some(Due { mut events, slice, mut yields, fuel, stopped }) = self.due.take() else {
             return Ok(());
         };
@@ -254,7 +254,7 @@ impl Actor {
     }
 
     /// Steps once.
-    fn run(&mut self, events: &mut Vec<Event>, fuel: u64) -> Result<(), Difference> {
+    fn run(&mut self, events: &mut Vec<Event>, fuel: u64) -> Result<(), Box<Difference>> {
         if self.ended.is_some() {
             let expected = "another step".to_owned();
             return Err(self.difference(self.fuel, expected, "it has ended".to_owned()));
@@ -271,7 +271,11 @@ impl Actor {
     }
 
     /// Compares what was asked within the step; at its end, if that has been `reached`.
-    fn compare_inline(&mut self, before: u64, reached: Option<&Ending>) -> Result<(), Difference> {
+    fn compare_inline(
+        &mut self,
+        before: u64,
+        reached: Option<&Ending>,
+    ) -> Result<(), Box<Difference>> {
         let (difference, left) = {
             let script = &mut *lock(&self.prompter.0);
             let left = script.expected.front().filter(|_| reached.is_some()).map(show::asked);
@@ -291,7 +295,7 @@ impl Actor {
         &mut self,
         before: u64,
         expected: &mut VecDeque<(u64, Noted)>,
-    ) -> Result<(), Difference> {
+    ) -> Result<(), Box<Difference>> {
         for Yield { tag, command } in mem::take(&mut self.out.yields) {
             let noted = expected.pop_front();
             let same = noted.as_ref().is_some_and(|(number, noted)| {
@@ -351,7 +355,7 @@ impl Actor {
         show::status(&self.out.status)
     }
 
-    fn compare_stop(&mut self, before: u64, expected: &Ending) -> Result<(), Difference> {
+    fn compare_stop(&mut self, before: u64, expected: &Ending) -> Result<(), Box<Difference>> {
         let same = match (&self.out.status, expected) {
             (Status::Continue, Ending::Continue)
             | (Status::Blocked, Ending::Blocked)
@@ -383,7 +387,7 @@ impl Actor {
     }
 
     /// Compares the hash of all that the process is.
-    pub fn compare_state(&mut self, hash: u64) -> Result<(), Difference> {
+    pub fn compare_state(&mut self, hash: u64) -> Result<(), Box<Difference>> {
         if self.changed {
             return Ok(());
         }
@@ -396,7 +400,7 @@ impl Actor {
     }
 
     /// The process has ended, by itself or not, after so much fuel.
-    pub fn end(&mut self, fuel: u64, error: Option<Error>) -> Result<(), Difference> {
+    pub fn end(&mut self, fuel: u64, error: Option<Error>) -> Result<(), Box<Difference>> {
         self.settle()?;
         if !self.changed && fuel != self.fuel {
             let expected = format!("it ends after {fuel} units of fuel");
@@ -442,10 +446,10 @@ impl Actor {
         self.pending.values().map(|pending| pending.shown.clone()).collect()
     }
 
-    fn difference(&self, fuel: u64, expected: String, found: String) -> Difference {
+    fn difference(&self, fuel: u64, expected: String, found: String) -> Box<Difference> {
         let (process, hint) = (self.name.clone(), self.hint.clone());
         let last = lock(&self.prompter.0).last.iter().cloned().collect();
-        Difference { process, fuel, expected, found, last, hint }
+        Box::new(Difference { process, fuel, expected, found, last, hint })
     }
 }
 

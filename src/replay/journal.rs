@@ -362,7 +362,7 @@ impl Blocks {
     }
 
     /// Adds a record that has its form; true if there is enough for a block.
-    pub(crate) fn add_coded(&mut self, record: &[u8]) -> bool {
+    pub fn add_coded(&mut self, record: &[u8]) -> bool {
         self.next.extend_from_slice(record);
         self.next.len() >= BLOCK
     }

@@ -23,7 +23,7 @@ mod actor;
 mod difference;
 pub mod journal;
 mod player;
-pub(crate) mod record;
+pub mod record;
 mod script;
 mod show;
 mod state;

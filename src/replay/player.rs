@@ -139,9 +139,9 @@ impl From<JournalError> for PlayerError {
     }
 }
 
-impl From<Difference> for PlayerError {
-    fn from(difference: Difference) -> PlayerError {
-        PlayerError::Differs(Box::new(difference))
+impl From<Box<Difference>> for PlayerError {
+    fn from(difference: Box<Difference>) -> PlayerError {
+        PlayerError::Differs(difference)
     }
 }
 

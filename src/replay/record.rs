@@ -4,7 +4,10 @@
 //! give goes by here, and is written down as one [`Step`](super::journal::Step) when the
 //! step has ended. Nothing of what goes by is changed.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    fmt,
+    sync::{Arc, Mutex},
+};
 
 use super::{
     journal::{Noted, Record, STEP, StateRecord},
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// Where records go.
-pub(crate) trait Sink: Send + Sync {
+pub trait Sink: Send + Sync {
     /// Takes a record that has its form.
     fn take(&self, record: &[u8]);
 
@@ -31,8 +34,11 @@ pub(crate) trait Sink: Send + Sync {
 }
 
 /// What is written down of one process.
+///
+/// [`Record::Program`] and [`Record::Start`] of it go to the sink before its first step,
+/// and [`Record::End`] after its end, by whoever runs it.
 #[derive(Clone)]
-pub(crate) struct Tape {
+pub struct Tape {
     process: u64,
     sink: Arc<dyn Sink>,
     account: Account,
@@ -222,5 +228,11 @@ impl Process for RecordedProcess {
             self.hash();
         }
         self.inner.close();
+    }
+}
+
+impl fmt::Debug for Tape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tape").field("process", &self.process).finish_non_exhaustive()
     }
 }
