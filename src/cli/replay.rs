@@ -134,9 +134,8 @@ impl Terminal<'_> {
 
     /// The file that `--module` gives for a program.
     fn given(&self, name: &str) -> Result<Option<&Path>, String> {
-        let named =
-            self.args.module.iter().filter(|module| module.program.as_deref() == Some(name));
-        if let Some(module) = named.last() {
+        let named = |module: &&ModuleArg| module.program.as_deref() == Some(name);
+        if let Some(module) = self.args.module.iter().rfind(named) {
             return Ok(Some(&module.file));
         }
         let Some(module) = self.args.module.iter().rfind(|module| module.program.is_none()) else {
