@@ -21,6 +21,7 @@ use crate::{
     host::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
     },
+    network::Network,
     process::Grants,
     registry::{EntryKind, Id, Problem, open_together},
     value::{Term, Value, usage},
@@ -129,6 +130,7 @@ pub(super) struct FileGiven<'a> {
     pub dir: &'a [DirArg],
     pub env: &'a [(String, String)],
     pub cwd: Option<&'a str>,
+    pub network: Network,
 }
 
 impl<'a> FileGiven<'a> {
@@ -139,6 +141,7 @@ impl<'a> FileGiven<'a> {
             dir: &args.dir,
             env: &args.env,
             cwd: args.cwd.as_deref(),
+            network: args.network.network(),
         }
     }
 }
@@ -184,7 +187,7 @@ pub(super) fn spec_of_file(
     Ok(spec)
 }
 
-/// The arguments, variables and directories that the options give a file.
+/// The arguments, variables, directories and network that the options give a file.
 fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
@@ -194,8 +197,8 @@ fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
         })?;
         dirs.push(WasiDir { guest: guest.clone(), dir, read_only: *read_only });
     }
-    let cwd = args.cwd.map(str::to_owned);
-    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs })
+    let (cwd, network) = (args.cwd.map(str::to_owned), args.network.clone().into());
+    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs, network })
 }
 
 /// How somebody would type this call again, up to the arguments.

@@ -20,6 +20,7 @@
 //! | `plain` | numbers, texts, lists, options |
 //! | `commands` | commands and replies, by family |
 //! | `http` | the commands and replies of HTTP |
+//! | `net` | the commands and replies of sockets |
 //! | `events` | events, mail, errors |
 //! | `start` | what a process begins with, and how it ends |
 //! | `values` | terms and values |
@@ -27,6 +28,7 @@
 mod commands;
 mod events;
 mod http;
+mod net;
 mod plain;
 mod start;
 #[cfg(test)]

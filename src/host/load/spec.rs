@@ -107,7 +107,10 @@ impl ProcessSpec {
         options.max_execution = self.max_execution.or(options.max_execution);
         let (world, wasi) = self.given.to(&self.program_name, Vec::new(), streams);
         let data = self.start_data(input, wasi, None);
-        let start = Start { inline: Some(Box::new(world.clone())), ..data.into() };
+        let account = Account::new(self.limits.max_memory);
+        world.set_account(account.clone());
+        let inline = Some(Box::new(world.clone()) as Box<dyn InlineDispatcher>);
+        let start = Start { account: Some(account), inline, ..data.into() };
         let mut process: Box<dyn Process> = match WasmProcess::start(&self.program, start) {
             Ok(process) => Box::new(process),
             Err(error) => return Ended::without_life(error),
@@ -195,6 +198,7 @@ impl Dispatcher for Alone {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.now(command),
@@ -210,6 +214,7 @@ impl Dispatcher for Alone {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.later(command).await,

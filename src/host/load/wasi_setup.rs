@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     artifact::{ArtifactError, directory},
     imports::wasi::{Preopen, WasiConfig},
+    network::Network,
     registry::{Entry, Problem, Project, Wasi},
     world::{Directory, Streams, SystemDispatcher},
 };
@@ -20,6 +21,8 @@ pub struct WasiSetup {
     pub cwd: Option<String>,
     /// The directories.
     pub dirs: Vec<WasiDir>,
+    /// To whom it may talk.
+    pub network: Arc<Network>,
 }
 
 /// A directory for a process.
@@ -74,6 +77,7 @@ impl WasiSetup {
             }
         }
         given.env = env.into();
+        given.network = Arc::new(wasi.network.clone().unwrap_or(Network::ALL));
         for (i, mount) in wasi.mounts.iter().enumerate() {
             let dir = match directory(project, &mount.fs) {
                 Ok(dir) => dir,
@@ -100,6 +104,7 @@ impl WasiSetup {
         streams: Streams,
     ) -> (SystemDispatcher, WasiConfig) {
         let world = SystemDispatcher::new(streams);
+        world.set_network(Arc::clone(&self.network));
         let mut preopens = Vec::with_capacity(self.dirs.len());
         for WasiDir { guest, dir, read_only } in &self.dirs {
             let dir = world.add_dir(dir.clone(), *read_only);

@@ -3,6 +3,7 @@
 use super::{Reading, Want};
 use crate::{
     artifact::{Hash, HashError, clean_path},
+    network::{BadRule, FORMS, Network, Rules},
     registry::{
         Id, Severity,
         fields::{At, Fields, read_id},
@@ -58,6 +59,9 @@ pub struct Wasi {
     pub env: Vec<WasiEnv>,
     /// Directories.
     pub mounts: Vec<Mount>,
+    /// To whom it may talk, if it may use the network at all; to everybody if it is
+    /// absent.
+    pub network: Option<Network>,
 }
 
 /// An environment variable of a process.
@@ -278,8 +282,34 @@ fn wasi(reading: &mut Reading<'_>) -> Wasi {
     }
     env(reading, &fields, &mut wasi);
     mounts(reading, &fields, &mut wasi);
+    wasi.network = network(&fields);
     fields.finish_strictly();
     wasi
+}
+
+fn network(wasi: &Fields<'_, '_>) -> Option<Network> {
+    let fields = wasi.fields("network", "network:\n  connect: [\"example.com:443\"]")?;
+    let rules = |name: &'static str, example: &str| {
+        if !fields.has(name) {
+            return Rules::All;
+        }
+        let texts = fields.texts(name, example);
+        let rules = texts.into_iter().filter_map(|text| match text.value.trim().parse() {
+            Ok(rule) => Some(rule),
+            Err(BadRule { why, fix }) => {
+                let found = format!("{}: {why}", text.found);
+                fields.report().error(text.line, &text.field, found, FORMS, fix);
+                None
+            }
+        });
+        Rules::Only(rules.collect())
+    };
+    let network = Network {
+        connect: rules("connect", "connect: [\"example.com:443\"]"),
+        listen: rules("listen", "listen: [\"127.0.0.1:8080\"]"),
+    };
+    fields.finish_strictly();
+    Some(network)
 }
 
 fn env(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>, to: &mut Wasi) {
