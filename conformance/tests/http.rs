@@ -222,3 +222,84 @@ fn every_request_is_answered_as_it_stands_in_the_manual() {
     }
     assert!(wrong.is_empty(), "these have changed:\n\n{}", wrong.join("\n\n"));
 }
+
+/// Sends this and reads the status of the answer, if there is one.
+fn status(addr: SocketAddr, request: &str) -> Option<String> {
+    let answer = String::from_utf8_lossy(&talk(addr, request.as_bytes())).into_owned();
+    Some(answer.split_whitespace().nth(1)?.to_owned())
+}
+
+/// Waits for something that has to come about.
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    // Only so that nothing hangs for ever.
+    for _ in 0..30_000 {
+        if holds() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("it has not come about that {what}");
+}
+
+const GOOD: &str = "GET /number HTTP/1.1\r\nhost: here\r\nconnection: close\r\n\r\n";
+
+/// What breaks off anywhere, or is no HTTP at all, leaves no process behind, and good
+/// requests beside it are answered.
+#[test]
+fn broken_connections_leave_nothing_behind() {
+    let (node, listening) = serve();
+    let addr = listening.addr();
+    let whole = "POST /stream HTTP/1.1\r\nhost: here\r\ncontent-length: 40000\r\n\r\n".to_owned()
+        + &"x".repeat(40_000);
+    let mut seed = 1_u64;
+    let mut random = |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) as usize % below
+    };
+    for round in 0..100 {
+        let mut stream = TcpStream::connect(addr).unwrap();
+        let sent: Vec<u8> = match round % 3 {
+            0 => (0..random(3000)).map(|_| random(256) as u8).collect(),
+            1 => whole.as_bytes()[..random(whole.len())].to_vec(),
+            // Whoever does not read the answer is gone as well.
+            _ => whole.clone().into_bytes(),
+        };
+        drop(stream.write_all(&sent));
+        drop(stream);
+        assert_eq!(status(addr, GOOD).as_deref(), Some("200"));
+    }
+    until("no process is left", || node.is_empty());
+    assert_eq!(status(addr, GOOD).as_deref(), Some("200"));
+}
+
+/// A client that goes away takes the process with it.
+#[test]
+fn a_client_that_goes_away_ends_its_process() {
+    let (node, listening) = serve();
+    let mut stream = TcpStream::connect(listening.addr()).unwrap();
+    let request = "POST /stream HTTP/1.1\r\nhost: here\r\ncontent-length: 5\r\n\r\nab";
+    stream.write_all(request.as_bytes()).unwrap();
+    until("there is a process", || node.len() == 1);
+    drop(stream);
+    until("there is none", || node.is_empty());
+}
+
+/// A server that is to stop answers what has been asked, and then takes nothing more.
+#[test]
+fn a_server_that_stops_answers_what_has_been_asked() {
+    let (node, listening) = serve();
+    let addr = listening.addr();
+    let mut stream = TcpStream::connect(addr).unwrap();
+    let request = "POST /stream HTTP/1.1\r\nhost: here\r\ncontent-length: 5\r\n\r\nab";
+    stream.write_all(request.as_bytes()).unwrap();
+    until("there is a process", || node.len() == 1);
+    let stopped =
+        std::thread::spawn(move || smol::block_on(listening.stop(Duration::from_secs(300))));
+    until("nobody is let in", || TcpStream::connect(addr).is_err());
+    stream.write_all(b"cde").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("you have said"), "{answer}");
+    assert_eq!(stopped.join().unwrap(), 0);
+    until("no process is left", || node.is_empty());
+}

@@ -175,6 +175,13 @@ pub enum ActorCommand {
     Unregister(String),
     /// Who has this name. [`Reply::Pid`](super::Reply::Pid)
     Lookup(String),
+    /// All processes, the oldest first: a list of maps with `pid`, `entry`, `state`, `fuel`,
+    /// `memory`, `mailbox`, and `age` in milliseconds.
+    /// [`Reply::Ended`](super::Reply::Ended), with the list
+    Processes {
+        /// At most so many.
+        most: u64,
+    },
     /// Lets every other process that can run have a turn.
     /// [`Reply::Done`](super::Reply::Done)
     Pause,
@@ -197,6 +204,7 @@ impl ActorCommand {
             ActorCommand::Register(_) => "register",
             ActorCommand::Unregister(_) => "unregister",
             ActorCommand::Lookup(_) => "lookup",
+            ActorCommand::Processes { .. } => "processes",
             ActorCommand::Pause => "pause",
         }
     }

@@ -166,6 +166,7 @@ coded_enum! { ActorCommand {
     11 = Unregister(name);
     12 = Lookup(name);
     13 = Pause;
+    14 = Processes { most };
 } }
 
 coded_struct! { Spawn { entry, host, args, monitor, link } }

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     FirstLinks, Node, chores,
     mailbox::Undelivered,
-    program::{HostOptions, PATIENCE, Program},
+    program::{HostOptions, Info, PATIENCE, Program},
     run::HostDispatcher,
     table::ProcessSlot,
     trace::Probe,
@@ -32,6 +32,9 @@ const MAX_BIRTHS: u32 = 8;
 
 /// Names that a process can have at a time.
 const MAX_NAMES: usize = 1024;
+
+/// Processes that one is told of at a time.
+const MAX_CENSUS: usize = 1000;
 
 /// The longest name, in bytes.
 const MAX_NAME: usize = 255;
@@ -223,6 +226,7 @@ impl Actor {
             ActorCommand::Terminate { to } => {
                 done(terminate(node, &to, &format!(" by {}", slot.pid)))
             }
+            ActorCommand::Processes { most } => Reply::Ended(Ok(self.census(most)).into()),
             ActorCommand::Register(name) => done(self.register(&name)),
             ActorCommand::Unregister(name) => Reply::Bool(self.unregister(&name)),
             ActorCommand::Lookup(name) => match node.names().get(name.as_str()) {
@@ -298,6 +302,25 @@ impl Actor {
         ending.ok_or_else(|| {
             ProcessError::new(ErrorKind::Canceled, "the process was dropped by its host")
         })
+    }
+
+    /// What is known of the processes, the oldest first.
+    fn census(&self, most: u64) -> Term {
+        let most = usize::try_from(most).unwrap_or(MAX_CENSUS).min(MAX_CENSUS);
+        let one = |info: Info| {
+            let number = |n: u64| Term::uint(n);
+            let age = u64::try_from(info.age.as_millis()).unwrap_or(u64::MAX);
+            Term::record([
+                ("pid", info.pid.as_str().into()),
+                ("entry", (&*info.entry).into()),
+                ("state", info.state.name().into()),
+                ("fuel", number(info.fuel)),
+                ("memory", number(info.memory)),
+                ("mailbox", number(info.mailbox as u64)),
+                ("age", number(age)),
+            ])
+        };
+        Term::List(self.node.processes().into_iter().take(most).map(one).collect())
     }
 
     fn register(&self, name: &str) -> Result<(), ProcessError> {

@@ -268,6 +268,7 @@ fn args_of_actor(command: &ActorCommand) -> Json {
         Actor::Register(name) | Actor::Unregister(name) | Actor::Lookup(name) => {
             json!({"name": name})
         }
+        Actor::Processes { most } => json!({"most": most}),
         Actor::Pause => json!({}),
     }
 }

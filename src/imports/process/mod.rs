@@ -15,7 +15,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `convert` | values of the WIT to terms, faults and mail, and back |
-//! | `life`, `mailbox`, `names` | the interfaces |
+//! | `life`, `mailbox`, `names`, `census` | the interfaces |
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -40,6 +40,7 @@
 //! # }
 //! ```
 
+mod census;
 mod convert;
 mod life;
 mod mailbox;
@@ -72,6 +73,7 @@ pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
     for (_, package) in PACKAGES {
         linker.declare(package)?;
     }
+    census::bind(linker)?;
     life::bind(linker)?;
     mailbox::bind(linker)?;
     names::bind(linker)

@@ -69,6 +69,11 @@ impl Args {
         Ok(value)
     }
 
+    pub fn u32(&mut self) -> Result<u32, Trap> {
+        let Value::U32(value) = self.value()? else { return Err(unexpected_argument()) };
+        Ok(value)
+    }
+
     pub fn u64(&mut self) -> Result<u64, Trap> {
         let Value::U64(value) = self.value()? else { return Err(unexpected_argument()) };
         Ok(value)

@@ -89,12 +89,12 @@ impl Socket {
 
     pub(super) fn coming(&self) -> Waiting {
         let readable = Arc::clone(&self.io).readable_owned();
-        Box::pin(async { drop(readable.await) })
+        Box::pin(async { told(readable.await).await })
     }
 
     pub(super) fn taking(&self) -> Waiting {
         let writable = Arc::clone(&self.io).writable_owned();
-        Box::pin(async { drop(writable.await) })
+        Box::pin(async { told(writable.await).await })
     }
 
     pub(super) fn option(&self, option: SocketOption) -> Result<u64, NetError> {
@@ -139,6 +139,14 @@ impl Socket {
             SocketOption::SendBuffer => a_hint(sockopt::set_socket_send_buffer_size(fd, bytes)),
         };
         Ok(result?)
+    }
+}
+
+/// If the system cannot say when a socket is ready, it is asked again, but not without
+/// end in one go.
+async fn told(result: std::io::Result<()>) {
+    if result.is_err() {
+        smol::Timer::after(Duration::from_millis(10)).await;
     }
 }
 
