@@ -36,7 +36,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
     },
 };
 
@@ -52,6 +52,9 @@ const BLOCK: u64 = 4 << 10;
 /// Bytes that [`Charge::cover`] leaves beyond those that are needed.
 const SPARE: u64 = 1 << 10;
 
+/// Room that is as good as any more: nobody who asks for it would do anything else.
+const NEAR: u64 = 64 << 20;
+
 /// A counter of bytes with a limit. See the [module documentation](self).
 #[derive(Clone)]
 pub struct Account(Arc<Inner>);
@@ -64,6 +67,8 @@ struct Inner {
     /// Bytes on this account that the system has back for the time being.
     away: AtomicU64,
     places: AtomicU64,
+    /// The host has had less room than the process, and somebody was told.
+    crowded: AtomicBool,
     under: Option<Account>,
 }
 
@@ -123,7 +128,8 @@ impl Account {
 
     fn named(name: &'static str, limit: u64, under: Option<Account>) -> Account {
         let zero = || AtomicU64::new(0);
-        Account(Arc::new(Inner { name, limit, used: zero(), away: zero(), places: zero(), under }))
+        let (used, away, places, crowded) = (zero(), zero(), zero(), AtomicBool::new(false));
+        Account(Arc::new(Inner { name, limit, used, away, places, crowded, under }))
     }
 
     /// The limit in bytes.
@@ -139,7 +145,19 @@ impl Account {
     /// Bytes up to the limit, or to that of the host if it is nearer.
     pub fn room(&self) -> u64 {
         let own = self.0.limit.saturating_sub(self.used());
-        self.0.under.as_ref().map_or(own, |under| own.min(under.room()))
+        let Some(under) = &self.0.under else { return own };
+        let room = under.room();
+        if room < own.min(NEAR) {
+            self.0.crowded.store(true, Relaxed);
+        }
+        own.min(room)
+    }
+
+    /// Whether the process, since this was asked last, has been told of less room than it
+    /// has by itself, because its host has no more: what it did then depends on others.
+    pub(crate) fn take_crowded(&self) -> bool {
+        // Most never are.
+        self.0.crowded.load(Relaxed) && self.0.crowded.swap(false, Relaxed)
     }
 
     /// Bytes on the account that are in the memory of the system: without what has
@@ -180,6 +198,7 @@ impl Account {
             return Ok(());
         }
         let Err(exceeded) = under.add(more) else { return Ok(()) };
+        self.0.crowded.store(true, Relaxed);
         // Others may have counted meanwhile: what the two changes of the own counter
         // have made of its blocks is what the other counter must see of them.
         let before = subtract(used, bytes);

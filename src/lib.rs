@@ -66,8 +66,8 @@
 //!
 //! # The two halves
 //!
-//! [`value`], [`account`], [`adapter`], [`component`], [`command`], [`imports`] and
-//! [`process`] are pure computation: no files, threads, clocks or random numbers. They
+//! [`value`], [`account`], [`adapter`], [`component`], [`command`], [`imports`],
+//! [`process`] and [`replay`] are pure computation: no files, threads, clocks or random numbers. They
 //! are all that is left with `default-features = false`. The feature
 //! `host` adds what knows the world, `cli` the `wippy` command.
 //!
@@ -88,6 +88,7 @@ mod lock;
 #[cfg(feature = "host")]
 pub mod network;
 pub mod process;
+pub mod replay;
 pub mod value;
 mod visible;
 #[cfg(feature = "host")]

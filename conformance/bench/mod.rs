@@ -8,6 +8,7 @@
 //! | `values` | data through a guest and back |
 //! | `start` | the command from nothing, and a large component |
 //! | `io` | files and output |
+//! | `journals` | runs that are recorded and replayed |
 //! | `sleepers` | many processes that wait, and one that does not |
 //! | `messages` | messages and round trips between processes of a node |
 //! | `lives` | processes that are spawned, end, and are told of |
@@ -36,6 +37,7 @@ mod gaps;
 mod guest;
 mod idle;
 mod io;
+mod journals;
 mod kernels;
 mod latency;
 mod life;
@@ -94,6 +96,7 @@ enum Name {
     Values,
     Start,
     Io,
+    Journals,
     Sleepers,
     Messages,
     Lives,
@@ -134,6 +137,7 @@ fn measure_all(args: &Args) -> Result<()> {
             Name::Values => values::measure(args.rounds, &mut report),
             Name::Start => start::measure(args.rounds, &args.wippy, &mut report),
             Name::Io => io::measure(args.rounds, &args.wippy, &mut report),
+            Name::Journals => journals::measure(args.rounds, &args.wippy, &mut report),
             Name::Sleepers => sleepers::measure(&mut report),
             Name::Messages => messages::measure(args.rounds, &mut report),
             Name::Lives => lives::measure(args.rounds, &mut report),

@@ -4,7 +4,10 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
-use super::exit::{Exit, Failure};
+use super::{
+    exit::{Exit, Failure},
+    replay::ModuleArg,
+};
 use crate::{
     network::{BadRule, Network, Rule, Rules},
     registry::{http_address, units},
@@ -44,6 +47,8 @@ Examples:
   wippy -C shop run greet Ada      the command `greet` of the project in `shop`
   wippy run greet --help           what the command takes
   wippy run hello.wasm             a file, without a project
+  wippy run --record trip.wreplay greet Ada
+  wippy replay trip.wreplay        the same run once more, exactly
   wippy serve hello.wasm           a file that answers HTTP requests
   wippy check                      find all mistakes of a project
   wippy inspect hello.wasm         what a file exports and imports";
@@ -52,6 +57,9 @@ Examples:
 pub(super) enum CliCommand {
     /// Run the services of the project, a command, an entry, or a file
     Run(Box<RunArgs>),
+    /// Run a recorded run again, without files, network or waiting
+    #[command(after_help = REPLAY_HELP)]
+    Replay(ReplayArgs),
     /// Answer HTTP requests with a file, each in a process of its own
     #[command(after_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
@@ -115,6 +123,18 @@ pub(super) struct RunArgs {
     /// Write what all processes do to this file, for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
+
+    /// Write all that the run depends on to this file, for `wippy replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// With --record: put the programs in, so that the replay needs nothing else
+    #[arg(long, requires = "record")]
+    pub embed: bool,
+
+    /// With --record: leave out the value of this environment variable
+    #[arg(long, value_name = "NAME", requires = "record")]
+    pub redact: Vec<String>,
 
     /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
     #[arg(long, value_name = "DIR", conflicts_with = "exec", value_parser = given_dir)]
@@ -272,6 +292,18 @@ fn given_dir(text: &str) -> Result<DirArg, String> {
     }
 }
 
+/// A name is an id, with a colon, or a file.
+fn module(text: &str) -> Result<ModuleArg, String> {
+    let (program, file) = match text.split_once('=') {
+        Some((program, file)) => (Some(program.to_owned()), file),
+        None => (None, text),
+    };
+    match file.is_empty() {
+        true => Err("expected FILE, or NAME=FILE".to_owned()),
+        false => Ok(ModuleArg { program, file: file.into() }),
+    }
+}
+
 fn rule(text: &str) -> Result<Rule, String> {
     text.parse().map_err(|error: BadRule| error.to_string())
 }
@@ -304,6 +336,46 @@ Examples:
   wippy run --timeout 5s --invoke greet hello.wasm Ada
   wippy run --dir data::/data:ro --env MODE=fast tool.wasm --input /data/in.csv
   wippy run --wit 'add: func(a: u32, b: u32) -> u32' add.wat 1 2";
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// What `wippy run --record` has written
+    #[arg(value_name = "JOURNAL")]
+    pub journal: PathBuf,
+
+    /// Stop when the processes have used so much fuel, and show where they are
+    #[arg(long, value_name = "FUEL", value_parser = number, conflicts_with = "module")]
+    pub until: Option<u64>,
+
+    /// Show every command and its answer, and not what the processes write
+    #[arg(long)]
+    pub log: bool,
+
+    /// The same as JSON, an object a line
+    #[arg(long)]
+    pub json: bool,
+
+    /// Run this file in the place of a program, and show where it first does something
+    /// else; with several programs NAME=FILE
+    #[arg(long, value_name = "FILE", value_parser = module)]
+    pub module: Vec<ModuleArg>,
+
+    /// The value of an environment variable that --redact has left out
+    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    pub env: Vec<(String, String)>,
+}
+
+const REPLAY_HELP: &str = "\
+The processes are given what they were given, and nothing else happens: what they
+write is written again, and the result, the exit code and the fuel are the same.
+The first thing that is not the same stops the replay, with exit code 7.
+
+Examples:
+  wippy run --record trip.wreplay greet Ada
+  wippy replay trip.wreplay
+  wippy replay trip.wreplay --log
+  wippy replay trip.wreplay --until 1000000
+  wippy replay trip.wreplay --module fixed.wasm";
 
 #[derive(Debug, Args)]
 #[command(after_help = INSPECT_HELP)]

@@ -25,6 +25,10 @@ pub(super) enum Exit {
     /// told to stop and do have done what they should: that is [`Exit::Ok`].
     Interrupted,
     Output,
+    /// A replay does something else than its journal says, or the journal is not whole.
+    Differs,
+    /// Of a run that is replayed.
+    Recorded(u8),
     /// Of the engine itself.
     Engine,
     /// The system gives too little: no threads, files or memory.
@@ -43,6 +47,7 @@ Exit codes:
   4    the program trapped, or reached a limit other than time
   5    the program ran out of time
   6    the program called an import that it has not been given
+  7    a replay did something else than the run, or the journal is not whole
   70   the engine failed, through no fault of the program
   71   the system gives too little: threads, open files or memory
   74   the output could not be written
@@ -62,13 +67,14 @@ impl Exit {
             Exit::Trap => 4,
             Exit::Timeout => 5,
             Exit::Denied => 6,
+            Exit::Differs => 7,
             // `EX_SOFTWARE`, `EX_OSERR` and `EX_IOERR` of sysexits.h.
             Exit::Engine => 70,
             Exit::System => 71,
             Exit::Output => 74,
             // 128 + SIGINT.
             Exit::Interrupted => 130,
-            Exit::Program(code) => code,
+            Exit::Program(code) | Exit::Recorded(code) => code,
         }
     }
 }
@@ -78,6 +84,9 @@ impl From<Exit> for ExitCode {
         ExitCode::from(exit.code())
     }
 }
+
+/// Where a problem is that no file is to blame for.
+pub(super) const COMMAND_LINE: &str = "command line";
 
 /// Why a command did not do what it was asked for.
 #[derive(Debug)]
@@ -95,6 +104,17 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Its exit code.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Failure::Message(exit, _) | Failure::Silent(exit) => *exit,
+            Failure::Returned { .. } => Exit::Err,
+            Failure::Problem(problem) if &*problem.file == COMMAND_LINE => Exit::Usage,
+            Failure::Problem(problem) if problem.engine => Exit::Engine,
+            Failure::Problem(_) | Failure::Problems(_) => Exit::Config,
+        }
+    }
+
     pub(super) fn usage(message: impl Into<String>) -> Failure {
         Failure::Message(Exit::Usage, message.into())
     }

@@ -13,6 +13,8 @@ mod list;
 mod log;
 mod output;
 mod project;
+mod recording;
+mod replay;
 mod result;
 mod run;
 mod serve;
@@ -53,6 +55,7 @@ fn command() -> Exit {
     logs.start();
     let result = match &cli.command {
         CliCommand::Run(args) => run::run(&cli.project, args, logs),
+        CliCommand::Replay(args) => replay::replay(args, logs),
         CliCommand::Serve(args) => serve::serve(args, logs),
         CliCommand::Check => check::check(&cli.project),
         CliCommand::Inspect(args) => inspect::inspect(args),

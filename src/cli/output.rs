@@ -21,7 +21,7 @@ use std::{
 };
 
 use super::{
-    exit::{Exit, Failure},
+    exit::{COMMAND_LINE, Exit, Failure},
     stderr,
     style::{BOLD, ERROR, NOTE, WARNING, block, error_line, styled, warning_line},
 };
@@ -119,36 +119,16 @@ pub(super) fn error(text: &str) {
 /// Says why a command failed, and gives its exit code.
 pub(super) fn failure(failure: &Failure) -> Exit {
     match failure {
-        Failure::Message(exit, text) => {
-            error(text);
-            *exit
-        }
+        Failure::Message(_, text) | Failure::Returned { text, json: false } => error(text),
         Failure::Returned { text, json: true } => {
             stderr::say(format!("{}\n", visible::json(text)));
-            Exit::Err
         }
-        Failure::Returned { text, json: false } => {
-            error(text);
-            Exit::Err
-        }
-        Failure::Problem(problem) if &*problem.file == COMMAND_LINE => {
-            stderr::say(problem_text(problem));
-            Exit::Usage
-        }
-        Failure::Problem(problem) => {
-            stderr::say(problem_text(problem));
-            if problem.engine { Exit::Engine } else { Exit::Config }
-        }
-        Failure::Problems(all) => {
-            problems(all);
-            Exit::Config
-        }
-        Failure::Silent(exit) => *exit,
+        Failure::Problem(problem) => stderr::say(problem_text(problem)),
+        Failure::Problems(all) => problems(all),
+        Failure::Silent(_) => {}
     }
+    failure.exit()
 }
-
-/// Where a problem is that no file is to blame for.
-const COMMAND_LINE: &str = "command line";
 
 /// All problems and their sum, on stderr.
 pub(super) fn problems(problems: &Problems) {

@@ -9,12 +9,14 @@ use super::{
     log::Logs,
     output,
     project::{check_host, hides_logs, linker, load, unreadable},
+    recording::{self, Recording},
     result::{show, show_term},
     services,
     terminal::{self, Front},
 };
 use crate::{
     artifact::Artifact,
+    command::Ending,
     component::{self, DEFAULT_STACK, Engine, Function},
     host::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
@@ -30,9 +32,12 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
-    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    let mut runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    if args.embed {
+        runtime = runtime.keeping_files();
+    }
     match args.target()? {
-        Target::Services => services::serve(dir, runtime, args.trace.as_deref(), logs),
+        Target::Services => services::serve(dir, runtime, args, logs),
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir, logs)?;
@@ -61,7 +66,9 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
                 spec_of_file(&runtime.for_one_process(), &path, &FileGiven::of(args), logs, None)?;
             logs.show();
             let front = terminal::of_file()?;
-            start(args, &front, spec, words, &invocation_of_file(&path, args), None)
+            let shown = recording::shows(logs, false);
+            let invocation = invocation_of_file(&path, args);
+            start(args, &front, spec, words, (&invocation, None), shown)
         }
     }
 }
@@ -74,6 +81,7 @@ fn run_entry(
     (id, words, invocation, short): (&Id, &[OsString], &str, Option<&str>),
     logs: Logs,
 ) -> Result<Exit, Failure> {
+    recording::check_entry(args, programs.project(), id)?;
     match programs.project().entry(id).map(|entry| &entry.kind) {
         Some(EntryKind::ProcessLua(_)) => {
             let limits = [("--fuel", args.fuel), ("--max-memory", args.max_memory)];
@@ -90,12 +98,16 @@ fn run_entry(
                 started.max_execution = args.timeout.or(started.max_execution);
                 Ok(started)
             })?;
-            finish(args, &name, &ended)
+            end(args, &name, &ended)
         }
         _ => {
             let spec = programs.runtime().spec(programs.project(), id)?;
-            let front = front(programs, host, logs)?;
-            start(args, &front, spec, words, invocation, short)
+            let shown = recording::shows(logs, hides_logs(programs.project()));
+            let front = front(programs.clone(), host, logs)?;
+            if let Some(services) = &front.services {
+                recording::check_services(args, programs.project(), services)?;
+            }
+            start(args, &front, spec, words, (invocation, short), shown)
         }
     }
 }
@@ -167,6 +179,7 @@ pub(super) fn spec_of_file(
     let mut spec = ProcessSpec::new(&name, &loaded, program, &method)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     spec.given = given(args)?;
+    spec.path = Some(path.to_owned());
     // Without the directories, which are none of its business.
     if let Some(file) = path.file_name() {
         spec.program_name = file.to_string_lossy().into_owned();
@@ -270,8 +283,8 @@ fn start(
     front: &Front,
     mut spec: ProcessSpec,
     words: &[OsString],
-    invocation: &str,
-    short: Option<&str>,
+    (invocation, short): (&str, Option<&str>),
+    shown: bool,
 ) -> Result<Exit, Failure> {
     let function = spec.function.clone();
     let typed = !spec.raw_arguments;
@@ -291,28 +304,36 @@ fn start(
     spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
     spec.max_execution = args.timeout.or(spec.max_execution);
     let name = spec.name.clone();
-    let ended =
-        terminal::run(front, args.trace.as_deref(), &name, |context| spec.start(input, context))?;
-    match &ended.outcome {
+    let recording = Recording::start(&front.node, args, spec.program.max_slice(), shown)?;
+    let trace = args.trace.as_deref();
+    let ended = terminal::run(front, trace, &name, |context| spec.start(input, context));
+    recording.finish(ended.and_then(|ended| match &ended.outcome {
         Ok(Some(value)) => show(&spec, value, args.json),
-        _ => finish(args, &spec.name, &ended),
-    }
+        _ => end(args, &spec.name, &ended),
+    }))
 }
 
 /// The end of a process that has no value of its method's type.
-fn finish(args: &RunArgs, name: &str, ended: &Ended) -> Result<Exit, Failure> {
-    match (&ended.outcome, &*ended.ending) {
-        (Err(error), _) => Err(Failure::process(name, error, &limiting(args))),
-        (Ok(_), Ok(Term::Nil) | Err(_)) => match args.json {
+fn end(args: &RunArgs, name: &str, ended: &Ended) -> Result<Exit, Failure> {
+    match &ended.outcome {
+        Err(error) => Err(Failure::process(name, error, &limiting(args))),
+        Ok(_) => finish(args.json, name, &ended.ending),
+    }
+}
+
+/// The good end of a process that has no value of its method's type.
+pub(super) fn finish(json: bool, name: &str, ending: &Ending) -> Result<Exit, Failure> {
+    match ending {
+        Ok(Term::Nil) | Err(_) => match json {
             true => output::json("null\n").map(|()| Exit::Ok),
             false => Ok(Exit::Ok),
         },
-        (Ok(_), Ok(term)) => show_term(name, term, args.json),
+        Ok(term) => show_term(name, term, json),
     }
 }
 
 /// The limits that options have set. A file has no entry whose fields could.
-fn limiting(args: &RunArgs) -> Limiting {
+pub(super) fn limiting(args: &RunArgs) -> Limiting {
     let file = matches!(args.target(), Ok(Target::File(..)));
     Limiting {
         fuel: file || args.fuel.is_some(),

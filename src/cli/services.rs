@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::{
+    args::RunArgs,
     exit::{Exit, Failure},
     log::Logs,
     project,
+    recording::{self, Recording},
     terminal::{self, Tracing},
 };
 use crate::{
@@ -17,7 +19,7 @@ use crate::{
 pub(super) fn serve(
     dir: &Path,
     runtime: Runtime,
-    trace: Option<&Path>,
+    args: &RunArgs,
     logs: Logs,
 ) -> Result<Exit, Failure> {
     let project = project::load(dir, logs)?;
@@ -27,16 +29,18 @@ pub(super) fn serve(
     if supervisor.is_empty() {
         return Err(Failure::usage(nothing(programs.project())));
     }
+    recording::check_services(args, programs.project(), &supervisor)?;
     // No process has the terminal to itself.
     logs.show();
-    let tracing = Tracing::start(&node, trace)?;
+    let max_slice = programs.runtime().engine().max_slice();
+    let recording = Recording::start(&node, args, max_slice, recording::shows(logs, false))?;
+    let tracing = Tracing::start(&node, args.trace.as_deref())?;
     let failed = terminal::serve(&node, &supervisor, logs);
     tracing.finish();
-    let failed = failed?;
-    match failed.as_slice() {
+    recording.finish(failed.and_then(|failed| match failed.as_slice() {
         [] => Ok(Exit::Ok),
         failed => Err(Failure::Message(Exit::Err, told(failed))),
-    }
+    }))
 }
 
 fn told(failed: &[ServiceStatus]) -> String {

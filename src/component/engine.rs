@@ -29,6 +29,11 @@ use wasmparser::WasmFeatures;
 /// moves for one unit of fuel.
 pub(crate) const BYTES_PER_FUEL: u64 = 64;
 
+/// The version of what a unit of fuel is. It is another as soon as any program takes
+/// another amount for the same work: with another interpreter, other costs, or other
+/// changes to modules. A journal of one version is not replayed by another.
+pub const FUEL_VERSION: u32 = 1;
+
 /// The most fuel that a guest is given at once, whatever the slice.
 const MAX_SLICE: u64 = 500_000;
 
@@ -106,7 +111,7 @@ impl Engine {
     }
 
     /// The most fuel that a guest may be given at once.
-    pub(crate) fn max_slice(&self) -> u64 {
+    pub fn max_slice(&self) -> u64 {
         self.inner.max_slice
     }
 

@@ -48,7 +48,7 @@ pub(crate) use self::{
     run::machine::{Again, BacktraceRun, Machine, Pause},
 };
 pub use self::{
-    engine::{DEFAULT_STACK, Engine, EngineConfig, MAX_STACK, MIN_STACK},
+    engine::{DEFAULT_STACK, Engine, EngineConfig, FUEL_VERSION, MAX_STACK, MIN_STACK},
     error::{LinkError, LoadError, LoadErrorKind, Trap, TrapKind},
     link::{
         host::{Answer, Continuation, GuestMemory, HostCx, HostState},

@@ -42,7 +42,7 @@ pub use self::{
         check::{Checked, check},
         error::PrepareError,
         project::ProjectPrograms,
-        runtime::{Loaded, ProcessSpec, Runtime},
+        runtime::{Loaded, ProcessSpec, ProgramSource, Runtime},
         wasi_setup::{WasiDir, WasiSetup},
     },
     node::{
@@ -55,6 +55,7 @@ pub use self::{
             Answering, BodyParam, Handle, HostOptions, Info, PATIENCE, Program, Programs,
             SpawnContext, Started,
         },
+        recorder::{RecordOptions, Recorder},
         run::RunOptions,
         trace::Trace,
         vitals::ProcessState,

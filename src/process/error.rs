@@ -36,13 +36,13 @@ pub enum Cause {
 /// An error of a process.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Error {
-    kind: ErrorKind,
-    cause: Cause,
-    message: String,
-    retryable: bool,
-    details: Term,
-    frames: Vec<String>,
-    depth: usize,
+    pub(crate) kind: ErrorKind,
+    pub(crate) cause: Cause,
+    pub(crate) message: String,
+    pub(crate) retryable: bool,
+    pub(crate) details: Term,
+    pub(crate) frames: Vec<String>,
+    pub(crate) depth: usize,
 }
 
 impl Error {

@@ -97,6 +97,12 @@ impl Grants {
         Grants { entry: None, groups: Vec::new() }
     }
 
+    /// The owner and the lines that they were made with; nothing if all is granted.
+    pub fn written(&self) -> Option<(String, Vec<String>)> {
+        let entry = self.entry.clone()?;
+        Some((entry, self.groups.iter().map(|group| group.written.clone()).collect()))
+    }
+
     /// True if an import of this name works: `wasi:io/streams@0.2.3`, a function
     /// of it (`wasi:io/streams@0.2.3#[method]input-stream.read`), or the name of a
     /// function that is imported by itself.

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use crate::{
-    command::{Mail, Pid, ProcessError},
+    command::{Mail, Pid, ProcessError, codec},
     value::Term,
 };
 
@@ -63,6 +63,16 @@ impl Inbox {
     /// True if the program looks at its mail.
     pub fn listens(&self) -> bool {
         self.listens
+    }
+
+    /// Hands out the mail that has not been taken.
+    pub(crate) fn state(&self, to: &mut dyn FnMut(&[u8])) {
+        for mail in &self.mail {
+            // It has come in by its form, or could.
+            if let Ok(form) = codec::encode(mail) {
+                to(&form);
+            }
+        }
     }
 
     /// The mail that the program has taken since this was asked last.

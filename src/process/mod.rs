@@ -131,6 +131,12 @@ pub trait Process: Send {
         0
     }
 
+    /// Hands out all that the process is, piece by piece, as far as it can be seen:
+    /// whoever hashes the pieces knows that two processes are the same. For between steps.
+    fn state(&mut self, to: &mut dyn FnMut(&[u8])) {
+        let _ = to;
+    }
+
     /// Tells whether a step is in code that cannot unwind. It is the same one from the
     /// beginning to the end.
     fn guard(&self) -> Option<Arc<Guard>> {

@@ -451,6 +451,18 @@ impl Process for WasmProcess {
         }
     }
 
+    /// Of one that has ended, or trapped, no more than its fuel: when it gives its memory
+    /// back is not its own affair.
+    fn state(&mut self, to: &mut dyn FnMut(&[u8])) {
+        to(&self.used.to_le_bytes());
+        if let Phase::Live(machine) = &mut self.state {
+            machine.state(to);
+            if let Some(inbox) = machine.host_state().find::<Inbox>() {
+                inbox.state(to);
+            }
+        }
+    }
+
     fn close(&mut self) {
         self.state = Phase::Ended(None);
     }

@@ -22,6 +22,7 @@
 //! | `http` | the commands and replies of HTTP |
 //! | `net` | the commands and replies of sockets |
 //! | `events` | events, mail, errors |
+//! | `start` | what a process begins with, and how it ends |
 //! | `values` | terms and values |
 
 mod commands;
@@ -29,8 +30,9 @@ mod events;
 mod http;
 mod net;
 mod plain;
+mod start;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod values;
 
 use std::fmt;
@@ -132,6 +134,33 @@ pub fn decode<T: Coded>(bytes: &[u8]) -> Result<T, DecodeError> {
     }
 }
 
+/// Levels that are left free in a part which is written by itself, for what it is a part of.
+const OUTER: u32 = 8;
+
+/// Adds the form of a part, without a version, to bytes that make up a larger value.
+///
+/// # Errors
+///
+/// If it is nested too deep to be read again as a part; nothing is added then.
+pub(crate) fn append<T: Coded>(value: &T, to: &mut Vec<u8>) -> Result<(), TooDeep> {
+    let len = to.len();
+    let mut out = Writer { bytes: std::mem::take(to), depth: OUTER, too_deep: false };
+    value.put(&mut out);
+    *to = out.bytes;
+    if out.too_deep {
+        to.truncate(len);
+        return Err(TooDeep);
+    }
+    Ok(())
+}
+
+/// The next of the values without a version that lie in these bytes one after the other,
+/// and its length.
+pub(crate) fn next<T: Coded>(bytes: &[u8]) -> Result<(T, usize), DecodeError> {
+    let mut from = Reader { bytes, at: 0, depth: 0 };
+    Ok((T::take(&mut from)?, from.at))
+}
+
 /// A value is nested deeper than [`MAX_DEPTH`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TooDeep;
@@ -153,7 +182,7 @@ pub struct DecodeError {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Problem {
+pub(crate) enum Problem {
     Version(u8),
     Ended,
     Longer { len: u64, left: usize },
@@ -203,16 +232,16 @@ pub struct Writer {
 }
 
 impl Writer {
-    fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
 
-    fn all(&mut self, bytes: &[u8]) {
+    pub(crate) fn all(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// A level deeper. What is too deep is left out: nobody will see the rest.
-    fn nested(&mut self, put: impl FnOnce(&mut Writer)) {
+    pub(crate) fn nested(&mut self, put: impl FnOnce(&mut Writer)) {
         if self.depth >= MAX_DEPTH {
             self.too_deep = true;
             return;
@@ -227,13 +256,13 @@ impl Writer {
 #[derive(Debug)]
 pub struct Reader<'a> {
     bytes: &'a [u8],
-    at: usize,
+    pub(crate) at: usize,
     depth: u32,
 }
 
 impl<'a> Reader<'a> {
     #[cold]
-    fn wrong(&self, at: usize, problem: Problem) -> DecodeError {
+    pub(crate) fn wrong(&self, at: usize, problem: Problem) -> DecodeError {
         DecodeError { at, problem }
     }
 
@@ -241,14 +270,14 @@ impl<'a> Reader<'a> {
         self.bytes.len().saturating_sub(self.at)
     }
 
-    fn byte(&mut self) -> Result<u8, DecodeError> {
+    pub(crate) fn byte(&mut self) -> Result<u8, DecodeError> {
         let byte = self.bytes.get(self.at).copied();
         let byte = byte.ok_or_else(|| self.wrong(self.at, Problem::Ended))?;
         self.at = self.at.saturating_add(1);
         Ok(byte)
     }
 
-    fn all(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+    pub(crate) fn all(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         let all = rest.get(..len).ok_or_else(|| self.wrong(self.at, Problem::Ended))?;
         self.at = self.at.saturating_add(len);
@@ -262,7 +291,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A level deeper.
-    fn nested<T>(
+    pub(crate) fn nested<T>(
         &mut self,
         take: impl FnOnce(&mut Reader<'a>) -> Result<T, DecodeError>,
     ) -> Result<T, DecodeError> {
@@ -462,4 +491,4 @@ macro_rules! coded_names {
     };
 }
 
-use {coded_as, coded_enum, coded_names, coded_struct};
+pub(crate) use {coded_as, coded_enum, coded_names, coded_struct};

@@ -61,6 +61,11 @@ coded_as! { u32 as u64: |number| u64::from(*number), |number| {
     u32::try_from(number).map_err(|_| Problem::Number)
 } }
 
+// A count that has the same range on every machine; what is more is told as the most.
+coded_as! { usize as u32: |number| u32::try_from(*number).unwrap_or(u32::MAX), |number| {
+    usize::try_from(number).map_err(|_| Problem::Number)
+} }
+
 coded_as! { i64 as u64: |number| ((number << 1) ^ (number >> 63)).cast_unsigned(), |number| {
     Ok((number >> 1).cast_signed() ^ -(number & 1).cast_signed())
 } }
@@ -229,7 +234,7 @@ macro_rules! lists {
     )*};
 }
 
-lists!(Vec<T>, Box<[T]>);
+lists!(Vec<T>, Box<[T]>, Arc<[T]>);
 
 impl<T: Coded> Coded for Option<T> {
     fn put(&self, out: &mut Writer) {

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     command::{ErrorKind, ProcessError},
-    host::node::program::{Program, SpawnContext, Started},
+    host::node::{
+        program::{Program, SpawnContext, Started},
+        recorder::Recorder,
+    },
     imports::wasi::WasiConfig,
     lua::{self, LuaProcess},
     process::{Args, Call, Limits, Start, StartData},
@@ -41,6 +44,9 @@ impl LuaProgram {
 
 impl Program for LuaProgram {
     fn start(&self, args: Vec<Term>, mut context: SpawnContext) -> Result<Started, ProcessError> {
+        if context.recorder().is_some() {
+            return Err(Recorder::refuse(&context.identity.entry));
+        }
         let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
         let answers = context.answers(world);
         let text = |term: &Term| {

@@ -4,6 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
     sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
@@ -36,6 +37,7 @@ pub struct Runtime {
     loaded: Mutex<HashMap<Key, Arc<Slot>>>,
     vetted: Vetted,
     shares_threads: bool,
+    keeps_files: bool,
 }
 
 /// The key of a translated component: two with the same key are the same.
@@ -58,6 +60,21 @@ pub struct Loaded {
     pub component: Component,
     /// How a core module was made into it; its bytes are gone.
     pub adapted: Option<Arc<Adapted>>,
+    /// Of what it was made.
+    pub source: Arc<ProgramSource>,
+}
+
+/// That of which a component was made.
+#[derive(Clone, Debug)]
+pub struct ProgramSource {
+    /// The hash of the file.
+    pub hash: Hash,
+    /// The WIT text of a core module.
+    pub wit: Option<Box<str>>,
+    /// Bytes of the wasm stack.
+    pub stack: usize,
+    /// The file, if the runtime keeps it.
+    pub bytes: Option<Arc<[u8]>>,
 }
 
 impl Runtime {
@@ -70,6 +87,7 @@ impl Runtime {
             loaded: Mutex::default(),
             vetted: Vetted::default(),
             shares_threads: true,
+            keeps_files: false,
         }
     }
 
@@ -85,6 +103,17 @@ impl Runtime {
     /// function is translated, so that such a program starts sooner.
     pub fn for_one_process(self) -> Runtime {
         Runtime { shares_threads: false, ..self }
+    }
+
+    /// The same runtime, which keeps the bytes of what it loads, for a
+    /// [`Recorder`](crate::host::Recorder) that embeds them.
+    pub fn keeping_files(self) -> Runtime {
+        Runtime { keeps_files: true, ..self }
+    }
+
+    /// The interpreter.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// All that processes may import.
@@ -146,6 +175,12 @@ impl Runtime {
             }
             kind @ (ArtifactKind::Core | ArtifactKind::Component) => (&*artifact.bytes, kind),
         };
+        let source = Arc::new(ProgramSource {
+            hash: artifact.hash,
+            wit: wit.map(Into::into),
+            stack,
+            bytes: self.keeps_files.then(|| artifact.bytes.clone()),
+        });
         let crew = Threads::new();
         let known = self.vetted.contains(&artifact.hash, wit);
         let vetting = if known { Vetting::Done } else { Vetting::With(&crew) };
@@ -158,7 +193,7 @@ impl Runtime {
             component.map_err(PrepareError::Load)
         };
         if kind != ArtifactKind::Core {
-            return Ok(Loaded { component: component(bytes)?, adapted: None });
+            return Ok(Loaded { component: component(bytes)?, adapted: None, source });
         }
         let packages = wasi::PACKAGES.iter().chain(&process::PACKAGES);
         let packages: Vec<_> = packages.map(|&(name, text)| WitPackage { name, text }).collect();
@@ -171,7 +206,7 @@ impl Runtime {
             // What counts is where it is in the file that was given.
             PrepareError::Load(error.in_file(memchr::memmem::find(&made, bytes)))
         })?;
-        Ok(Loaded { component, adapted: Some(Arc::new(adapted)) })
+        Ok(Loaded { component, adapted: Some(Arc::new(adapted)), source })
     }
 
     /// Links a component with what `grants` lets it have.
@@ -219,6 +254,12 @@ impl Runtime {
         spec.limits.max_fuel = limits.max_fuel;
         spec.max_execution = limits.max_execution;
         spec.given = WasiSetup::of_entry(project, entry, &process.wasi)?;
+        spec.grants = grants;
+        if let Some(EntryKind::FsDirectory(directory)) =
+            project.entry(&process.fs).map(|entry| &entry.kind)
+        {
+            spec.path = Some(directory.path.join(process.path.trim_start_matches('/')));
+        }
         if process.transport == Transport::WasiHttp {
             spec.answering = answering(&spec.function).map_err(|unfit| unfit.problem(entry))?;
         }
@@ -254,6 +295,12 @@ pub struct ProcessSpec {
     /// It reads its arguments itself, like a program of an operating system;
     /// the function has no parameters.
     pub raw_arguments: bool,
+    /// Of what the program was made.
+    pub source: Arc<ProgramSource>,
+    /// What the program may import. Only told: it has been linked with it.
+    pub grants: Grants,
+    /// Where its file is.
+    pub path: Option<PathBuf>,
     /// How it answers requests from outside.
     pub answering: Answering,
 }
@@ -292,6 +339,9 @@ impl ProcessSpec {
             max_execution: None,
             given: WasiSetup::default(),
             program_name: name.to_owned(),
+            source: loaded.source.clone(),
+            grants: Grants::all(),
+            path: None,
             answering: Answering::Not,
         })
     }

@@ -22,7 +22,7 @@ use crate::{
     imports::wasi::WasiConfig,
     process::{Call, Error, Identity, Process, Start, StartData, WasmProcess},
     value::{Term, Value},
-    world::{Dispatcher, Streams, SystemDispatcher},
+    world::{Dispatcher, Output, Streams, SystemDispatcher},
 };
 
 impl ProcessSpec {
@@ -45,6 +45,8 @@ impl ProcessSpec {
     ) -> Result<Started, ProcessError> {
         let account = context.account(self.limits.max_memory);
         let streams = std::mem::take(&mut context.streams);
+        let (recorder, serial) = (context.recorder(), context.serial());
+        let front = matches!(streams.stdout, Output::Inherit);
         let (world, wasi) = self.given.to(&self.program_name, words, streams);
         if context.is_alone() {
             world.set_alone();
@@ -59,13 +61,25 @@ impl ProcessSpec {
         let pid = context.identity.pid.clone();
         let mut data = self.start_data(input, wasi, Some(context.identity));
         data.request = request;
-        let inline = Box::new(answers.clone());
+        let tape = recorder.map(|recorder| {
+            let tape = recorder.tape(serial, &account);
+            (recorder, tape, data.clone())
+        });
+        let mut inline: Box<dyn InlineDispatcher> = Box::new(answers.clone());
+        if let Some((_, tape, _)) = &tape {
+            inline = tape.dispatcher(inline);
+        }
         let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
         let process = WasmProcess::start(&self.program, start).map_err(|error| error.fault())?;
+        let mut process: Box<dyn Process> = Box::new(process);
+        if let Some((recorder, tape, data)) = tape {
+            recorder.started(self, serial, front, data);
+            process = tape.process(process);
+        }
         let (method, limits) = (self.function.full_name(), self.limits);
         tracing::debug!(%pid, method, ?limits, ?self.max_execution, "initialized");
         Ok(Started {
-            process: Box::new(process),
+            process,
             answers,
             result: self.function.result(),
             max_execution: self.max_execution,

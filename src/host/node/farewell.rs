@@ -39,6 +39,9 @@ pub(super) async fn run(node: Node, slot: Arc<ProcessSlot>, started: Started, pl
         live(&mut process, answers, mailbox, &options, result.as_ref(), probe, Some(&last)).await;
     drop(process);
     drop(place);
+    if let Some(recorder) = node.0.recorder.get() {
+        recorder.ended(slot.serial, ended.fuel_used, ended.outcome.as_ref().err().cloned());
+    }
     node.ended(&slot, ended).await;
 }
 
@@ -76,6 +79,9 @@ impl Undertaker for LastResort<'_> {
                 Probe { trace, slot: &slot }.ended(&ending);
             }
             slot.host.live.fetch_sub(1, Ordering::Relaxed);
+            if let Some(recorder) = node.0.recorder.get() {
+                recorder.ended(slot.serial, slot.mailbox.vitals.fuel(), Some(error.clone()));
+            }
             let ended = Ended::after(&slot.mailbox, Err(error), ending, slot.born);
             node.ended(&slot, ended).await;
         });

@@ -22,6 +22,7 @@ pub(super) mod panics;
 mod pids;
 mod pieces;
 pub(super) mod program;
+pub(super) mod recorder;
 pub(super) mod run;
 mod sweep;
 pub(super) mod table;
@@ -55,6 +56,7 @@ use self::{
     machine::memory_share,
     pids::{epoch, serial},
     program::{Handle, HostOptions, Info, Program, Programs, SpawnContext, Started},
+    recorder::Recorder,
     sweep::sweep_when_asked,
     table::{Closed, ProcessSlot, ProcessTable},
     trace::Trace,
@@ -84,6 +86,7 @@ pub(super) struct Inner {
     pub names: Mutex<HashMap<Arc<str>, Arc<ProcessSlot>>>,
     pub programs: Box<dyn Programs>,
     pub trace: OnceLock<Arc<Trace>>,
+    pub recorder: OnceLock<Arc<Recorder>>,
     /// No more processes are started. See the table, which is closed as well.
     closing: AtomicBool,
     /// Says that a process has ended, to whoever waits for the last.
@@ -110,6 +113,7 @@ impl Node {
             names: Mutex::default(),
             programs: Box::new(programs),
             trace: OnceLock::new(),
+            recorder: OnceLock::new(),
             closing: AtomicBool::new(false),
             ended: async_channel::bounded(1),
         }))
@@ -149,6 +153,13 @@ impl Node {
     pub fn set_trace(&self, trace: Arc<Trace>) {
         // Who sets a second one has the first already.
         let _ = self.0.trace.set(trace);
+    }
+
+    /// Writes all processes that are started from now on to a journal. There is one at
+    /// most; the first stays. A process of Lua is not started then.
+    pub fn set_recorder(&self, recorder: Arc<Recorder>) {
+        // Who sets a second one has the first already.
+        let _ = self.0.recorder.set(recorder);
     }
 
     /// Bytes that the processes of a host hold, and that they may hold; nothing if

@@ -6,6 +6,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use super::{
     dispatcher::{Actor, NodeDispatcher},
     ended::Ended,
+    recorder::Recorder,
     vitals::ProcessState,
     watch::Watched,
 };
@@ -148,6 +149,16 @@ impl SpawnContext {
     pub fn account(&self, max_memory: u64) -> Account {
         let host = &self.actor.slot.host;
         self.actor.slot.mailbox.account.get_or_init(|| host.account.process(max_memory)).clone()
+    }
+
+    /// Who writes down what the process does, if somebody does.
+    pub(in crate::host) fn recorder(&self) -> Option<Arc<Recorder>> {
+        self.actor.node.0.recorder.get().cloned()
+    }
+
+    /// The number of the process on its node.
+    pub(in crate::host) fn serial(&self) -> u64 {
+        self.actor.slot.serial
     }
 
     /// Its host runs no other process beside it.

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 use crate::{
+    artifact::Hash,
     command::ErrorKind,
     component::{Answer, Component, EngineConfig, LoadOptions, Vetting},
+    host::ProgramSource,
     process::Error,
     value::Value,
 };
@@ -41,7 +43,10 @@ fn engine() -> Engine {
 
 fn job_of(runtime: &Runtime, component: Component, method: &str) -> ProcessSpec {
     let program = runtime.link(&component, &Grants::all()).unwrap();
-    ProcessSpec::new("test", &Loaded { component, adapted: None }, program, method).unwrap()
+    let hash = Hash::of(b"");
+    let source = ProgramSource { hash, wit: None, stack: 0, bytes: None }.into();
+    let loaded = Loaded { component, adapted: None, source };
+    ProcessSpec::new("test", &loaded, program, method).unwrap()
 }
 
 fn node(workers: usize) -> Node {

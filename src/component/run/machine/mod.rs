@@ -155,6 +155,30 @@ impl Machine {
         }
     }
 
+    /// Hands out memories, and what can be seen of globals and tables.
+    pub fn state(&mut self, to: &mut dyn FnMut(&[u8])) {
+        self.each_memory(&mut |memory| {
+            to(&(memory.len() as u64).to_le_bytes());
+            to(memory);
+        });
+        for instance in &self.store.data().cores {
+            for export in instance.exports(&self.store) {
+                match export.into_extern() {
+                    wasmi::Extern::Global(global) => match global.get(&self.store) {
+                        wasmi::Val::I32(value) => to(&value.to_le_bytes()),
+                        wasmi::Val::I64(value) => to(&value.to_le_bytes()),
+                        wasmi::Val::F32(value) => to(&value.to_bits().to_le_bytes()),
+                        wasmi::Val::F64(value) => to(&value.to_bits().to_le_bytes()),
+                        // A reference, or a vector, which is exported nowhere in practice.
+                        _ => {}
+                    },
+                    wasmi::Extern::Table(table) => to(&table.size(&self.store).to_le_bytes()),
+                    wasmi::Extern::Memory(_) | wasmi::Extern::Func(_) => {}
+                }
+            }
+        }
+    }
+
     /// True if a call, or instantiation, is under way.
     pub fn busy(&self) -> bool {
         !self.store.data().tasks.is_empty()

@@ -1,0 +1,215 @@
+//! Every guest and application, recorded, and replayed when its files are gone.
+//!
+//! What is compared is all that the command gives: stdout, stderr, the exit code. The
+//! replay itself compares each command, the fuel of each step and the state hashes, and
+//! has an exit code of its own for a difference.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
+
+use std::{
+    error::Error,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn wippy() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wippy"));
+    command.current_dir(root());
+    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+    command
+}
+
+/// A folder that goes away with this.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Result<Scratch> {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("recorded-{name}"));
+        drop(fs::remove_dir_all(&path));
+        fs::create_dir_all(&path)?;
+        Ok(Scratch(path))
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.join(name).display().to_string()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+fn output(args: &[&str], input: &str) -> Result<Output> {
+    let mut command = wippy();
+    command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn()?;
+    // Most do not read it.
+    drop(child.stdin.take().unwrap().write_all(input.as_bytes()));
+    Ok(child.wait_with_output()?)
+}
+
+/// Something that the two runs differ in.
+fn difference(run: &Output, replayed: &Output) -> Option<String> {
+    let parts = |output: &Output| {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (run, replayed) = (parts(run), parts(replayed));
+    (run != replayed).then(|| format!("{run:#?}\nreplayed: {replayed:#?}"))
+}
+
+/// The calls of guests that do not read their arguments themselves.
+const CALLS: [(&str, &[&str]); 12] = [
+    ("answer", &[]),
+    ("greet", &["Ada"]),
+    ("hello", &[]),
+    ("worker", &[]),
+    ("greet-js", &["--invoke", "greet", "Ada"]),
+    ("composed", &["--invoke", "calc", "1 + 2 + 3"]),
+    ("compute", &["--invoke", "divide", "6", "0"]),
+    ("kernels", &["--invoke", "sieve", "100000"]),
+    ("kernels-component", &["--invoke", "calls", "20"]),
+    ("traps", &["--invoke", "unreachable"]),
+    ("panics", &["--invoke", "panic", "why"]),
+    ("stats", &["--wit", "conformance/cli/stats.wit", "--invoke", "word-count", "a b c"]),
+];
+
+#[test]
+fn every_guest_does_the_same_without_its_files() -> Result {
+    let mut guests: Vec<PathBuf> = fs::read_dir(root().join("conformance/guests/built"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    guests.retain(|path| path.extension().is_some_and(|end| end == "wasm"));
+    guests.sort();
+    let (mut replayed, mut wrong) = (0, String::new());
+    for guest in guests {
+        let name = guest.file_stem().unwrap().to_string_lossy().into_owned();
+        let scratch = Scratch::new(&name)?;
+        let (file, dir, journal) =
+            (scratch.path("guest.wasm"), scratch.path("data"), scratch.path("trip"));
+        fs::copy(&guest, &file)?;
+        fs::create_dir(&dir)?;
+        fs::write(scratch.0.join("data/a.txt"), "a file\n")?;
+        let mount = format!("{dir}::/data");
+        let mut args = vec!["run", "--record", &journal, "--embed"];
+        args.extend(["--dir", &mount, "--env", "NAME=value"]);
+        match CALLS.iter().find(|(guest, _)| *guest == name) {
+            None => args.extend([&file, "one", "two"]),
+            Some((_, words)) => {
+                let options = words.iter().take_while(|word| word.starts_with("--")).count() * 2;
+                args.extend(&words[..options]);
+                args.push(&file);
+                args.extend(&words[options..]);
+            }
+        }
+        let run = output(&args, "first line\nsecond line\n")?;
+        if !Path::new(&journal).exists() {
+            // Called wrongly.
+            continue;
+        }
+        fs::remove_dir_all(&dir)?;
+        fs::remove_file(&file)?;
+        let again = output(&["replay", &journal], "")?;
+        replayed += 1;
+        if let Some(difference) = difference(&run, &again) {
+            wrong.push_str(&format!("--- {name}\n{difference}\n"));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{wrong}");
+    assert!(replayed >= 40, "only {replayed} guests were run");
+    Ok(())
+}
+
+fn copy(from: &Path, to: &Path) -> Result {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name()))?,
+            false => drop(fs::copy(entry.path(), to.join(entry.file_name()))?),
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_command_of_an_application_does_the_same_without_it() -> Result {
+    let commands: [(&str, &[&str]); 7] = [
+        ("hello", &["greet", "Ada"]),
+        ("hello", &["greet-js", "Ada"]),
+        ("hello", &["compute", "6", "7"]),
+        ("hello", &["divide", "1", "0"]),
+        ("hello", &["shout", "hello"]),
+        ("hello", &["answer"]),
+        ("files", &["process"]),
+    ];
+    for (at, (app, words)) in commands.into_iter().enumerate() {
+        let scratch = Scratch::new(&format!("app-{at}"))?;
+        let (project, journal) = (scratch.path("app"), scratch.path("trip"));
+        copy(&root().join("conformance/apps").join(app), Path::new(&project))?;
+        let mut args = vec!["-C", &project, "run", "--record", &journal, "--embed"];
+        args.extend(words);
+        let run = output(&args, "")?;
+        fs::remove_dir_all(&project)?;
+        let again = output(&["replay", &journal], "")?;
+        assert_eq!(difference(&run, &again), None, "{app} {words:?}");
+    }
+    Ok(())
+}
+
+/// Waits until a file holds something.
+fn wait_for(path: &str, bytes: u64) {
+    let start = Instant::now();
+    while fs::metadata(path).map_or(0, |meta| meta.len()) < bytes {
+        assert!(start.elapsed() < Duration::from_secs(120), "{path} does not grow");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Services that fail and are started again, and are killed in the middle.
+#[test]
+fn a_run_that_is_killed_is_replayed_up_to_there() -> Result {
+    let scratch = Scratch::new("killed")?;
+    let journal = scratch.path("trip");
+    let mut command = wippy();
+    command.args(["-C", "conformance/apps/processes", "run", "--record", &journal]);
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    wait_for(&journal, 900);
+    child.kill()?;
+    child.wait()?;
+    let again = output(&["replay", &journal], "")?;
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert_eq!(again.status.code(), Some(7), "{said}");
+    assert!(said.contains("ends before the run does") && said.contains("steps"), "{said}");
+    Ok(())
+}
+
+/// What is waited for in the run is not waited for in the replay: it has all it needs.
+#[cfg(unix)]
+#[test]
+fn services_that_are_stopped_end_with_the_same_code() -> Result {
+    let scratch = Scratch::new("services")?;
+    let journal = scratch.path("trip");
+    let mut command = wippy();
+    command.args(["-C", "conformance/apps/processes", "run", "--record", &journal]);
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::null()).spawn()?;
+    wait_for(&journal, 900);
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status()?;
+    assert!(told.success());
+    assert_eq!(child.wait()?.code(), Some(0));
+    let again = output(&["replay", &journal], "")?;
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert_eq!((again.status.code(), &*said), (Some(0), ""));
+    Ok(())
+}

@@ -1,0 +1,339 @@
+//! `wippy replay`: a recorded run, once more.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    io::BufReader,
+    path::{Path, PathBuf},
+};
+
+use serde_json::json;
+
+use super::{
+    args::ReplayArgs,
+    exit::{Exit, Failure, Limiting},
+    log::Logs,
+    output,
+    project::{linker, unreadable},
+    result::show,
+    run,
+};
+use crate::{
+    account::Account,
+    artifact::{Artifact, ArtifactError},
+    command::{Command, Stdio, StdioCommand},
+    component::{Engine, LinkedComponent},
+    host::{Loaded, ProcessSpec, Runtime},
+    process::Grants,
+    replay::{
+        Front, Player, PlayerError, Stage, Still, Stop, Stopped,
+        journal::{CommandLine, Finished, ProgramRecord, StartRecord},
+    },
+    value::Term,
+    world::{Input, Output, Streams, SystemDispatcher},
+};
+
+pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
+    let name = args.journal.display().to_string();
+    let file = File::open(&args.journal)
+        .map_err(|why| Failure::config(format!("{name}: it cannot be opened: {why}")))?;
+    let log = args.log || args.json;
+    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    let terminal = Terminal {
+        args,
+        logs,
+        runtime,
+        line: CommandLine::default(),
+        programs: HashMap::new(),
+        worlds: HashMap::new(),
+        changed: false,
+    };
+    let stop = Stop { until: args.until, log };
+    let player = Player::new(BufReader::new(file), terminal, stop);
+    let (mut terminal, played) = player.map_err(|error| failure(args, &name, error))?.play();
+    // What has no end yet is written.
+    terminal.worlds.clear();
+    let stopped = played.map_err(|error| failure(args, &name, error))?;
+    if !stopped.redacted.is_empty() {
+        let names = stopped.redacted.join(", ");
+        logs.warn(&format!("{name} was written without the value of {names}"));
+    }
+    if let Some(processes) = &stopped.at {
+        return still(args, &stopped, processes);
+    }
+    if terminal.changed {
+        let Stopped { fuel, .. } = stopped;
+        logs.warn(&format!(
+            "another program than in {name} asks and answers the same, and takes {fuel} units of \
+             fuel"
+        ));
+    }
+    if args.json {
+        let Stopped { fuel, steps, processes, finished, .. } = &stopped;
+        let code = finished.as_ref().map(|finished| finished.code);
+        let line = json!({
+            "replayed": {"fuel": fuel, "steps": steps, "processes": processes, "exit": code},
+        });
+        output::json(&format!("{line}\n"))?;
+    }
+    ended(&terminal, &name, stopped)
+}
+
+/// Where the journal is played.
+struct Terminal<'a> {
+    args: &'a ReplayArgs,
+    logs: Logs,
+    runtime: Runtime,
+    line: CommandLine,
+    programs: HashMap<u64, (String, Loaded, LinkedComponent)>,
+    /// The standard streams of the processes.
+    worlds: HashMap<u64, SystemDispatcher>,
+    /// A program is another than it was.
+    changed: bool,
+}
+
+impl Terminal<'_> {
+    /// The file of a program, and whether it is another than it was.
+    fn file(&self, program: &ProgramRecord) -> Result<(Artifact, bool), String> {
+        let ProgramRecord { name, hash, path, bytes, .. } = program;
+        let said = |path: &Path, error: &ArtifactError| match unreadable(error) {
+            Failure::Message(_, why) => format!("{name}: {why}"),
+            _ => format!("{name}: {} cannot be read", path.display()),
+        };
+        if let Some(given) = self.given(name)? {
+            let artifact = Artifact::from_file(given).map_err(|error| said(given, &error))?;
+            let changed = artifact.hash.to_string() != *hash;
+            return Ok((artifact, changed));
+        }
+        let artifact = match (bytes, path) {
+            (Some(bytes), _) => Artifact::from_bytes(bytes.as_slice())
+                .map_err(|error| format!("{name}: its bytes in the journal: {}", error.found()))?,
+            (None, Some(path)) => {
+                let path = Path::new(path);
+                Artifact::from_file(path).map_err(|error| {
+                    let why = said(path, &error);
+                    format!("{why}\n              or give its file with --module, or record with --embed")
+                })?
+            }
+            (None, None) => {
+                return Err(format!(
+                    "{name}: nothing says where its file is: give it with --module"
+                ));
+            }
+        };
+        if artifact.hash.to_string() == *hash {
+            return Ok((artifact, false));
+        }
+        let found = artifact.hash;
+        Err(format!(
+            "{name}: its file is another than the one that was run\n    recorded: {hash}\n    now:      \
+             {found}\n    fix:      give the right file with --module; or give this one, to see \
+             where it first does something else"
+        ))
+    }
+
+    /// The file that `--module` gives for a program.
+    fn given(&self, name: &str) -> Result<Option<&Path>, String> {
+        let named = |module: &&ModuleArg| module.program.as_deref() == Some(name);
+        if let Some(module) = self.args.module.iter().rfind(named) {
+            return Ok(Some(&module.file));
+        }
+        let Some(module) = self.args.module.iter().rfind(|module| module.program.is_none()) else {
+            return Ok(None);
+        };
+        match self.programs.values().find(|(other, ..)| other != name) {
+            None => Ok(Some(&module.file)),
+            Some((other, ..)) => Err(format!(
+                "--module: there are several programs, {other} and {name}: write --module \
+                 {name}={}",
+                module.file.display()
+            )),
+        }
+    }
+}
+
+impl Stage for Terminal<'_> {
+    fn program(&mut self, program: &ProgramRecord) -> Result<(LinkedComponent, bool), String> {
+        let (artifact, changed) = self.file(program)?;
+        let name = &program.name;
+        let stack = usize::try_from(program.stack).unwrap_or(usize::MAX);
+        let loaded = self.runtime.load(&artifact, program.wit.as_deref(), stack);
+        let loaded = loaded.map_err(|error| format!("{name}: {error}"))?;
+        let grants = match &program.grants {
+            None => Grants::all(),
+            Some((entry, lines)) => Grants::new(entry, lines),
+        };
+        let linked = self.runtime.link(&loaded.component, &grants);
+        let linked = linked.map_err(|error| format!("{name}: {error}"))?;
+        self.changed |= changed;
+        self.programs.insert(program.id, (name.clone(), loaded, linked.clone()));
+        Ok((linked, changed))
+    }
+
+    fn variable(&mut self, name: &str) -> Option<String> {
+        let given = self.args.env.iter().rfind(|(given, _)| given == name);
+        given.map(|(_, value)| value.clone())
+    }
+
+    fn called(&mut self, line: &CommandLine) {
+        self.line = line.clone();
+        if line.logs && !self.args.log && !self.args.json {
+            self.logs.show();
+        }
+    }
+
+    fn started(&mut self, start: &StartRecord) {
+        let pid = start.data.identity.as_ref().map_or("", |identity| identity.pid.as_str());
+        let streams = match start.front {
+            true => {
+                Streams { stdin: Input::Empty, stdout: Output::Inherit, stderr: Output::Inherit }
+            }
+            false => Streams::logged(pid, &Account::default()),
+        };
+        self.worlds.insert(start.process, SystemDispatcher::new(streams));
+    }
+
+    fn wrote(&mut self, process: u64, to: Stdio, bytes: Vec<u8>) {
+        if self.args.log || self.args.json || self.args.until.is_some() {
+            return;
+        }
+        let Some(world) = self.worlds.get(&process) else { return };
+        let write = Command::from(StdioCommand::Write { to, bytes });
+        if let Err(write) = world.now(write) {
+            // Whether somebody reads it is none of the process's affair.
+            drop(smol::block_on(world.later(write)));
+        }
+    }
+
+    fn asked(&mut self, process: &str, fuel: u64, asked: &str, answer: &str) {
+        let text = match self.args.json {
+            true => {
+                let line = json!({
+                    "process": process, "fuel": fuel, "asked": asked, "answer": answer,
+                });
+                format!("{line}\n")
+            }
+            false => format!("{process} {fuel:>12}  {asked}  ->  {answer}\n"),
+        };
+        // A reader that has gone away is no error.
+        drop(match self.args.json {
+            true => output::json(&text),
+            false => output::show(&text),
+        });
+    }
+}
+
+/// Tells where the processes are.
+fn still(args: &ReplayArgs, stopped: &Stopped, processes: &[Still]) -> Result<Exit, Failure> {
+    let mut text = String::new();
+    for Still { process, fuel, hash, memory, unread, pending } in processes {
+        if args.json {
+            let line = json!({
+                "process": process, "fuel": fuel, "state": format!("{hash:016x}"),
+                "memory": memory, "unread": unread, "pending": pending,
+            });
+            text.push_str(&format!("{line}\n"));
+            continue;
+        }
+        text.push_str(&format!(
+            "{process}\n  fuel     {fuel}\n  state    {hash:016x}\n  memory   {memory} bytes\n  \
+             unread   {unread}\n"
+        ));
+        for asked in pending {
+            text.push_str(&format!("  waits    {asked}\n"));
+        }
+    }
+    if processes.is_empty() && !args.json {
+        text = format!("no process lives after {} units of fuel\n", stopped.fuel);
+    }
+    match args.json {
+        true => output::json(&text)?,
+        false => output::show(&text)?,
+    }
+    Ok(Exit::Ok)
+}
+
+/// Ends as the run has ended.
+fn ended(terminal: &Terminal<'_>, name: &str, stopped: Stopped) -> Result<Exit, Failure> {
+    let Stopped { fuel, steps, front, finished, .. } = stopped;
+    let result = front.map(|front| result(terminal, front));
+    let Some(Finished { code, message }) = finished else {
+        if let Some(Err(failure)) = &result {
+            output::failure(failure);
+        }
+        return Err(Failure::Message(
+            Exit::Differs,
+            format!(
+                "{name} ends before the run does, which was killed or could not write on; up to \
+                 here, {steps} steps and {fuel} units of fuel, all is the same"
+            ),
+        ));
+    };
+    let Some(result) = result else {
+        return match message {
+            Some(text) => Err(Failure::Message(Exit::Recorded(code), text)),
+            None => Err(Failure::Silent(Exit::Recorded(code))),
+        };
+    };
+    let now = result.as_ref().map_or_else(Failure::exit, |exit| *exit).code();
+    if now != code && !terminal.changed && code != Exit::Output.code() {
+        if let Err(failure) = &result {
+            output::failure(failure);
+        }
+        return Err(Failure::Message(
+            Exit::Differs,
+            format!("{name}: the exit code of the run was {code}, and is {now} now"),
+        ));
+    }
+    result
+}
+
+/// The result of the process in front, as the run has told it.
+fn result(terminal: &Terminal<'_>, front: Front) -> Result<Exit, Failure> {
+    let Front { program, method, outcome, exited } = front;
+    let Terminal { line, programs, .. } = terminal;
+    let limits = Limiting { fuel: line.fuel, memory: line.memory, time: line.time };
+    let Some((name, loaded, linked)) = programs.get(&program) else {
+        return Err(Failure::config("the program of the result is not there"));
+    };
+    match &outcome {
+        Ok(Some(value)) => {
+            let spec = ProcessSpec::new(name, loaded, linked.clone(), &method);
+            let spec = spec.map_err(|error| Failure::prepare(name, &error))?;
+            show(&spec, value, line.json)
+        }
+        Ok(None) => run::finish(line.json, name, &Ok(exited.unwrap_or(Term::Nil))),
+        Err(error) => Err(Failure::process(name, error, &limits)),
+    }
+}
+
+/// Why the replay fails.
+fn failure(args: &ReplayArgs, name: &str, error: PlayerError) -> Failure {
+    let exit = match &error {
+        PlayerError::Journal(_) | PlayerError::Unfit(_) | PlayerError::Program(_) => Exit::Config,
+        PlayerError::Differs(difference) => {
+            if args.json {
+                let line = json!({"differs": {
+                    "process": difference.process, "fuel": difference.fuel,
+                    "recorded": difference.expected, "now": difference.found,
+                    "because": difference.hint, "before": difference.last,
+                }});
+                // It is said once more on stderr.
+                drop(output::json(&format!("{line}\n")));
+            }
+            Exit::Differs
+        }
+    };
+    match error {
+        PlayerError::Program(why) => Failure::Message(exit, why),
+        error => Failure::Message(exit, format!("{name}: {error}")),
+    }
+}
+
+/// The value of `--module`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ModuleArg {
+    /// Its program, if it is named.
+    pub program: Option<String>,
+    pub file: PathBuf,
+}

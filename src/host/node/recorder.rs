@@ -1,0 +1,249 @@
+//! Writes a journal of what the processes of a node do, see [`replay`](crate::replay).
+//!
+//! Blocks go out when they are full, and ten times a second whatever there is, so that
+//! what is left of a run that was killed reaches nearly to its end.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    io::{self, Write},
+    path::PathBuf,
+    sync::{Arc, Mutex, Weak},
+    thread,
+    time::Duration,
+};
+
+use super::dispatcher::shown;
+use crate::{
+    account::Account,
+    command::{ErrorKind, ProcessError},
+    component::FUEL_VERSION,
+    host::ProcessSpec,
+    lock::lock,
+    process::{Error, StartData},
+    replay::{
+        journal::{Blocks, CommandLine, End, Finished, Header, ProgramRecord, Record, StartRecord},
+        record::{Sink, Tape},
+    },
+};
+
+/// How often what there is goes out.
+const OFTEN: Duration = Duration::from_millis(100);
+
+/// What is written down.
+#[derive(Clone, Debug, Default)]
+pub struct RecordOptions {
+    /// The files of programs too, so that the journal can be replayed without them.
+    pub embed: bool,
+    /// Variables whose values are left out.
+    pub redact: Vec<String>,
+}
+
+/// Writes a journal. All processes that a node starts once it has one are in it.
+pub struct Recorder {
+    options: RecordOptions,
+    out: Mutex<Out>,
+}
+
+struct Out {
+    writer: Box<dyn Write + Send>,
+    blocks: Blocks,
+    ready: Vec<u8>,
+    /// The numbers of programs, by name and hash.
+    programs: HashMap<(String, String), u64>,
+    /// Why nothing more is written.
+    failed: Option<String>,
+}
+
+impl Recorder {
+    /// A journal that goes to `writer`, of programs of an engine with this
+    /// [`max_slice`](crate::component::Engine::max_slice).
+    ///
+    /// # Errors
+    ///
+    /// If its beginning cannot be written, or the system gives no thread.
+    pub fn new(
+        writer: impl Write + Send + 'static,
+        max_slice: u64,
+        options: RecordOptions,
+    ) -> io::Result<Arc<Recorder>> {
+        let out = Out {
+            writer: Box::new(writer),
+            blocks: Blocks::default(),
+            ready: Vec::new(),
+            programs: HashMap::new(),
+            failed: None,
+        };
+        let header = Header {
+            product: env!("CARGO_PKG_VERSION").to_owned(),
+            fuel_version: FUEL_VERSION,
+            max_slice,
+            redacted: options.redact.clone(),
+        };
+        let recorder = Arc::new(Recorder { options, out: Mutex::new(out) });
+        recorder.add(&Record::Header(header));
+        recorder.flush()?;
+        let weak = Arc::downgrade(&recorder);
+        thread::Builder::new().name("record".to_owned()).spawn(move || flush_often(&weak))?;
+        Ok(recorder)
+    }
+
+    /// How the command is called. Before any process is started.
+    pub fn called(&self, line: CommandLine) {
+        self.add(&Record::Command(line));
+    }
+
+    /// Writes the end. What happens later is left out.
+    ///
+    /// # Errors
+    ///
+    /// If something could not be written, now or before.
+    pub fn finish(&self, finished: Finished) -> io::Result<()> {
+        self.add(&Record::Finished(finished));
+        let flushed = self.flush();
+        lock(&self.out).failed.get_or_insert_with(|| "it has ended".to_owned());
+        flushed
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        let out = &mut *lock(&self.out);
+        if let Some(why) = &out.failed {
+            return Err(io::Error::other(why.clone()));
+        }
+        out.write();
+        match &out.failed {
+            Some(why) => Err(io::Error::other(why.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn add(&self, record: &Record) {
+        let out = &mut *lock(&self.out);
+        if out.failed.is_some() {
+            return;
+        }
+        match out.blocks.add(record) {
+            Ok(true) => out.write(),
+            Ok(false) => {}
+            Err(error) => out.fail(error.to_string()),
+        }
+    }
+
+    /// What is to be written down of the process with this number and account.
+    pub(in crate::host) fn tape(self: &Arc<Self>, process: u64, account: &Account) -> Tape {
+        let whole = self.options.redact.is_empty();
+        Tape::new(process, self.clone(), account.clone(), whole)
+    }
+
+    /// A process begins.
+    pub(in crate::host) fn started(
+        &self,
+        spec: &ProcessSpec,
+        process: u64,
+        front: bool,
+        mut data: StartData,
+    ) {
+        let program = self.program(spec);
+        if let Some(wasi) = &mut data.wasi
+            && !self.options.redact.is_empty()
+        {
+            let kept = |(name, value): &(String, String)| match self.options.redact.contains(name) {
+                true => (name.clone(), String::new()),
+                false => (name.clone(), value.clone()),
+            };
+            wasi.env = wasi.env.iter().map(kept).collect();
+        }
+        self.add(&Record::Start(Box::new(StartRecord { process, program, front, data })));
+    }
+
+    /// The number of a program, which is written down when it is first used.
+    fn program(&self, spec: &ProcessSpec) -> u64 {
+        let source = &spec.source;
+        let hash = source.hash.to_string();
+        let id = {
+            let programs = &mut lock(&self.out).programs;
+            let next = programs.len() as u64;
+            let id = *programs.entry((spec.name.clone(), hash.clone())).or_insert(next);
+            if id < next {
+                return id;
+            }
+            id
+        };
+        let path = spec.path.as_ref().map(|path| absolute(path).to_string_lossy().into_owned());
+        let bytes = source.bytes.as_ref().filter(|_| self.options.embed);
+        self.add(&Record::Program(ProgramRecord {
+            id,
+            name: spec.name.clone(),
+            hash,
+            wit: source.wit.as_deref().map(str::to_owned),
+            stack: source.stack as u64,
+            grants: spec.grants.written(),
+            path,
+            bytes: bytes.map(|bytes| bytes.to_vec()),
+        }));
+        id
+    }
+
+    /// A process has ended.
+    pub(in crate::host) fn ended(&self, process: u64, fuel: u64, error: Option<Error>) {
+        self.add(&Record::End(Box::new(End { process, fuel, error })));
+    }
+
+    /// Why a process that is no wasm is not started.
+    #[cfg(feature = "lua")]
+    pub(in crate::host) fn refuse(entry: &str) -> ProcessError {
+        let entry = shown(entry);
+        let why = format!("{entry} is Lua, and a run with Lua cannot be recorded yet");
+        ProcessError::new(ErrorKind::Invalid, why)
+    }
+}
+
+impl Sink for Recorder {
+    fn take(&self, record: &[u8]) {
+        let out = &mut *lock(&self.out);
+        if out.failed.is_none() && out.blocks.add_coded(record) {
+            out.write();
+        }
+    }
+
+    fn give_up(&self, why: &str) {
+        lock(&self.out).fail(why.to_owned());
+    }
+}
+
+impl Out {
+    /// Writes what there is.
+    fn write(&mut self) {
+        self.blocks.take(&mut self.ready);
+        let written = self.writer.write_all(&self.ready).and_then(|()| self.writer.flush());
+        self.ready.clear();
+        if let Err(error) = written {
+            self.fail(error.to_string());
+        }
+    }
+
+    fn fail(&mut self, why: String) {
+        tracing::warn!(why, "the journal ends here");
+        self.failed.get_or_insert(why);
+    }
+}
+
+fn absolute(path: &PathBuf) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.clone())
+}
+
+/// Writes what there is, as long as somebody records.
+fn flush_often(recorder: &Weak<Recorder>) {
+    loop {
+        thread::sleep(OFTEN);
+        let Some(recorder) = recorder.upgrade() else { return };
+        // It is told at the end.
+        drop(recorder.flush());
+    }
+}
+
+impl fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recorder").field("options", &self.options).finish_non_exhaustive()
+    }
+}
