@@ -46,6 +46,7 @@ impl ProcessSpec {
         let account = context.account(self.limits.max_memory);
         let streams = std::mem::take(&mut context.streams);
         let (world, wasi) = self.given.to(&self.program_name, words, streams);
+        world.set_account(account.clone());
         if context.is_alone() {
             world.set_alone();
         }
