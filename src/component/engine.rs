@@ -110,7 +110,7 @@ impl Engine {
         self.inner.max_slice
     }
 
-    /// Whether both are the same engine.
+    /// True if both are the same engine.
     pub fn same(&self, other: &Engine) -> bool {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
@@ -196,7 +196,7 @@ fn instructions_take_native_stack() -> Result<bool, wasmi::Error> {
     })
 }
 
-/// What the validator accepts: the core features that wasmi runs, and the
+/// The features that the validator accepts: the core features that wasmi runs, and the
 /// whole Component Model, of which the asynchronous part loads but traps when
 /// it is called.
 pub(crate) fn features() -> WasmFeatures {

@@ -1,11 +1,11 @@
-//! What can go wrong with a component: it is not one ([`LoadError`]), its
+//! Errors of components: it is not one ([`LoadError`]), its
 //! imports cannot be met ([`LinkError`]), or it misbehaves ([`Trap`]).
 
 use std::{any::Any, fmt};
 
 use crate::{account::Exceeded, command::Unexpected};
 
-/// What a panic says.
+/// The text of a panic.
 pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     match payload.downcast_ref::<String>() {
         Some(text) => text,
@@ -69,7 +69,7 @@ impl LoadError {
         LoadError { offset, ..self }
     }
 
-    /// What kind of error it is.
+    /// The kind of error.
     pub fn kind(&self) -> LoadErrorKind {
         self.kind
     }
@@ -103,7 +103,7 @@ pub struct LinkError {
     /// The import's full name: `wasi:io/streams@0.2.3`, or with a function of
     /// it, `wasi:io/streams@0.2.3#[method]input-stream.read`.
     pub import: String,
-    /// What is wrong with it.
+    /// The reason, for people.
     pub reason: String,
 }
 
@@ -125,9 +125,9 @@ impl std::error::Error for LinkError {}
 /// runs afterwards.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap {
-    /// What kind of end it is.
+    /// The kind of end.
     pub kind: TrapKind,
-    /// What happened, in the words of the specification where it has some.
+    /// The event, in the words of the specification where it has some.
     pub message: String,
 }
 
@@ -163,7 +163,7 @@ impl Trap {
         Trap { kind, message: message.into() }
     }
 
-    /// What ends a process that asks to end. A host function returns it as it
+    /// The trap that ends a process that asks to end. A host function returns it as it
     /// would return a trap, because nothing of the guest may run afterwards.
     pub fn exit(code: u8) -> Trap {
         Trap::new(TrapKind::Exit(code), format!("exited with code {code}"))

@@ -43,14 +43,17 @@ mod program;
 mod run;
 
 pub(crate) use self::{
-    backtrace::trace::small,
+    backtrace::recording::small,
     link::version::{compatible, split_version},
     run::machine::{Again, BacktraceRun, Machine, Pause},
 };
 pub use self::{
     engine::{DEFAULT_STACK, Engine, EngineConfig, MAX_STACK, MIN_STACK},
     error::{LinkError, LoadError, LoadErrorKind, Trap, TrapKind},
-    link::linker::{Answer, Continuation, DeclareError, GuestMemory, HostCx, HostState, Linker},
+    link::{
+        host::{Answer, Continuation, GuestMemory, HostCx, HostState},
+        linker::{DeclareError, Linker},
+    },
     load::vet::{Crew, Vetting, Work},
     program::{Component, Function, LinkedComponent, LoadOptions},
     run::{guard::Guard, limits::DEFAULT_MEMORY},

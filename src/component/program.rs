@@ -10,12 +10,15 @@ use std::{
 use wasmparser::component_types::ComponentEntityType;
 
 use super::{
+    backtrace::trace::Tracing,
     engine::{DEFAULT_STACK, Engine, Translation, core},
     error::{LinkError, LoadError, LoadErrorKind, panic_message},
     link::{
+        host::HostState,
         inline::{Failure, link},
-        linker::{HostState, Linker, Provided},
+        linker::Linker,
         plan::{Plan, ResourceDef},
+        provided::Provided,
     },
     load::{
         decode::{ComponentDef, Def, decode},
@@ -185,7 +188,10 @@ impl Component {
     ) -> Result<LinkedComponent, LinkError> {
         let condemned = self.condemned.clone();
         match link(&self.core, condemned, self.engine.max_slice(), &self.def, linker, deny) {
-            Ok(plan) => Ok(LinkedComponent { plan: Arc::new(plan) }),
+            Ok(plan) => {
+                let plan = Arc::new(plan);
+                Ok(LinkedComponent { tracing: Arc::new(Tracing::new(plan.clone())), plan })
+            }
             Err(Failure::Import(error)) => Err(error),
             Err(Failure::Component(error)) => {
                 Err(LinkError { import: "(component)".to_owned(), reason: error.to_string() })
@@ -200,7 +206,7 @@ pub(super) fn loaded_engine(component: &Component) -> &wasmi::Engine {
     &component.core
 }
 
-/// Whether functions are translated when they are first called.
+/// True if functions are translated when they are first called.
 #[cfg(test)]
 pub(super) fn translated_late(component: &Component) -> bool {
     !format!("{:?}", component.core.config()).contains("Eager")
@@ -231,6 +237,7 @@ fn explain(bytes: &Arc<[u8]>, error: LoadError) -> LoadError {
 #[derive(Clone, Debug)]
 pub struct LinkedComponent {
     plan: Arc<Plan>,
+    tracing: Arc<Tracing>,
 }
 
 /// A function that a program exports.
@@ -300,6 +307,11 @@ impl LinkedComponent {
         self.plan.max_slice
     }
 
+    /// The means to run a process again that has trapped.
+    pub(crate) fn tracing(&self) -> &Arc<Tracing> {
+        &self.tracing
+    }
+
     /// A process's machine, with what host functions keep for it.
     pub(crate) fn machine(&self, host: HostState) -> Machine {
         Machine::new(self.plan.clone(), host)
@@ -310,7 +322,7 @@ fn list<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
     functions.map(|f| format!("`{}`", f.full_name())).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
+/// True if `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
 /// version that is compatible) names the interface `full`.
 fn names_interface(wanted: &str, full: &str) -> bool {
     use super::link::version::{compatible, split_version};

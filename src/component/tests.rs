@@ -1,4 +1,4 @@
-//! What the host gives to components, and what they find missing.
+//! Functions, resources, modules and components of the host, and their absence.
 
 use std::sync::{
     Arc,

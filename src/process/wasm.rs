@@ -221,7 +221,7 @@ impl WasmProcess {
         if let Phase::Live(machine) = &mut self.state
             && self.first.is_some()
             && self.used <= MAX_RETRACE
-            && let Some(again) = machine.again()
+            && let Some(again) = machine.again(self.program.tracing())
         {
             out.yields.append(&mut machine.yields);
             self.state.end();

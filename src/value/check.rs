@@ -132,11 +132,11 @@ impl Check<'_> {
                 }
                 return Ok(());
             }
-            (def, Value::Variant { case, payload }) if cases(def).is_some() => {
-                match case_of(def, *case) {
+            (def, Value::Variant { case, payload }) if let Some(cases) = def.cases() => {
+                match cases.get(*case) {
                     Some((name, ty)) => return self.payload(id, name, ty, payload.as_deref()),
                     None => {
-                        let last = cases(def).unwrap_or(0).saturating_sub(1);
+                        let last = cases.len().saturating_sub(1);
                         format!("case number {case}, where the last is {last}")
                     }
                 }
@@ -202,52 +202,6 @@ impl Check<'_> {
 
     fn mismatch(&self, id: TypeId, found: String) -> Mismatch {
         Mismatch { path: Path::default(), expected: brief(self.types, id), found }
-    }
-}
-
-/// How many cases a variant, enum, option or result has.
-fn cases(def: &TypeDef) -> Option<usize> {
-    match def {
-        TypeDef::Variant(cases) => Some(cases.len()),
-        TypeDef::Enum(labels) => Some(labels.len()),
-        TypeDef::Option(_) | TypeDef::Result { .. } => Some(2),
-        TypeDef::Bool
-        | TypeDef::S8
-        | TypeDef::U8
-        | TypeDef::S16
-        | TypeDef::U16
-        | TypeDef::S32
-        | TypeDef::U32
-        | TypeDef::S64
-        | TypeDef::U64
-        | TypeDef::F32
-        | TypeDef::F64
-        | TypeDef::Char
-        | TypeDef::String
-        | TypeDef::List(_)
-        | TypeDef::FixedList(..)
-        | TypeDef::Map(..)
-        | TypeDef::Record(_)
-        | TypeDef::Tuple(_)
-        | TypeDef::Flags(_)
-        | TypeDef::Own(_)
-        | TypeDef::Borrow(_)
-        | TypeDef::Async(_) => None,
-    }
-}
-
-/// The name and the payload's type of case `index` of a variant, enum, option or
-/// result.
-pub(super) fn case_of(def: &TypeDef, index: u32) -> Option<(&str, Option<TypeId>)> {
-    let at = usize::try_from(index).ok()?;
-    match (def, index) {
-        (TypeDef::Variant(cases), _) => cases.get(at).map(|case| (&*case.name, case.ty)),
-        (TypeDef::Enum(labels), _) => labels.get(at).map(|label| (&**label, None)),
-        (TypeDef::Option(_), 0) => Some(("none", None)),
-        (TypeDef::Option(ty), 1) => Some(("some", Some(*ty))),
-        (TypeDef::Result { ok, .. }, 0) => Some(("ok", *ok)),
-        (TypeDef::Result { err, .. }, 1) => Some(("err", *err)),
-        _ => None,
     }
 }
 

@@ -37,7 +37,7 @@ pub use self::{
     list::{List, Scalar},
     path::Path,
     term::Term,
-    types::{Case, Field, FuncType, ResourceId, Type, TypeDef, TypeId, Types},
+    types::{Case, Cases, Field, FuncType, ResourceId, Type, TypeDef, TypeId, Types},
     wave::{FormatError, ParseError},
 };
 

@@ -78,6 +78,73 @@ pub struct Case {
     pub ty: Option<TypeId>,
 }
 
+/// The cases of a variant, enum, option or result.
+#[derive(Clone, Copy, Debug)]
+pub enum Cases<'a> {
+    /// Those of a variant.
+    Variant(&'a [Case]),
+    /// Those of an enum.
+    Enum(&'a [Box<str>]),
+    /// The two of an option or result: names, and types of payloads.
+    Two([(&'static str, Option<TypeId>); 2]),
+}
+
+impl<'a> Cases<'a> {
+    /// How many there are.
+    #[expect(clippy::len_without_is_empty, reason = "a type has cases")]
+    pub fn len(&self) -> usize {
+        match self {
+            Cases::Variant(cases) => cases.len(),
+            Cases::Enum(labels) => labels.len(),
+            Cases::Two(cases) => cases.len(),
+        }
+    }
+
+    /// The name of a case, and the type of its payload if it has one.
+    pub fn get(&self, index: u32) -> Option<(&'a str, Option<TypeId>)> {
+        let at = usize::try_from(index).ok()?;
+        match self {
+            Cases::Variant(cases) => cases.get(at).map(|case| (&*case.name, case.ty)),
+            Cases::Enum(labels) => labels.get(at).map(|label| (&**label, None)),
+            Cases::Two(cases) => cases.get(at).copied(),
+        }
+    }
+}
+
+impl TypeDef {
+    /// The cases, if it is a variant, enum, option or result.
+    pub fn cases(&self) -> Option<Cases<'_>> {
+        match self {
+            TypeDef::Variant(cases) => Some(Cases::Variant(cases)),
+            TypeDef::Enum(labels) => Some(Cases::Enum(labels)),
+            TypeDef::Option(ty) => Some(Cases::Two([("none", None), ("some", Some(*ty))])),
+            TypeDef::Result { ok, err } => Some(Cases::Two([("ok", *ok), ("err", *err)])),
+            TypeDef::Bool
+            | TypeDef::S8
+            | TypeDef::U8
+            | TypeDef::S16
+            | TypeDef::U16
+            | TypeDef::S32
+            | TypeDef::U32
+            | TypeDef::S64
+            | TypeDef::U64
+            | TypeDef::F32
+            | TypeDef::F64
+            | TypeDef::Char
+            | TypeDef::String
+            | TypeDef::List(_)
+            | TypeDef::FixedList(..)
+            | TypeDef::Map(..)
+            | TypeDef::Record(_)
+            | TypeDef::Tuple(_)
+            | TypeDef::Flags(_)
+            | TypeDef::Own(_)
+            | TypeDef::Borrow(_)
+            | TypeDef::Async(_) => None,
+        }
+    }
+}
+
 /// The signature of a component function.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct FuncType {

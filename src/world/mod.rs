@@ -25,8 +25,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-#[allow(unused_imports, reason = "for the server")]
-pub(crate) use self::http::{Answer, Incoming, OutgoingBody};
+pub(crate) use self::http::{Answer, Incoming, OutgoingBody, add_fields, fields};
 #[cfg(feature = "cli")]
 pub(crate) use self::stdio::write_stderr;
 pub use self::{
@@ -145,7 +144,6 @@ impl SystemDispatcher {
     /// # Errors
     ///
     /// If the account has no room for it.
-    #[allow(dead_code, reason = "a server is who uses it")]
     pub(crate) fn add_request(&self, request: http::Incoming) -> Result<IncomingRequest, Exceeded> {
         http::add_request(&self.0, request)
     }

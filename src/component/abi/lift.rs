@@ -8,38 +8,29 @@
 //! innermost first, and a later slice goes on with these. No guest code runs in
 //! between, so that the memory is the same then.
 
-use super::{
-    Handles, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, VALUE_WORK, align_address,
-    discriminant_size, string,
-};
+mod list;
+mod source;
+
+pub(super) use self::list::canonicalize;
+pub(crate) use self::source::Source;
+use super::{MAX_FLAT_PARAMS, Place, discriminant_size, string};
 use crate::{
     account::Charge,
-    component::{Trap, abi::Encoding},
-    value::{Field, List, Resource, Scalar, TypeDef, TypeId, Types, Value},
+    component::Trap,
+    value::{Cases, Field, Resource, Scalar, TypeDef, TypeId, Value},
 };
 
 /// Host bytes that each lifting may have without a charge: those of a few numbers
 /// or a short text. So many calls never touch the account.
 const FREE: u64 = 512;
 
-/// What is charged beyond what is needed, so that not each small value is a charge.
+/// Bytes charged beyond what is needed, so that not each small value is a charge.
 const AHEAD: u64 = 4 << 10;
 
-/// What an allocation takes besides its bytes.
+/// Bytes that an allocation takes besides its own.
 const BLOCK: u64 = 16;
 
 const VALUE: u64 = size_of::<Value>() as u64;
-
-/// What is lifted from, and how.
-pub(crate) struct Source<'a> {
-    pub types: &'a Types,
-    pub layouts: &'a Layouts,
-    pub memory: &'a [u8],
-    pub encoding: Encoding,
-    /// Pointers have 64 bits.
-    pub ptr64: bool,
-    pub handles: &'a mut dyn Handles,
-}
 
 /// Core values, as their bits.
 #[derive(Clone, Copy)]
@@ -130,7 +121,7 @@ impl std::fmt::Debug for Lift {
     }
 }
 
-/// What a value comes to; nothing if the recursion has been left.
+/// The value, or nothing if the recursion has been left.
 type Maybe<T> = Result<Option<T>, Trap>;
 
 impl Lift {
@@ -362,7 +353,9 @@ impl Lift {
             }
             TypeDef::Enum(labels) => {
                 let case = self.int(place, discriminant_size(labels.len()), source)? as u32;
-                check_case(case, labels.len())?;
+                if case as usize >= labels.len() {
+                    return Err(no_such_case(case, labels.len()));
+                }
                 Value::case(case)
             }
             TypeDef::Own(ty) => {
@@ -378,7 +371,8 @@ impl Lift {
                 Value::Borrow(Resource { ty: *ty, rep })
             }
             TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. } => {
-                return self.variant(id, def, place, source);
+                let cases = def.cases().ok_or_else(|| Trap::internal("not a variant"))?;
+                return self.variant(id, cases, place, source);
             }
             TypeDef::Async(name) => return Err(unsupported(name)),
         }))
@@ -387,11 +381,10 @@ impl Lift {
     fn variant(
         &mut self,
         id: TypeId,
-        def: &TypeDef,
+        cases: Cases<'_>,
         place: Place,
         source: &mut Source<'_>,
     ) -> Maybe<Value> {
-        let cases = if let TypeDef::Variant(cases) = def { cases.len() } else { 2 };
         let layout = source.layouts.get(id, source.ptr64);
         let (payload_place, end) = match (place, &layout.flat) {
             (Place::At(at), _) => (Place::At(at.saturating_add(u64::from(layout.payload))), None),
@@ -401,10 +394,11 @@ impl Lift {
             }
             (Place::Flat, None) => return Err(Trap::internal("flat variant is too wide")),
         };
-        let case = self.int(place, discriminant_size(cases), source)? as u32;
-        let payload = match payload_type(def, case)? {
-            None => None,
-            Some(ty) => {
+        let case = self.int(place, discriminant_size(cases.len()), source)? as u32;
+        let payload = match cases.get(case) {
+            None => return Err(no_such_case(case, cases.len())),
+            Some((_, None)) => None,
+            Some((_, Some(ty))) => {
                 self.work = self.work.saturating_add(place.work());
                 self.spend(VALUE + BLOCK, source)?;
                 match self.value(ty, payload_place, source)? {
@@ -454,207 +448,10 @@ impl Lift {
         }
         Ok(Some(out))
     }
-
-    /// The elements of a list in memory.
-    fn list(&mut self, ty: TypeId, at: u64, len: u64, source: &mut Source<'_>) -> Maybe<Value> {
-        if let Some(scalar) = Scalar::of(source.types.get(ty)) {
-            let bytes = len.saturating_mul(scalar.size() as u64);
-            self.spend(bytes.saturating_add(BLOCK), source)?;
-            let out = Vec::with_capacity(bytes as usize);
-            return Ok(self.scalars(scalar, at, bytes, out, source)?.map(Value::List));
-        }
-        self.spend_values(len, source)?;
-        let out = Vec::with_capacity(len as usize);
-        self.list_of(ty, Place::At(at), len, out, source)
-    }
-
-    /// The same, one by one, after those that are there.
-    fn list_of(
-        &mut self,
-        ty: TypeId,
-        mut place: Place,
-        mut left: u64,
-        mut out: Vec<Value>,
-        source: &mut Source<'_>,
-    ) -> Maybe<Value> {
-        while left > 0 {
-            if self.is_over() {
-                self.leaving.push(Level::Elements { ty, place, left, out });
-                return Ok(None);
-            }
-            self.work = self.work.saturating_add(VALUE_WORK);
-            left = left.saturating_sub(1);
-            let at = place.next(ty, source.layouts, source.ptr64);
-            match self.value(ty, at, source)? {
-                Some(value) => out.push(value),
-                None => {
-                    self.leaving.push(Level::Elements { ty, place, left, out });
-                    return Ok(None);
-                }
-            }
-        }
-        Ok(Some(Value::List(pack(source.types, ty, out))))
-    }
-
-    /// The entries of a map, after those that are there and a key.
-    fn entries(
-        &mut self,
-        ty: (TypeId, TypeId),
-        mut at: u64,
-        mut left: u64,
-        mut out: Vec<(Value, Value)>,
-        mut key: Option<Value>,
-        source: &mut Source<'_>,
-    ) -> Maybe<Vec<(Value, Value)>> {
-        let entry = source.layouts.tuple(&[ty.0, ty.1], source.ptr64);
-        let size = u64::from(source.layouts.get(ty.0, source.ptr64).size);
-        let second = align_address(size, source.layouts.get(ty.1, source.ptr64).align);
-        while left > 0 {
-            if self.is_over() {
-                self.leaving.push(Level::Entries { ty, at, left, out, key });
-                return Ok(None);
-            }
-            self.work = self.work.saturating_add(2 * VALUE_WORK);
-            let first = match key.take() {
-                Some(key) => Some(key),
-                None => self.value(ty.0, Place::At(at), source)?,
-            };
-            let Some(first) = first else {
-                self.leaving.push(Level::Entries { ty, at, left, out, key: None });
-                return Ok(None);
-            };
-            let value_at = at.saturating_add(second);
-            let value = self.value(ty.1, Place::At(value_at), source)?;
-            at = at.saturating_add(u64::from(entry.size));
-            left = left.saturating_sub(1);
-            match value {
-                Some(value) => out.push((first, value)),
-                None => {
-                    self.leaving.push(Level::Entries { ty, at, left, out, key: Some(first) });
-                    return Ok(None);
-                }
-            }
-        }
-        Ok(Some(out))
-    }
-
-    /// How many of so many bytes may be copied now: at least a few, so that there is
-    /// an end, and whole numbers.
-    fn piece(&self, left: u64) -> u64 {
-        left.min(self.until.saturating_sub(self.work).max(4096) & !7)
-    }
-
-    /// The numbers of a list, after those that are there.
-    fn scalars(
-        &mut self,
-        scalar: Scalar,
-        mut at: u64,
-        mut left: u64,
-        mut out: Vec<u8>,
-        source: &Source<'_>,
-    ) -> Maybe<List> {
-        while left > 0 {
-            if self.is_over() {
-                self.leaving.push(Level::Scalars { scalar, at, left, out });
-                return Ok(None);
-            }
-            let piece = self.piece(left);
-            let before = out.len();
-            out.extend_from_slice(source.bytes(at, piece as usize)?);
-            canonicalize(scalar, out.get_mut(before..).unwrap_or_default());
-            self.work = self.work.saturating_add(piece);
-            at = at.saturating_add(piece);
-            left = left.saturating_sub(piece);
-        }
-        Ok(Some(List::Scalars(scalar, out)))
-    }
-
-    fn string(&mut self, ptr: u64, units: u64, source: &Source<'_>) -> Maybe<String> {
-        let string::Source { simple, bytes, align } =
-            string::source(source.encoding, units, source.ptr64);
-        if bytes > MAX_BYTE_LENGTH {
-            return Err(Trap::canonical(format!("string too long: {bytes} bytes")));
-        }
-        let at = source.check(ptr, bytes, align, "string")?;
-        // One in another encoding grows while it is written.
-        let most = if simple == string::Simple::Utf8 { bytes } else { bytes.saturating_mul(2) };
-        self.spend(most.saturating_add(BLOCK), source)?;
-        let out = String::with_capacity(match simple {
-            string::Simple::Utf16 => bytes / 2,
-            string::Simple::Utf8 | string::Simple::Latin1 => bytes,
-        } as usize);
-        self.text(simple, at, bytes, out, source)
-    }
-
-    /// The rest of a text, after what is there.
-    fn text(
-        &mut self,
-        simple: string::Simple,
-        mut at: u64,
-        mut left: u64,
-        mut out: String,
-        source: &Source<'_>,
-    ) -> Maybe<String> {
-        while left > 0 {
-            if self.is_over() {
-                self.leaving.push(Level::Text { simple, at, left, out });
-                return Ok(None);
-            }
-            let piece = self.piece(left);
-            let bytes = source.bytes(at, piece as usize)?;
-            let read = string::decode(simple, bytes, piece == left, &mut out)? as u64;
-            self.work = self.work.saturating_add(piece);
-            at = at.saturating_add(read);
-            left = left.saturating_sub(read);
-        }
-        Ok(Some(out))
-    }
 }
 
-/// What a handle that is lent takes up until it is given back.
+/// Bytes that a handle takes up that is lent, until it is given back.
 pub(crate) const LEND: u64 = 16;
-
-impl Source<'_> {
-    /// Bounds and alignment of `len` bytes at `ptr`.
-    fn check(&self, ptr: u64, len: u64, align: u32, what: &str) -> Result<u64, Trap> {
-        if ptr & u64::from(align - 1) != 0 {
-            return Err(Trap::canonical(format!("unaligned pointer: {what} at {ptr:#x}")));
-        }
-        match ptr.checked_add(len) {
-            Some(end) if end <= self.memory.len() as u64 => Ok(ptr),
-            _ => Err(Trap::canonical(format!(
-                "{what} content out-of-bounds: {len} bytes at {ptr:#x}, memory has {:#x}",
-                self.memory.len()
-            ))),
-        }
-    }
-
-    /// Checks the memory of a list and gives its address.
-    fn range(&self, ptr: u64, len: u64, size: u32, align: u32) -> Result<u64, Trap> {
-        let bytes = len
-            .checked_mul(u64::from(size))
-            .filter(|bytes| *bytes <= MAX_BYTE_LENGTH)
-            .ok_or_else(|| Trap::canonical(format!("list too long: {len} elements")))?;
-        self.check(ptr, bytes, align, "list")
-    }
-
-    fn bytes(&self, at: u64, len: usize) -> Result<&[u8], Trap> {
-        usize::try_from(at)
-            .ok()
-            .and_then(|at| self.memory.get(at..at.checked_add(len)?))
-            .ok_or_else(|| Trap::canonical("out of bounds memory access"))
-    }
-
-    fn int(&self, at: u64, size: u32) -> Result<u64, Trap> {
-        Ok(match *self.bytes(at, size as usize)? {
-            [a] => u64::from(a),
-            [a, b] => u64::from(u16::from_le_bytes([a, b])),
-            [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-            [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            _ => return Err(Trap::internal("a number of another size")),
-        })
-    }
-}
 
 fn members(def: &TypeDef) -> Result<Members<'_>, Trap> {
     if let TypeDef::Record(fields) = def {
@@ -666,41 +463,9 @@ fn members(def: &TypeDef) -> Result<Members<'_>, Trap> {
     Err(Trap::internal("not a record"))
 }
 
-fn check_case(case: u32, cases: usize) -> Result<(), Trap> {
-    if (case as usize) < cases {
-        return Ok(());
-    }
-    Err(Trap::canonical(format!("invalid variant discriminant: {case}, of {cases} cases")))
-}
-
-fn payload_type(def: &TypeDef, case: u32) -> Maybe<TypeId> {
-    if let TypeDef::Variant(cases) = def {
-        check_case(case, cases.len())?;
-        return Ok(cases.get(case as usize).and_then(|case| case.ty));
-    }
-    if let TypeDef::Option(ty) = def {
-        check_case(case, 2)?;
-        return Ok((case == 1).then_some(*ty));
-    }
-    if let TypeDef::Result { ok, err } = def {
-        check_case(case, 2)?;
-        return Ok(if case == 0 { *ok } else { *err });
-    }
-    Err(Trap::internal("not a variant"))
-}
-
-/// Elements that were lifted one by one, in the form that lists of their type have.
-fn pack(types: &Types, element: TypeId, values: Vec<Value>) -> List {
-    match Scalar::of(types.get(element)) {
-        Some(scalar) => {
-            let mut bytes = Vec::with_capacity(values.len() * scalar.size());
-            for value in &values {
-                scalar.write(value, &mut bytes);
-            }
-            List::Scalars(scalar, bytes)
-        }
-        None => List::Values(values),
-    }
+#[cold]
+fn no_such_case(case: u32, cases: usize) -> Trap {
+    Trap::canonical(format!("invalid variant discriminant: {case}, of {cases} cases"))
 }
 
 fn mask(labels: usize) -> u32 {
@@ -728,31 +493,4 @@ fn canonical_f32(bits: u32) -> f32 {
 fn canonical_f64(bits: u64) -> f64 {
     let value = f64::from_bits(bits);
     if value.is_nan() { f64::from_bits(0x7ff8_0000_0000_0000) } else { value }
-}
-
-pub(super) fn canonicalize(scalar: Scalar, bytes: &mut [u8]) {
-    match scalar {
-        Scalar::F32 => {
-            for chunk in bytes.chunks_exact_mut(4) {
-                if let Some(Value::F32(v)) = scalar.read(chunk) {
-                    chunk.copy_from_slice(&canonical_f32(v.to_bits()).to_le_bytes());
-                }
-            }
-        }
-        Scalar::F64 => {
-            for chunk in bytes.chunks_exact_mut(8) {
-                if let Some(Value::F64(v)) = scalar.read(chunk) {
-                    chunk.copy_from_slice(&canonical_f64(v.to_bits()).to_le_bytes());
-                }
-            }
-        }
-        Scalar::S8
-        | Scalar::U8
-        | Scalar::S16
-        | Scalar::U16
-        | Scalar::S32
-        | Scalar::U32
-        | Scalar::S64
-        | Scalar::U64 => {}
-    }
 }

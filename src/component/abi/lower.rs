@@ -3,30 +3,25 @@
 //! Lowering calls the guest's `realloc` in the middle, which can run out of its
 //! slice like any other call. So it is a recursion that can be left: when memory
 //! is needed, each level puts what it has still to do on a stack of [`Task`]s,
-//! below what the levels inside have put there. WasiSetup the address, the machine
+//! below what the levels inside have put there. Given the address, the machine
 //! goes on with the stack. In the same way it is left when it has done as much work
 //! as the slice is worth; what is done with many bytes is cut into parts.
 
+mod list;
+mod many;
+mod target;
+
+use self::many::{Busy, SMALL, Stored};
+pub(crate) use self::target::Target;
 use super::{
-    Handles, Layout, Layouts, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, discriminant_size,
-    lift::{canonicalize, unsupported},
-    string::{self, Scan, Script, Simple, Step, encode, script},
+    Encoding, Layout, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, discriminant_size,
+    lift::unsupported,
+    string::{Scan, Simple},
 };
 use crate::{
-    component::{Trap, abi::Encoding},
-    value::{List, Scalar, TypeDef, TypeId, Types, Value},
+    component::Trap,
+    value::{List, TypeDef, TypeId, Types, Value},
 };
-
-/// What is lowered into, and how.
-pub(crate) struct Target<'a> {
-    pub types: &'a Types,
-    pub layouts: &'a Layouts,
-    pub memory: &'a mut [u8],
-    pub encoding: Encoding,
-    /// Pointers have 64 bits.
-    pub ptr64: bool,
-    pub handles: &'a mut dyn Handles,
-}
 
 /// A call of `realloc` that has to happen now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,24 +81,7 @@ enum Pending {
     },
 }
 
-/// A string whose bytes are changed.
-struct Stored {
-    text: String,
-    script: Script,
-    place: Place,
-}
-
-/// Work on many bytes, which comes before all else and is done in parts.
-enum Busy {
-    /// Bytes are copied.
-    Copy { bytes: Vec<u8>, scalar: Option<Scalar>, from: usize, at: u64 },
-    /// A text is looked at.
-    Scan { text: String, scan: Scan, place: Place },
-    /// A text up to `end` is written to memory that has been made for it.
-    Write { stored: Stored, how: Simple, from: usize, end: usize, at: u64, made: (u64, u64) },
-}
-
-/// What a lowering goes on with.
+/// The next thing that a lowering needs.
 pub(crate) enum Next {
     Done,
     /// Memory is needed.
@@ -111,12 +89,6 @@ pub(crate) enum Next {
     /// It has done as much work as it may now.
     Cut,
 }
-
-/// The fewest bytes of a part, so that there is an end.
-const PART: usize = 4096;
-
-/// Up to so many bytes are copied at once, however little work may be done.
-const SMALL: usize = 16 << 10;
 
 /// A lowering in progress.
 pub(crate) struct Lower {
@@ -269,93 +241,6 @@ impl Lower {
         }
     }
 
-    /// How many bytes may be worked on now.
-    fn part(&self) -> usize {
-        let left = self.until.saturating_sub(self.work);
-        // Whole numbers, and not so many that much would be held for them.
-        usize::try_from(left).unwrap_or(usize::MAX).clamp(PART, 1 << 20) & !7
-    }
-
-    /// Writes bytes, now if they are few.
-    fn copy(
-        &mut self,
-        at: u64,
-        mut bytes: Vec<u8>,
-        scalar: Option<Scalar>,
-        target: &mut Target<'_>,
-    ) -> Result<(), Trap> {
-        if bytes.len() > SMALL {
-            self.busy = Some(Busy::Copy { bytes, scalar, from: 0, at });
-            return Ok(());
-        }
-        if let Some(scalar) = scalar {
-            canonicalize(scalar, &mut bytes);
-        }
-        self.work = self.work.saturating_add(bytes.len() as u64);
-        target.write(at, &bytes)
-    }
-
-    /// Does a part of what is to be done with many bytes.
-    fn go_on(&mut self, busy: Busy, target: &mut Target<'_>) -> Result<(), Trap> {
-        let most = self.part();
-        match busy {
-            Busy::Copy { mut bytes, scalar, from, at } => {
-                let end = bytes.len().min(from.saturating_add(most));
-                let part = bytes.get_mut(from..end).unwrap_or_default();
-                if let Some(scalar) = scalar {
-                    canonicalize(scalar, part);
-                }
-                target.write(at.saturating_add(from as u64), part)?;
-                self.work = self.work.saturating_add(part.len() as u64);
-                if end < bytes.len() {
-                    self.busy = Some(Busy::Copy { bytes, scalar, from: end, at });
-                }
-            }
-            Busy::Scan { text, mut scan, place } => {
-                let part = string::part(&text, scan.seen, most);
-                scan.look(part);
-                self.work = self.work.saturating_add(part.len() as u64);
-                if scan.seen < text.len() {
-                    self.busy = Some(Busy::Scan { text, scan, place });
-                    return Ok(());
-                }
-                let script = script(&scan, self.source, target.encoding, target.ptr64);
-                self.step(Stored { text, script, place }, (0, 0), target)?;
-            }
-            Busy::Write { stored, how, from, end, at, made } => {
-                let text = stored.text.get(..end).unwrap_or_default();
-                let part = string::part(text, from, most);
-                let bytes = encode(how, part);
-                target.write(at, &bytes)?;
-                self.work = self.work.saturating_add(part.len() as u64);
-                let from = from.saturating_add(part.len());
-                let at = at.saturating_add(bytes.len() as u64);
-                if from < end && !part.is_empty() {
-                    self.busy = Some(Busy::Write { stored, how, from, end, at, made });
-                    return Ok(());
-                }
-                self.step(stored, made, target)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The next step of storing a string for which there is memory, its address and
-    /// its size; or the end.
-    fn step(
-        &mut self,
-        mut stored: Stored,
-        (old, old_size): (u64, u64),
-        target: &mut Target<'_>,
-    ) -> Result<(), Trap> {
-        let Some(Step { align, size, write }) = stored.script.steps.next() else {
-            return self.pair(stored.place, old, stored.script.tagged_units, target);
-        };
-        let realloc = Realloc { old, old_size, align, new_size: size };
-        self.ask(realloc, Pending::String { stored, write });
-        Ok(())
-    }
-
     /// Gives the address that `realloc` returned.
     pub fn provide(&mut self, address: u64, target: &mut Target<'_>) -> Result<(), Trap> {
         let Some((realloc, pending)) = self.pending.take() else {
@@ -475,44 +360,16 @@ impl Lower {
                 self.go_on(Busy::Scan { text, scan: Scan::default(), place }, target)?;
             }
             (TypeDef::List(element), Value::List(list)) => {
-                let layout = target.layouts.get(*element, target.ptr64);
-                let realloc = Realloc {
-                    old: 0,
-                    old_size: 0,
-                    align: layout.align,
-                    new_size: byte_length(list.len(), layout.size)?,
-                };
-                let list = typed(list, *element, types)?;
-                self.ask(realloc, Pending::List { list, ty: *element, place });
+                self.list(list, *element, place, target)?;
             }
             (TypeDef::Map(key, value), Value::Map(entries)) => {
-                let entry = target.layouts.tuple(&[*key, *value], target.ptr64);
-                let realloc = Realloc {
-                    old: 0,
-                    old_size: 0,
-                    align: entry.align,
-                    new_size: byte_length(entries.len(), entry.size)?,
-                };
-                self.ask(realloc, Pending::Map { entries, ty: (*key, *value), place });
+                self.map(entries, (*key, *value), place, target)?;
             }
             (TypeDef::FixedList(element, length), Value::List(list)) => {
                 if list.len() != *length as usize {
                     return Err(mismatch(types, ty));
                 }
-                match (place, typed(list, *element, types)?) {
-                    (Place::At(at), List::Scalars(scalar, bytes)) => {
-                        self.copy(at, bytes, Some(scalar), target)?;
-                    }
-                    (Place::At(at), List::Values(values)) => {
-                        let rest = values.into_iter();
-                        self.tasks.push(Task::Elements { rest, ty: *element, at });
-                    }
-                    (Place::Flat, list) => {
-                        for value in list.iter().collect::<Vec<_>>().into_iter().rev() {
-                            self.tasks.push(Task::Value { value, ty: *element, place });
-                        }
-                    }
-                }
+                self.elements(list, *element, place, target)?;
             }
             (TypeDef::Record(fields), Value::Record(values)) => {
                 if values.len() != fields.len() {
@@ -537,8 +394,8 @@ impl Lower {
                 def @ (TypeDef::Variant(_) | TypeDef::Option(_) | TypeDef::Result { .. }),
                 Value::Variant { case, payload },
             ) => {
-                let (cases, payload_type) =
-                    payload_type(def, case).ok_or_else(|| mismatch(types, ty))?;
+                let cases = def.cases().ok_or_else(|| mismatch(types, ty))?;
+                let (_, payload_type) = cases.get(case).ok_or_else(|| mismatch(types, ty))?;
                 let layout = target.layouts.get(ty, target.ptr64);
                 let payload_place = match place {
                     Place::Flat => Place::Flat,
@@ -547,7 +404,7 @@ impl Lower {
                 let width = layout.flat.as_ref().map_or(MAX_FLAT_PARAMS, |flat| flat.len());
                 let width = self.flat.len().saturating_add(width);
                 let base = self.tasks.len();
-                self.int(place, u64::from(case), discriminant_size(cases), target)?;
+                self.int(place, u64::from(case), discriminant_size(cases.len()), target)?;
                 match (payload_type, payload) {
                     (Some(ty), Some(value)) => self.value(*value, ty, payload_place, target)?,
                     (None, None) => {}
@@ -621,79 +478,6 @@ pub(crate) enum Spill {
     Allocate,
     /// Through memory at this address, which the caller has given.
     To(u64),
-}
-
-impl Target<'_> {
-    fn check(&self, what: &str, address: u64, size: u64, align: u32) -> Result<u64, Trap> {
-        if address & u64::from(align - 1) != 0 {
-            return Err(Trap::canonical(format!(
-                "{what}: unaligned pointer: {address:#x} for an alignment of {align}"
-            )));
-        }
-        match address.checked_add(size) {
-            Some(end) if end <= self.memory.len() as u64 => Ok(address),
-            _ => Err(Trap::canonical(format!(
-                "{what}: beyond end of memory: {size} bytes at {address:#x}, memory has {:#x}",
-                self.memory.len()
-            ))),
-        }
-    }
-
-    fn write(&mut self, at: u64, bytes: &[u8]) -> Result<(), Trap> {
-        let to = usize::try_from(at)
-            .ok()
-            .and_then(|at| self.memory.get_mut(at..at.checked_add(bytes.len())?));
-        match to {
-            Some(to) => {
-                to.copy_from_slice(bytes);
-                Ok(())
-            }
-            None => Err(Trap::canonical("out of bounds memory access")),
-        }
-    }
-}
-
-/// A list in the form that its element type asks for; numbers are made canonical
-/// when they are written.
-fn typed(list: List, element: TypeId, types: &Types) -> Result<List, Trap> {
-    let scalar = Scalar::of(types.get(element));
-    match (scalar, list) {
-        (Some(want), list @ List::Scalars(have, _)) if want == have => Ok(list),
-        (Some(want), List::Values(values)) => {
-            let mut bytes = Vec::with_capacity(values.len().saturating_mul(want.size()));
-            for value in &values {
-                if !want.write(value, &mut bytes) {
-                    return Err(mismatch(types, element));
-                }
-            }
-            Ok(List::Scalars(want, bytes))
-        }
-        (None, list @ List::Values(_)) => Ok(list),
-        (None, List::Scalars(_, bytes)) if bytes.is_empty() => Ok(List::Values(Vec::new())),
-        _ => Err(mismatch(types, element)),
-    }
-}
-
-/// The number of cases, and the payload's type of the given one.
-fn payload_type(def: &TypeDef, case: u32) -> Option<(usize, Option<TypeId>)> {
-    if let TypeDef::Variant(cases) = def {
-        return Some((cases.len(), cases.get(case as usize)?.ty));
-    }
-    let (first, second) = if let TypeDef::Option(ty) = def {
-        (None, Some(*ty))
-    } else if let TypeDef::Result { ok, err } = def {
-        (*ok, *err)
-    } else {
-        return None;
-    };
-    (case < 2).then_some((2, if case == 0 { first } else { second }))
-}
-
-fn byte_length(len: usize, size: u32) -> Result<u64, Trap> {
-    (len as u64)
-        .checked_mul(u64::from(size))
-        .filter(|bytes| *bytes <= u64::from(u32::MAX))
-        .ok_or_else(|| Trap::canonical(format!("list too long: {len} elements")))
 }
 
 #[cold]

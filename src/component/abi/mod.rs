@@ -32,7 +32,7 @@ pub(crate) const MAX_FLAT_RESULTS: usize = 1;
 /// The longest string or list, in bytes, that is lifted.
 pub(crate) const MAX_BYTE_LENGTH: u64 = (1 << 28) - 1;
 
-/// What a value counts for as work, in bytes that could be copied instead: about as
+/// The work that a value counts for, in bytes that could be copied instead: about as
 /// much as making one takes. Those that are no more than a function has core values
 /// count nothing.
 pub(crate) const VALUE_WORK: u64 = 128;
@@ -274,10 +274,10 @@ fn sum<'a>(cases: usize, payloads: impl Iterator<Item = &'a Layout>) -> Layout {
     }
 }
 
-/// What lifting and lowering need to know of handles; the tables themselves
-/// belong to the process.
+/// Handles as lifting and lowering see them; the tables themselves belong to the
+/// process.
 pub(crate) trait Handles {
-    /// What is held for the process is on this account.
+    /// The account that all is on that is held for the process.
     fn account(&self) -> &Account;
     /// Takes an owned handle out of the guest's table; its representation.
     fn lift_own(&mut self, ty: ResourceId, index: u32) -> Result<u32, super::Trap>;

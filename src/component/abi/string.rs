@@ -107,7 +107,8 @@ pub(super) fn part(text: &str, from: usize, most: usize) -> &str {
     rest.get(..end).unwrap_or_default()
 }
 
-/// What storing a text depends on besides the encodings, found out part by part.
+/// The properties of a text that storing it depends on besides the encodings, found out
+/// part by part.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Scan {
     /// So many bytes have been looked at.

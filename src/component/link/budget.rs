@@ -1,4 +1,4 @@
-//! What linking may do before the first step.
+//! The limit of what linking may do before the first step.
 //!
 //! A component says in a few bytes that a large part of it is used many times. So
 //! the work of linking is counted, in steps of about the same size: a definition, a

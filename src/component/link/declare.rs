@@ -8,7 +8,7 @@ use wit_parser::{
 };
 
 use super::{
-    linker::{HostFunc, Interface},
+    host::{HostFunc, Interface},
     version::split_version,
 };
 use crate::value::{Case, Field, FuncType, ResourceId, TypeDef, TypeId, Types};

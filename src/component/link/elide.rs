@@ -25,7 +25,7 @@ use crate::component::load::{
     shape::{Name, Shape},
 };
 
-/// What is known of a shim by its fixup.
+/// A shim as its fixup fills it.
 struct Filled {
     fixup: u32,
     /// By the place in the table: the trampoline, and the type.

@@ -1,5 +1,5 @@
-//! What components may import: host interfaces, declared in WIT and backed by
-//! Rust closures.
+//! Imports that the host meets: interfaces, declared in WIT and backed by Rust
+//! closures.
 //!
 //! The WIT comes first and the closures are bound to its functions by name, so
 //! that a function with another signature than its declaration cannot exist.
@@ -9,29 +9,24 @@
 //! traps when it is called.
 
 use std::{
-    any::{Any, TypeId},
     collections::{BTreeMap, HashMap},
     fmt,
     sync::Arc,
 };
 
-use semver::Version;
-
+#[cfg(test)]
+use super::host::{Continuation, HostState};
 use super::{
     declare,
+    host::{Answer, Body, HostCx, HostDtor, HostFunc, Interface},
+    provided::Provided,
     version::{compatible, split_version},
 };
+#[cfg(test)]
+use crate::{command::Reply, value::FuncType};
 use crate::{
-    account::Account,
-    command::{Command, InlineDispatcher, Reply},
-    component::{
-        Component, Engine, LoadError, Trap,
-        load::{
-            decode::{ComponentDef, Def, decode},
-            module::{CoreModule, Loader},
-        },
-    },
-    value::{FuncType, ResourceId, Types, Value},
+    component::{Component, Engine, LoadError, Trap},
+    value::{ResourceId, Types, Value},
 };
 
 /// Host functions and the interfaces that they belong to.
@@ -61,252 +56,9 @@ pub struct Linker {
     pub(crate) provided: HashMap<String, Provided>,
 }
 
-/// A component or a core module that the host gives.
-#[derive(Clone)]
-pub(crate) struct Provided {
-    /// The engine of wasmi's that it has been translated for.
-    pub core: wasmi::Engine,
-    pub bytes: Arc<[u8]>,
-    /// Its modules have been changed where the interpreter fails.
-    pub mends: bool,
-    pub def: Arc<ComponentDef>,
-    /// The module, if it is one.
-    pub module: Option<Arc<CoreModule>>,
-}
-
-impl Provided {
-    /// The same, translated for another engine of wasmi's: all that a process runs
-    /// has to be in one. It has been vetted when it was loaded.
-    pub fn in_engine(&self, core: &wasmi::Engine) -> Result<Provided, LoadError> {
-        if wasmi::Engine::same(&self.core, core) {
-            return Ok(self.clone());
-        }
-        let def = Arc::new(decode(&self.bytes, &Loader::new(core.clone(), None, self.mends))?);
-        let module = self.module.as_ref().and_then(|_| def.first_module());
-        Ok(Provided { core: core.clone(), def, module, ..self.clone() })
-    }
-}
-
-impl ComponentDef {
-    /// The first core module that is defined.
-    pub fn first_module(&self) -> Option<Arc<CoreModule>> {
-        self.defs.iter().find_map(|def| match def {
-            Def::Module(module) => Some(module.clone()),
-            Def::Import { .. }
-            | Def::Export { .. }
-            | Def::Component(_)
-            | Def::Resource { .. }
-            | Def::CoreInstantiate { .. }
-            | Def::CoreExports(_)
-            | Def::Instantiate { .. }
-            | Def::Exports(_)
-            | Def::AliasExport { .. }
-            | Def::AliasCoreExport { .. }
-            | Def::AliasOuter { .. }
-            | Def::Canon(_) => None,
-        })
-    }
-}
-
-/// One version of an interface.
-#[derive(Clone, Default)]
-pub(crate) struct Interface {
-    pub version: Option<Version>,
-    pub funcs: HashMap<String, Arc<HostFunc>>,
-    pub resources: HashMap<String, ResourceId>,
-}
-
-/// A host function with its declared type.
-#[derive(Clone)]
-pub(crate) struct HostFunc {
-    pub ty: FuncType,
-    pub body: Option<Body>,
-}
-
-#[derive(Clone)]
-pub(crate) enum Body {
-    Closure(Arc<Closure>),
-    /// Becomes a [`Command::Call`].
-    Suspending {
-        interface: String,
-        function: String,
-    },
-}
-
-type Closure = dyn Fn(&mut HostCx<'_>, Vec<Value>) -> Result<Answer, Trap> + Send + Sync;
-type Dtor = dyn Fn(&mut HostCx<'_>, u32) -> Result<(), Trap> + Send + Sync;
-
-/// What happens when a host resource is dropped by its owner.
-#[derive(Clone)]
-pub(crate) struct HostDtor(pub Arc<Dtor>);
-
-impl fmt::Debug for HostDtor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("HostDtor")
-    }
-}
-
-impl fmt::Debug for HostFunc {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HostFunc({:?})", self.ty)
-    }
-}
-
 impl fmt::Debug for Linker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.interfaces.keys()).finish()
-    }
-}
-
-/// What a host function answers.
-pub enum Answer {
-    /// The result, at once.
-    Now(Option<Value>),
-    /// The process is suspended until the command is answered; the reply is
-    /// the function's result.
-    Later(Command),
-    /// The same, but the closure makes the result out of the reply, and may
-    /// ask for more.
-    Then(Command, Continuation),
-}
-
-/// What becomes of the reply to a command.
-pub type Continuation = Box<dyn FnOnce(&mut HostCx<'_>, Reply) -> Result<Answer, Trap> + Send>;
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Answer::Now(value) => write!(f, "Now({value:?})"),
-            Answer::Later(command) => write!(f, "Later({command:?})"),
-            Answer::Then(command, _) => write!(f, "Then({command:?})"),
-        }
-    }
-}
-
-/// A host function's view of the process that calls it.
-#[derive(Debug)]
-pub struct HostCx<'a> {
-    pub(crate) state: &'a mut HostState,
-    pub(crate) memory: Option<GuestMemory<'a>>,
-}
-
-/// The memory of a core module that calls a host function without the
-/// canonical ABI in between, as WASI 0.1 has it.
-#[derive(Debug)]
-pub struct GuestMemory<'a> {
-    pub(crate) bytes: &'a mut [u8],
-    /// What was written, for a second run.
-    pub(crate) writes: Vec<(u32, Vec<u8>)>,
-}
-
-impl GuestMemory<'_> {
-    /// The bytes at an address, if they are in the memory.
-    pub fn read(&self, address: u32, len: u32) -> Option<&[u8]> {
-        let start = address as usize;
-        self.bytes.get(start..start.checked_add(len as usize)?)
-    }
-
-    /// Writes bytes; `false`, and nothing is written, if the memory ends before.
-    pub fn write(&mut self, address: u32, bytes: &[u8]) -> bool {
-        let start = address as usize;
-        let end = start.checked_add(bytes.len());
-        match end.and_then(|end| self.bytes.get_mut(start..end)) {
-            Some(to) => {
-                to.copy_from_slice(bytes);
-                self.writes.push((address, bytes.to_vec()));
-                true
-            }
-            None => false,
-        }
-    }
-}
-
-/// What host functions keep per process, one slot per Rust type.
-#[derive(Default)]
-pub struct HostState {
-    /// A few, so that looking through them is quicker than hashing.
-    slots: Vec<(TypeId, Box<dyn Any + Send>)>,
-    /// Commands whose replies nobody waits for.
-    pub(crate) outbox: Vec<Command>,
-    /// Bytes of work that have not been charged for.
-    pub(crate) work: u64,
-    /// What is held for the process.
-    pub(crate) account: Account,
-    /// Dispatcher commands inside a step.
-    pub(crate) immediate: Option<Box<dyn InlineDispatcher>>,
-}
-
-impl fmt::Debug for HostState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "HostState({} slots)", self.slots.len())
-    }
-}
-
-impl HostState {
-    /// What a process begins with besides the slots.
-    pub(crate) fn begin(&mut self, account: Account, inline: Option<Box<dyn InlineDispatcher>>) {
-        (self.account, self.immediate) = (account, inline);
-    }
-
-    /// The slot of type `T`, made with its default when first used.
-    pub fn get<T: Any + Send + Default>(&mut self) -> &mut T {
-        let id = TypeId::of::<T>();
-        let at = self.slots.iter().position(|slot| slot.0 == id).unwrap_or_else(|| {
-            self.slots.push((id, Box::<T>::default()));
-            self.slots.len().saturating_sub(1)
-        });
-        match self.slots.get_mut(at).and_then(|slot| slot.1.downcast_mut::<T>()) {
-            Some(slot) => slot,
-            None => unreachable!("this is where it is"),
-        }
-    }
-
-    /// The slot of type `T`, if it has been used.
-    pub fn find<T: Any + Send>(&mut self) -> Option<&mut T> {
-        let id = TypeId::of::<T>();
-        self.slots.iter_mut().find(|slot| slot.0 == id)?.1.downcast_mut::<T>()
-    }
-
-    /// Sets the slot of type `T`.
-    pub fn set<T: Any + Send>(&mut self, value: T) {
-        match self.find::<T>() {
-            Some(slot) => *slot = value,
-            None => self.slots.push((TypeId::of::<T>(), Box::new(value))),
-        }
-    }
-}
-
-impl<'a> HostCx<'a> {
-    /// What this host function's module keeps for the calling process.
-    pub fn state<T: Any + Send + Default>(&mut self) -> &mut T {
-        self.state.get()
-    }
-
-    /// Hands out a command and does not wait for it; its reply is dropped. It
-    /// goes out before any command that is waited for after it, and is carried out
-    /// also if the process returns, exits or traps right after it; not if it is
-    /// ended from outside before that.
-    pub fn send(&mut self, command: Command) {
-        self.state.outbox.push(command);
-    }
-
-    /// Charges the guest for work on so many bytes, besides what its arguments
-    /// and the result are charged for anyway.
-    pub fn charge(&mut self, bytes: u64) {
-        self.state.work = self.state.work.saturating_add(bytes);
-    }
-
-    /// The account of the process: for what the function keeps for it.
-    pub fn account(&self) -> &Account {
-        &self.state.account
-    }
-
-    /// The memory of the calling core module: the one that it exports as
-    /// `memory`. Only functions of the interfaces that
-    /// [`adapt`](crate::adapter::adapt) makes of the imports of a core module
-    /// (`wippy:core/*`) see it.
-    pub fn memory(&mut self) -> Option<&mut GuestMemory<'a>> {
-        self.memory.as_mut()
     }
 }
 
@@ -359,7 +111,7 @@ impl Linker {
     }
 
     /// Makes a declared function one that is answered from outside: a call
-    /// suspends the process with a [`Command::Call`].
+    /// suspends the process with a [`Command::Call`](crate::command::Command::Call).
     ///
     /// # Errors
     ///

@@ -6,13 +6,13 @@
 //! [`inline`](super::inline)), and leaves a flat list of [`Op`]s and tables
 //! that all processes share. Spawning walks the list.
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::sync::{Arc, atomic::AtomicBool};
 
-use super::linker::{HostDtor, HostFunc};
+use super::host::{HostDtor, HostFunc};
 use crate::{
     component::{
         abi::{CoreType, Encoding, Layouts},
-        backtrace::trace::TracedPlan,
+        error::Trap,
         load::module::CoreModule,
     },
     value::{FuncType, ResourceId, TypeId, Types},
@@ -40,9 +40,6 @@ pub(crate) struct Plan {
     pub resources: Vec<ResourceDef>,
     pub hosts: Vec<HostImport>,
     pub exports: Vec<Export>,
-    /// The same, changed to leave a trace, once a process has trapped: made once, for
-    /// it takes long, see [`trace`](crate::component::backtrace::trace). `None` if it cannot be made.
-    pub traced: OnceLock<Option<TracedPlan>>,
 }
 
 /// A step of instantiation. Each kind numbers its results from 0.
@@ -57,7 +54,7 @@ pub(crate) enum Op {
 }
 
 impl Op {
-    /// What it is done with.
+    /// The items that it is done with.
     pub fn items(&self) -> &[CoreRef] {
         match self {
             Op::Instantiate { imports, .. } => imports,
@@ -203,6 +200,22 @@ pub(crate) enum Target {
 }
 
 impl Plan {
+    pub fn trampoline(&self, index: u32) -> Result<&Trampoline, Trap> {
+        self.trampolines.get(index as usize).ok_or_else(|| Trap::internal("unknown trampoline"))
+    }
+
+    pub fn canon_options(&self, index: u32) -> Result<&CanonOptions, Trap> {
+        self.options.get(index as usize).ok_or_else(|| Trap::internal("unknown options"))
+    }
+
+    pub fn lifted(&self, index: u32) -> Result<&Lifted, Trap> {
+        self.lifted.get(index as usize).ok_or_else(|| Trap::internal("unknown function"))
+    }
+
+    pub fn host(&self, index: u32) -> Result<&HostImport, Trap> {
+        self.hosts.get(index as usize).ok_or_else(|| Trap::internal("unknown host function"))
+    }
+
     /// The component instances that a call from `caller` to `callee` enters:
     /// CanonicalABI.md, `entering_set`.
     pub fn entering(&self, caller: u32, callee: u32) -> impl Iterator<Item = u32> + '_ {

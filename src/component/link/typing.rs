@@ -22,7 +22,7 @@ use crate::{
     value::{Case, Field, FuncType, ResourceId, TypeDef, TypeId, Types},
 };
 
-/// What the abstract types of one component instance stand for.
+/// The types that the abstract ones of one component instance stand for.
 #[derive(Debug)]
 pub(crate) struct Env {
     pub resources: HashMap<AbstractId, ResourceId>,
@@ -33,14 +33,15 @@ pub(crate) struct Env {
     known: HashMap<ComponentDefinedTypeId, TypeId>,
 }
 
-/// What all component instances have in common. Ids are those of a file, and there
+/// The types that all component instances have in common. Ids are those of a file, and there
 /// may be several: the host can give components of its own.
 #[derive(Debug)]
 pub(crate) struct Common {
     pub budget: Budget,
     /// Types without resources.
     plain: RefCell<HashMap<(usize, ComponentDefinedTypeId), TypeId>>,
-    /// Whether a type of instances has resource types among its exports.
+    /// The types of instances that have been looked at: true if there are resource types
+    /// among the exports.
     brings: RefCell<HashMap<(usize, ComponentInstanceTypeId), bool>>,
 }
 
@@ -57,7 +58,7 @@ impl Env {
         Env { resources: HashMap::new(), common, file, known: HashMap::new() }
     }
 
-    /// Whether instances of this type bring resource types along.
+    /// True if instances of this type bring resource types along.
     pub fn brings_resources(
         &self,
         parsed: &Parsed,
@@ -116,7 +117,7 @@ fn value(
     Ok(convert(types, parsed, env, ty)?.0)
 }
 
-/// What is converted for a type, besides the types that it is made of.
+/// Counts what is converted for a type, besides the types that it is made of.
 fn steps(def: &ComponentDefinedType, budget: &Budget) -> Result<(), LoadError> {
     let names = |labels: &mut dyn Iterator<Item = &str>| {
         for label in labels {

@@ -29,7 +29,7 @@ use crate::component::{
 pub(crate) struct ComponentDef {
     /// The definitions, in order. Each adds to the index space of its sort.
     pub defs: Vec<Def>,
-    /// What wasmparser knows of the types.
+    /// The types, as wasmparser knows them.
     pub types: Types,
     /// The whole file that it is a part of. Ids of types are unique within one.
     pub file: Arc<[u8]>,

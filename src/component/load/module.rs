@@ -71,13 +71,13 @@ pub(crate) struct CoreModule {
     pub segments: u64,
     /// The module as it is in the component, for explaining a trap.
     pub source: Source,
-    /// Whether calls of imports go through it.
+    /// The shape of a module that calls of imports go through, if it is one.
     pub shape: Option<Shape>,
     /// It has been changed where the interpreter would fail on it.
     pub mended: bool,
 }
 
-/// What has to be noted while the sections of a module pass by.
+/// Notes taken while the sections of a module pass by.
 #[derive(Debug, Default)]
 pub(crate) struct Outline {
     /// Bytes of the data and element sections.

@@ -7,7 +7,7 @@ use wasmparser::{
 
 use crate::component::engine::features;
 
-/// What may be missing.
+/// The proposals that may be missing.
 const PROPOSALS: [(WasmFeatures, &str); 15] = [
     (WasmFeatures::EXCEPTIONS, "exception handling"),
     (WasmFeatures::LEGACY_EXCEPTIONS, "the older form of exception handling"),

@@ -8,7 +8,7 @@ use wasmparser::{
     TypeRef,
 };
 
-/// What a module is good for, if it is one of the two.
+/// The use of a module that is one of the two.
 #[derive(Debug)]
 pub(crate) enum Shape {
     Shim(Shim),
@@ -37,7 +37,7 @@ pub(crate) struct Fixup {
 /// it is: the interpreter has them in an order of its own.
 pub(crate) type Name = (Box<str>, Box<str>);
 
-/// What the sections of a module say, as long as it may be one of the two.
+/// The contents of a module's sections, as long as it may be one of the two.
 #[derive(Default)]
 struct Sections {
     pub types: Vec<FuncType>,

@@ -90,7 +90,7 @@ pub trait Crew {
     fn finish(&self);
 }
 
-/// What the interpreter made of some bodies.
+/// The interpreter's verdict on some bodies.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     /// It does not accept them.
@@ -280,7 +280,7 @@ impl Bodies {
         module.finish()
     }
 
-    /// What is wrong with these bodies.
+    /// The fault of these bodies.
     fn verdict(&self, part: &Range<usize>) -> Option<Verdict> {
         let engine = core(MIN_STACK, Translation::Early);
         translate(&engine, &self.shard(part)).err()

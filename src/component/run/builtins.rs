@@ -7,55 +7,33 @@
 //! [`Request`] and fails with [`Halt::Suspend`], and the
 //! [`Machine`](super::machine::Machine) takes over.
 
-use std::fmt;
-
 use wasmi::{Caller, Func, Val};
 
 use super::{
+    flat::{bits, collect, core_value, split_address},
     handles::Lends,
     host_call::{call_host, charge_result},
     realloc::Lowering,
-    request::{Arguments, CallSite, Request},
+    request::{Arguments, CallSite, Halt, Request},
     state::StoreData,
     transfer::{Destination, LiftLowerContext, Lifting},
 };
 use crate::{
     component::{
-        abi::{CoreType, Encoding, MAX_FLAT_PARAMS},
+        abi::{Encoding, MAX_FLAT_PARAMS},
         error::{Trap, TrapKind},
         link::{
-            linker::{Answer, HostCx},
-            plan::{
-                CanonOptions, HostImport, Plan, ResourceDef, Signature, Trampoline, TrampolineKind,
-            },
+            host::{Answer, HostCx},
+            plan::{CanonOptions, HostImport, Plan, ResourceDef, Signature, TrampolineKind},
         },
         run::guard::leave,
     },
     value::ResourceId,
 };
 
-/// Why a host function does not return.
-#[derive(Debug)]
-pub(crate) enum Halt {
-    /// There is a [`Request`] in the state.
-    Suspend,
-    Trap(Trap),
-}
-
-impl fmt::Display for Halt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Halt::Suspend => f.write_str("suspended"),
-            Halt::Trap(trap) => trap.fmt(f),
-        }
-    }
-}
-
-impl wasmi::errors::HostError for Halt {}
-
 /// Makes the core function for a trampoline of the plan.
 pub(crate) fn func(store: &mut wasmi::Store<StoreData>, index: u32) -> Result<Func, Trap> {
-    let trampoline = trampoline(&store.data().plan, index)?;
+    let trampoline = store.data().plan.trampoline(index)?;
     let ty = wasmi::FuncType::new(
         trampoline.params.iter().map(|ty| wasmi::ValType::from(*ty)),
         trampoline.results.iter().map(|ty| wasmi::ValType::from(*ty)),
@@ -70,35 +48,7 @@ pub(crate) fn func(store: &mut wasmi::Store<StoreData>, index: u32) -> Result<Fu
     }))
 }
 
-pub(crate) fn trampoline(plan: &Plan, index: u32) -> Result<&Trampoline, Trap> {
-    plan.trampolines.get(index as usize).ok_or_else(|| Trap::internal("unknown trampoline"))
-}
-
-pub(crate) fn options(plan: &Plan, index: u32) -> Result<&CanonOptions, Trap> {
-    plan.options.get(index as usize).ok_or_else(|| Trap::internal("unknown options"))
-}
-
-pub(crate) fn bits(value: &Val) -> u64 {
-    match value {
-        Val::I32(v) => u64::from(*v as u32),
-        Val::I64(v) => *v as u64,
-        Val::F32(v) => u64::from(v.to_bits()),
-        Val::F64(v) => v.to_bits(),
-        _ => 0,
-    }
-}
-
-/// A core value of the given type with these bits.
-pub(crate) fn core_value(bits: u64, ty: CoreType) -> Val {
-    match ty {
-        CoreType::I32 => Val::I32(bits as u32 as i32),
-        CoreType::I64 => Val::I64(bits as i64),
-        CoreType::F32 => Val::F32(wasmi::F32::from_bits(bits as u32)),
-        CoreType::F64 => Val::F64(wasmi::F64::from_bits(bits)),
-    }
-}
-
-/// Dispatcher a call; `false` if it has to be suspended.
+/// Answers a call; `false` if it has to be suspended.
 fn call(
     plan: &Plan,
     caller: &mut Caller<'_, StoreData>,
@@ -106,7 +56,7 @@ fn call(
     params: &[Val],
     results: &mut [Val],
 ) -> Result<bool, Trap> {
-    let trampoline = trampoline(plan, index)?;
+    let trampoline = plan.trampoline(index)?;
     let state = caller.data_mut();
     let first = || params.first().map_or(0, bits);
     let mut answer = |bits: u64| {
@@ -124,11 +74,8 @@ fn call(
         }
         TrampolineKind::Host { host, signature, options: option } => {
             state.check_leave(trampoline.instance)?;
-            let host = plan
-                .hosts
-                .get(*host as usize)
-                .ok_or_else(|| Trap::internal("unknown host function"))?;
-            let option = options(plan, *option)?;
+            let host = plan.host(*host)?;
+            let option = plan.canon_options(*option)?;
             // See `shim`: who has been given the import early may call it too early.
             if option.memory.is_some_and(|memory| memory as usize >= state.memories.len()) {
                 return Err(Trap::canonical(
@@ -286,25 +233,5 @@ impl HostCall<'_> {
             answer(*bits)?;
         }
         Ok(true)
-    }
-}
-
-/// The bits of core values, in a buffer on the stack.
-fn collect<'a>(values: &[Val], buffer: &'a mut [u64]) -> &'a [u64] {
-    let len = values.len().min(buffer.len());
-    for (to, from) in buffer.iter_mut().zip(values) {
-        *to = bits(from);
-    }
-    buffer.get(..len).unwrap_or_default()
-}
-
-/// The arguments without the address for the result, and that address.
-pub(crate) fn split_address<'a>(
-    args: &'a [u64],
-    signature: &Signature,
-) -> (&'a [u64], Option<u64>) {
-    match args.split_last() {
-        Some((address, args)) if signature.spill_result => (args, Some(*address)),
-        _ => (args, None),
     }
 }

@@ -4,13 +4,17 @@
 //! into the table of one instance; there is no way to name another's. Handles of all
 //! sorts are in the same table.
 
-use super::task::TaskId;
 use crate::{component::error::Trap, value::ResourceId};
+
+/// A task among those of its process, to which handles may be lent. Whoever has one
+/// knows that the task has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId(pub(super) u32);
 
 /// Handles that a call has lent: table and index.
 pub(crate) type Lends = Vec<(u32, u32)>;
 
-/// What a handle may stand for.
+/// An entry of a table: something that a handle may stand for.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
     Resource(ResourceHandle),
@@ -35,7 +39,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Whether a handle can be added without a new place.
+    /// True if a handle can be added without a new place.
     pub fn has_free(&self) -> bool {
         !self.free.is_empty()
     }

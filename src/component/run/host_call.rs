@@ -7,7 +7,7 @@ use crate::{
     component::{
         error::{Trap, TrapKind},
         link::{
-            linker::{Answer, Body, GuestMemory, HostCx},
+            host::{Answer, Body, GuestMemory, HostCx},
             plan::{HostBody, HostImport},
         },
     },

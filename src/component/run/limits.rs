@@ -35,7 +35,7 @@ pub(crate) struct Limiter {
     charge: Charge,
     /// How many pages or elements the next pieces will be together.
     asked: Option<u64>,
-    /// What has been charged for them and is still to be grown.
+    /// Bytes that have been charged for them and are still to be grown.
     promised: u64,
     /// Memories and tables are being made, of any size.
     making: bool,

@@ -6,10 +6,11 @@
 //! | `task` | calls that are under way, and what each of them owns |
 //! | `state`, `handles`, `limits` | what a process owns |
 //! | `guard` | where a panic cannot pass |
-//! | `transfer`, `realloc` | values on their way between two memories |
+//! | `transfer`, `realloc`, `flat` | values on their way between two memories, and as core values |
 //! | `builtins`, `host_call`, `request` | what guests call: built-ins and host functions, and what these leave to do |
 
 pub(super) mod builtins;
+pub(super) mod flat;
 pub(super) mod guard;
 pub(super) mod handles;
 pub(super) mod host_call;

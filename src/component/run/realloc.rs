@@ -7,11 +7,11 @@
 //! There are no more native frames for that than one call has: `realloc` cannot
 //! call out.
 
-use wasmi::{Func, ResumableCall, TypedFunc, TypedResumableCall, Val};
+use wasmi::{Func, ResumableCall, TypedResumableCall, Val};
 
 use super::{
-    builtins::{Halt, bits},
-    request::{Rest, Suspended},
+    flat::bits,
+    request::{Halt, Narrow, Rest, Suspended},
     state::{Context, StoreData},
     transfer::LiftLowerContext,
 };
@@ -20,10 +20,6 @@ use crate::component::{
     error::Trap,
     run::guard::enter,
 };
-
-/// A `realloc` of a 32-bit memory. Its type is looked up once and not at every
-/// call, which would take as long as the call.
-pub(crate) type Narrow = TypedFunc<(i32, i32, i32, i32), i32>;
 
 /// How far a lowering has come.
 pub(crate) enum Lowering {

@@ -1,15 +1,37 @@
-//! What is left to do when a core function of the engine's cannot return yet.
+//! Requests: what is left to do when a core function of the engine's cannot return yet.
 
-use wasmi::{ResumableCallOutOfFuel, TypedResumableCallOutOfFuel, Val};
+use std::fmt;
+
+use wasmi::{ResumableCallOutOfFuel, TypedFunc, TypedResumableCallOutOfFuel, Val};
 
 use super::handles::Lends;
 use crate::{
     account::Charge,
     component::{
         abi::{lift::Lift, lower::Lower},
-        link::linker::Answer,
+        error::Trap,
+        link::host::Answer,
     },
 };
+
+/// Why a host function does not return.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// There is a [`Request`] in the state.
+    Suspend,
+    Trap(Trap),
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Halt::Suspend => f.write_str("suspended"),
+            Halt::Trap(trap) => trap.fmt(f),
+        }
+    }
+}
+
+impl wasmi::errors::HostError for Halt {}
 
 /// A call by a guest of a function that it imports.
 #[derive(Clone, Copy, Debug)]
@@ -54,22 +76,27 @@ pub(crate) enum Request {
 pub(crate) struct Arguments {
     pub site: CallSite,
     pub lends: Lends,
-    /// What a host function sees of its caller's memory.
+    /// The memory of its caller, as far as a host function sees it.
     pub memory: Option<wasmi::Memory>,
     pub lift: Box<Lift>,
 }
+
+/// A `realloc` of a 32-bit memory. Its type is looked up once and not at every
+/// call, which would take as long as the call.
+pub(crate) type Narrow = TypedFunc<(i32, i32, i32, i32), i32>;
 
 /// A `realloc` that has used up the slice. Until it returns the instance must not
 /// be left.
 #[derive(Debug)]
 pub(crate) struct Suspended {
     pub call: Rest,
-    /// What `context.get` gives after it: it runs in a thread of its own.
+    /// The values that `context.get` gives after it: it runs in a thread of its own.
     pub context: [u64; 2],
     /// The top of the trace stack before it.
     pub top: Val,
 }
 
+/// The call of it, by the size of the memory's addresses.
 #[derive(Debug)]
 pub(crate) enum Rest {
     Narrow(TypedResumableCallOutOfFuel<i32>),
@@ -77,7 +104,7 @@ pub(crate) enum Rest {
 }
 
 impl Suspended {
-    /// What going on takes at least.
+    /// The least fuel that going on takes.
     pub fn required_fuel(&self) -> u64 {
         match &self.call {
             Rest::Narrow(call) => call.required_fuel(),

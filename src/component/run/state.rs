@@ -1,23 +1,22 @@
-//! What one process owns besides its core instances.
+//! The state of one process: all that it owns besides its core instances.
 
 use std::sync::Arc;
 
 use super::{
-    handles::{Entry, Lends, ResourceHandle, Table},
+    handles::{Entry, Lends, ResourceHandle, Table, TaskId},
     limits::Limiter,
-    realloc::Narrow,
-    request::Request,
-    task::{TaskId, Tasks},
+    request::{Narrow, Request},
+    task::Tasks,
 };
 use crate::{
     account::{Account, Charge, MAX_PLACES},
     component::{
         abi::Handles,
-        backtrace::trace::{Recorded, Recording},
+        backtrace::recording::{Recorded, Recording},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::{
-            linker::HostState,
+            host::HostState,
             plan::{CanonOptions, HOST, Plan, ResourceDef},
         },
         run::guard::Guard,
@@ -39,7 +38,7 @@ pub(crate) struct StoreData {
     handles: u64,
     /// Places that the account has given for them: some more.
     places: u64,
-    /// What the tables take up.
+    /// The charge for the tables.
     tables: Charge,
     /// The handles that the host holds of resources that components define.
     pub host_handles: Table,
@@ -63,14 +62,14 @@ pub(crate) struct StoreData {
     pub trace: Option<SecondRun>,
 }
 
-/// What a second run needs.
+/// The parts of a second run.
 #[derive(Debug)]
 pub(crate) struct SecondRun {
     /// The trace stack.
     pub stack: wasmi::Memory,
     /// The address above its last entry.
     pub top: wasmi::Global,
-    /// What the host answered in the first run.
+    /// The host's answers in the first run.
     pub answers: std::vec::IntoIter<Recorded>,
 }
 

@@ -10,7 +10,7 @@
 use wasmi::{Func, ResumableCallHostTrap, ResumableCallOutOfFuel, Val};
 
 use super::{
-    handles::Lends,
+    handles::{Lends, TaskId},
     request::{Arguments, CallSite, Suspended},
 };
 use crate::{
@@ -18,13 +18,9 @@ use crate::{
     command::Reply,
     component::{
         abi::{lift::Lift, lower::Lower},
-        link::linker::{Answer, Continuation},
+        link::host::{Answer, Continuation},
     },
 };
-
-/// A task among those of its process. Whoever has one knows that the task has not ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TaskId(u32);
 
 /// Who has called, and waits.
 #[derive(Clone, Copy, Debug)]
@@ -48,7 +44,7 @@ pub(crate) struct Task {
     pub num_borrows: u32,
     /// Frames of the tasks that wait for it, one for another.
     pub below: usize,
-    /// What is suspended, while it does not run.
+    /// Its frames, while it does not run.
     pub frames: Vec<Frame>,
     /// The slots of `context.get` and `context.set`, while it does not run.
     pub context: [u64; 2],
@@ -113,7 +109,7 @@ impl Tasks {
     }
 }
 
-/// What may be suspended on top of each other within a task.
+/// A frame: one of the things that are suspended on top of each other within a task.
 #[derive(Debug)]
 pub(crate) enum Frame {
     /// Instantiation, before the given operation.
@@ -156,7 +152,7 @@ pub(crate) enum CoreState {
 pub(crate) struct Call {
     pub lifted: u32,
     pub phase: Phase,
-    /// What the core function returned, for the post-return function.
+    /// The values that the core function returned, for the post-return function.
     pub results: Vec<Val>,
     /// For the values that are under way, and for what notes the handles lent.
     pub charge: Charge,
@@ -193,7 +189,7 @@ pub(crate) struct HostCall {
     /// Where the result goes; nowhere in the guest if the host has called.
     pub site: Option<CallSite>,
     pub lends: Lends,
-    /// What the function sees of its caller's memory.
+    /// The memory of its caller, as far as the function sees it.
     pub memory: Option<wasmi::Memory>,
     /// For its arguments, which may be in what is asked for.
     pub charge: Charge,

@@ -15,7 +15,7 @@ use crate::{
             ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
-            program::{Answering, Program, SpawnContext, Started},
+            program::{Answering, Asked, Program, SpawnContext, Started},
             run::{HostDispatcher, RunOptions, live},
         },
     },
@@ -50,9 +50,16 @@ impl ProcessSpec {
         if context.is_alone() {
             world.set_alone();
         }
+        world.set_account(account.clone());
+        let request = context.request.take().map(|Asked(request)| world.add_request(request));
+        let request = request.transpose().map_err(|exceeded| {
+            let why = format!("{} has no memory for a request: {exceeded}", self.name);
+            ProcessError::new(ErrorKind::Unavailable, why)
+        })?;
         let answers = context.answers(world);
         let pid = context.identity.pid.clone();
-        let data = self.start_data(input, wasi, Some(context.identity));
+        let mut data = self.start_data(input, wasi, Some(context.identity));
+        data.request = request;
         let inline = Box::new(answers.clone());
         let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
         let process = WasmProcess::start(&self.program, start).map_err(|error| error.fault())?;
@@ -129,6 +136,8 @@ impl Program for ProcessSpec {
             ProcessError::new(ErrorKind::Invalid, format!("{}: {}", self.name, unfit.why))
         };
         match self.raw_arguments {
+            // Its arguments are made of the request.
+            _ if context.request.is_some() => self.start_with(Vec::new(), Vec::new(), context),
             true => {
                 self.start_with(Vec::new(), ProcessSpec::words(&args).map_err(invalid)?, context)
             }

@@ -252,7 +252,7 @@ impl Node {
             Identity { pid: pid.clone(), host: host.id.to_string(), entry: entry.to_owned() };
         let actor = Actor { node: self.clone(), slot: slot.clone() };
         let streams = streams.unwrap_or_else(|| Streams::logged(pid.as_str(), &host.account));
-        let started = start(SpawnContext { identity, streams, actor })?;
+        let started = start(SpawnContext { identity, streams, request: None, actor })?;
         {
             let mut links = slot.links();
             links.monitors.extend(first.monitor.as_ref().map(|slot| slot.serial));

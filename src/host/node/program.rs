@@ -1,7 +1,7 @@
 //! What a node is made of, as its users see it: options of hosts, programs, what
 //! a new process is given, what is known of a live one.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     dispatcher::{Actor, NodeDispatcher},
@@ -14,7 +14,7 @@ use crate::{
     command::{ErrorKind, Pid, ProcessError},
     process::{DEFAULT_SLICE, Fuel, Identity, Process},
     value::{Term, Type},
-    world::{Streams, SystemDispatcher},
+    world::{Incoming, Streams, SystemDispatcher},
 };
 
 /// The time that a process has to end after a cancel, unless who cancels says
@@ -120,6 +120,15 @@ pub enum BodyParam {
     Bytes,
 }
 
+/// A request from outside, for the process that answers it piece by piece.
+pub(in crate::host) struct Asked(pub Incoming);
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Asked").field(&self.0.head).finish()
+    }
+}
+
 /// All that a new process is given by its host.
 #[derive(Debug)]
 pub struct SpawnContext {
@@ -129,6 +138,8 @@ pub struct SpawnContext {
     pub streams: Streams,
     /// Who answers for it.
     pub(in crate::host) actor: Actor,
+    /// The request that it is started for.
+    pub(in crate::host) request: Option<Asked>,
 }
 
 impl SpawnContext {

@@ -5,14 +5,14 @@ use std::{
     fmt,
     pin::Pin,
     sync::{Arc, atomic::AtomicUsize, atomic::Ordering::Relaxed},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Instant,
 };
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use super::{connection::Activity, files::Reading};
-use crate::{command::Pid, visible};
+use super::{call::Waits, connection::Activity, files::Reading};
+use crate::{command::Pid, visible, world::OutgoingBody};
 
 /// The body of a response.
 pub(super) enum Content {
@@ -20,6 +20,8 @@ pub(super) enum Content {
     Whole(Option<Bytes>),
     /// A part of a file.
     File(Reading),
+    /// Pieces, as a process writes them.
+    Stream(OutgoingBody, Option<Waits>),
 }
 
 impl Content {
@@ -63,11 +65,19 @@ impl Body for Sent {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
-        let polled = match &mut self.content {
+        let polled: Poll<Option<Result<Frame<Bytes>, Cut>>> = match &mut self.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Content::File(reading) => reading.poll(cx).map(|read| {
                 read.map(|bytes| bytes.map(Frame::data).map_err(|error| Cut(error.to_string())))
             }),
+            Content::Stream(body, waits) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                // What the process still does after its answer is its own affair.
+                if let (None, Some(waits)) = (&frame, waits) {
+                    waits.no_more();
+                }
+                Poll::Ready(frame.map(|frame| frame.map_err(|error| Cut(format!("{error:?}")))))
+            }
         };
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
@@ -84,6 +94,7 @@ impl Body for Sent {
         match &self.content {
             Content::Whole(bytes) => bytes.is_none(),
             Content::File(reading) => reading.left() == 0,
+            Content::Stream(body, _) => body.is_end_stream(),
         }
     }
 
@@ -91,6 +102,7 @@ impl Body for Sent {
         SizeHint::with_exact(match &self.content {
             Content::Whole(bytes) => bytes.as_ref().map_or(0, Bytes::len) as u64,
             Content::File(reading) => reading.left(),
+            Content::Stream(body, _) => return body.size_hint(),
         })
     }
 }

@@ -10,6 +10,11 @@
 //! | anything else | 200 | `application/json` |
 //! | an `err` | 500, with the message | `text/plain; charset=utf-8` |
 //!
+//! A component that exports `wasi:http/incoming-handler` answers piece by piece, while it
+//! reads the request piece by piece: nothing is read or written ahead of it but for the
+//! small buffers of its bodies. It may go on when it has answered; if it fails before the
+//! end of its answer, the connection is cut, so that nobody takes a part for the whole.
+//!
 //! A trap, the end of its fuel or memory: 500, without the reason, which goes to the
 //! log. The end of its time: 504. A host without room: 503.
 
@@ -21,9 +26,10 @@ use std::{
 };
 
 use hyper::{
-    Request, StatusCode,
+    HeaderMap, Method, Request, StatusCode,
     body::{Body, Bytes, Incoming},
     header::{self, HeaderValue},
+    http::request::Parts,
 };
 use smol::Timer;
 
@@ -33,23 +39,38 @@ use super::{
 };
 use crate::{
     account::Charge,
-    command::{ErrorKind, Pid, ProcessError},
+    command::{
+        ErrorKind, Pid, ProcessError,
+        http::{RequestHead, Scheme},
+    },
     host::{
         Ended, Node,
-        node::program::{Answering, BodyParam, Program},
+        node::program::{Answering, Asked, BodyParam, Program},
     },
     value::{Term, term},
+    world,
 };
 
-/// Ends a process that nobody waits for any more.
-struct Waits<'a> {
-    node: &'a Node,
-    pid: Option<&'a Pid>,
+/// Ends a process that nobody waits for any more, when this is dropped.
+pub(super) struct Waits {
+    node: Node,
+    pid: Option<Pid>,
 }
 
-impl Drop for Waits<'_> {
+impl Waits {
+    fn on(node: &Node, pid: &Pid) -> Waits {
+        Waits { node: node.clone(), pid: Some(pid.clone()) }
+    }
+
+    /// It may go on by itself, or has ended.
+    pub fn no_more(&mut self) {
+        self.pid = None;
+    }
+}
+
+impl Drop for Waits {
     fn drop(&mut self) {
-        if let Some(pid) = self.pid {
+        if let Some(pid) = &self.pid {
             // It may have ended by itself.
             drop(self.node.terminate(pid.as_str()));
         }
@@ -63,7 +84,7 @@ impl Answerer {
         func: &str,
         request: Request<Incoming>,
         exchange: &mut Exchange,
-        _secure: bool,
+        secure: bool,
     ) -> Answer {
         let program = match self.node.program(func).await {
             Ok(program) => program,
@@ -71,10 +92,7 @@ impl Answerer {
         };
         match program.answering() {
             Answering::Whole(param) => self.whole(func, &*program, param, request, exchange).await,
-            Answering::Streaming => plain(
-                StatusCode::NOT_IMPLEMENTED,
-                "this version serves no wasi:http/incoming-handler",
-            ),
+            Answering::Streaming => self.streamed(func, &*program, request, exchange, secure).await,
             Answering::Not => {
                 let why = format!("{func} does not answer requests");
                 failed(func, &ProcessError::new(ErrorKind::Invalid, why), exchange)
@@ -126,13 +144,83 @@ impl Answerer {
             Err(fault) => return failed(func, &fault, exchange),
         };
         exchange.pid = Some(handle.pid().clone());
-        let mut waits = Waits { node: &self.node, pid: Some(handle.pid()) };
+        let mut waits = Waits::on(&self.node, handle.pid());
         let ended = handle.ended().await;
-        waits.pid = None;
+        waits.no_more();
         match ended {
             Some(ended) => answer_of(ended, exchange),
             None => busy("the server stops"),
         }
+    }
+
+    /// An answer that comes piece by piece, while the request does.
+    async fn streamed(
+        &self,
+        func: &str,
+        program: &dyn Program,
+        request: Request<Incoming>,
+        exchange: &mut Exchange,
+        secure: bool,
+    ) -> Answer {
+        let has_body = *request.method() != Method::HEAD;
+        let (parts, body) = request.into_parts();
+        let Ok(head) = head_of(parts, secure) else {
+            let why = "the fields of the head have too many bytes";
+            return plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, why);
+        };
+        let (answer, answered) = async_channel::bounded(1);
+        let between_bytes = self.timeouts.read;
+        let asked = world::Incoming { head, body: Some(body), between_bytes, answer };
+        let handle = self.node.launch(&self.host, func, None, |mut context| {
+            context.request = Some(Asked(asked));
+            program.start(Vec::new(), context)
+        });
+        let handle = match handle {
+            Ok(handle) => handle,
+            Err(fault) => return failed(func, &fault, exchange),
+        };
+        exchange.pid = Some(handle.pid().clone());
+        let mut waits = Waits::on(&self.node, handle.pid());
+        let (head, body) = match answered.recv().await {
+            Ok(Ok(world::Answer { head, body })) => (head, body),
+            Ok(Err(error)) => {
+                // It has said what it had to say.
+                waits.no_more();
+                exchange.error = Some(format!("the process answers with an error: {error:?}"));
+                return plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer is an error");
+            }
+            Err(_) => {
+                let ended = handle.ended().await;
+                waits.no_more();
+                return match ended {
+                    Some(ended) if ended.outcome.is_err() => answer_of(ended, exchange),
+                    Some(_) => {
+                        exchange.error = Some("the process has ended without an answer".to_owned());
+                        plain(StatusCode::INTERNAL_SERVER_ERROR, "there was no answer")
+                    }
+                    None => busy("the server stops"),
+                };
+            }
+        };
+        let status = StatusCode::from_u16(head.status).ok().filter(|s| !s.is_informational());
+        let mut headers = HeaderMap::new();
+        let (Some(status), Ok(())) = (status, world::add_fields(&mut headers, head.headers)) else {
+            exchange.error =
+                Some(format!("an answer that cannot be sent, with status {}", head.status));
+            return plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be sent");
+        };
+        let empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        let content = match body {
+            Some(body) if has_body && !empty => Content::Stream(body, Some(waits)),
+            // Nobody will read it, which is no reason to end the process.
+            Some(_) | None => {
+                waits.no_more();
+                Content::EMPTY
+            }
+        };
+        let mut answer = Answer::new(content);
+        (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
+        answer
     }
 
     /// The whole body.
@@ -189,6 +277,20 @@ impl Answerer {
             None => Err(closing(StatusCode::REQUEST_TIMEOUT, "the body takes too long")),
         }
     }
+}
+
+/// The head of a request, in the words of commands.
+fn head_of(parts: Parts, secure: bool) -> Result<RequestHead, u32> {
+    let Parts { method, uri, headers, .. } = parts;
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = uri.authority().map(|authority| authority.as_str()).or(host);
+    Ok(RequestHead {
+        method: method.as_str().into(),
+        scheme: Some(if secure { Scheme::Https } else { Scheme::Http }),
+        authority: authority.map(str::to_owned),
+        path_with_query: uri.path_and_query().map(|path| path.as_str().to_owned()),
+        headers: world::fields(&headers)?,
+    })
 }
 
 fn closing(status: StatusCode, why: &str) -> Answer {

@@ -10,7 +10,6 @@ use serde_json::Value as Json;
 use super::{Misfit, Tree, nullable, write};
 use crate::value::{
     Field, List, Scalar, TypeDef, TypeId, Types, Value,
-    check::case_of,
     example::brief,
     path::{Locate, Path},
 };
@@ -253,7 +252,8 @@ impl<'a> Reader<'a> {
         payload: Option<&T>,
     ) -> Read<Value> {
         let types = self.types;
-        let mut cases = (0u32..).map_while(|i| Some((i, case_of(types.get(id), i)?)));
+        let cases = types.get(id).cases();
+        let mut cases = (0u32..).map_while(|i| Some((i, cases?.get(i)?)));
         let Some((case, (_, ty))) = cases.find(|(_, (other, _))| *other == name) else {
             return Err(self.wrong(id, tree, format!("there is no case `{name}`")));
         };

@@ -1,7 +1,7 @@
 //! Values become trees.
 
 use super::{Tree, nullable};
-use crate::value::{List, TypeDef, TypeId, Types, Value, check::case_of};
+use crate::value::{List, TypeDef, TypeId, Types, Value};
 
 /// The value has been checked; nothing stands for whatever would not fit.
 pub(in crate::value) fn write<T: Tree>(types: &Types, id: TypeId, value: &Value) -> T {
@@ -31,7 +31,7 @@ pub(in crate::value) fn write<T: Tree>(types: &Types, id: TypeId, value: &Value)
             T::list(ids.iter().zip(values).map(|(id, value)| write(types, *id, value)))
         }
         (def, Value::Variant { case, payload }) => {
-            let (name, ty) = case_of(def, *case).unwrap_or_default();
+            let (name, ty) = def.cases().and_then(|cases| cases.get(*case)).unwrap_or_default();
             let payload = ty.zip(payload.as_deref()).map(|(ty, value)| write(types, ty, value));
             match def {
                 TypeDef::Enum(_) => T::text(name),

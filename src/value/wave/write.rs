@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use wasm_wave::wasm::{WasmType, WasmTypeKind, WasmValue};
 
-use crate::value::{TypeDef, TypeId, Types, Value, check::case_of};
+use crate::value::{TypeDef, TypeId, Types, Value};
 
 /// `None` if the type has no text.
 pub(super) fn write(types: &Types, id: TypeId, value: &Value) -> Option<String> {
@@ -57,7 +57,7 @@ impl<'a> View<'a> {
         let Some(Value::Variant { case, payload }) = self.inner() else {
             return (0, "", None);
         };
-        let (name, ty) = case_of(self.def(), *case).unwrap_or_default();
+        let (name, ty) = self.def().cases().and_then(|cases| cases.get(*case)).unwrap_or_default();
         let payload = ty.zip(payload.as_deref());
         (*case, name, payload.map(|(ty, value)| self.part(ty, Cow::Borrowed(value))))
     }

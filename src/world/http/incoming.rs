@@ -62,10 +62,9 @@ impl InBody {
         InBody::new(body, Some(between_bytes), Some(connection), charge)
     }
 
-    #[allow(dead_code, reason = "a server is who uses it")]
-    /// The body of a request: how long it may take is the server's affair.
-    pub fn of_request(body: Incoming, charge: Charge) -> InBody {
-        InBody::new(body, None, None, charge)
+    /// The body of a request.
+    pub fn of_request(body: Incoming, between_bytes: Duration, charge: Charge) -> InBody {
+        InBody::new(body, Some(between_bytes), None, charge)
     }
 
     fn new(

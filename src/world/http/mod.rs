@@ -22,17 +22,21 @@ use std::{
     collections::HashMap,
     net::SocketAddr,
     sync::{Arc, Mutex, OnceLock},
+    time::Duration,
 };
 
 use async_channel::Sender;
 
 pub use self::client::Client;
-pub(crate) use self::pipe::OutgoingBody;
 use self::{
     client::Target,
     exchange::{Arrived, Exchange, Order},
     incoming::InBody,
     pipe::Writer,
+};
+pub(crate) use self::{
+    head::{add_fields, fields},
+    pipe::OutgoingBody,
 };
 use super::{Inner, locked, stream::Held};
 use crate::{
@@ -50,18 +54,18 @@ use crate::{
 /// connection, the head.
 const EXCHANGE: u64 = 32 << 10;
 
-#[allow(dead_code, reason = "a server is who uses it")]
 /// A request that a server has received, for the process that answers it.
 pub(crate) struct Incoming {
     /// All but the body.
     pub head: RequestHead,
     /// The body.
     pub body: Option<hyper::body::Incoming>,
+    /// How long to wait for more of it.
+    pub between_bytes: Duration,
     /// Takes the answer. It is dropped without if there will be none.
     pub answer: Sender<Result<Answer, HttpError>>,
 }
 
-#[allow(dead_code, reason = "a server is who uses it")]
 /// What a process answers.
 pub(crate) struct Answer {
     /// All but the body.
@@ -78,7 +82,6 @@ pub(super) struct Http {
     account: OnceLock<Account>,
 }
 
-#[allow(dead_code, reason = "a server is who uses it")]
 enum Node {
     Exchange(Arc<Exchange>),
     InBody(Arc<InBody>),
@@ -130,16 +133,15 @@ fn add(world: &Inner, node: Node) -> FileId {
     id
 }
 
-#[allow(dead_code, reason = "a server is who uses it")]
 /// Gives a process the request that it answers.
 ///
 /// # Errors
 ///
 /// If its account has no room.
 pub(super) fn add_request(world: &Inner, request: Incoming) -> Result<IncomingRequest, Exceeded> {
-    let Incoming { head, body, answer } = request;
+    let Incoming { head, body, between_bytes, answer } = request;
     let charge = world.http.account().charge(EXCHANGE)?;
-    let body = body.map(|body| InBody::of_request(body, charge));
+    let body = body.map(|body| InBody::of_request(body, between_bytes, charge));
     let body = body.map(|body| add(world, Node::InBody(Arc::new(body))));
     Ok(IncomingRequest { head, body, respond_to: add(world, Node::RespondTo(answer)) })
 }

@@ -1,4 +1,4 @@
-//! What the host gives for the imports of the root.
+//! Imports of the root, met by the host.
 
 use std::{collections::HashMap, rc::Rc};
 
@@ -14,8 +14,9 @@ use crate::{
     component::{
         error::{LinkError, LoadError},
         link::{
-            linker::{Interface, Provided},
+            host::Interface,
             plan::{HostBody, HostImport, ResourceDef},
+            provided::Provided,
             typing,
         },
     },
@@ -26,7 +27,7 @@ use crate::{
 const CORE: &str = "wippy:core/";
 
 impl Linking<'_> {
-    /// What the host gives for an import of the root.
+    /// The item that the host gives for an import of the root.
     pub(super) fn import(
         &mut self,
         frame: &mut Instantiation,
@@ -67,7 +68,7 @@ impl Linking<'_> {
         }
     }
 
-    /// What the host gives under this name. That its types fit shows when it is
+    /// The item that the host gives under this name. That its types fit shows when it is
     /// used: then a misfit is an error of linking, or a trap.
     fn provided(&self, name: &str, what: &str) -> Result<Provided, LinkError> {
         let provided = self.linker.provided.get(name);

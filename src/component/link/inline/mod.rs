@@ -16,7 +16,7 @@ use std::{
     cell::RefCell,
     collections::HashMap,
     rc::Rc,
-    sync::{Arc, OnceLock, atomic::AtomicBool},
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use wasmparser::{
@@ -122,7 +122,6 @@ fn link_within(
             resources: Vec::new(),
             hosts: Vec::new(),
             exports: Vec::new(),
-            traced: OnceLock::new(),
         },
     };
     linking.root(root)?;

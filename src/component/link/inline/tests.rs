@@ -1,7 +1,7 @@
 //! How much work linking is, in steps, and what is refused because of it.
 
 use super::*;
-use crate::component::{Component, Engine, link::linker::Provided};
+use crate::component::{Component, Engine, link::provided::Provided};
 
 /// The steps of linking a component, or why it is not linked.
 fn steps(text: &str) -> Result<usize, String> {

@@ -111,8 +111,8 @@ impl Bulk {
         })
     }
 
-    /// What gives the size of the memory or table that is written, and of the one
-    /// that is read, where that is no segment.
+    /// The instructions that give the size of the memory or table that is written, and of
+    /// the one that is read, where that is no segment.
     fn sizes(self) -> (I<'static>, Option<I<'static>>) {
         match self {
             Bulk::Fill { memory } | Bulk::Init { memory, .. } => (I::MemorySize(memory), None),

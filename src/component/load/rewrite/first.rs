@@ -38,7 +38,7 @@ const PAGE: u64 = 65_536;
 /// the bytes of that many do not fit 64 bits, which no memory can have.
 const MAX_PAGES: u64 = 1 << 47;
 
-/// What is to be done first.
+/// The work to be done first.
 #[derive(Default)]
 pub(super) struct First {
     /// The memories and tables that begin small, by their index, and their size.
@@ -301,7 +301,7 @@ fn offset(function: &mut Function, expr: &wasmparser::ConstExpr<'_>) -> Result<(
     Ok(())
 }
 
-/// What is in a section, without its number and length.
+/// The contents of a section, without its number and length.
 fn contents(section: &impl wasm_encoder::Section) -> Vec<u8> {
     let mut bytes = Vec::new();
     section.append_to(&mut bytes);

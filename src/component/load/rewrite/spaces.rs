@@ -4,7 +4,7 @@ use wasmparser::{CompositeInnerType, MemoryType, Parser, Payload, SubType, Table
 
 use crate::component::error::LoadError;
 
-/// What a module has, the imported first, and where its sections are.
+/// The index spaces of a module, the imported items first, and the places of its sections.
 #[derive(Default)]
 pub(super) struct Spaces<'a> {
     /// The numbers of parameters and results of each type; of types that are not

@@ -22,12 +22,12 @@ use super::spaces::Spaces;
 /// Instructions that are looked back upon.
 const WINDOW: usize = 24;
 
-/// What an instruction leaves at the top of the stack, as far as is known.
+/// The value that an instruction leaves at the top of the stack, as far as is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Note {
     /// A local variable.
     Get(u32),
-    /// What a local variable has just been set to.
+    /// The value that a local variable has just been set to.
     Tee(u32),
     I32(i32),
     I64(i64),
@@ -35,7 +35,7 @@ pub(super) enum Note {
     Value,
     /// The same, or a constant.
     Global,
-    /// What was there before, as another type.
+    /// The value that was there before, as another type.
     Cast,
     /// Anything.
     Unknown,

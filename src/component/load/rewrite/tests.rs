@@ -139,8 +139,8 @@ fn no_memory_may_have_more_bytes_than_can_be_counted() {
     assert_eq!(Spaces::new(&new.bytes).unwrap().memories[0].maximum, Some(1 << 47));
 }
 
-/// What a module's function `f` returns, as the interpreter runs it, or how it
-/// traps, and what is in its memory then.
+/// The result of a module's function `f`, as the interpreter runs it, or its trap, and
+/// the contents of its memory then.
 fn run(wasm: &[u8], args: [i32; 3]) -> (Result<i32, String>, Vec<u8>) {
     let engine = wasmi::Engine::default();
     let module = wasmi::Module::new(&engine, wasm).unwrap();

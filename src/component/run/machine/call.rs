@@ -2,7 +2,7 @@
 
 use wasmi::Val;
 
-use super::{Machine, guest::value};
+use super::Machine;
 use crate::{
     account::Charge,
     component::{
@@ -12,9 +12,9 @@ use crate::{
             lower::{Lower, Spill},
         },
         error::{Trap, TrapKind},
-        link::plan::{CanonOptions, Lifted, Plan, Signature, TrampolineKind},
+        link::plan::{CanonOptions, Plan, Signature, TrampolineKind},
         run::{
-            builtins::{bits, options, trampoline},
+            flat::{bits, core_values},
             handles::Lends,
             realloc,
             request::CallSite,
@@ -29,7 +29,7 @@ use crate::{
 pub(super) type Lowering<'a> = (&'a mut Lower, &'a CanonOptions, bool);
 
 impl Call {
-    /// What `realloc` is called for.
+    /// The lowering that `realloc` is called for.
     pub(super) fn lowering<'a>(
         &'a mut self,
         caller: Caller,
@@ -37,10 +37,9 @@ impl Call {
     ) -> Result<Lowering<'a>, Trap> {
         match (&mut self.phase, caller) {
             (Phase::Lower(lower), caller) => {
-                let lifted = plan.lifted.get(self.lifted as usize);
-                let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
+                let lifted = plan.lifted(self.lifted)?;
                 let host = matches!(caller, Caller::Host);
-                Ok((lower, options(plan, lifted.options)?, host))
+                Ok((lower, plan.canon_options(lifted.options)?, host))
             }
             (Phase::Return(lower), Caller::Sync(_, site)) => {
                 Ok((lower, guest_side(plan, site.trampoline)?.1, false))
@@ -56,12 +55,8 @@ impl Call {
 impl Machine {
     pub(super) fn check_enter(&mut self, lifted: u32, caller: u32) -> Result<(), Trap> {
         let plan = self.plan.clone();
-        let callee = options(&plan, self.lifted(lifted)?.options)?.instance;
+        let callee = plan.canon_options(plan.lifted(lifted)?.options)?.instance;
         self.store.data_mut().check_enter(&plan, caller, callee)
-    }
-
-    pub(super) fn lifted(&self, index: u32) -> Result<&Lifted, Trap> {
-        self.plan.lifted.get(index as usize).ok_or_else(|| Trap::internal("unknown function"))
     }
 
     /// Begins a call of a lifted function.
@@ -74,8 +69,7 @@ impl Machine {
         lends: Lends,
     ) -> Result<(), Trap> {
         let plan = self.plan.clone();
-        let lifted = plan.lifted.get(index as usize);
-        let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
+        let lifted = plan.lifted(index)?;
         if lifted.is_async {
             return Err(Trap::new(
                 TrapKind::Unsupported,
@@ -85,7 +79,7 @@ impl Machine {
                 ),
             ));
         }
-        let option = options(&plan, lifted.options)?;
+        let option = plan.canon_options(lifted.options)?;
         let entered = self.enter(caller_instance, option.instance)?;
         let source = match &caller {
             Caller::Host | Caller::Drop(_) => Encoding::Utf8,
@@ -128,14 +122,14 @@ impl Machine {
     pub(super) fn run_call(&mut self) -> Result<(), Trap> {
         let plan = self.plan.clone();
         let mut call = self.pop_call()?;
-        let lifted = self.lifted(call.lifted)?;
+        let lifted = plan.lifted(call.lifted)?;
         let (callee, option) = (lifted.callee, lifted.options);
         let task = self.current()?;
         let (caller, lent) = (task.caller, task.lends.len());
         let from_host = matches!(caller, Caller::Host);
         match &mut call.phase {
             Phase::Lower(lower) => {
-                let option = options(&plan, option)?;
+                let option = plan.canon_options(option)?;
                 let cx = LiftLowerContext { plan: &plan, options: option, host: from_host };
                 match cx.finish(&mut self.store, lower)? {
                     realloc::Lowering::Done => {}
@@ -146,8 +140,7 @@ impl Machine {
                 call.charge.keep(LEND.saturating_mul(lent as u64));
                 let func = self.core_func(callee)?;
                 let ty = func.ty(&self.store);
-                let args = flat.iter().zip(ty.params()).map(|(bits, ty)| value(*bits, *ty));
-                let args = args.collect();
+                let args = core_values(&flat, ty.params());
                 let results = ty.results().len();
                 call.phase = Phase::Run;
                 self.frames.push(Frame::Call(call));
@@ -171,7 +164,7 @@ impl Machine {
                 let Phase::Lift(lift) = std::mem::replace(&mut call.phase, Phase::Run) else {
                     return Ok(());
                 };
-                let option = options(&plan, option)?;
+                let option = plan.canon_options(option)?;
                 let cx = LiftLowerContext { plan: &plan, options: option, host: from_host };
                 let lifting = cx.lift_on(&mut self.store, lift, &mut Lends::new())?;
                 self.lifted_results(call, lifting)
@@ -196,8 +189,8 @@ impl Machine {
         results: Vec<Val>,
     ) -> Result<(), Trap> {
         let plan = self.plan.clone();
-        let lifted = self.lifted(call.lifted)?;
-        let option = options(&plan, lifted.options)?;
+        let lifted = plan.lifted(call.lifted)?;
+        let option = plan.canon_options(lifted.options)?;
         let signature = lifted.signature.clone();
         let flat: Vec<u64> = results.iter().map(bits).collect();
         call.results = results;
@@ -225,7 +218,7 @@ impl Machine {
         };
         let value = value.pop();
         let plan = self.plan.clone();
-        let option = options(&plan, self.lifted(call.lifted)?.options)?;
+        let option = plan.canon_options(plan.lifted(call.lifted)?.options)?;
         let task = self.current()?;
         let caller = task.caller;
         if task.num_borrows > 0 {
@@ -252,11 +245,11 @@ impl Machine {
     /// The result has been delivered; `flat` are the core values for the caller.
     pub(super) fn post_return(&mut self, mut call: Box<Call>, flat: Vec<u64>) -> Result<(), Trap> {
         let plan = self.plan.clone();
-        let lifted = self.lifted(call.lifted)?;
+        let lifted = plan.lifted(call.lifted)?;
         let Some(func) = lifted.post_return else {
             return self.end(&flat);
         };
-        let instance = options(&plan, lifted.options)?.instance;
+        let instance = plan.canon_options(lifted.options)?.instance;
         self.store.data_mut().instance(instance)?.may_leave = false;
         let func = self.core_func(func)?;
         let args = std::mem::take(&mut call.results);
@@ -276,10 +269,10 @@ impl Machine {
 
 /// The signature and the options of a trampoline, as its caller sees them.
 pub(super) fn guest_side(plan: &Plan, index: u32) -> Result<(&Signature, &CanonOptions), Trap> {
-    match &trampoline(plan, index)?.kind {
+    match &plan.trampoline(index)?.kind {
         TrampolineKind::Guest { signature, options: option, .. }
         | TrampolineKind::Host { signature, options: option, .. } => {
-            Ok((signature, options(plan, *option)?))
+            Ok((signature, plan.canon_options(*option)?))
         }
         TrampolineKind::ResourceNew(_)
         | TrampolineKind::ResourceRep(_)

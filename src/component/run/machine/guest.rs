@@ -4,11 +4,11 @@ use wasmi::{Func, ResumableCall, Val};
 
 use super::{Machine, Pause};
 use crate::component::{
-    abi::CoreType,
     error::{Trap, TrapKind},
     run::{
-        builtins::{Halt, core_value, options},
+        flat::core_values,
         guard::enter,
+        request::Halt,
         task::{Core, CoreState, Frame, Phase},
         transfer::LiftLowerContext,
     },
@@ -152,9 +152,8 @@ impl Machine {
                     self.lift_results(call, results)
                 }
                 Phase::PostReturn(_) => {
-                    let lifted = plan.lifted.get(call.lifted as usize);
-                    let lifted = lifted.ok_or_else(|| Trap::internal("unknown function"))?;
-                    let instance = options(&plan, lifted.options)?.instance;
+                    let lifted = plan.lifted(call.lifted)?;
+                    let instance = plan.canon_options(lifted.options)?.instance;
                     self.store.data_mut().instance(instance)?.may_leave = true;
                     let mut call = self.pop_call()?;
                     let flat = match &mut call.phase {
@@ -183,16 +182,14 @@ impl Machine {
         match std::mem::replace(&mut core.state, CoreState::Taken) {
             CoreState::Host(call) => {
                 let ty = call.host_func().ty(&self.store);
-                let values = flat.iter().zip(ty.results()).map(|(bits, ty)| value(*bits, *ty));
-                core.state = CoreState::Resume(call, values.collect());
+                core.state = CoreState::Resume(call, core_values(flat, ty.results()));
                 Ok(())
             }
             CoreState::Direct(func) => {
                 // It was the callee itself: what it returns is the result.
                 self.frames.pop();
                 let ty = func.ty(&self.store);
-                let values = flat.iter().zip(ty.results()).map(|(bits, ty)| value(*bits, *ty));
-                self.returned(values.collect())
+                self.returned(core_values(flat, ty.results()))
             }
             CoreState::Ready(..)
             | CoreState::OutOfFuel(_)
@@ -200,14 +197,4 @@ impl Machine {
             | CoreState::Taken => Err(Trap::internal("a core function did not wait")),
         }
     }
-}
-
-pub(super) fn value(bits: u64, ty: wasmi::ValType) -> Val {
-    let ty = match ty {
-        wasmi::ValType::I64 => CoreType::I64,
-        wasmi::ValType::F32 => CoreType::F32,
-        wasmi::ValType::F64 => CoreType::F64,
-        _ => CoreType::I32,
-    };
-    core_value(bits, ty)
 }

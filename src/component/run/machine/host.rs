@@ -11,7 +11,7 @@ use crate::{
         abi::Encoding,
         error::Trap,
         link::{
-            linker::{Answer, Continuation},
+            host::{Answer, Continuation},
             plan::Plan,
         },
         run::{
@@ -25,7 +25,7 @@ use crate::{
 };
 
 impl HostCall {
-    /// What `realloc` is called for.
+    /// The lowering that `realloc` is called for.
     pub(super) fn lowering<'a>(&'a mut self, plan: &'a Plan) -> Result<Lowering<'a>, Trap> {
         match (&mut self.phase, self.site) {
             (HostPhase::Return(lower), Some(site)) => {

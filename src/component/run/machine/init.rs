@@ -8,7 +8,7 @@ use super::Machine;
 use crate::{
     account::Exceeded,
     component::{
-        backtrace::trace::{STACK, TRACE},
+        backtrace::instrument::{STACK, TRACE},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::plan::{CoreRef, Op},
@@ -116,7 +116,7 @@ fn too_large(exceeded: Exceeded) -> Trap {
     }
 }
 
-/// What instantiation of a core module fails with.
+/// The trap of an instantiation that fails.
 fn instantiation(error: wasmi::Error) -> Trap {
     use wasmi::errors::{ErrorKind, InstantiationError, MemoryError, TableError};
     match error.kind() {

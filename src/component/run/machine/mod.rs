@@ -1,11 +1,15 @@
 //! The driver: runs a component on wasmi's resumable calls, and on nothing else.
 //!
-//! What is under way are [tasks](super::task), each with a list of [`Frame`]s: a core function that
-//! is suspended, a component call in one of its phases, a host function whose answer is
-//! awaited. One task runs, and of that only the last frame; when it ends, its result goes
-//! to the one below. So the machine can stop between any two instructions of the guest and
-//! between any two steps of the canonical ABI, and several guest calls may be suspended
-//! over one store.
+//! Calls that are under way are [tasks](super::task), each with a list of [`Frame`]s: a
+//! core function that is suspended, a component call in one of its phases, a host function
+//! whose answer is awaited. One task runs, and of that only the last frame; when it ends,
+//! its result goes to the one below. So the machine can stop between any two instructions
+//! of the guest and between any two steps of the canonical ABI, and several guest calls may
+//! be suspended over one store.
+//!
+//! Invariant: guest code is entered in `guest` and, for `realloc`, in
+//! [`LiftLowerContext::finish`](super::transfer::LiftLowerContext::finish), with the fuel
+//! that the store has at that time, and nowhere else.
 //!
 //! A task is in one place: it runs, or is in `ready`, or is named in `waits`, or is the
 //! caller of a task that is in one of these. The running task changes only where it calls,
@@ -18,7 +22,7 @@
 //! | `init` | instantiation |
 //! | `call`, `host` | calls of functions of components and of the host, phase by phase |
 //! | `request` | what a guest's call of an import leaves to do |
-//! | `guest` | the guest's code, which is entered there and for `realloc` in [`LiftLowerContext::finish`](super::transfer::LiftLowerContext::finish), with the fuel that the store has at that time, and nowhere else |
+//! | `guest` | the guest's code |
 //! | `retrace` | the second run |
 
 mod call;
@@ -41,10 +45,10 @@ use wasmi::Func;
 pub(crate) use self::retrace::{Again, BacktraceRun};
 use super::{
     guard::Guard,
-    handles::Lends,
+    handles::{Lends, TaskId},
     host_call::call_host,
     state::{OwnPlan, StoreData},
-    task::{Caller, Frame, HostCall, HostPhase, TaskId},
+    task::{Caller, Frame, HostCall, HostPhase},
 };
 use crate::{
     account::{Charge, Exceeded},
@@ -52,7 +56,7 @@ use crate::{
     component::{
         error::Trap,
         link::{
-            linker::HostState,
+            host::HostState,
             plan::{HOST, Plan, Target},
         },
     },
@@ -125,7 +129,7 @@ impl Machine {
         &self.store.data().guard
     }
 
-    /// What host functions keep for this process.
+    /// The state that host functions keep for this process.
     pub fn host_state(&mut self) -> &mut HostState {
         &mut self.store.data_mut().host
     }
@@ -151,7 +155,7 @@ impl Machine {
         }
     }
 
-    /// Whether a call, or instantiation, is under way.
+    /// True if a call, or instantiation, is under way.
     pub fn busy(&self) -> bool {
         !self.store.data().tasks.is_empty()
     }
@@ -184,8 +188,7 @@ impl Machine {
                 self.begin(lifted, Caller::Host, HOST, args, Lends::new())?;
             }
             Target::Host(host) => {
-                let host = plan.hosts.get(host as usize);
-                let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
+                let host = plan.host(host)?;
                 let (args, charge) = args;
                 let answer = call_host(&mut self.store, host, args, None)?;
                 let (lends, phase) = (Lends::new(), HostPhase::Answer(answer));

@@ -1,4 +1,4 @@
-//! What a guest's call of an import leaves to do: it is begun here.
+//! Requests: what a guest's call of an import leaves to do is begun here.
 
 use wasmi::Val;
 
@@ -7,7 +7,7 @@ use crate::component::{
     error::Trap,
     link::plan::TrampolineKind,
     run::{
-        builtins::{options, split_address, trampoline},
+        flat::split_address,
         handles::Lends,
         host_call::call_host,
         request::{Arguments, CallSite, Request},
@@ -23,12 +23,12 @@ impl Machine {
         let request = self.store.data_mut().request.take();
         let frame = match request.ok_or_else(|| Trap::internal("suspended for nothing"))? {
             Request::Guest { trampoline: index, args } => {
-                let trampoline = trampoline(&plan, index)?;
+                let trampoline = plan.trampoline(index)?;
                 let TrampolineKind::Guest { lifted, signature, options: option } = &trampoline.kind
                 else {
                     return Err(Trap::internal("not a guest function"));
                 };
-                let option = options(&plan, *option)?;
+                let option = plan.canon_options(*option)?;
                 let (args, address) = split_address(&args, signature);
                 let site = CallSite { trampoline: index, address };
                 let mut lends = Lends::new();
@@ -85,13 +85,13 @@ impl Machine {
             return Err(Trap::internal("arguments are lost"));
         };
         let Arguments { site, mut lends, memory, lift } = *arguments;
-        let callee = trampoline(&plan, site.trampoline)?;
+        let callee = plan.trampoline(site.trampoline)?;
         let (option, host) = match &callee.kind {
             TrampolineKind::Guest { options, .. } => (*options, false),
             TrampolineKind::Host { options, .. } => (*options, true),
             _ => return Err(Trap::internal("not a lowered function")),
         };
-        let cx = LiftLowerContext { plan: &plan, options: options(&plan, option)?, host };
+        let cx = LiftLowerContext { plan: &plan, options: plan.canon_options(option)?, host };
         let frame = match cx.lift_on(&mut self.store, lift, &mut lends)? {
             Lifting::Cut(lift) => Frame::Lift(Box::new(Arguments { site, lends, memory, lift })),
             Lifting::Done(values, charge) => match &callee.kind {
@@ -101,8 +101,7 @@ impl Machine {
                     return self.begin(*lifted, caller, callee.instance, args, lends);
                 }
                 TrampolineKind::Host { host, .. } => {
-                    let host = plan.hosts.get(*host as usize);
-                    let host = host.ok_or_else(|| Trap::internal("unknown host function"))?;
+                    let host = plan.host(*host)?;
                     let answer = call_host(&mut self.store, host, values, memory)?;
                     let (site, phase) = (Some(site), HostPhase::Answer(answer));
                     Frame::Host(Box::new(HostCall { site, lends, memory, charge, phase }))

@@ -9,17 +9,21 @@ use crate::{
     account::Account,
     command::{Chore, Command, Tag},
     component::{
-        backtrace::trace::{Recorded, STACK_BYTES, Traced, TracedPlan, names, stack_type},
-        link::{linker::HostState, plan::Plan},
+        backtrace::{
+            instrument::{STACK_BYTES, stack_type},
+            recording::Recorded,
+            trace::{Traced, TracedPlan, Tracing, names},
+        },
+        link::host::HostState,
         run::guard::Guard,
         run::state::SecondRun,
     },
 };
 
-/// What is kept of a machine that has trapped, until its plan has been changed.
+/// The rest of a machine that has trapped, until its plan has been changed.
 #[derive(Debug)]
 pub(crate) struct Again {
-    plan: Arc<Plan>,
+    tracing: Arc<Tracing>,
     guard: Arc<Guard>,
     account: Account,
     answers: Vec<Recorded>,
@@ -34,15 +38,15 @@ pub(crate) struct BacktraceRun {
 }
 
 impl Machine {
-    /// What it takes to run once more what this one ran, up to its trap. Asks for the
+    /// All that it takes to run once more what this one ran, up to its trap. Asks for the
     /// plan to be changed. `None` if it cannot be done.
-    pub fn again(&mut self) -> Option<Again> {
+    pub fn again(&mut self, tracing: &Arc<Tracing>) -> Option<Again> {
         let answers = std::mem::take(&mut self.store.data_mut().recording).into_answers()?;
-        let (plan, guard) = (Arc::<Plan>::clone(&self.plan), self.guard().clone());
+        let (tracing, guard) = (tracing.clone(), self.guard().clone());
         let account = self.store.data().limiter.account().again(STACK_BYTES);
         // Always, so that it makes no difference what other processes have done.
-        let tag = self.ask(Command::Chore(Chore::new(plan.clone())), Tag);
-        Some(Again { plan, guard, account, answers, tag })
+        let tag = self.ask(Command::Chore(Chore::new(tracing.clone())), Tag);
+        Some(Again { tracing, guard, account, answers, tag })
     }
 }
 
@@ -55,7 +59,7 @@ impl Again {
     /// A machine that leaves a trace, before its first step. `None` if there can be
     /// none.
     pub fn begin(self) -> Option<BacktraceRun> {
-        let TracedPlan { plan, modules } = self.plan.traced.get()?.clone()?;
+        let TracedPlan { plan, modules } = self.tracing.traced()?.clone();
         let mut host = HostState::default();
         host.begin(self.account, None);
         let mut machine = Machine::new(plan, host);
@@ -101,7 +105,8 @@ mod tests {
         let program = component.link(&Linker::default()).unwrap();
         let machine = || program.machine(HostState::default());
         let (mut one, mut two) = (machine(), machine());
-        let (first, second) = (one.again().unwrap(), two.again().unwrap());
+        let (first, second) =
+            (one.again(program.tracing()).unwrap(), two.again(program.tracing()).unwrap());
         assert_eq!(one.yields, two.yields);
         let Command::Chore(chore) = &one.yields[0].command else { panic!("no chore") };
         assert!(!chore.is_done());

@@ -6,8 +6,8 @@ use crate::{
     component::{
         error::Trap,
         run::{
-            handles::Lends,
-            task::{Caller, Frame, HostPhase, Task, TaskId},
+            handles::{Lends, TaskId},
+            task::{Caller, Frame, HostPhase, Task},
         },
     },
 };
