@@ -170,9 +170,14 @@ finish() {
 build() {
     local core=$SCRATCH/$1.wasm
     case $1 in
-    greet | types | records | calls | failures | worker | actor | acts | http-worker | http-handler)
+    greet | types | records | calls | failures | worker | actor | acts | http-handler)
         rust "$1" "$core"
         component "$core" "$built/$1.wasm"
+        ;;
+    http-worker)
+        # Called as in the manual.
+        rust http-worker "$core"
+        component "$core" "$built/http_worker.wasm"
         ;;
     panics)
         rust panics "$core"

@@ -46,7 +46,7 @@ fn head(stream: &mut TcpStream) -> Option<String> {
         }
         head.push(byte[0]);
     }
-    Some(String::from_utf8(head).unwrap())
+    Some(String::from_utf8_lossy(&head).into_owned())
 }
 
 /// Answers each request with the same.
@@ -321,7 +321,8 @@ fn receiver() -> (String, std::sync::mpsc::Receiver<String>) {
         let mut all = Vec::new();
         let _ = stream.read_to_end(&mut all);
         let all = String::from_utf8_lossy(&all).into_owned();
-        send.lock().unwrap().send(all.split_once("\r\n\r\n").unwrap().1.to_owned()).unwrap();
+        let body = all.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+        send.lock().unwrap().send(body.to_owned()).unwrap();
     });
     (at, received)
 }
@@ -414,4 +415,63 @@ fn more_than_there_is_memory_for_is_refused() {
     let Reply::Handle(_) = guest.begin(get(&at)) else { panic!() };
     let Reply::Refused(why) = guest.begin(get(&at)) else { panic!() };
     assert!(why.contains("`limits.max_memory`"), "{why}");
+}
+
+/// A server with a certificate for `localhost`, and the authority that has signed it.
+fn tls_server() -> (String, String) {
+    use futures_rustls::{
+        TlsAcceptor,
+        rustls::{ServerConfig, pki_types::PrivateKeyDer},
+    };
+    let mut params = rcgen::CertificateParams::default();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let authority = rcgen::CertifiedIssuer::self_signed(params, key).unwrap();
+    let own = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = own.signed_by(&key, &authority).unwrap();
+    let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let config = ServerConfig::builder().with_no_client_auth();
+    let config = config.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (at, _) = server(move |stream, _| {
+        let stream = smol::Async::new(stream.try_clone().unwrap()).unwrap();
+        let acceptor = acceptor.clone();
+        smol::block_on(async move {
+            use smol::io::{AsyncReadExt, AsyncWriteExt};
+            let Ok(mut stream) = acceptor.accept(stream).await else { return };
+            let mut head = [0; 1000];
+            while stream.read(&mut head).await.unwrap_or(0) > 0 {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nsecret";
+                stream.write_all(answer).await.unwrap();
+                stream.flush().await.unwrap();
+            }
+        });
+    });
+    (at.replace("127.0.0.1", "localhost"), authority.pem())
+}
+
+#[test]
+fn a_server_has_to_be_who_it_says() {
+    let (at, authority) = tls_server();
+    let guest = Guest(SystemDispatcher::new(Streams::default()));
+    guest.0.set_http(Arc::new(Client::with_authorities(authority.as_bytes()).unwrap()));
+    for _ in 0..2 {
+        let fetched = guest.fetch(request(Scheme::Https, &at));
+        assert_eq!(fetched, Ok((200, b"secret".to_vec())));
+    }
+    // By another name.
+    let other = at.replace("localhost", "127.0.0.1");
+    let fetched = guest.fetch(request(Scheme::Https, &other));
+    assert_eq!(fetched, Err(HttpError::TlsCertificateError));
+    // Of an authority that is not known.
+    let fetched = Guest::new().fetch(request(Scheme::Https, &at));
+    assert_eq!(fetched, Err(HttpError::TlsCertificateError));
+    // Without TLS.
+    let (plain, _) = server(|stream, _| {
+        let _ = stream.write_all(b"HTTP/1.1 400 So\r\n\r\n");
+        while stream.read(&mut [0; 100]).unwrap_or(0) > 0 {}
+    });
+    let fetched = guest.fetch(request(Scheme::Https, &plain));
+    assert_eq!(fetched, Err(HttpError::TlsProtocolError));
 }
