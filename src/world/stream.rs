@@ -53,7 +53,7 @@ pub(super) enum Held {
     Source(Arc<dyn Source>),
 }
 
-/// What a process has open.
+/// Everything that a process has open besides files.
 #[derive(Default)]
 pub(super) struct Handles(Mutex<HashMap<FileId, Held>>);
 

@@ -166,7 +166,7 @@ impl Entry {
         // What is open is counted outside as well.
         const FILE: u64 = 64;
         // Its fields and texts are counted apart.
-        const HTTP: u64 = size_of::<Http>() as u64 + FILE;
+        const HTTP: u64 = size_of::<Http>() as u64 + 8 * FILE;
         match self {
             Entry::Descriptor(descriptor) => {
                 let path = descriptor.guest.as_ref().map_or(0, |guest| guest.len() as u64);

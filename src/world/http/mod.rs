@@ -50,7 +50,7 @@ use crate::{
     },
 };
 
-/// What an exchange or a request counts on the account besides its bodies: buffers of the
+/// The bytes of an exchange or a request on the account besides its bodies: buffers of the
 /// connection, the head.
 const EXCHANGE: u64 = 32 << 10;
 
@@ -66,7 +66,7 @@ pub(crate) struct Incoming {
     pub answer: Sender<Result<Answer, HttpError>>,
 }
 
-/// What a process answers.
+/// The answer of a process.
 pub(crate) struct Answer {
     /// All but the body.
     pub head: ResponseHead,
@@ -74,7 +74,7 @@ pub(crate) struct Answer {
     pub body: Option<OutgoingBody>,
 }
 
-/// What a process has of HTTP.
+/// Everything that a process has of HTTP.
 #[derive(Default)]
 pub(super) struct Http {
     nodes: Mutex<HashMap<FileId, Node>>,
