@@ -85,6 +85,8 @@ pub mod command;
 pub mod component;
 pub mod imports;
 mod lock;
+#[cfg(feature = "host")]
+pub mod network;
 pub mod process;
 pub mod value;
 mod visible;

@@ -27,7 +27,7 @@ fn app(words: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
 /// What a function of the worker returns, on the terminal.
 fn worker(function: &str, args: &[&str]) -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("guests/built/http_worker.wasm");
-    let words = ["run", "--invoke", function, file.to_str().unwrap()];
+    let words = ["run", "--network", "--invoke", function, file.to_str().unwrap()];
     let (code, out, err) = wippy(&[&words[..], args].concat(), &[]);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{function} {args:?}: {out}");
     out.trim_end().to_owned()

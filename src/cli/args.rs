@@ -5,7 +5,10 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use super::exit::{Exit, Failure};
-use crate::registry::{http_address, units};
+use crate::{
+    network::{BadRule, Network, Rule, Rules},
+    registry::{http_address, units},
+};
 
 /// Runs WebAssembly modules as processes
 #[derive(Debug, Parser)]
@@ -121,6 +124,9 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "NAME=VALUE", conflicts_with = "exec", value_parser = variable)]
     pub env: Vec<(String, String)>,
 
+    #[command(flatten)]
+    pub network: NetworkArgs,
+
     /// Where relative paths of FILE begin, in what it sees
     #[arg(long, value_name = "PATH", conflicts_with = "exec")]
     pub cwd: Option<String>,
@@ -182,6 +188,9 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
     pub env: Vec<(String, String)>,
 
+    #[command(flatten)]
+    pub network: NetworkArgs,
+
     /// Where relative paths of FILE begin, in what it sees
     #[arg(long, value_name = "PATH")]
     pub cwd: Option<String>,
@@ -208,6 +217,47 @@ fn address(text: &str) -> Result<String, String> {
         .ok_or_else(|| "write an address and a port, such as 127.0.0.1:8080 or :8080".to_owned())
 }
 
+// To whom a file may talk: to nobody, unless one of these is given. No doc comment,
+// which clap would take for that of the command.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct NetworkArgs {
+    /// Let FILE use the whole network
+    #[arg(long, conflicts_with_all = ["connect", "listen"])]
+    network: bool,
+
+    /// Let FILE connect and send to this host, such as example.com:443, 10.0.0.0/8:*,
+    /// *:53 or loopback
+    #[arg(long, value_name = "HOST", value_parser = rule)]
+    connect: Vec<Rule>,
+
+    /// Let FILE listen at this address, in the same forms
+    #[arg(long, value_name = "HOST", value_parser = rule)]
+    listen: Vec<Rule>,
+}
+
+impl NetworkArgs {
+    /// The network that they give.
+    pub fn network(&self) -> Network {
+        match self.network {
+            true => Network::ALL,
+            false => Network {
+                connect: Rules::Only(self.connect.clone()),
+                listen: Rules::Only(self.listen.clone()),
+            },
+        }
+    }
+
+    /// One of them that is given.
+    fn option(&self) -> Option<&'static str> {
+        match (self.network, self.connect.is_empty(), self.listen.is_empty()) {
+            (true, ..) => Some("--network"),
+            (_, false, _) => Some("--connect"),
+            (.., false) => Some("--listen"),
+            (false, true, true) => None,
+        }
+    }
+}
+
 /// The value of `--dir`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DirArg {
@@ -228,6 +278,10 @@ fn given_dir(text: &str) -> Result<DirArg, String> {
         true => Err("expected HOST[::GUEST][:ro], such as data::/data:ro".to_owned()),
         false => Ok(DirArg { host: host.into(), guest: guest.to_owned(), read_only }),
     }
+}
+
+fn rule(text: &str) -> Result<Rule, String> {
+    text.parse().map_err(|error: BadRule| error.to_string())
 }
 
 fn variable(text: &str) -> Result<(String, String), String> {
@@ -307,6 +361,11 @@ impl RunArgs {
     /// Takes the words apart.
     pub(super) fn target(&self) -> Result<Target<'_>, Failure> {
         if let Some(id) = &self.exec {
+            if let Some(option) = self.network.option() {
+                return Err(Failure::usage(format!(
+                    "{option} is for files: the entry {id} has the field `wasi.network`"
+                )));
+            }
             return Ok(Target::Exec(id, &self.words));
         }
         let Some((first, rest)) = self.words.split_first() else {
@@ -357,11 +416,9 @@ impl RunArgs {
     }
 
     fn file_option(&self) -> Option<&'static str> {
-        match (&self.invoke, &self.wit) {
-            (Some(_), _) => Some("--invoke"),
-            (_, Some(_)) => Some("--wit"),
-            _ => None,
-        }
+        let given = [(self.invoke.is_some(), "--invoke"), (self.wit.is_some(), "--wit")];
+        let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
+        given.or_else(|| self.network.option())
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     host::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
     },
+    network::Network,
     process::Grants,
     registry::{EntryKind, Id, Problem, open_together},
     value::{Term, Value, usage},
@@ -119,6 +120,7 @@ pub(super) struct FileGiven<'a> {
     pub env: &'a [(String, String)],
     pub cwd: Option<&'a str>,
     pub ca: Option<&'a Path>,
+    pub network: Network,
 }
 
 impl<'a> FileGiven<'a> {
@@ -130,6 +132,7 @@ impl<'a> FileGiven<'a> {
             env: &args.env,
             cwd: args.cwd.as_deref(),
             ca: args.ca.as_deref(),
+            network: args.network.network(),
         }
     }
 }
@@ -181,7 +184,7 @@ fn authorities(path: &Path) -> Result<Arc<HttpClient>, Failure> {
     HttpClient::with_authorities(&pem).map(Arc::new).map_err(refused)
 }
 
-/// The arguments, variables and directories that the options give a file.
+/// The arguments, variables, directories and network that the options give a file.
 fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
@@ -191,9 +194,9 @@ fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
         })?;
         dirs.push(WasiDir { guest: guest.clone(), dir, read_only: *read_only });
     }
-    let cwd = args.cwd.map(str::to_owned);
+    let (cwd, network) = (args.cwd.map(str::to_owned), args.network.clone().into());
     let http = args.ca.map(authorities).transpose()?;
-    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs, http })
+    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs, network, http })
 }
 
 /// How somebody would type this call again, up to the arguments.

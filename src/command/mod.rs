@@ -20,6 +20,7 @@
 //! | `fs` | files and directories | `world/fs` |
 //! | `stream` | byte streams that are connections or bodies | `world/stream` |
 //! | `http` | requests and responses | `world/http` |
+//! | `net` | sockets and names | `world/net` |
 //! | `wait` | several things at once, and which of them hold | `world/wait` |
 //! | `actor` | other processes | `host/node/dispatcher` |
 //! | `call` | functions of the embedder | by the embedder |
@@ -37,6 +38,7 @@ mod ended;
 pub(crate) mod error;
 pub(crate) mod fs;
 pub mod http;
+mod net;
 mod random;
 mod reply;
 mod stdio;
@@ -54,6 +56,7 @@ pub use self::{
     error::{ErrorKind, ProcessError},
     fs::{Advice, DirEntry, Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags, Stat},
     http::{HttpCommand, HttpError},
+    net::{Datagram, IpFamily, NetCommand, NetError, SocketOption},
     random::RandomCommand,
     reply::Reply,
     stdio::{Stdio, StdioCommand},
@@ -101,6 +104,8 @@ pub enum Command {
     Stream(StreamCommand),
     /// Something with requests and responses.
     Http(HttpCommand),
+    /// Something with sockets and names.
+    Net(NetCommand),
     /// Something with other processes.
     Actor(ActorCommand),
     /// To be told when something holds.
@@ -122,6 +127,7 @@ impl Command {
             Command::Fs(_) => "file",
             Command::Stream(command) => command.name(),
             Command::Http(command) => command.name(),
+            Command::Net(command) => command.name(),
             Command::Actor(command) => command.name(),
             Command::Wait(wait) => wait.name(),
             Command::Chore(_) => "chore",
@@ -148,6 +154,7 @@ families! {
     Fs: FsCommand,
     Stream: StreamCommand,
     Http: HttpCommand,
+    Net: NetCommand,
     Actor: ActorCommand,
     Wait: Wait,
 }

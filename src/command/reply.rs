@@ -5,9 +5,11 @@
 //! takes it out with the method of that name; one of another shape becomes an
 //! [`Unexpected`], which names what was asked for and what came.
 
+use std::net::{IpAddr, SocketAddr};
+
 use super::{
-    DirEntry, Errno, FileId, FileKind, HttpError, Interests, Pid, ProcessError, Ready,
-    SharedEnding, Stat,
+    Datagram, DirEntry, Errno, FileId, FileKind, HttpError, Interests, NetError, Pid, ProcessError,
+    Ready, SharedEnding, Stat,
     http::{Fields, IncomingResponse},
 };
 use crate::value::Value;
@@ -56,6 +58,14 @@ pub enum Reply {
     Trailers(Option<Fields>),
     /// The outside world could not do it, and HTTP has a name for the reason.
     HttpError(Box<HttpError>),
+    /// An address.
+    Address(SocketAddr),
+    /// The addresses of a name.
+    Addresses(Vec<IpAddr>),
+    /// Datagrams that have come.
+    Datagrams(Vec<Datagram>),
+    /// The outside world could not do it, and WASI has a name for the reason.
+    NetError(NetError),
     /// The outside world could not do it, for a reason that guests understand.
     Failed(Errno),
     /// The host could not do it, or would not.
@@ -105,6 +115,12 @@ impl Reply {
         response: Reply::Response(response) => response, Box<IncomingResponse>;
         /// What comes after a body.
         trailers: Reply::Trailers(fields) => fields, Option<Fields>;
+        /// An address.
+        address: Reply::Address(address) => address, SocketAddr;
+        /// The addresses of a name.
+        addresses: Reply::Addresses(addresses) => addresses, Vec<IpAddr>;
+        /// Datagrams that have come.
+        datagrams: Reply::Datagrams(datagrams) => datagrams, Vec<Datagram>;
         /// Kind, size and times of a file.
         stat: Reply::Stat(stat) => stat, Stat;
         /// Entries of a directory.
@@ -173,6 +189,11 @@ impl Reply {
         if let Reply::HttpError(error) = self { Err(error) } else { Ok(self) }
     }
 
+    /// The reply, unless something with a socket has failed.
+    pub(crate) fn unless_net_error(self) -> Result<Reply, NetError> {
+        if let Reply::NetError(error) = self { Err(error) } else { Ok(self) }
+    }
+
     /// The reply, unless the host could not do it, or would not.
     pub(crate) fn unless_process_error(self) -> Result<Reply, ProcessError> {
         if let Reply::ProcessError(error) = self { Err(error) } else { Ok(self) }
@@ -187,6 +208,9 @@ impl Reply {
                 format!("a command for `{wanted}` cannot fail, and has failed: {errno:?}")
             }
             Reply::HttpError(error) => {
+                format!("a command for `{wanted}` cannot fail, and has failed: {error:?}")
+            }
+            Reply::NetError(error) => {
                 format!("a command for `{wanted}` cannot fail, and has failed: {error:?}")
             }
             Reply::ProcessError(error) => {
@@ -204,6 +228,9 @@ impl Reply {
             | Reply::Handle(_)
             | Reply::Response(_)
             | Reply::Trailers(_)
+            | Reply::Address(_)
+            | Reply::Addresses(_)
+            | Reply::Datagrams(_)
             | Reply::Stat(_)
             | Reply::Entries(_)
             | Reply::Pid(_)
@@ -229,6 +256,10 @@ impl Reply {
             Reply::Response(_) => "response",
             Reply::Trailers(_) => "trailers",
             Reply::HttpError(_) => "http-error",
+            Reply::Address(_) => "address",
+            Reply::Addresses(_) => "addresses",
+            Reply::Datagrams(_) => "datagrams",
+            Reply::NetError(_) => "net-error",
             Reply::Stat(_) => "stat",
             Reply::Entries(_) => "entries",
             Reply::Pid(_) => "pid",

@@ -32,6 +32,11 @@ pub enum StreamCommand {
         /// What.
         bytes: Vec<u8>,
     },
+    /// Sends what the outside world has taken and not been able to pass on. It is asked
+    /// for and not waited for, after each write: so it goes on when the process ends.
+    /// [`Reply::Done`](super::Reply::Done), also if it has failed, which whoever writes
+    /// next is told.
+    Flush(FileId),
 }
 
 impl StreamCommand {
@@ -41,6 +46,7 @@ impl StreamCommand {
             StreamCommand::Read { .. } => "read-stream",
             StreamCommand::Room(_) => "stream-room",
             StreamCommand::Write { .. } => "write-stream",
+            StreamCommand::Flush(_) => "flush-stream",
         }
     }
 }

@@ -42,6 +42,10 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         | Reply::Handle(_)
         | Reply::Response(_)
         | Reply::Trailers(_)
+        | Reply::Address(_)
+        | Reply::Addresses(_)
+        | Reply::Datagrams(_)
+        | Reply::NetError(_)
         | Reply::HttpError(_)
         | Reply::Stat(_)
         | Reply::Entries(_) => {

@@ -16,6 +16,8 @@ mod errno;
 mod fs;
 mod http;
 mod in_flight;
+#[cfg_attr(not(unix), path = "net/none.rs")]
+mod net;
 mod random;
 mod stdio;
 mod stream;
@@ -39,6 +41,7 @@ use crate::{
     command::{
         ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply, http::IncomingRequest,
     },
+    network::Network,
 };
 use std::{
     fmt,
@@ -95,6 +98,7 @@ struct Inner {
     /// All else that is open.
     handles: stream::Handles,
     http: http::Http,
+    allowed: net::Allowed,
 }
 
 /// A panic elsewhere has left nothing half done behind any of these locks.
@@ -106,8 +110,9 @@ impl SystemDispatcher {
     /// A world without files.
     pub fn new(streams: Streams) -> SystemDispatcher {
         let (files, handles) = (fs::Files::default(), stream::Handles::default());
-        let http = http::Http::default();
-        SystemDispatcher(Arc::new(Inner { streams: streams.into(), files, handles, http }))
+        let (http, allowed) = (http::Http::default(), net::Allowed::default());
+        let streams = streams.into();
+        SystemDispatcher(Arc::new(Inner { streams, files, handles, http, allowed }))
     }
 
     /// Gives the process a directory. If it is `read_only`, whatever would change
@@ -121,6 +126,11 @@ impl SystemDispatcher {
     /// ended by a signal here.
     pub fn is_unread(&self) -> bool {
         self.0.streams.is_unread()
+    }
+
+    /// From now on the process may do this with the network. Before, it may do nothing.
+    pub fn set_network(&self, network: Arc<Network>) {
+        self.0.allowed.set(network);
     }
 
     /// The thread that steps the process has nobody else to step. So it may wait
@@ -172,8 +182,9 @@ impl SystemDispatcher {
             Command::Random(command) => random::now(command).map_err(Command::Random),
             Command::Stdio(command) => stdio::now(world, command).map_err(Command::Stdio),
             Command::Fs(command) => fs::now(world, command).map_err(Command::Fs),
-            Command::Stream(command) => Ok(stream::now(world, command)),
+            Command::Stream(command) => stream::now(world, command).map_err(Command::Stream),
             Command::Http(command) => Ok(http::now(world, command)),
+            Command::Net(command) => Ok(net::now(world, command)),
             Command::Wait(wait) => wait::now(world, wait).map_err(Command::Wait),
             Command::Actor(command) => Ok(no_host(&command)),
             Command::Call(call) => Ok(no_embedder(&call)),
@@ -195,8 +206,9 @@ impl SystemDispatcher {
             Command::Random(command) => random::later(command).await,
             Command::Stdio(command) => stdio::later(world, command).await,
             Command::Fs(command) => fs::later(world, command).await,
-            Command::Stream(command) => stream::now(&world, command),
+            Command::Stream(command) => stream::later(world, command).await,
             Command::Http(command) => http::now(&world, command),
+            Command::Net(command) => net::now(&world, command),
             Command::Wait(wait) => wait::later(world, wait).await,
             Command::Actor(command) => no_host(&command),
             Command::Call(call) => no_embedder(&call),

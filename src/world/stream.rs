@@ -11,7 +11,10 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use super::{Inner, locked};
+use super::{
+    Inner, locked,
+    net::{LookUp, Tcp, Udp},
+};
 use crate::command::{Errno, FileId, Reply, StreamCommand};
 
 /// Something to wait for. It may end too early, and is then asked for again; never too
@@ -44,6 +47,11 @@ pub(super) trait Stream: Source {
 
     /// Writes as much as it takes.
     fn write(&self, bytes: Vec<u8>) -> Reply;
+
+    /// Sends what it has taken, unless that happens by itself.
+    fn flush(self: Arc<Self>) -> Option<Waiting> {
+        None
+    }
 }
 
 /// Something that is open.
@@ -51,6 +59,9 @@ pub(super) trait Stream: Source {
 pub(super) enum Held {
     Stream(Arc<dyn Stream>),
     Source(Arc<dyn Source>),
+    Tcp(Arc<Tcp>),
+    Udp(Arc<Udp>),
+    LookUp(Arc<LookUp>),
 }
 
 /// Everything that a process has open besides files.
@@ -66,8 +77,15 @@ impl Handles {
     pub fn stream(&self, id: FileId) -> Result<Arc<dyn Stream>, Errno> {
         match locked(&self.0).get(&id) {
             Some(Held::Stream(stream)) => Ok(Arc::clone(stream)),
-            Some(Held::Source(_)) | None => Err(Errno::BadDescriptor),
+            Some(Held::Tcp(tcp)) => Ok(Arc::clone(tcp) as Arc<dyn Stream>),
+            Some(Held::Source(_) | Held::Udp(_) | Held::LookUp(_)) | None => {
+                Err(Errno::BadDescriptor)
+            }
         }
+    }
+
+    pub fn get(&self, id: FileId) -> Option<Held> {
+        locked(&self.0).get(&id).cloned()
     }
 
     /// Whatever it is, to be waited for.
@@ -75,6 +93,9 @@ impl Handles {
         match locked(&self.0).get(&id)? {
             Held::Stream(stream) => Some(Arc::clone(stream) as Arc<dyn Source>),
             Held::Source(source) => Some(Arc::clone(source)),
+            Held::Tcp(tcp) => Some(Arc::clone(tcp) as Arc<dyn Source>),
+            Held::Udp(udp) => Some(Arc::clone(udp) as Arc<dyn Source>),
+            Held::LookUp(look_up) => Some(Arc::clone(look_up) as Arc<dyn Source>),
         }
     }
 
@@ -91,13 +112,30 @@ impl Handles {
     }
 }
 
-/// The answer: none of these commands waits.
-pub(super) fn now(world: &Inner, command: StreamCommand) -> Reply {
+/// The answer, or the command back if what was taken has to be sent first.
+pub(super) fn now(world: &Inner, command: StreamCommand) -> Result<Reply, StreamCommand> {
     let stream = |id| world.handles.stream(id);
     let answer = match command {
         StreamCommand::Read { stream: id, len } => stream(id).map(|it| it.read(len as usize)),
         StreamCommand::Room(id) => stream(id).map(|it| it.room()),
         StreamCommand::Write { stream: id, bytes } => stream(id).map(|it| it.write(bytes)),
+        StreamCommand::Flush(id) => match stream(id).map(Stream::flush) {
+            Ok(Some(_)) => return Err(command),
+            Ok(None) => Ok(Reply::Done),
+            Err(errno) => Err(errno),
+        },
     };
-    answer.unwrap_or_else(Reply::Failed)
+    Ok(answer.unwrap_or_else(Reply::Failed))
+}
+
+/// The answer, as soon as what was taken has been sent.
+pub(super) async fn later(world: Arc<Inner>, command: StreamCommand) -> Reply {
+    if let StreamCommand::Flush(id) = command
+        && let Some(sent) = world.handles.stream(id).ok().and_then(Stream::flush)
+    {
+        drop(world);
+        sent.await;
+        return Reply::Done;
+    }
+    now(&world, command).unwrap_or(Reply::Done)
 }

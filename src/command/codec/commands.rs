@@ -22,6 +22,7 @@ coded_enum! { Command {
     7 = Chore(chore);
     8 = Stream(command);
     9 = Http(command);
+    10 = Net(command);
 } }
 
 coded_enum! { Reply {
@@ -45,6 +46,10 @@ coded_enum! { Reply {
     17 = Response(response);
     18 = Trailers(fields);
     19 = HttpError(error);
+    20 = Address(address);
+    21 = Addresses(addresses);
+    22 = Datagrams(datagrams);
+    23 = NetError(error);
 } }
 
 coded_struct! { HostCall { interface, function, args } }
@@ -143,6 +148,7 @@ coded_enum! { StreamCommand {
     0 = Read { stream, len };
     1 = Room(stream);
     2 = Write { stream, bytes };
+    3 = Flush(stream);
 } }
 
 coded_enum! { ActorCommand {

@@ -20,12 +20,14 @@
 //! | `plain` | numbers, texts, lists, options |
 //! | `commands` | commands and replies, by family |
 //! | `http` | the commands and replies of HTTP |
+//! | `net` | the commands and replies of sockets |
 //! | `events` | events, mail, errors |
 //! | `values` | terms and values |
 
 mod commands;
 mod events;
 mod http;
+mod net;
 mod plain;
 #[cfg(test)]
 mod tests;

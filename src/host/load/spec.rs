@@ -7,7 +7,7 @@ use async_channel::Sender;
 use super::input::Unfit;
 use crate::{
     account::Account,
-    command::{Command, ErrorKind, ProcessError, Reply},
+    command::{Command, ErrorKind, InlineDispatcher, ProcessError, Reply},
     host::{
         ProcessSpec,
         node::{
@@ -94,7 +94,10 @@ impl ProcessSpec {
         options.max_execution = self.max_execution.or(options.max_execution);
         let (world, wasi) = self.given.to(&self.program_name, Vec::new(), streams);
         let data = self.start_data(input, wasi, None);
-        let start = Start { inline: Some(Box::new(world.clone())), ..data.into() };
+        let account = Account::new(self.limits.max_memory);
+        world.set_account(account.clone());
+        let inline = Some(Box::new(world.clone()) as Box<dyn InlineDispatcher>);
+        let start = Start { account: Some(account), inline, ..data.into() };
         let mut process: Box<dyn Process> = match WasmProcess::start(&self.program, start) {
             Ok(process) => Box::new(process),
             Err(error) => return Ended::without_life(error),
@@ -182,6 +185,7 @@ impl Dispatcher for Alone {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.now(command),
@@ -197,6 +201,7 @@ impl Dispatcher for Alone {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
             | Command::Call(_) => self.0.later(command).await,

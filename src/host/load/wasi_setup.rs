@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use crate::{
     artifact::{ArtifactError, directory, file},
     imports::wasi::{Preopen, WasiConfig},
+    network::Network,
     registry::{Authorities, Entry, Problem, Project, Wasi},
     world::{Directory, HttpClient, Streams, SystemDispatcher},
 };
@@ -25,6 +26,8 @@ pub struct WasiSetup {
     pub dirs: Vec<WasiDir>,
     /// Makes its requests; one that all share, if there is none.
     pub http: Option<Arc<HttpClient>>,
+    /// To whom it may talk.
+    pub network: Arc<Network>,
 }
 
 /// A directory for a process.
@@ -79,6 +82,7 @@ impl WasiSetup {
             }
         }
         given.env = env.into();
+        given.network = Arc::new(wasi.network.clone().unwrap_or(Network::ALL));
         for (i, mount) in wasi.mounts.iter().enumerate() {
             let dir = match directory(project, &mount.fs) {
                 Ok(dir) => dir,
@@ -129,6 +133,7 @@ impl WasiSetup {
         if let Some(http) = &self.http {
             world.set_http(Arc::clone(http));
         }
+        world.set_network(Arc::clone(&self.network));
         let mut preopens = Vec::with_capacity(self.dirs.len());
         for WasiDir { guest, dir, read_only } in &self.dirs {
             let dir = world.add_dir(dir.clone(), *read_only);

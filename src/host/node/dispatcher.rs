@@ -72,6 +72,7 @@ impl Dispatcher for NodeDispatcher {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Call(_) => self.world.now(command),
         }
@@ -87,6 +88,7 @@ impl Dispatcher for NodeDispatcher {
             | Command::Fs(_)
             | Command::Stream(_)
             | Command::Http(_)
+            | Command::Net(_)
             | Command::Wait(_)
             | Command::Call(_) => self.world.later(command).await,
         }

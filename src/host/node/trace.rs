@@ -17,7 +17,7 @@ use serde_json::{Value as Json, json};
 use super::{table::ProcessSlot, vitals::ProcessState};
 use crate::{
     command::{
-        ActorCommand, ClockCommand, Command, Ending, HostCall, HttpCommand, Mail, Pid,
+        ActorCommand, ClockCommand, Command, Ending, HostCall, HttpCommand, Mail, NetCommand, Pid,
         RandomCommand, StdioCommand, StreamCommand, Wait, http::RequestHead,
     },
     lock::lock,
@@ -189,12 +189,15 @@ fn args_of(command: &Command) -> Json {
         }
         Command::Stream(command) => match command {
             StreamCommand::Read { stream, len } => json!({"stream": stream.0, "len": len}),
-            StreamCommand::Room(stream) => json!({"stream": stream.0}),
+            StreamCommand::Room(stream) | StreamCommand::Flush(stream) => {
+                json!({"stream": stream.0})
+            }
             StreamCommand::Write { stream, bytes } => {
                 json!({"stream": stream.0, "len": bytes.len()})
             }
         },
         Command::Http(command) => args_of_http(command),
+        Command::Net(command) => args_of_net(command),
         Command::Clock(ClockCommand::Now(clock) | ClockCommand::Resolution(clock)) => {
             json!({"clock": format!("{clock:?}")})
         }
@@ -221,6 +224,34 @@ fn args_of_http(command: &HttpCommand) -> Json {
         | Http::PassOver(id)
         | Http::Trailers(id)
         | Http::Close(id) => json!({"handle": id.0}),
+    }
+}
+
+fn args_of_net(command: &NetCommand) -> Json {
+    use NetCommand as Net;
+    match command {
+        Net::CreateTcp(_) | Net::CreateUdp(_) => json!({}),
+        Net::Bind { socket, address } | Net::Connect { socket, address } => {
+            json!({"handle": socket.0, "address": address.to_string()})
+        }
+        Net::Associate { socket, remote } => {
+            json!({"handle": socket.0, "address": remote.map(|remote| remote.to_string())})
+        }
+        Net::Send { socket, datagrams } => {
+            json!({"handle": socket.0, "datagrams": datagrams.len()})
+        }
+        Net::Resolve(name) => json!({"name": name}),
+        Net::Close(socket)
+        | Net::FinishConnect(socket)
+        | Net::Listen { socket, .. }
+        | Net::Accept(socket)
+        | Net::LocalAddress(socket)
+        | Net::RemoteAddress(socket)
+        | Net::Option { socket, .. }
+        | Net::SetOption { socket, .. }
+        | Net::Shutdown { socket, .. }
+        | Net::Receive { socket, .. }
+        | Net::Resolved(socket) => json!({"handle": socket.0}),
     }
 }
 

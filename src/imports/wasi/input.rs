@@ -13,9 +13,7 @@ use super::{
     table::{Held, StreamError},
 };
 use crate::{
-    command::{
-        Errno, FileId, FsCommand, Interest, Interests, Reply, StdioCommand, StreamCommand, Wait,
-    },
+    command::{FileId, FsCommand, Interest, Interests, Reply, StdioCommand, StreamCommand, Wait},
     component::{Answer, HostCx, Trap},
 };
 
@@ -164,15 +162,14 @@ fn taken(
     file: bool,
     reply: Reply,
 ) -> Result<Result<Vec<u8>, Failure>, Trap> {
-    let result = match reply.unless_http_error().map(Reply::unless_failed) {
-        Ok(Ok(reply)) => match reply.bytes_up_to(len.into())? {
+    let result = match StreamError::check(reply, file) {
+        Ok(reply) => match reply.bytes_up_to(len.into())? {
             bytes if bytes.is_empty() => Err(Failure::Closed),
             bytes => Ok(bytes),
         },
         // Try again: nothing has been lost.
-        Ok(Err(Errno::Interrupted | Errno::WouldBlock)) => Ok(Vec::new()),
-        Ok(Err(errno)) => Err(Failure::Failed(StreamError { errno, file, http: None })),
-        Err(error) => Err(Failure::Failed(StreamError::of_http(error))),
+        Err(error) if error.is_not_yet() => Ok(Vec::new()),
+        Err(error) => Err(Failure::Failed(error)),
     };
     let input = cx.state::<WasiState>().table.input(stream)?;
     match (&result, &mut input.0) {

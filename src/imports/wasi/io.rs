@@ -28,9 +28,10 @@ pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
 
 const ERROR: &[(&str, Body)] = &[("[method]error.to-debug-string", |cx, args| {
     let error = cx.state::<WasiState>().table.error(args.handle()?)?;
-    now(match &error.http {
-        Some(error) => format!("{error:?}"),
-        None => format!("{:?}", error.errno),
+    now(match (&error.http, &error.net) {
+        (Some(error), _) => format!("{error:?}"),
+        (None, Some(error)) => format!("{error:?}"),
+        (None, None) => format!("{:?}", error.errno),
     })
 })];
 

@@ -17,7 +17,7 @@
 //! | `descriptor`, `request` | open files and directories, and what is asked of them |
 //! | `input`, `output`, `poll` | streams, and waiting for them |
 //! | `call` | what all functions share: arguments, replies, errors |
-//! | `cli`, `clocks`, `io`, `random`, `filesystem`, `http` | the packages of WASI 0.2 |
+//! | `cli`, `clocks`, `io`, `random`, `filesystem`, `http`, `sockets` | the packages of WASI 0.2 |
 //! | `p1` | WASI 0.1, for core modules |
 //!
 //! ```
@@ -50,6 +50,7 @@ mod path;
 pub(crate) mod poll;
 mod random;
 mod request;
+mod sockets;
 mod table;
 
 #[cfg(test)]
@@ -68,12 +69,13 @@ use crate::{
 };
 
 /// The WIT packages, name and text, each after those that it uses.
-pub const PACKAGES: [(&str, &str); 6] = [
+pub const PACKAGES: [(&str, &str); 7] = [
     ("wasi:io@0.2.12", include_str!("../../../wit/wasi/io.wit")),
     ("wasi:clocks@0.2.12", include_str!("../../../wit/wasi/clocks.wit")),
     ("wasi:random@0.2.12", include_str!("../../../wit/wasi/random.wit")),
     ("wasi:filesystem@0.2.12", include_str!("../../../wit/wasi/filesystem.wit")),
     ("wasi:cli@0.2.12", include_str!("../../../wit/wasi/cli.wit")),
+    ("wasi:sockets@0.2.12", include_str!("../../../wit/wasi/sockets.wit")),
     ("wasi:http@0.2.12", include_str!("../../../wit/wasi/http.wit")),
 ];
 
@@ -194,7 +196,7 @@ impl WasiState {
 }
 
 /// Declares every interface of `wasi:cli`, `wasi:clocks`, `wasi:filesystem`,
-/// `wasi:http`, `wasi:io` and `wasi:random` 0.2, and WASI 0.1 as core modules import it
+/// `wasi:http`, `wasi:io`, `wasi:random` and `wasi:sockets` 0.2, and WASI 0.1 as core modules import it
 /// (`wippy:core/wasi-snapshot-preview1`), and binds their functions.
 ///
 /// # Errors
@@ -211,5 +213,6 @@ pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
     filesystem::bind(linker)?;
     cli::bind(linker)?;
     http::bind(linker)?;
+    sockets::bind(linker)?;
     p1::bind(linker)
 }

@@ -118,14 +118,12 @@ enum Unwritten {
 
 /// What a command about a connection or a body has come to.
 fn counted(reply: Reply, most: u64) -> Result<Result<u64, Unwritten>, Trap> {
-    let failed = |error| Ok(Err(Unwritten::Failed(Failure::Failed(error))));
-    match reply.unless_http_error().map(Reply::unless_failed) {
-        Ok(Ok(reply)) => Ok(Ok(reply.count_up_to(most)?)),
-        Ok(Err(Errno::WouldBlock | Errno::Interrupted)) => Ok(Err(Unwritten::NotYet)),
+    match StreamError::check(reply, false) {
+        Ok(reply) => Ok(Ok(reply.count_up_to(most)?)),
+        Err(error) if error.is_not_yet() => Ok(Err(Unwritten::NotYet)),
         // Nobody reads any more: that is an end, and no failure.
-        Ok(Err(Errno::Pipe)) => Ok(Err(Unwritten::Failed(Failure::Closed))),
-        Ok(Err(errno)) => failed(StreamError { errno, file: false, http: None }),
-        Err(error) => failed(StreamError::of_http(error)),
+        Err(StreamError { errno: Errno::Pipe, .. }) => Ok(Err(Unwritten::Failed(Failure::Closed))),
+        Err(error) => Ok(Err(Unwritten::Failed(Failure::Failed(error)))),
     }
 }
 
@@ -139,13 +137,16 @@ fn write_stream(
     let Sink::Stream { held, .. } = &cx.state::<WasiState>().table.output(stream)?.0 else {
         return then(cx, Err(Failure::Closed));
     };
-    let (id, len) = (**held, bytes.len() as u64);
+    let (id, len, posted) = (**held, bytes.len() as u64, held.is_sent_later());
     let charge = under_way(cx, len);
     // The bytes are kept, because a part of them only may be taken.
     ask(StreamCommand::Write { stream: id, bytes: bytes.clone() }, move |cx, reply| {
         drop(charge);
         match counted(reply, len)? {
             Ok(count) => {
+                if posted {
+                    cx.send(StreamCommand::Flush(id).into());
+                }
                 // At most as many as there are.
                 bytes.drain(..count as usize);
                 if bytes.is_empty() {
@@ -280,9 +281,18 @@ pub(super) fn flush(cx: &mut HostCx<'_>, stream: u32, then: impl Then<()>) -> Re
         Sink::Closed => then(cx, Err(Failure::Closed)),
         // A file's bytes are where every reader sees them. That they are on the
         // disk is what `sync` is for.
-        // What has been written to a body is on its way as soon as somebody takes it,
-        // which may be after the guest has gone on.
-        Sink::File { .. } | Sink::Stream { .. } => then(cx, Ok(())),
+        Sink::File { .. } => then(cx, Ok(())),
+        // What has been written is on its way as soon as somebody takes it, which may be
+        // after the guest has gone on. So all that is to be told is a failure.
+        Sink::Stream { held, .. } => {
+            ask(StreamCommand::Room(**held), move |cx, reply| match counted(reply, u64::MAX)? {
+                Ok(_) | Err(Unwritten::NotYet) => then(cx, Ok(())),
+                Err(Unwritten::Failed(failure)) => {
+                    close(cx, stream)?;
+                    then(cx, Err(failure))
+                }
+            })
+        }
         Sink::Stdio(to) => ask(StdioCommand::Flush(*to), move |cx, reply| {
             let result = given(cx, stream, reply)?;
             then(cx, result)
@@ -306,11 +316,9 @@ fn fail(cx: &mut HostCx<'_>, stream: u32, errno: Errno) -> Result<Failure, Trap>
         // Nobody reads any more: that is an end, and no failure.
         (Sink::Stdio(_), Errno::Pipe) => Failure::Closed,
         (Sink::Stdio(_) | Sink::Stream { .. }, _) => {
-            Failure::Failed(StreamError { errno, file: false, http: None })
+            Failure::Failed(StreamError::new(errno, false))
         }
-        (Sink::File { .. } | Sink::Closed, _) => {
-            Failure::Failed(StreamError { errno, file: true, http: None })
-        }
+        (Sink::File { .. } | Sink::Closed, _) => Failure::Failed(StreamError::new(errno, true)),
     };
     super::io::release(cx, Output(sink).into_held());
     Ok(failure)

@@ -33,6 +33,8 @@ pub(crate) enum Pollable {
     Output(u32),
     /// Something that the outside world holds is ready.
     Handle(Interest),
+    /// A socket is ready for what comes next.
+    Socket(u32),
     /// There is mail.
     Mail(Filter),
 }
@@ -77,6 +79,7 @@ impl Pollable {
             | Pollable::Input(_)
             | Pollable::Output(_)
             | Pollable::Handle(_)
+            | Pollable::Socket(_)
             | Pollable::Mail(_) => 0,
         }
     }
@@ -127,6 +130,7 @@ pub(super) fn poll(
             Pollable::Input(stream) => table.input(stream)?.awaits().into(),
             Pollable::Output(stream) => table.output(stream)?.awaits().into(),
             Pollable::Handle(interest) => Awaited::Outside(interest),
+            Pollable::Socket(socket) => table.socket(socket)?.awaits().into(),
             Pollable::Mail(filter) => Awaited::Mail(filter),
         });
     }

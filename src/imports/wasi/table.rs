@@ -19,10 +19,13 @@ use super::{
     input::Input,
     output::Output,
     poll::Pollable,
+    sockets::Socket,
 };
 use crate::{
     account::{Account, Charge},
-    command::{Command, Errno, FileId, FsCommand, HttpCommand, HttpError},
+    command::{
+        Command, Errno, FileId, FsCommand, HttpCommand, HttpError, NetCommand, NetError, Reply,
+    },
     component::{HostCx, Trap, TrapKind},
 };
 
@@ -40,6 +43,8 @@ pub(super) struct Held(Arc<Open>);
 #[derive(Debug)]
 struct Open {
     id: FileId,
+    /// What is written is taken first, and has to be sent then.
+    sent_later: bool,
     /// Closes it.
     close: fn(FileId) -> Command,
 }
@@ -47,12 +52,22 @@ struct Open {
 impl Held {
     /// A file, a directory or a listing.
     pub fn file(id: FileId) -> Held {
-        Held(Arc::new(Open { id, close: |id| FsCommand::Close(id).into() }))
+        Held(Arc::new(Open { id, sent_later: false, close: |id| FsCommand::Close(id).into() }))
     }
 
     /// An exchange, a body, or the right to answer.
     pub fn http(id: FileId) -> Held {
-        Held(Arc::new(Open { id, close: |id| HttpCommand::Close(id).into() }))
+        Held(Arc::new(Open { id, sent_later: false, close: |id| HttpCommand::Close(id).into() }))
+    }
+
+    /// A socket or a look-up.
+    pub fn socket(id: FileId) -> Held {
+        Held(Arc::new(Open { id, sent_later: true, close: |id| NetCommand::Close(id).into() }))
+    }
+
+    /// Tells whether what is written is taken first, and has to be sent then.
+    pub fn is_sent_later(&self) -> bool {
+        self.0.sent_later
     }
 
     /// The command that closes it, if nobody else holds it.
@@ -81,6 +96,7 @@ pub(super) enum Entry {
     /// A side of a terminal.
     Terminal,
     Http(Box<Http>),
+    Socket(Box<Socket>),
 }
 
 /// What went wrong with a stream.
@@ -91,12 +107,35 @@ pub(super) struct StreamError {
     pub file: bool,
     /// It was a body, and HTTP has a name for it.
     pub http: Option<Box<HttpError>>,
+    /// It was a connection, and WASI has a name for it.
+    pub net: Option<NetError>,
 }
 
 impl StreamError {
+    pub fn new(errno: Errno, file: bool) -> StreamError {
+        StreamError { errno, file, http: None, net: None }
+    }
+
+    /// The reply, unless it is an error, of whatever family.
+    pub fn check(reply: Reply, file: bool) -> Result<Reply, StreamError> {
+        let reply = reply.unless_http_error().map_err(StreamError::of_http)?;
+        let reply = reply.unless_net_error().map_err(StreamError::of_net)?;
+        reply.unless_failed().map_err(|errno| StreamError::new(errno, file))
+    }
+
+    /// Tells whether trying again may help, and nothing has been lost.
+    pub fn is_not_yet(&self) -> bool {
+        matches!(self.errno, Errno::WouldBlock | Errno::Interrupted)
+    }
+
     /// What went wrong with a body.
     pub fn of_http(error: Box<HttpError>) -> StreamError {
-        StreamError { errno: Errno::Io, file: false, http: Some(error) }
+        StreamError { errno: Errno::Io, file: false, http: Some(error), net: None }
+    }
+
+    /// What went wrong with a connection.
+    pub fn of_net(error: NetError) -> StreamError {
+        StreamError { errno: Errno::Io, file: false, http: None, net: Some(error) }
     }
 }
 
@@ -157,6 +196,7 @@ impl Entry {
             Entry::Output(output) => output.into_held(),
             Entry::Listing(listing) => listing.into_held(),
             Entry::Http(http) => http.into_held(),
+            Entry::Socket(socket) => socket.into_held(),
             Entry::Error(_) | Entry::Pollable(_) | Entry::Terminal => None,
         }
     }
@@ -167,6 +207,8 @@ impl Entry {
         const FILE: u64 = 64;
         // Its fields and texts are counted apart.
         const HTTP: u64 = size_of::<Http>() as u64 + 8 * FILE;
+        // The world has a lock and an entry of the reactor besides.
+        const SOCKET: u64 = size_of::<Socket>() as u64 + 512;
         match self {
             Entry::Descriptor(descriptor) => {
                 let path = descriptor.guest.as_ref().map_or(0, |guest| guest.len() as u64);
@@ -175,6 +217,7 @@ impl Entry {
             Entry::Listing(_) => FILE,
             Entry::Pollable(pollable) => pollable.held(),
             Entry::Http(_) => HTTP,
+            Entry::Socket(_) => SOCKET,
             Entry::Input(_) | Entry::Output(_) | Entry::Error(_) | Entry::Terminal => 0,
         }
     }
@@ -238,6 +281,9 @@ impl Table {
             return Err(misuse(match slot.entry {
                 Entry::Http(_) => {
                     "a resource of `wasi:http` has been dropped or given away before those made from it"
+                }
+                Entry::Socket(_) => {
+                    "a resource of `wasi:sockets` has been dropped before those made from it"
                 }
                 Entry::Descriptor(_)
                 | Entry::Listing(_)
@@ -308,6 +354,11 @@ impl Table {
     pub fn http(&mut self, index: u32) -> Result<&mut Http, Trap> {
         let Entry::Http(http) = &mut self.slot(index)?.entry else { return Err(unknown()) };
         Ok(http)
+    }
+
+    pub fn socket(&mut self, index: u32) -> Result<&mut Socket, Trap> {
+        let Entry::Socket(socket) = &mut self.slot(index)?.entry else { return Err(unknown()) };
+        Ok(socket)
     }
 
     /// Adds one of the resources that a process begins with.

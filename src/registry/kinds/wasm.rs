@@ -3,6 +3,7 @@
 use super::{Reading, Want};
 use crate::{
     artifact::{Hash, HashError, clean_path},
+    network::{BadRule, FORMS, Network, Rules},
     registry::{
         Id, Severity,
         fields::{At, Fields, read_id},
@@ -60,6 +61,9 @@ pub struct Wasi {
     pub mounts: Vec<Mount>,
     /// Certificate authorities that it trusts besides those that browsers trust.
     pub ca: Option<Authorities>,
+    /// To whom it may talk, if it may use the network at all; to everybody if it is
+    /// absent.
+    pub network: Option<Network>,
 }
 
 /// A file of certificate authorities, in PEM.
@@ -290,6 +294,7 @@ fn wasi(reading: &mut Reading<'_>) -> Wasi {
     env(reading, &fields, &mut wasi);
     mounts(reading, &fields, &mut wasi);
     wasi.ca = authorities(reading, &fields);
+    wasi.network = network(&fields);
     fields.finish_strictly();
     wasi
 }
@@ -311,6 +316,31 @@ fn authorities(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>) -> Option<Autho
     fields.finish_strictly();
     let fs = reading.refer(fs, Want::Directory);
     Some(Authorities { fs: fs?, path: path? })
+}
+
+fn network(wasi: &Fields<'_, '_>) -> Option<Network> {
+    let fields = wasi.fields("network", "network:\n  connect: [\"example.com:443\"]")?;
+    let rules = |name: &'static str, example: &str| {
+        if !fields.has(name) {
+            return Rules::All;
+        }
+        let texts = fields.texts(name, example);
+        let rules = texts.into_iter().filter_map(|text| match text.value.trim().parse() {
+            Ok(rule) => Some(rule),
+            Err(BadRule { why, fix }) => {
+                let found = format!("{}: {why}", text.found);
+                fields.report().error(text.line, &text.field, found, FORMS, fix);
+                None
+            }
+        });
+        Rules::Only(rules.collect())
+    };
+    let network = Network {
+        connect: rules("connect", "connect: [\"example.com:443\"]"),
+        listen: rules("listen", "listen: [\"127.0.0.1:8080\"]"),
+    };
+    fields.finish_strictly();
+    Some(network)
 }
 
 fn env(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>, to: &mut Wasi) {

@@ -18,6 +18,7 @@ mod stat;
 mod table;
 
 pub(super) use self::permits::{Permit, Permits};
+pub(super) use self::table::OpenPermit;
 pub use self::{disk::Directory, table::MAX_OPEN};
 use self::{
     disk::Disk,
@@ -136,6 +137,11 @@ impl Files {
     /// See [`SystemDispatcher::set_max_open`](super::SystemDispatcher::set_max_open).
     pub(super) fn set_max_open(&self, max: usize) {
         locked(&self.table).max = max;
+    }
+
+    /// Before something is opened that is no file.
+    pub(super) fn permit(&self) -> Result<OpenPermit, Errno> {
+        locked(&self.table).permit_other()
     }
 
     /// An id that nothing else has.

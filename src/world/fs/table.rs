@@ -97,16 +97,24 @@ impl Node {
     }
 }
 
+/// The right to have something open that is no file, until this is dropped.
+pub(in crate::world) struct OpenPermit {
+    _permit: Permit,
+    _counted: Arc<()>,
+}
+
 pub(super) struct Table {
     nodes: HashMap<FileId, Node>,
     /// Never used twice, so that a stale number names nothing.
     next: u64,
+    /// Counts what is open and no file.
+    others: Arc<()>,
     pub(super) max: usize,
 }
 
 impl Default for Table {
     fn default() -> Table {
-        Table { nodes: HashMap::new(), next: 0, max: MAX_OPEN }
+        Table { nodes: HashMap::new(), next: 0, others: Arc::default(), max: MAX_OPEN }
     }
 }
 
@@ -131,9 +139,15 @@ impl Table {
         id
     }
 
+    /// Before something is opened that is no file.
+    pub(super) fn permit_other(&self) -> Result<OpenPermit, Errno> {
+        Ok(OpenPermit { _permit: self.permit()?, _counted: Arc::clone(&self.others) })
+    }
+
     /// Before something is opened.
     pub(super) fn permit(&self) -> Result<Permit, Errno> {
-        let own = self.nodes.len();
+        // Each of the others has the count.
+        let own = self.nodes.len().saturating_add(Arc::strong_count(&self.others)) - 1;
         if own < self.max { Permits::of_system().take(own) } else { Err(Errno::TooManyOpen) }
     }
 

@@ -17,6 +17,7 @@ use crate::{
         Command, Errno, FileId, HttpCommand, HttpError, Interest, Reply, StreamCommand, Wait,
         http::{Fields, IncomingResponse, Method, OutgoingRequest, RequestHead, Scheme, Timeouts},
     },
+    network::{Network, Rules},
     world::SystemDispatcher,
 };
 
@@ -65,6 +66,7 @@ impl Guest {
     fn new() -> Guest {
         let world = SystemDispatcher::new(Streams::default());
         world.set_http(Arc::new(Client::default()));
+        world.set_network(Arc::new(Network::ALL));
         Guest(world)
     }
 
@@ -203,6 +205,7 @@ fn a_connection_serves_one_exchange_after_another() {
         // Each is a process of its own.
         let world = SystemDispatcher::new(Streams::default());
         world.set_http(Arc::clone(&client));
+        world.set_network(Arc::new(Network::ALL));
         assert_eq!(Guest(world).fetch(get(&at)), Ok((200, b"ok".to_vec())));
     }
     assert_eq!(count.load(SeqCst), 1);
@@ -455,6 +458,7 @@ fn tls_server() -> (String, String) {
 fn a_server_has_to_be_who_it_says() {
     let (at, authority) = tls_server();
     let guest = Guest(SystemDispatcher::new(Streams::default()));
+    guest.0.set_network(Arc::new(Network::ALL));
     guest.0.set_http(Arc::new(Client::with_authorities(authority.as_bytes()).unwrap()));
     for _ in 0..2 {
         let fetched = guest.fetch(request(Scheme::Https, &at));
@@ -474,4 +478,23 @@ fn a_server_has_to_be_who_it_says() {
     });
     let fetched = guest.fetch(request(Scheme::Https, &plain));
     assert_eq!(fetched, Err(HttpError::TlsProtocolError));
+}
+
+#[test]
+fn a_process_reaches_only_whom_it_may() {
+    let (at, count) = answers("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+    let client = Arc::new(Client::default());
+    let guest = |connect| {
+        let world = SystemDispatcher::new(Streams::default());
+        world.set_http(Arc::clone(&client));
+        world.set_network(Arc::new(Network { connect, listen: Rules::Only(Vec::new()) }));
+        Guest(world)
+    };
+    let only = |rule: &str| Rules::Only(vec![rule.parse().unwrap()]);
+    assert_eq!(guest(only(&at)).fetch(get(&at)), Ok((200, b"ok".to_vec())));
+    // Not even by a connection that another one has made.
+    let denied = Err(HttpError::DestinationIpProhibited);
+    assert_eq!(guest(only("10.0.0.0/8:80")).fetch(get(&at)), denied);
+    assert_eq!(guest(Rules::Only(Vec::new())).fetch(get(&at)), denied);
+    assert_eq!(count.load(SeqCst), 1);
 }
