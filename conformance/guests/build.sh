@@ -32,7 +32,7 @@ apps=$here/../apps
 built=$here/built
 
 all=(greet compute stats text types traps panics kernels records compose empty
-    rust-std file-processor calls failures worker live actor acts lunatic counter c-stdio bench-io raw js)
+    rust-std file-processor calls failures worker live actor acts http-worker http-handler lunatic counter c-stdio bench-io raw js)
 
 case ${1-} in
 -h | --help)
@@ -170,9 +170,14 @@ finish() {
 build() {
     local core=$SCRATCH/$1.wasm
     case $1 in
-    greet | types | records | calls | failures | worker | live | actor | acts)
+    greet | types | records | calls | failures | worker | live | actor | acts | http-handler)
         rust "$1" "$core"
         component "$core" "$built/$1.wasm"
+        ;;
+    http-worker)
+        # Called as in the manual.
+        rust http-worker "$core"
+        component "$core" "$built/http_worker.wasm"
         ;;
     panics)
         rust panics "$core"

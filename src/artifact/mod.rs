@@ -97,6 +97,17 @@ impl Artifact {
     }
 }
 
+/// The bytes of a file in the directory of an `fs.directory` entry.
+pub(crate) fn file(
+    project: &Project,
+    fs: &Id,
+    path: &str,
+    max_size: u64,
+) -> Result<std::sync::Arc<[u8]>, ArtifactError> {
+    let directory = directory(project, fs)?;
+    read::file_in(&directory, path, max_size)
+}
+
 /// The directory of an `fs.directory` entry.
 pub(crate) fn directory(project: &Project, id: &Id) -> Result<Directory, ArtifactError> {
     let Some(EntryKind::FsDirectory(entry)) = project.entry(id).map(|entry| &entry.kind) else {

@@ -151,6 +151,10 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "PATH", conflicts_with = "exec")]
     pub cwd: Option<String>,
 
+    /// Certificate authorities that FILE trusts too, in PEM
+    #[arg(long, value_name = "PEM", conflicts_with = "exec")]
+    pub ca: Option<PathBuf>,
+
     /// Print help; after --exec ID, what the entry takes
     // Not clap's own, which would not leave the second case to us.
     #[arg(short, long)]
@@ -210,6 +214,10 @@ pub(super) struct ServeArgs {
     /// Where relative paths of FILE begin, in what it sees
     #[arg(long, value_name = "PATH")]
     pub cwd: Option<String>,
+
+    /// Certificate authorities that FILE trusts too, in PEM
+    #[arg(long, value_name = "PEM")]
+    pub ca: Option<PathBuf>,
 }
 
 const SERVE_HELP: &str = "\
@@ -473,6 +481,7 @@ impl RunArgs {
             (!self.dir.is_empty(), "--dir"),
             (!self.env.is_empty(), "--env"),
             (self.cwd.is_some(), "--cwd"),
+            (self.ca.is_some(), "--ca"),
         ];
         let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
         given.or_else(|| self.file_option())

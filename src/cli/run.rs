@@ -1,6 +1,6 @@
 //! `wippy run`: the services of a project, a command, an entry, or a file.
 
-use std::{ffi::OsString, path::Path};
+use std::{ffi::OsString, path::Path, sync::Arc};
 
 use super::{
     args::{DirArg, RunArgs, Target},
@@ -25,6 +25,7 @@ use crate::{
     process::Grants,
     registry::{EntryKind, Id, Problem, open_together},
     value::{Term, Value, usage},
+    world::HttpClient,
 };
 
 pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failure> {
@@ -130,6 +131,7 @@ pub(super) struct FileGiven<'a> {
     pub dir: &'a [DirArg],
     pub env: &'a [(String, String)],
     pub cwd: Option<&'a str>,
+    pub ca: Option<&'a Path>,
     pub network: Network,
 }
 
@@ -141,6 +143,7 @@ impl<'a> FileGiven<'a> {
             dir: &args.dir,
             env: &args.env,
             cwd: args.cwd.as_deref(),
+            ca: args.ca.as_deref(),
             network: args.network.network(),
         }
     }
@@ -187,6 +190,13 @@ pub(super) fn spec_of_file(
     Ok(spec)
 }
 
+/// The client that trusts the authorities in a file.
+fn authorities(path: &Path) -> Result<Arc<HttpClient>, Failure> {
+    let refused = |why: String| Failure::config(format!("--ca: `{}`: {why}", path.display()));
+    let pem = std::fs::read(path).map_err(|error| refused(error.to_string()))?;
+    HttpClient::with_authorities(&pem).map(Arc::new).map_err(refused)
+}
+
 /// The arguments, variables, directories and network that the options give a file.
 fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
@@ -198,7 +208,8 @@ fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
         dirs.push(WasiDir { guest: guest.clone(), dir, read_only: *read_only });
     }
     let (cwd, network) = (args.cwd.map(str::to_owned), args.network.clone().into());
-    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs, network })
+    let http = args.ca.map(authorities).transpose()?;
+    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs, network, http })
 }
 
 /// How somebody would type this call again, up to the arguments.

@@ -32,6 +32,7 @@ pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
         dir: &args.dir,
         env: &args.env,
         cwd: args.cwd.as_deref(),
+        ca: args.ca.as_deref(),
         network: args.network.network(),
     };
     let spec = spec_of_file(&runtime, &args.file, &given, logs, Some(HANDLER))?;

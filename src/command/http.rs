@@ -40,7 +40,7 @@ pub enum HttpCommand {
     Finish {
         /// The body.
         body: FileId,
-        /// What comes after it.
+        /// The fields that come after it.
         trailers: Fields,
     },
     /// Ends such a body in the middle: whoever reads it sees that it is cut off.
@@ -49,7 +49,7 @@ pub enum HttpCommand {
     /// Reads a body to its end without giving it to the process. It is readable when the
     /// end has come. [`Reply::Done`](super::Reply::Done)
     PassOver(FileId),
-    /// What has come after a body that is passed over.
+    /// The fields that have come after a body that is passed over.
     /// [`Reply::Trailers`](super::Reply::Trailers)
     Trailers(FileId),
     /// Answers the request that the process has been started with, once.
@@ -101,7 +101,7 @@ pub struct IncomingRequest {
     pub head: RequestHead,
     /// The body, to be read; none if there is none.
     pub body: Option<FileId>,
-    /// What the process answers with [`HttpCommand::Respond`]. When it is closed
+    /// To be answered with [`HttpCommand::Respond`]. When it is closed
     /// without, or the process ends, the one who has asked is told that there is no
     /// answer.
     pub respond_to: FileId,
@@ -128,13 +128,13 @@ pub struct IncomingResponse {
 /// The head of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestHead {
-    /// What is to be done.
+    /// The thing to be done.
     pub method: Method,
     /// HTTPS if none is given to an outgoing one; an incoming one has it.
     pub scheme: Option<Scheme>,
     /// The host, perhaps with a port. Of an incoming request, what its `host` field says.
     pub authority: Option<String>,
-    /// What is asked for.
+    /// The thing that is asked for.
     pub path_with_query: Option<String>,
     /// The fields; `host` is not among those of an outgoing request.
     pub headers: Fields,
@@ -149,7 +149,7 @@ pub struct ResponseHead {
     pub headers: Fields,
 }
 
-/// What is to be done.
+/// The thing to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Method {

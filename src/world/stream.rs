@@ -64,7 +64,7 @@ pub(super) enum Held {
     LookUp(Arc<LookUp>),
 }
 
-/// What a process has open.
+/// Everything that a process has open besides files.
 #[derive(Default)]
 pub(super) struct Handles(Mutex<HashMap<FileId, Held>>);
 

@@ -48,6 +48,7 @@ impl ProcessSpec {
         let (recorder, serial) = (context.recorder(), context.serial());
         let front = matches!(streams.stdout, Output::Inherit);
         let (world, wasi) = self.given.to(&self.program_name, words, streams);
+        world.set_account(account.clone());
         if context.is_alone() {
             world.set_alone();
         }

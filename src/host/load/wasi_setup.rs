@@ -3,12 +3,15 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    artifact::{ArtifactError, directory},
+    artifact::{ArtifactError, directory, file},
     imports::wasi::{Preopen, WasiConfig},
     network::Network,
-    registry::{Entry, Problem, Project, Wasi},
-    world::{Directory, Streams, SystemDispatcher},
+    registry::{Authorities, Entry, Problem, Project, Wasi},
+    world::{Directory, HttpClient, Streams, SystemDispatcher},
 };
+
+/// Bytes that a file of certificate authorities may have.
+const MAX_AUTHORITIES: u64 = 16 << 20;
 
 /// The world of a process. By default nothing but its standard streams.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +24,8 @@ pub struct WasiSetup {
     pub cwd: Option<String>,
     /// The directories.
     pub dirs: Vec<WasiDir>,
+    /// Makes its requests; one that all share, if there is none.
+    pub http: Option<Arc<HttpClient>>,
     /// To whom it may talk.
     pub network: Arc<Network>,
 }
@@ -92,6 +97,27 @@ impl WasiSetup {
             let (guest, read_only) = (mount.guest.clone(), mount.read_only);
             given.dirs.push(WasiDir { guest, dir, read_only });
         }
+        if let Some(Authorities { fs, path }) = &wasi.ca {
+            let problem = |found: String, expected: &str, fix: String| {
+                Box::new(entry.problem("wasi.ca", found, expected, fix))
+            };
+            match file(project, fs, path, MAX_AUTHORITIES) {
+                Ok(pem) => {
+                    let client = HttpClient::with_authorities(&pem).map_err(|why| {
+                        let expected = "certificates in PEM";
+                        problem(format!("{path}: {why}"), expected, String::new())
+                    })?;
+                    given.http = Some(Arc::new(client));
+                }
+                // The directory's own entry is what is wrong.
+                Err(ArtifactError::NoDirectory(_)) => {}
+                Err(error) => {
+                    let (found, expected) = (error.found(), error.expected());
+                    let problem = entry.problem("wasi.ca", found, expected, error.fix());
+                    return Err(Box::new(problem.that_may_pass(error.may_pass())));
+                }
+            }
+        }
         Ok(given)
     }
 
@@ -104,6 +130,9 @@ impl WasiSetup {
         streams: Streams,
     ) -> (SystemDispatcher, WasiConfig) {
         let world = SystemDispatcher::new(streams);
+        if let Some(http) = &self.http {
+            world.set_http(Arc::clone(http));
+        }
         world.set_network(Arc::clone(&self.network));
         let mut preopens = Vec::with_capacity(self.dirs.len());
         for WasiDir { guest, dir, read_only } in &self.dirs {

@@ -206,7 +206,7 @@ impl Entry {
         // What is open is counted outside as well.
         const FILE: u64 = 64;
         // Its fields and texts are counted apart.
-        const HTTP: u64 = size_of::<Http>() as u64 + FILE;
+        const HTTP: u64 = size_of::<Http>() as u64 + 8 * FILE;
         // The world has a lock and an entry of the reactor besides.
         const SOCKET: u64 = size_of::<Socket>() as u64 + 512;
         match self {

@@ -30,7 +30,7 @@ pub use self::{
     },
     lua::{LUA_MODULES, LuaCode, LuaLimits, ProcessLua},
     service::ProcessService,
-    wasm::{Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
+    wasm::{Authorities, Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
 };
 use super::{
     EnvVariable, Id, Problems, Severity,

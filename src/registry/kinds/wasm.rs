@@ -59,9 +59,20 @@ pub struct Wasi {
     pub env: Vec<WasiEnv>,
     /// Directories.
     pub mounts: Vec<Mount>,
+    /// Certificate authorities that it trusts besides those that browsers trust.
+    pub ca: Option<Authorities>,
     /// To whom it may talk, if it may use the network at all; to everybody if it is
     /// absent.
     pub network: Option<Network>,
+}
+
+/// A file of certificate authorities, in PEM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Authorities {
+    /// The `fs.directory` entry that it is in.
+    pub fs: Id,
+    /// Its path within that directory.
+    pub path: String,
 }
 
 /// An environment variable of a process.
@@ -282,9 +293,29 @@ fn wasi(reading: &mut Reading<'_>) -> Wasi {
     }
     env(reading, &fields, &mut wasi);
     mounts(reading, &fields, &mut wasi);
+    wasi.ca = authorities(reading, &fields);
     wasi.network = network(&fields);
     fields.finish_strictly();
     wasi
+}
+
+fn authorities(reading: &mut Reading<'_>, wasi: &Fields<'_, '_>) -> Option<Authorities> {
+    let fields = wasi.fields("ca", "ca: {fs: app:certificates, path: /ca.pem}")?;
+    let fs = fields.required_id(
+        "fs",
+        reading.id.namespace(),
+        "the id of the fs.directory entry that the file is in",
+        "write it like this: fs: app:certificates",
+    );
+    let path = fields.required(
+        "path",
+        "the path of a PEM file within fs",
+        "write it like this: path: /ca.pem",
+    );
+    let path = path.and_then(|path| self::path(&fields, path));
+    fields.finish_strictly();
+    let fs = reading.refer(fs, Want::Directory);
+    Some(Authorities { fs: fs?, path: path? })
 }
 
 fn network(wasi: &Fields<'_, '_>) -> Option<Network> {

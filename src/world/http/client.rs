@@ -86,7 +86,7 @@ pub(super) struct Connection {
     _permit: Permit,
 }
 
-/// What makes connections and keeps those that wait.
+/// Makes connections, and keeps those that wait.
 pub struct Client {
     tls: Arc<ClientConfig>,
     idle: Mutex<Vec<(Instant, Connection)>>,

@@ -55,7 +55,7 @@ struct State {
     come: Event,
 }
 
-/// What an exchange needs.
+/// All that an exchange needs.
 pub(super) struct Order {
     pub client: Arc<Client>,
     pub target: Target,

@@ -14,7 +14,7 @@ use crate::command::{
 /// Bytes of fields that a head may have that comes in, with [`FIELD`] for each.
 const MAX_FIELDS: usize = 128 << 10;
 
-/// What a field counts besides its name and value.
+/// The size of a field besides its name and value.
 const FIELD: usize = 32;
 
 /// A request in origin form: the path alone, and the authority as `host`.

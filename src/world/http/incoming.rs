@@ -95,7 +95,7 @@ impl InBody {
         state.take(usize::MAX);
     }
 
-    /// What has come after it.
+    /// The trailers, or why there are none yet.
     pub fn trailers(&self) -> Reply {
         let mut state = locked(&self.0);
         state.look();

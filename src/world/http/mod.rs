@@ -48,9 +48,10 @@ use crate::{
             ResponseHead, Scheme,
         },
     },
+    network::Known,
 };
 
-/// What an exchange or a request counts on the account besides its bodies: buffers of the
+/// The bytes of an exchange or a request on the account besides its bodies: buffers of the
 /// connection, the head.
 const EXCHANGE: u64 = 32 << 10;
 
@@ -66,7 +67,7 @@ pub(crate) struct Incoming {
     pub answer: Sender<Result<Answer, HttpError>>,
 }
 
-/// What a process answers.
+/// The answer of a process.
 pub(crate) struct Answer {
     /// All but the body.
     pub head: ResponseHead,
@@ -74,7 +75,7 @@ pub(crate) struct Answer {
     pub body: Option<OutgoingBody>,
 }
 
-/// What a process has of HTTP.
+/// Everything that a process has of HTTP.
 #[derive(Default)]
 pub(super) struct Http {
     nodes: Mutex<HashMap<FileId, Node>>,
@@ -231,6 +232,17 @@ fn send(world: &Inner, request: OutgoingRequest) -> Reply {
     let Some(target) = target else {
         return Reply::HttpError(Box::new(HttpError::RequestUriInvalid));
     };
+    let network = world.allowed.network();
+    if network.is_none() {
+        return Reply::HttpError(Box::new(HttpError::DestinationIpProhibited));
+    }
+    // A rule for the name is one for whatever it stands for; all others are asked about
+    // what is connected to.
+    let (host, port) = (target.host.clone(), target.port);
+    let allowed = move |address: SocketAddr| {
+        network.connect.allow_name(&host, Some(port))
+            || network.connect.allow(address, &Known::default())
+    };
     let request = match head::request(head, body) {
         Ok(request) => request,
         Err(error) => return Reply::HttpError(Box::new(error)),
@@ -246,7 +258,7 @@ fn send(world: &Inner, request: OutgoingRequest) -> Reply {
         request,
         timeouts,
         own: world.http.len(),
-        allowed: Arc::new(|_: SocketAddr| true),
+        allowed: Arc::new(allowed),
         charge,
     });
     Reply::Handle(add(world, Node::Exchange(Arc::new(exchange))))

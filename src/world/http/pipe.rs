@@ -41,7 +41,7 @@ pub(super) struct Pipe {
 struct State {
     chunks: VecDeque<Bytes>,
     size: usize,
-    /// What `content-length` has said.
+    /// The number in `content-length`.
     length: Option<u64>,
     of_response: bool,
     written: u64,

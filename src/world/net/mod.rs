@@ -55,7 +55,7 @@ impl Allowed {
         *locked(&self.network) = network;
     }
 
-    fn network(&self) -> Arc<Network> {
+    pub(super) fn network(&self) -> Arc<Network> {
         Arc::clone(&locked(&self.network))
     }
 

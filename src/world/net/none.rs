@@ -16,6 +16,10 @@ pub(super) struct Allowed;
 
 impl Allowed {
     pub(super) fn set(&self, _: Arc<Network>) {}
+
+    pub(super) fn network(&self) -> Arc<Network> {
+        Arc::default()
+    }
 }
 
 /// The answer.

@@ -16,10 +16,10 @@ use crate::{
     command::http,
 };
 
-/// What the fields of one head may have, by [`FieldMap::size`].
+/// The limit of the fields of one head, by [`FieldMap::size`].
 pub(super) const MAX_FIELDS: u64 = 128 << 10;
 
-/// What a field counts besides its name and value.
+/// The size of a field besides its name and value.
 const FIELD: u64 = 32;
 
 /// Fields that only the host may set.
@@ -183,7 +183,7 @@ impl FieldMap {
         self.iter().filter(move |(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, v)| v)
     }
 
-    /// What `content-length` says.
+    /// The number in `content-length`.
     pub fn content_length(&self) -> Option<u64> {
         self.get("content-length").next().and_then(length)
     }

@@ -84,7 +84,8 @@ pub(in crate::imports::wasi) enum Http {
     Received(Received),
     /// A body that is read.
     InBody(InBody),
-    /// What comes after it; nothing when it has been given.
+    /// The trailers of such a body, as soon as they are there; nothing when they have been
+    /// given.
     Trailers(Option<Held>),
     /// A body that is written.
     OutBody(OutBody),
@@ -97,7 +98,7 @@ pub(in crate::imports::wasi) enum Http {
 }
 
 impl Http {
-    /// What it keeps open outside.
+    /// The handle that it keeps open outside.
     pub fn into_held(self) -> Option<Held> {
         match self {
             Http::Fields(_) | Http::Options(_) => None,

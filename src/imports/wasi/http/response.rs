@@ -66,7 +66,7 @@ pub(super) const FUNCTIONS: &[(&str, Body)] = &[
     }),
 ];
 
-/// What comes once, when it has come.
+/// The form of a result that comes once, when it has come.
 pub(super) fn given(result: Value) -> Value {
     Value::some(Value::ok(Some(result)))
 }

@@ -22,7 +22,7 @@ pub(super) fn is_scheme(name: &str) -> bool {
         && name.bytes().all(rest)
 }
 
-/// Whether a path can be sent.
+/// True if a path can be sent.
 pub(super) fn is_path(path: &str) -> bool {
     (path.is_empty() || path == "*" || path.starts_with(['/', '?']))
         && path.bytes().all(|byte| matches!(byte, 0x21..=0x7e if byte != b'#') || byte >= 0x80)
@@ -33,7 +33,7 @@ pub(super) fn path_to_send(path: &str) -> String {
     if path.is_empty() || path.starts_with('?') { format!("/{path}") } else { path.to_owned() }
 }
 
-/// Whether an authority is a host, and perhaps a port: a name, an address of four
+/// True if an authority is a host, and perhaps a port: a name, an address of four
 /// numbers, or one of eight in brackets. Users and passwords are for `authorization`.
 pub(super) fn is_authority(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[') {
