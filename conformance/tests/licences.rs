@@ -12,13 +12,15 @@ use std::{
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 /// Licences under which a dependency may be used beside ours, Apache-2.0.
-const ALLOWED: [&str; 11] = [
+const ALLOWED: [&str; 12] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
     "BSD-2-Clause",
     "BSD-3-Clause",
     "BSL-1.0",
+    // Of data: the roots that browsers trust.
+    "CDLA-Permissive-2.0",
     "ISC",
     "MIT",
     "Unicode-3.0",

@@ -18,7 +18,10 @@ use self::{
     look_up::{MAX_OF_PROCESS, Name},
     socket::Socket,
 };
-use super::{Inner, locked, stream::Held};
+use super::{
+    Inner, locked,
+    stream::{Held, Stream},
+};
 use crate::{
     command::{Errno, FileId, NetCommand, NetError, Reply},
     network::{Known, Network},
@@ -110,7 +113,12 @@ fn answer(world: &Inner, command: NetCommand) -> Result<Reply, NetError> {
             create(world, |permit| Ok(Held::Udp(Arc::new(Udp::new(family, permit)?))))
         }
         C::Close(id) => {
-            world.handles.remove(id);
+            // Bytes that it has taken are sent all the same, as the system does with its own.
+            if let Some(Held::Tcp(tcp)) = world.handles.remove(id)
+                && let Some(sent) = Stream::flush(tcp)
+            {
+                smol::spawn(sent).detach();
+            }
             Ok(Reply::Done)
         }
         C::Bind { socket, address } => {
