@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | 4 | the length of its records, little-endian |
 //! | 8 | XXH3-64 of the length and the records, with the number of the block as seed, little-endian |
-//! | length | records, whole ones, one after the other in the form of [`codec`](crate::command::codec) |
+//! | length | records, whole ones, one after the other in the form of [`codec`] |
 //!
 //! so that a block which is changed, lost or in another's place is noticed, and one that
 //! is cut off at the end of a file, because the run was killed, is an end without a
@@ -250,7 +250,7 @@ pub enum Ending {
 pub struct StateRecord {
     /// The number of the process.
     pub process: u64,
-    /// The hash, see [`state`](super::state).
+    /// The hash, see `state`.
     pub hash: u64,
 }
 

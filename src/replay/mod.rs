@@ -3,7 +3,7 @@
 //! A process is a function of what it begins with, of the fuel and the events of each of
 //! its steps, and of what is answered within them. So a [`journal`] holds just that for
 //! each process of a run, and with it what the process did: for each command that it
-//! asked for the command itself or a hash of it, and at intervals a [`state`] hash of
+//! asked for the command itself or a hash of it, and at intervals a `state` hash of
 //! all that it is. A [`Player`] steps the same programs with the same events again and
 //! compares. It needs neither files nor network nor time, and stops at the first
 //! [`Difference`], near its cause.
