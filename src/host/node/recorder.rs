@@ -13,10 +13,8 @@ use std::{
     time::Duration,
 };
 
-use super::dispatcher::shown;
 use crate::{
     account::Account,
-    command::{ErrorKind, ProcessError},
     component::FUEL_VERSION,
     host::ProcessSpec,
     lock::lock,
@@ -191,8 +189,9 @@ impl Recorder {
 
     /// Why a process that is no wasm is not started.
     #[cfg(feature = "lua")]
-    pub(in crate::host) fn refuse(entry: &str) -> ProcessError {
-        let entry = shown(entry);
+    pub(in crate::host) fn refuse(entry: &str) -> crate::command::ProcessError {
+        use crate::command::{ErrorKind, ProcessError};
+        let entry = super::dispatcher::shown(entry);
         let why = format!("{entry} is Lua, and a run with Lua cannot be recorded yet");
         ProcessError::new(ErrorKind::Invalid, why)
     }
