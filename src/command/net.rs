@@ -1,6 +1,7 @@
 //! Commands about sockets and names.
 //!
-//! None of them waits: what cannot be done yet is [`NetError::WouldBlock`], and a [`Wait`](super::Wait) is how to wait for it. A socket is
+//! None of them waits: what cannot be done yet is [`NetError::WouldBlock`], and a
+//! [`Wait`](super::Wait) is how to wait for it. A socket is
 //! [readable](super::Interest::Readable) when something has come for it (of one that
 //! listens, a connection), and [writable](super::Interest::Writable) when it takes
 //! something (of one that connects, when that is decided). The bytes of a connection go
@@ -9,7 +10,7 @@
 //! Who asks keeps the order that WASI prescribes (bound, then listening); who answers
 //! knows to whom the process may talk.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use super::FileId;
 

@@ -5,7 +5,7 @@
 //! takes it out with the method of that name; one of another shape becomes an
 //! [`Unexpected`], which names what was asked for and what came.
 
-use std::net::{IpAddr, SocketAddr};
+use core::net::{IpAddr, SocketAddr};
 
 use super::{
     Datagram, DirEntry, Errno, FileId, FileKind, HttpError, Interests, NetError, Pid, ProcessError,

@@ -1,6 +1,6 @@
 //! Commands and replies about sockets.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 
 use super::{
     Coded, DecodeError, Problem, Reader, Writer, coded_as, coded_enum, coded_names, coded_struct,

@@ -38,7 +38,7 @@ pub(super) fn path_to_send(path: &str) -> String {
 pub(super) fn is_authority(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[') {
         Some(rest) => match rest.split_once(']') {
-            Some((host, rest)) if host.parse::<std::net::Ipv6Addr>().is_ok() => match rest {
+            Some((host, rest)) if host.parse::<core::net::Ipv6Addr>().is_ok() => match rest {
                 "" => (host, None),
                 rest => match rest.strip_prefix(':') {
                     Some(port) => (host, Some(port)),
