@@ -51,6 +51,7 @@ pub(crate) mod poll;
 mod random;
 mod request;
 mod sockets;
+mod stop;
 mod table;
 
 #[cfg(test)]

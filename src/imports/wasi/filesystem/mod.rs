@@ -14,13 +14,14 @@ pub(super) use self::preopens::directories;
 
 use super::{
     WasiState,
-    call::{Args, now},
+    call::Args,
     descriptor::Descriptor,
     path::Place,
+    stop::{self, Told, answer, done, ok},
 };
 use crate::{
-    command::{Command, Errno, FsCommand, Reply, Unexpected},
-    component::{Answer, DeclareError, HostCx, Linker, Trap},
+    command::{Command, Errno, FsCommand, Reply},
+    component::{Answer, DeclareError, HostCx, Linker},
     value::Value,
 };
 
@@ -39,56 +40,22 @@ pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
     linker.resource_dtor(TYPES, "directory-entry-stream", super::io::discard)
 }
 
-/// Why a function goes no further: the guest is told, or ends.
-enum Stop {
-    Errno(Errno),
-    Trap(Trap),
-}
+type Stop = stop::Stop<Errno>;
 
-impl From<Errno> for Stop {
-    fn from(errno: Errno) -> Stop {
-        Stop::Errno(errno)
-    }
-}
-
-impl From<Trap> for Stop {
-    fn from(trap: Trap) -> Stop {
-        Stop::Trap(trap)
-    }
-}
-
-impl From<Unexpected> for Stop {
-    fn from(unexpected: Unexpected) -> Stop {
-        Stop::Trap(unexpected.into())
+impl Told for Errno {
+    fn result(self) -> Value {
+        Value::err(Some(error_code(self)))
     }
 }
 
 /// A function whose failures are `error-code`s.
 type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Stop>;
 
-fn answer(result: Result<Answer, Stop>) -> Result<Answer, Trap> {
-    match result {
-        Ok(answer) => Ok(answer),
-        Err(Stop::Errno(errno)) => now(Value::err(Some(error_code(errno)))),
-        Err(Stop::Trap(trap)) => Err(trap),
-    }
-}
-
 /// As `error-code`: [`Errno`] has the same cases in the same order, and one more.
 pub(super) fn error_code(errno: Errno) -> Value {
     // A process has its share of open files.
     let errno = if errno == Errno::TooManyOpen { Errno::Quota } else { errno };
     Value::case(errno as u32)
-}
-
-/// `ok` with a value.
-fn ok(value: impl Into<Value>) -> Result<Answer, Stop> {
-    Ok(Answer::Now(Some(Value::ok(Some(value.into())))))
-}
-
-/// `ok` without a value.
-fn done() -> Result<Answer, Stop> {
-    Ok(Answer::Now(Some(Value::ok(None))))
 }
 
 /// Goes on with the reply, unless the command has failed.
@@ -99,7 +66,7 @@ fn ask(
     let then = move |cx: &mut HostCx<'_>, reply: Reply| {
         answer(match reply.unless_failed() {
             Ok(reply) => then(cx, reply),
-            Err(errno) => Err(Stop::Errno(errno)),
+            Err(errno) => Err(Stop::Told(errno)),
         })
     };
     Ok(Answer::Then(Command::Fs(command), Box::new(then)))

@@ -5,63 +5,41 @@
 //! it does in other engines: it is broken, and an `errno` would hide that. An
 //! address for a result is looked at when the result is there.
 
+pub(super) use crate::imports::wasi::stop::answer;
+
 use super::errno::Code;
 use crate::{
     account::Charge,
-    command::{ClockCommand, Command, Errno, FsCommand, Reply, Unexpected},
+    command::{ClockCommand, Command, Errno, FsCommand, Reply},
     component::{Answer, HostCx, Trap, TrapKind},
     imports::wasi::{
         call::{misuse, most_io, under_way, unexpected_argument},
         path::MAX_PATH,
+        stop::{self, Told},
     },
     value::Value,
 };
 
-/// Why a function goes no further: the guest is told, or ends.
-pub(super) enum Stop {
-    Code(Code),
-    Trap(Trap),
-}
+pub(super) type Stop = stop::Stop<Code>;
 
-impl From<Code> for Stop {
-    fn from(code: Code) -> Stop {
-        Stop::Code(code)
+impl Told for Code {
+    fn result(self) -> Value {
+        Value::S32(i32::from(self.0))
     }
 }
 
 impl From<Errno> for Stop {
     fn from(errno: Errno) -> Stop {
-        Stop::Code(errno.into())
-    }
-}
-
-impl From<Trap> for Stop {
-    fn from(trap: Trap) -> Stop {
-        Stop::Trap(trap)
-    }
-}
-
-impl From<Unexpected> for Stop {
-    fn from(unexpected: Unexpected) -> Stop {
-        Stop::Trap(unexpected.into())
+        Stop::Told(errno.into())
     }
 }
 
 /// A function of 0.1.
 pub(super) type Body = fn(&mut HostCx<'_>, &mut Params) -> Result<Answer, Stop>;
 
-/// The function's result.
-pub(super) fn answer(result: Result<Answer, Stop>) -> Result<Answer, Trap> {
-    match result {
-        Ok(answer) => Ok(answer),
-        Err(Stop::Code(Code(code))) => Ok(Answer::Now(Some(Value::S32(i32::from(code))))),
-        Err(Stop::Trap(trap)) => Err(trap),
-    }
-}
-
 /// It has worked.
 pub(super) fn success() -> Result<Answer, Stop> {
-    Err(Stop::Code(Code::SUCCESS))
+    Err(Stop::Told(Code::SUCCESS))
 }
 
 /// Goes on with the reply, unless the command has failed.

@@ -25,10 +25,11 @@ use self::{
 use super::{
     WasiState,
     call::{Args, now, own, unexpected_argument},
+    stop::{self, Told, answer, done, ok},
     table::{self, Entry, Held},
 };
 use crate::{
-    command::{Interest, IpFamily, NetCommand, NetError, Reply, Unexpected},
+    command::{Interest, IpFamily, NetCommand, NetError, Reply},
     component::{Answer, DeclareError, HostCx, Linker, Trap},
     value::Value,
 };
@@ -118,54 +119,20 @@ impl Socket {
     }
 }
 
-/// Why a function goes no further: the guest is told, or ends.
-enum Stop {
-    Net(NetError),
-    Trap(Trap),
-}
+type Stop = stop::Stop<NetError>;
 
-impl From<NetError> for Stop {
-    fn from(error: NetError) -> Stop {
-        Stop::Net(error)
-    }
-}
-
-impl From<Trap> for Stop {
-    fn from(trap: Trap) -> Stop {
-        Stop::Trap(trap)
-    }
-}
-
-impl From<Unexpected> for Stop {
-    fn from(unexpected: Unexpected) -> Stop {
-        Stop::Trap(unexpected.into())
+impl Told for NetError {
+    fn result(self) -> Value {
+        Value::err(Some(error_code(self)))
     }
 }
 
 /// A function whose failures are `error-code`s.
 type Body = fn(&mut HostCx<'_>, &mut Args) -> Result<Answer, Stop>;
 
-fn answer(result: Result<Answer, Stop>) -> Result<Answer, Trap> {
-    match result {
-        Ok(answer) => Ok(answer),
-        Err(Stop::Net(error)) => now(Value::err(Some(error_code(error)))),
-        Err(Stop::Trap(trap)) => Err(trap),
-    }
-}
-
 /// As `error-code`: [`NetError`] has the same cases in the same order.
 fn error_code(error: NetError) -> Value {
     Value::case(error as u32)
-}
-
-/// `ok` with a value.
-fn ok(value: impl Into<Value>) -> Result<Answer, Stop> {
-    Ok(Answer::Now(Some(Value::ok(Some(value.into())))))
-}
-
-/// `ok` without a value.
-fn done() -> Result<Answer, Stop> {
-    Ok(Answer::Now(Some(Value::ok(None))))
 }
 
 /// Goes on with the reply, or with the error.
