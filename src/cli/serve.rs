@@ -7,7 +7,7 @@ use super::{
     exit::{Exit, Failure},
     log::Logs,
     project::linker,
-    run::{FileGiven, spec_of_file},
+    run::spec_of_file,
     terminal::{self, Interrupts, PATIENCE},
 };
 use crate::{
@@ -26,16 +26,7 @@ const HANDLER: &str = "wasi:http/incoming-handler";
 /// Answers until a signal.
 pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
     let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
-    let given = FileGiven {
-        wit: args.wit.as_deref(),
-        invoke: args.invoke.as_deref(),
-        dir: &args.dir,
-        env: &args.env,
-        cwd: args.cwd.as_deref(),
-        ca: args.ca.as_deref(),
-        network: args.network.network(),
-    };
-    let spec = spec_of_file(&runtime, &args.file, &given, logs, Some(HANDLER))?;
+    let spec = spec_of_file(&runtime, &args.file, &args.given, logs, Some(HANDLER))?;
     let name = spec.name.clone();
     let mut spec = spec.that_answers().map_err(|found| {
         Failure::usage(format!(
@@ -43,9 +34,7 @@ pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
              an option<string> or a list<u8>, or {HANDLER}"
         ))
     })?;
-    spec.limits.max_fuel = args.fuel.or(spec.limits.max_fuel);
-    spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
-    spec.max_execution = args.timeout.or(spec.max_execution);
+    args.limits.apply(&mut spec);
     let node = Node::new(One(Arc::new(spec)));
     terminal::add(&node, HOST, HostOptions::default())?;
     logs.show();
