@@ -9,8 +9,7 @@ use super::{
     output,
 };
 use crate::{
-    host::{Node, RecordOptions, Recorder, Supervisor},
-    registry::{EntryKind, Id, Project},
+    host::{Node, RecordOptions, Recorder},
     replay::journal::{CommandLine, Finished},
 };
 
@@ -60,37 +59,6 @@ impl Recording {
         }
         result
     }
-}
-
-/// Refuses to record an entry that is Lua: not all that Lua does is a function of what it
-/// is given.
-pub(super) fn check_entry(args: &RunArgs, project: &Project, id: &Id) -> Result<(), Failure> {
-    match project.entry(id).map(|entry| &entry.kind) {
-        Some(EntryKind::ProcessLua(_)) if args.record.is_some() => {
-            let why = format!(
-                "--record: {id} is Lua, and a run with Lua cannot be recorded yet: not all that \
-                 it does is a function of what it is given"
-            );
-            Err(Failure::usage(why))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// The same for all services that would be started.
-pub(super) fn check_services(
-    args: &RunArgs,
-    project: &Project,
-    services: &Supervisor,
-) -> Result<(), Failure> {
-    services.states().iter().try_for_each(|status| {
-        match project.entry(&status.id).map(|entry| &entry.kind) {
-            Some(EntryKind::ProcessService(service)) => {
-                check_entry(args, project, &service.process)
-            }
-            _ => Ok(()),
-        }
-    })
 }
 
 /// True if the log is shown, which a replay does as well.

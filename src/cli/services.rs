@@ -29,7 +29,6 @@ pub(super) fn serve(
     if supervisor.is_empty() {
         return Err(Failure::usage(nothing(programs.project())));
     }
-    recording::check_services(args, programs.project(), &supervisor)?;
     // No process has the terminal to itself.
     logs.show();
     let max_slice = programs.runtime().engine().max_slice();

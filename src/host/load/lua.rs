@@ -6,14 +6,15 @@ use crate::{
     command::{ErrorKind, ProcessError},
     host::node::{
         program::{Program, SpawnContext, Started},
-        recorder::Recorder,
+        recorder::Recordable,
     },
     imports::wasi::WasiConfig,
     lua::{self, LuaProcess},
     process::{Args, Call, Limits, Start, StartData},
     registry::{self, Id, Project},
+    replay::journal::Code,
     value::Term,
-    world::SystemDispatcher,
+    world::{Output, SystemDispatcher},
 };
 
 /// A `process.lua` entry, compiled.
@@ -44,9 +45,8 @@ impl LuaProgram {
 
 impl Program for LuaProgram {
     fn start(&self, args: Vec<Term>, mut context: SpawnContext) -> Result<Started, ProcessError> {
-        if context.recorder().is_some() {
-            return Err(Recorder::refuse(&context.identity.entry));
-        }
+        let (recorder, serial) = (context.recorder(), context.serial());
+        let front = matches!(context.streams.stdout, Output::Inherit);
         let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
         let answers = context.answers(world);
         let text = |term: &Term| {
@@ -65,9 +65,34 @@ impl Program for LuaProgram {
             limits: Limits { max_memory: program.max_memory(), ..Limits::default() },
         };
         let inline = Box::new(answers.clone());
-        let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
-        let process = LuaProcess::start(program, start).map_err(|error| error.fault())?;
         let max_execution = self.program.max_execution();
-        Ok(Started { process: Box::new(process), answers, result: None, max_execution })
+        let start = |data: StartData, inline, account| Start {
+            account: Some(account),
+            inline: Some(inline),
+            ..data.into()
+        };
+        let Some(recorder) = recorder else {
+            let process = LuaProcess::start(program, start(data, inline, account));
+            let process = Box::new(process.map_err(|error| error.fault())?);
+            return Ok(Started { process, answers, result: None, max_execution });
+        };
+        let tape = recorder.tape(serial, &account);
+        let inline = tape.dispatcher(inline);
+        let process = LuaProcess::pinned(program, start(data.clone(), inline, account));
+        let process = Box::new(process.map_err(|error| error.fault())?);
+        recorder.started(self, serial, front, data);
+        let process = tape.process(process);
+        Ok(Started { process, answers, result: None, max_execution })
+    }
+}
+
+impl Recordable for LuaProgram {
+    /// The texts of an entry are the same for as long as a project is loaded.
+    fn key(&self) -> (String, String) {
+        (self.program.name().to_owned(), String::new())
+    }
+
+    fn code(&self, _: bool) -> Code {
+        Code::Lua(self.program.code())
     }
 }
