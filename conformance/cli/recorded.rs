@@ -173,7 +173,7 @@ fn entry_again(name: &str, project: &Path, args: &[&str], input: &str) -> Result
     let scratch = Scratch::new(name)?;
     let (copied, journal) = (scratch.path("app"), scratch.path("trip"));
     copy(project, Path::new(&copied))?;
-    let mut run = vec!["-C", &copied, "run", "--record", &journal];
+    let mut run = vec!["-C", &copied, "run", "--record", &journal, "--embed"];
     run.extend(args);
     let run = output(&run, input)?;
     fs::remove_dir_all(&copied)?;

@@ -13,7 +13,9 @@
 //!   never grows;
 //! - the prelude's part `pinned` shows addresses without what lies above 4 GiB;
 //! - slices are not cut short by [time](super::budget), and garbage is not collected while
-//!   a process waits.
+//!   a process waits;
+//! - the limit of memory counts what the process holds itself, and not what others hold for
+//!   it, such as mail on its way.
 //!
 //! Lua has no way to set the seed. It is found by what lies before it, and whether that was
 //! right is [tried out](check) once: where it was not, nothing is pinned, and a process is

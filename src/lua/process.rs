@@ -33,6 +33,9 @@ pub struct LuaProcess {
     mail: bool,
     /// Fuel that it may still use, if there is a limit, and that limit.
     fuel: Option<(u64, u64)>,
+    /// What a pinned process holds, on the account that others know of. It has one of its
+    /// own besides: what others hold for it there would decide when garbage is collected.
+    apart: Option<Charge>,
 }
 
 struct Live {
@@ -48,9 +51,7 @@ impl LuaProcess {
     ///
     /// If an argument has no place in Lua, or there is no room for the process.
     pub fn start(program: &LuaProgram, start: Start) -> Result<LuaProcess, Error> {
-        LuaProcess::make(program, start, |memory, held| {
-            sandbox::bare().and_then(|lua| Limited::new(lua, memory, held))
-        })
+        LuaProcess::make(program, start, false)
     }
 
     /// The same, for a process that is recorded or replayed: it does the same each time
@@ -67,7 +68,7 @@ impl LuaProcess {
     pub fn pinned(program: &LuaProgram, start: Start) -> Result<LuaProcess, Error> {
         let fault = |why| Error::program(ProcessError::new(ErrorKind::Unavailable, why));
         LuaProcess::can_be_pinned().map_err(fault)?;
-        LuaProcess::make(program, start, Limited::pinned)
+        LuaProcess::make(program, start, true)
     }
 
     /// Looks whether processes in Lua can do the same in each run here.
@@ -80,11 +81,7 @@ impl LuaProcess {
         pinned::check().map_err(not)
     }
 
-    fn make(
-        program: &LuaProgram,
-        start: Start,
-        state: impl FnOnce(usize, Charge) -> mlua::Result<Limited>,
-    ) -> Result<LuaProcess, Error> {
+    fn make(program: &LuaProgram, start: Start, is_pinned: bool) -> Result<LuaProcess, Error> {
         let Start { data, account, inline, state: _ } = start;
         let StartData { call, identity, wasi, request: _, limits } = data;
         let Some(Call { method, args }) = call else {
@@ -95,9 +92,17 @@ impl LuaProcess {
         let failed = |error: mlua::Error| Error::program(broken(&error));
         let memory = usize::try_from(max_memory).unwrap_or(usize::MAX);
         let account = account.unwrap_or_else(|| Account::new(max_memory));
+        let (account, mut apart) = match is_pinned {
+            true => (Account::new(max_memory), Some(account.open())),
+            false => (account, None),
+        };
         let full = |exceeded: Exceeded| Error::new(ErrorKind::Unavailable, exceeded.to_string());
         let held = account.charge(memory::PROCESS).map_err(full)?;
-        let lua = state(memory, held).map_err(failed)?;
+        let lua = match is_pinned {
+            true => Limited::pinned(memory, held),
+            false => sandbox::bare().and_then(|lua| Limited::new(lua, memory, held)),
+        };
+        let lua = lua.map_err(failed)?;
         let primitives = Primitives::install(&lua, program, account).map_err(failed)?;
         {
             let mut state = primitives.state();
@@ -120,6 +125,9 @@ impl LuaProcess {
         values.push_front(Lv::Function(chunk));
         primitives.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
         lua.watch().cover(&lua).map_err(full)?;
+        if let Some(apart) = &mut apart {
+            apart.cover(primitives.account.used()).map_err(full)?;
+        }
         primitives.budget.begin(0);
         Ok(LuaProcess {
             program: program.clone(),
@@ -127,6 +135,7 @@ impl LuaProcess {
             ended: false,
             mail: false,
             fuel: limits.max_fuel.map(|max| (max, max)),
+            apart,
         })
     }
 
@@ -302,6 +311,12 @@ impl Process for LuaProcess {
         };
         let result = delivered.and_then(|()| live.run());
         live.lua.watch().cover_anyway(&live.lua);
+        if let Some(apart) = &mut self.apart {
+            let used = live.primitives.account.used();
+            if apart.cover(used).is_err() {
+                apart.add_anyway(used.saturating_sub(apart.bytes()));
+            }
+        }
         out.fuel_used = u64::try_from(before.saturating_sub(budget.left())).unwrap_or_default();
         if let Some((left, _)) = &mut self.fuel {
             *left = left.saturating_sub(out.fuel_used);
