@@ -10,7 +10,8 @@
 //! - functions of the library, whose addresses are those of the program and change from run
 //!   to run, become closures, which lie in the arena;
 //! - the registry, whose keys the library makes of such addresses, is made so large that it
-//!   never grows;
+//!   never grows; and what it holds is [held](hold_registry) by a table as well that the
+//!   collector sees before, so that the order of these keys is not that of its work;
 //! - the prelude's part `pinned` shows addresses without what lies above 4 GiB;
 //! - slices are not cut short by [time](super::budget), and garbage is not collected while
 //!   a process waits;
@@ -133,6 +134,35 @@ unsafe fn grow_registry(state: *mut ffi::lua_State) {
         }
         ffi::lua_copy(state, -1, ffi::LUA_REGISTRYINDEX);
         ffi::lua_pop(state, 1);
+    }
+}
+
+/// Puts all that the registry holds into a table, in the order in which it lies in the
+/// arena. It is to be the metatable of a type: those are walked before the registry is.
+pub(super) fn hold_registry(lua: &Lua, holder: &Table) -> Result<()> {
+    // SAFETY: the closure takes the table from the stack. It has room for five values.
+    unsafe {
+        lua.exec_raw::<()>(holder, |state| {
+            ffi::lua_createtable(state, REGISTRY.1, 0);
+            let mut found = Vec::new();
+            ffi::lua_pushnil(state);
+            while ffi::lua_next(state, ffi::LUA_REGISTRYINDEX) != 0 {
+                let place = ffi::lua_topointer(state, -1).addr();
+                if place == 0 || ffi::lua_iscfunction(state, -1) != 0 {
+                    ffi::lua_pop(state, 1);
+                } else {
+                    let at = i64::try_from(found.len()).unwrap_or(i64::MAX).saturating_add(1);
+                    ffi::lua_rawseti(state, -3, at);
+                    found.push((place, at));
+                }
+            }
+            found.sort();
+            for ((_, from), to) in found.into_iter().zip(1..) {
+                ffi::lua_rawgeti(state, -1, from);
+                ffi::lua_rawseti(state, -3, to);
+            }
+            ffi::lua_pop(state, 2);
+        })
     }
 }
 

@@ -93,6 +93,7 @@ impl Primitives {
         sandbox::prelude(lua, "core", lua.globals())?.call::<()>(table)?;
         if primitives.budget.memory.strings.is_pinned() {
             primitives.function("module")?.call::<()>("pinned")?;
+            pinned::hold_registry(lua, &table.raw_get("null_meta")?)?;
         }
         Ok(primitives)
     }
