@@ -34,7 +34,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         return Ok(Exit::Ok);
     }
     let mut runtime = Runtime::new(Engine::default(), linker()?).with_cache();
-    if args.embed {
+    if args.record.embed {
         runtime = runtime.keeping_files();
     }
     match args.target()? {
@@ -95,7 +95,12 @@ fn run_entry(
             let shown = recording::shows(logs, hides_logs(programs.project()));
             let max_slice = programs.runtime().engine().max_slice();
             let front = front(programs, host, logs)?;
-            let recording = Recording::start(&front.node, args, max_slice, shown)?;
+            let recording = Recording::start(
+                &front.node,
+                &args.record,
+                max_slice,
+                recording::line(args, shown),
+            )?;
             let ended = terminal::run(&front, args.trace.as_deref(), &name, |context| {
                 let mut started = program.start(terms, context)?;
                 started.max_execution = args.timeout.or(started.max_execution);
@@ -314,7 +319,12 @@ fn start(
     spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
     spec.max_execution = args.timeout.or(spec.max_execution);
     let name = spec.name.clone();
-    let recording = Recording::start(&front.node, args, spec.program.max_slice(), shown)?;
+    let recording = Recording::start(
+        &front.node,
+        &args.record,
+        spec.program.max_slice(),
+        recording::line(args, shown),
+    )?;
     let trace = args.trace.as_deref();
     let ended = terminal::run(front, trace, &name, |context| spec.start(input, context));
     recording.finish(ended.and_then(|ended| match &ended.outcome {
