@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crate::{
     command::{ErrorKind, ProcessError},
     host::node::{
+        dispatcher::World,
         program::{Program, SpawnContext, Started},
         recorder::Recorder,
     },
@@ -47,8 +48,11 @@ impl Program for LuaProgram {
         if context.recorder().is_some() {
             return Err(Recorder::refuse(&context.identity.entry));
         }
-        let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
-        let answers = context.answers(world);
+        let streams = std::mem::take(&mut context.streams);
+        let answers = context.answers_of(match context.staged() {
+            Some(world) => World::Staged(world),
+            None => World::System(SystemDispatcher::new(streams)),
+        });
         let text = |term: &Term| {
             let Term::Text(text) = term else { return None };
             Some(text.to_string())
