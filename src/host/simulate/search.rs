@@ -108,7 +108,7 @@ pub fn search(
     let started = thread::scope(|scope| {
         for number in 0..threads.max(1) {
             let name = format!("simulate {number}");
-            let thread = thread::Builder::new().name(name).spawn_scoped(scope, &work);
+            let thread = thread::Builder::new().name(name).spawn_scoped(scope, work);
             if let Err(error) = thread {
                 // Those that there are do all.
                 if number == 0 {
