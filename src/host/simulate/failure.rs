@@ -59,6 +59,9 @@ impl Cause {
     }
 }
 
+/// Processes that a message names.
+const SHOWN: usize = 6;
+
 fn without_numbers(text: &str) -> String {
     text.chars().filter(|c| !c.is_ascii_digit()).collect()
 }
@@ -69,8 +72,12 @@ impl fmt::Display for Cause {
             Cause::Outcome { message, .. } => write!(f, "{message}"),
             Cause::Always { name } => write!(f, "always \"{name}\" did not hold"),
             Cause::Deadlock { waiting } => {
-                let waiting = waiting.join(", ");
-                write!(f, "deadlock: everything waits and no timer runs: {waiting}")
+                let some: Vec<&str> = waiting.iter().take(SHOWN).map(String::as_str).collect();
+                write!(f, "deadlock: everything waits and no timer runs: {}", some.join(", "))?;
+                match waiting.len().saturating_sub(SHOWN) {
+                    0 => Ok(()),
+                    more => write!(f, " and {more} more"),
+                }
             }
             Cause::Livelock { limit } => {
                 write!(f, "livelock: it has not ended after {limit} units of work")

@@ -23,12 +23,10 @@ local function send(...)
   end
 end
 
--- Passes numbers on, one larger, to who it is told first; ends at 0.
-function many.play()
-  local inbox = process.inbox()
-  local next_ = inbox:receive():payload():data()
+-- Passes numbers on, one larger; ends at 0.
+function many.play(next_)
   while true do
-    local number = inbox:receive():payload():data()
+    local number = process.inbox():receive():payload():data()
     if number == 0 then return end
     send(next_, "number", number + 1)
   end
@@ -39,9 +37,8 @@ function many.ring()
   local sim = require("sim")
   local last, players = process.pid(), {}
   for i = 1, 10 do
-    local player = process.spawn("sim.many:player", "sim:processes")
-    send(player, "next", last)
-    last, players[i] = player, player
+    last = process.spawn("sim.many:player", "sim:processes", last)
+    players[i] = last
   end
   for round = 1, 5 do
     send(last, "number", round)
