@@ -371,7 +371,7 @@ fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
 }
 
 /// The words as text.
-fn texts(words: &[OsString]) -> Result<Vec<String>, Failure> {
+pub(super) fn texts(words: &[OsString]) -> Result<Vec<String>, Failure> {
     let text = |(i, word): (usize, &OsString)| match word.to_str() {
         Some(word) => Ok(word.to_owned()),
         None => Err(Failure::usage(format!(
@@ -383,7 +383,7 @@ fn texts(words: &[OsString]) -> Result<Vec<String>, Failure> {
     words.iter().enumerate().map(text).collect()
 }
 
-fn arguments(
+pub(super) fn arguments(
     function: &Function,
     words: &[OsString],
     invocation: &str,

@@ -20,7 +20,7 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         Reply::Bool(value) => Value::Boolean(*value),
         Reply::Text(text) => Value::String(lua.create_string(text)?),
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
-        Reply::Done | Reply::Ready(_) => Value::Boolean(true),
+        Reply::Done | Reply::Ready(_) | Reply::Value(None) => Value::Boolean(true),
         Reply::Ended(ending) => {
             return match &**ending {
                 Ok(term) => result(lua, primitives, term),
@@ -37,7 +37,7 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
             return refused(lua, primitives, &fault);
         }
         // No command of a program is answered so.
-        Reply::Value(_)
+        Reply::Value(Some(_))
         | Reply::File { .. }
         | Reply::Handle(_)
         | Reply::Response(_)

@@ -3,14 +3,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    command::{ErrorKind, ProcessError},
+    command::{ErrorKind, InlineDispatcher, ProcessError},
     host::node::{
+        dispatcher::World,
         program::{Program, SpawnContext, Started},
         recorder::Recordable,
     },
     imports::wasi::WasiConfig,
     lua::{self, LuaProcess},
-    process::{Args, Call, Limits, Start, StartData},
+    process::{Args, Call, Limits, Process, Start, StartData},
     registry::{self, Id, Project},
     replay::journal::Code,
     value::Term,
@@ -45,10 +46,15 @@ impl LuaProgram {
 
 impl Program for LuaProgram {
     fn start(&self, args: Vec<Term>, mut context: SpawnContext) -> Result<Started, ProcessError> {
-        let (recorder, serial) = (context.recorder(), context.serial());
+        let (recorder, serial, staged) = (context.recorder(), context.serial(), context.staged());
+        // What is recorded, or simulated, has to be the same once more.
+        let pinned = recorder.is_some() || staged.is_some();
         let front = matches!(context.streams.stdout, Output::Inherit);
-        let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
-        let answers = context.answers(world);
+        let streams = std::mem::take(&mut context.streams);
+        let answers = context.answers_of(match staged {
+            Some(world) => World::Staged(world),
+            None => World::System(SystemDispatcher::new(streams)),
+        });
         let text = |term: &Term| {
             let Term::Text(text) = term else { return None };
             Some(text.to_string())
@@ -64,24 +70,25 @@ impl Program for LuaProgram {
             request: None,
             limits: Limits { max_memory: program.max_memory(), ..Limits::default() },
         };
-        let inline = Box::new(answers.clone());
+        let mut inline: Box<dyn InlineDispatcher> = Box::new(answers.clone());
+        let tape = recorder.map(|recorder| {
+            let tape = recorder.tape(serial, &account);
+            (recorder, tape, data.clone())
+        });
+        if let Some((_, tape, _)) = &tape {
+            inline = tape.dispatcher(inline);
+        }
+        let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
+        let process = match pinned {
+            true => LuaProcess::pinned(program, start),
+            false => LuaProcess::start(program, start),
+        };
+        let mut process: Box<dyn Process> = Box::new(process.map_err(|error| error.fault())?);
+        if let Some((recorder, tape, data)) = tape {
+            recorder.started(self, serial, front, data);
+            process = tape.process(process);
+        }
         let max_execution = self.program.max_execution();
-        let start = |data: StartData, inline, account| Start {
-            account: Some(account),
-            inline: Some(inline),
-            ..data.into()
-        };
-        let Some(recorder) = recorder else {
-            let process = LuaProcess::start(program, start(data, inline, account));
-            let process = Box::new(process.map_err(|error| error.fault())?);
-            return Ok(Started { process, answers, result: None, max_execution });
-        };
-        let tape = recorder.tape(serial, &account);
-        let inline = tape.dispatcher(inline);
-        let process = LuaProcess::pinned(program, start(data.clone(), inline, account));
-        let process = Box::new(process.map_err(|error| error.fault())?);
-        recorder.started(self, serial, front, data);
-        let process = tape.process(process);
         Ok(Started { process, answers, result: None, max_execution })
     }
 }
