@@ -178,7 +178,7 @@ fn size(text: &str) -> Result<u64, String> {
     units::size(text).ok_or_else(|| "write bytes, or a size such as 64MiB".to_owned())
 }
 
-fn time(text: &str) -> Result<Duration, String> {
+pub(super) fn time(text: &str) -> Result<Duration, String> {
     let milliseconds = text.parse().ok().map(Duration::from_millis);
     milliseconds
         .or_else(|| units::duration(text))
