@@ -30,6 +30,7 @@ pub fn module(data: &[u8]) -> Option<Vec<u8>> {
         gc_enabled: false,
         relaxed_simd_enabled: false,
         threads_enabled: false,
+        wide_arithmetic_enabled: false,
         shared_everything_threads_enabled: false,
         ..Config::default()
     };
