@@ -45,7 +45,7 @@ mod run;
 pub(crate) use self::{
     backtrace::recording::small,
     link::version::{compatible, split_version},
-    run::machine::{Again, BacktraceRun, Machine, Pause},
+    run::machine::{Again, BacktraceRun, Machine, Pause, Spent},
 };
 pub use self::{
     engine::{DEFAULT_STACK, Engine, EngineConfig, FUEL_VERSION, MAX_STACK, MIN_STACK},

@@ -259,7 +259,7 @@ impl Role for LuaProgram {
 impl Process for LuaProcess {
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
-        (out.fuel_used, out.received) = (0, Received::default());
+        (out.fuel_used, out.host_time, out.received) = (0, 0, Received::default());
         let Some(live) = self.live.as_ref().filter(|_| !self.ended) else {
             events.clear();
             let error = Error::new(ErrorKind::Unavailable, "the process is not running");

@@ -96,6 +96,10 @@ pub struct StepOutput {
     /// Fuel that the step has used. More than it was given only where a single
     /// operation costs more than a slice; later steps pay for that.
     pub fuel_used: u64,
+    /// Fuel that takes as long as the calls of the host within the step have, about. It
+    /// has not been used, but the step was so much shorter, and whoever shares a thread
+    /// out counts it too.
+    pub host_time: u64,
     /// The mail that the program has taken in this step.
     pub received: Received,
 }
@@ -103,7 +107,7 @@ pub struct StepOutput {
 impl Default for StepOutput {
     fn default() -> StepOutput {
         let (yields, received) = (Vec::new(), Received::default());
-        StepOutput { status: Status::Continue, yields, fuel_used: 0, received }
+        StepOutput { status: Status::Continue, yields, fuel_used: 0, host_time: 0, received }
     }
 }
 

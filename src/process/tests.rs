@@ -155,6 +155,31 @@ fn an_endless_loop_is_stopped_by_an_event() {
 }
 
 #[test]
+fn calls_of_the_host_shorten_a_slice_and_use_no_fuel() {
+    let mut linker = Linker::default();
+    linker.declare("package demo:host; interface beat { once: func(); }").unwrap();
+    linker.func("demo:host/beat", "once", |_, _| Ok(Answer::Now(None))).unwrap();
+    let wasm = wat::parse_str(include_str!("tests/beats.wat")).unwrap();
+    let program = Component::new(&Engine::default(), wasm).unwrap().link(&linker).unwrap();
+    let fuel = |slice| call(&program, Limits::default(), "beat", 10_000, slice);
+    let (outcome, used) = fuel(u64::MAX);
+    assert_eq!((outcome, used < 200_000), (Ok(Some(Value::U32(0))), true), "{used}");
+    for slice in [1, 1_000, 100_000] {
+        assert_eq!(fuel(slice).1, used, "slices of {slice}");
+    }
+
+    let mut process = started(&program, "beat", 10_000);
+    let (mut events, mut out) = (Vec::new(), StepOutput::default());
+    let mut steps = 0;
+    while !matches!(out.status, Status::Done(_)) {
+        process.step(&mut events, Fuel(100_000), &mut out);
+        assert!(out.fuel_used + out.host_time <= 100_000, "{out:?}");
+        steps += 1;
+    }
+    assert!(steps >= 100, "10 000 calls have taken {steps} steps");
+}
+
+#[test]
 fn max_fuel_ends_the_process_at_the_same_place_in_any_slice() {
     let program = program(LOOP, &["sum"]);
     let limits = Limits { max_fuel: Some(5_000), ..Limits::default() };

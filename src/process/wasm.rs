@@ -10,8 +10,8 @@ use crate::{
     account::Account,
     command::{Completion, Mail, Reply, Tag},
     component::{
-        Again, BacktraceRun, Guard, HostState, LinkedComponent, Machine, Pause, Trap, TrapKind,
-        small,
+        Again, BacktraceRun, Guard, HostState, LinkedComponent, Machine, Pause, Spent, Trap,
+        TrapKind, small,
     },
     imports::wasi::{WasiConfig, WasiState},
     value::Value,
@@ -260,8 +260,8 @@ impl WasmProcess {
         let grant = fuel.max(self.required);
         retrace.machine.set_fuel(grant);
         let pause = retrace.machine.run();
-        let (left, host_work) = retrace.machine.take_fuel();
-        out.fuel_used = (grant - left.min(grant)).saturating_add(host_work);
+        let spent = retrace.machine.take_fuel(grant);
+        (out.fuel_used, out.host_time) = (spent.used, spent.time);
         self.retraced = self.retraced.saturating_add(out.fuel_used);
         let error = error.clone();
         match pause {
@@ -351,7 +351,7 @@ fn surroundings(config: WasiConfig, account: &Account) -> Result<WasiState, Erro
 impl Process for WasmProcess {
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
-        (out.fuel_used, out.received) = (0, Received::default());
+        (out.fuel_used, out.host_time, out.received) = (0, 0, Received::default());
         for event in events.drain(..) {
             match event {
                 Event::Completion(completion) => {
@@ -398,13 +398,12 @@ impl Process for WasmProcess {
         };
         machine.set_fuel(grant);
         let pause = machine.run();
-        let (left, host_work) = machine.take_fuel();
-        let used = (grant - left.min(grant)).saturating_add(host_work);
+        let Spent { used, time } = machine.take_fuel(grant);
         out.yields = mem::take(&mut machine.yields);
         self.used = self.used.saturating_add(used);
         self.debt = used.saturating_sub(budget);
         self.required = 0;
-        out.fuel_used = used;
+        (out.fuel_used, out.host_time) = (used, time);
         let inbox = machine.host_state().find::<Inbox>();
         out.received = inbox.map(Inbox::take_received).unwrap_or_default();
         match pause {

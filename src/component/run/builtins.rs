@@ -15,7 +15,7 @@ use super::{
     host_call::{call_host, charge_result},
     realloc::Lowering,
     request::{Arguments, CallSite, Halt, Request},
-    state::StoreData,
+    state::{StoreData, spend_time},
     transfer::{Destination, LiftLowerContext, Lifting},
 };
 use crate::{
@@ -39,13 +39,30 @@ pub(crate) fn func(store: &mut wasmi::Store<StoreData>, index: u32) -> Result<Fu
         trampoline.results.iter().map(|ty| wasmi::ValType::from(*ty)),
     );
     let plan = store.data().plan.clone();
+    let time = time(&trampoline.kind);
     Ok(Func::new(store, ty, move |mut caller, params, results| {
+        spend_time(&mut caller, time);
         match leave(&mut caller, |caller| call(&plan, caller, index, params, results)) {
             Ok(true) => Ok(()),
             Ok(false) => Err(wasmi::Error::host(Halt::Suspend)),
             Err(trap) => Err(wasmi::Error::host(Halt::Trap(trap))),
         }
     }))
+}
+
+/// How long a call takes, in fuel that takes as long: about a microsecond where values
+/// are lifted and lowered, whatever they are.
+fn time(kind: &TrampolineKind) -> u64 {
+    match kind {
+        TrampolineKind::Host { .. } | TrampolineKind::Guest { .. } => 1_000,
+        TrampolineKind::ResourceNew(_)
+        | TrampolineKind::ResourceRep(_)
+        | TrampolineKind::ResourceDrop(_)
+        | TrampolineKind::ContextGet { .. }
+        | TrampolineKind::ContextSet { .. }
+        | TrampolineKind::Backpressure { .. }
+        | TrampolineKind::Unsupported(_) => 100,
+    }
 }
 
 /// Answers a call; `false` if it has to be suspended.

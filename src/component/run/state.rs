@@ -55,6 +55,8 @@ pub(crate) struct StoreData {
     pub guard: Arc<Guard>,
     /// Fuel for host work beyond what was left of the slice.
     pub debt: u64,
+    /// Fuel of the slice that calls of the host have taken the time of, see [`spend_time`].
+    pub time: u64,
     /// The slots of `context.get` and `context.set` of the task that runs.
     pub context: [u64; 2],
     pub recording: Recording,
@@ -117,6 +119,7 @@ impl StoreData {
             limiter,
             guard,
             debt: 0,
+            time: 0,
             context: [0; 2],
             recording: Recording::default(),
             trace: None,
@@ -204,6 +207,19 @@ pub(crate) fn charge(mut store: impl wasmi::AsContextMut<Data = StoreData>, byte
     if context.set_fuel(have - paid).is_ok() {
         let state = context.data_mut();
         state.debt = state.debt.saturating_add(cost - paid);
+    }
+}
+
+/// Shortens the slice by the fuel that would take as long as a call of the host does. It
+/// is not used: what a process burns does not depend on how quick the host is, but others
+/// wait for it all the same, and thousands of calls cost little fuel.
+pub(crate) fn spend_time(mut store: impl wasmi::AsContextMut<Data = StoreData>, fuel: u64) {
+    let mut context = store.as_context_mut();
+    let have = context.get_fuel().unwrap_or(0);
+    let spent = fuel.min(have);
+    if context.set_fuel(have - spent).is_ok() {
+        let state = context.data_mut();
+        state.time = state.time.saturating_add(spent);
     }
 }
 

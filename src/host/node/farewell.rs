@@ -11,6 +11,7 @@ use std::sync::{Arc, atomic::Ordering};
 use super::{
     Node,
     ended::Ended,
+    heap,
     host::Place,
     links::Links,
     panics::Undertaker,
@@ -38,6 +39,7 @@ pub(super) async fn run(node: Node, slot: Arc<ProcessSlot>, started: Started, pl
     let ended =
         live(&mut process, answers, mailbox, &options, result.as_ref(), probe, Some(&last)).await;
     drop(process);
+    heap::ended();
     drop(place);
     if let Some(recorder) = node.0.recorder.get() {
         recorder.ended(slot.serial, ended.fuel_used, ended.outcome.as_ref().err().cloned());

@@ -186,7 +186,8 @@ async fn steps(
             probe.step(began, out.fuel_used);
             out.yields.iter().for_each(|asked| probe.command(&asked.command));
         }
-        runner.turn = runner.turn.saturating_sub(out.fuel_used.saturating_add(STEP));
+        let time = out.fuel_used.saturating_add(out.host_time).saturating_add(STEP);
+        runner.turn = runner.turn.saturating_sub(time);
         let mut chore = false;
         for asked in out.yields.drain(..) {
             chore |= matches!(asked.command, Command::Chore(_));

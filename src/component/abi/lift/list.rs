@@ -165,7 +165,8 @@ impl Lift {
             let piece = self.piece(left);
             let bytes = source.bytes(at, piece as usize)?;
             let read = string::decode(simple, bytes, piece == left, &mut out)? as u64;
-            self.work = self.work.saturating_add(piece);
+            // Not the piece: a character at its end is read again, where it is cut.
+            self.work = self.work.saturating_add(read);
             at = at.saturating_add(read);
             left = left.saturating_sub(read);
         }

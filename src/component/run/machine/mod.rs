@@ -99,6 +99,15 @@ pub(crate) struct Machine {
     outcome: Option<Option<Value>>,
 }
 
+/// What has become of the fuel of a slice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spent {
+    /// Used, with what host work has cost beyond the slice.
+    pub used: u64,
+    /// Left, but the slice was so much shorter for it, see [`StoreData::time`].
+    pub time: u64,
+}
+
 impl Machine {
     /// A machine that will first instantiate the component.
     pub fn new(plan: Arc<Plan>, host: HostState) -> Machine {
@@ -229,10 +238,13 @@ impl Machine {
         let _ = self.store.set_fuel(fuel);
     }
 
-    /// The fuel that is left, and what host work has cost beyond it.
-    pub fn take_fuel(&mut self) -> (u64, u64) {
+    /// What has become of the fuel that it was to run on, `granted`.
+    pub fn take_fuel(&mut self, granted: u64) -> Spent {
         let left = self.store.get_fuel().unwrap_or(0);
-        (left, std::mem::take(&mut self.store.data_mut().debt))
+        let state = self.store.data_mut();
+        let (time, debt) = (std::mem::take(&mut state.time), std::mem::take(&mut state.debt));
+        let used = granted.saturating_sub(left.saturating_add(time)).saturating_add(debt);
+        Spent { used, time }
     }
 
     /// Runs until the fuel is used up or there is nothing to do.

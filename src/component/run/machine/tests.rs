@@ -92,7 +92,7 @@ fn a_process_may_be_ended_wherever_its_tasks_are() {
             for _ in 0..slices {
                 machine.set_fuel(required.max(2));
                 pause = machine.run();
-                machine.take_fuel();
+                machine.take_fuel(ENOUGH);
                 match &pause {
                     Ok(Pause::Blocked) => {
                         let tag = asked(&mut machine);
@@ -168,7 +168,7 @@ fn a_suspended_realloc_excludes_other_tasks() {
         assert_eq!(machine.ready.len(), 1);
         machine.set_fuel(1000);
         assert!(matches!(machine.run().unwrap(), Pause::OutOfFuel(_)));
-        machine.take_fuel();
+        machine.take_fuel(ENOUGH);
         slices += 1;
     }
     assert!(slices > 2, "only {slices}");
