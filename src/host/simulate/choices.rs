@@ -36,11 +36,13 @@ pub enum Choice {
     Short,
     /// How much room is left on the disk.
     Disk,
+    /// What befalls a connection or a datagram.
+    Net,
 }
 
 impl Choice {
     /// All sorts, in the order of their declaration.
-    pub const ALL: [Choice; 12] = [
+    pub const ALL: [Choice; 13] = [
         Choice::Turn,
         Choice::Slice,
         Choice::Break,
@@ -53,6 +55,7 @@ impl Choice {
         Choice::Slow,
         Choice::Short,
         Choice::Disk,
+        Choice::Net,
     ];
 
     /// The name in lower case.
@@ -70,6 +73,7 @@ impl Choice {
             Choice::Slow => "slow",
             Choice::Short => "short",
             Choice::Disk => "disk",
+            Choice::Net => "net",
         }
     }
 
@@ -85,7 +89,8 @@ impl Choice {
             | Choice::Fail
             | Choice::Slow
             | Choice::Short
-            | Choice::Disk => true,
+            | Choice::Disk
+            | Choice::Net => true,
         }
     }
 
