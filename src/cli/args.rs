@@ -129,17 +129,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 
-    /// Write all that the run depends on to this file, for `wippy replay`
-    #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
-
-    /// With --record: put the programs in, so that the replay needs nothing else
-    #[arg(long, requires = "record")]
-    pub embed: bool,
-
-    /// With --record: leave out the value of this environment variable
-    #[arg(long, value_name = "NAME", requires = "record")]
-    pub redact: Vec<String>,
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
     #[arg(long, value_name = "DIR", conflicts_with = "exec", value_parser = given_dir)]
@@ -205,6 +196,9 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
 
+    #[command(flatten)]
+    pub record: RecordArgs,
+
     /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
     #[arg(long, value_name = "DIR", value_parser = given_dir)]
     pub dir: Vec<DirArg>,
@@ -236,6 +230,22 @@ Examples:
   wippy serve hello.wasm
   wippy serve --addr 0.0.0.0:80 --dir public::/:ro site.wasm
   wippy serve --invoke shout text.wasm      # curl -d hello http://127.0.0.1:8080/";
+
+// Whether the run is recorded. No doc comment, for that would be the help of the command.
+#[derive(Debug, Args)]
+pub(super) struct RecordArgs {
+    /// Write all that the run depends on to this file, for `wippy replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// With --record: put the programs in, so that the replay needs nothing else
+    #[arg(long, requires = "record")]
+    pub embed: bool,
+
+    /// With --record: leave out the value of this environment variable
+    #[arg(long, value_name = "NAME", requires = "record")]
+    pub redact: Vec<String>,
+}
 
 fn address(text: &str) -> Result<String, String> {
     http_address(text)
@@ -352,7 +362,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// What `wippy run --record` has written
+    /// What `wippy run --record` or `wippy serve --record` has written
     #[arg(value_name = "JOURNAL")]
     pub journal: PathBuf,
 

@@ -190,6 +190,10 @@ pub(super) fn fault(
         }
         Value::String(text) => return ProcessError::new(kind, short(&text.as_bytes())),
         Value::Nil => return ProcessError::new(kind, "nil"),
+        // The library's text of such a value is an address.
+        Value::Function(_) | Value::Thread(_) | Value::UserData(_) => {
+            return ProcessError::new(kind, format!("the error is a {}", error.type_name()));
+        }
         other => {
             let text = other.to_string().unwrap_or_else(|_| other.type_name().to_owned());
             return ProcessError::new(kind, text);
