@@ -196,7 +196,9 @@ impl Choices {
         let mut rates = [0; Choice::ALL.len()];
         for (choice, rate) in Choice::ALL.into_iter().zip(&mut rates) {
             // Drawn in any case, so that a fault that is switched off changes no other.
-            let (on, often) = (random.below(2) == 0, 2_u64 << random.below(6));
+            let (on, often) = (random.below(2) == 0, 1_u64 << random.below(6));
+            // What only changes the order may happen each time.
+            let often = if choice.is_fault() { often.saturating_mul(2) } else { often };
             let allowed = match choice {
                 Choice::Turn => true,
                 Choice::Slice | Choice::Break => true,

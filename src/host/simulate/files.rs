@@ -646,7 +646,11 @@ impl Tree {
         let file = self.files.get(&inode).ok_or(Errno::NoEntry)?;
         let (kind, size) = kind(&file.node);
         let (modified, accessed) = (Some(file.modified), Some(file.accessed));
-        let links = file.links.max(1);
+        // A directory that was given has no name here.
+        let links = match file.node {
+            Node::Dir(_) => file.links.max(1),
+            Node::File(_) | Node::Link(_) => file.links,
+        };
         Ok(Reply::Stat(Stat {
             kind,
             device: 1,
