@@ -40,6 +40,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use self::served::Served;
 pub use self::{
     command::{AS_WIPPY, Wippy},
     known::Known,

@@ -51,18 +51,30 @@ fn connection(stream: &TcpStream, manner: Manner) -> io::Result<()> {
         io::copy(&mut reader.take(LARGEST), &mut io::sink())?;
         return Ok(());
     }
-    while let Some(message) = read(&mut reader, true)? {
+    while let Some(message) = head(&mut reader)? {
         let mut words = message.first.split(' ');
         let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        let line = LINES.iter().find(|(own, _)| method == "GET" && *own == path);
-        let body = line.map_or(&message.body[..], |(_, line)| line.as_bytes());
         write!(
             writer,
             "HTTP/1.1 200 OK\r\nx-wasmtime-test-method: {method}\r\n\
-             x-wasmtime-test-uri: {path}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
+             x-wasmtime-test-uri: {path}\r\n"
         )?;
-        writer.write_all(body)?;
+        if let Some((_, line)) = LINES.iter().find(|(own, _)| method == "GET" && *own == path) {
+            write!(writer, "content-length: {}\r\n\r\n{line}", line.len())?;
+        } else if message.is_chunked() {
+            // Some send their body only when they have seen the head of the response.
+            write!(writer, "transfer-encoding: chunked\r\n\r\n")?;
+            while let Some(chunk) = chunk(&mut reader)? {
+                write!(writer, "{:x}\r\n", chunk.len())?;
+                writer.write_all(&chunk)?;
+                write!(writer, "\r\n")?;
+            }
+            write!(writer, "0\r\n\r\n")?;
+        } else {
+            let length = message.length().unwrap_or(0);
+            write!(writer, "content-length: {length}\r\n\r\n")?;
+            io::copy(&mut (&mut reader).take(length), &mut writer)?;
+        }
     }
     Ok(())
 }
@@ -87,6 +99,14 @@ impl Message {
     pub fn status(&self) -> Option<u16> {
         self.first.split(' ').nth(1)?.parse().ok()
     }
+
+    fn is_chunked(&self) -> bool {
+        self.field("transfer-encoding").is_some()
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.field("content-length")?.parse().ok()
+    }
 }
 
 /// Sends a request and reads the response.
@@ -96,51 +116,55 @@ pub(super) fn ask(addr: SocketAddr, request: &[u8]) -> io::Result<Message> {
     thread::scope(|scope| {
         // The response may begin before the request has ended.
         let writer = scope.spawn(|| (&stream).write_all(request));
-        let read = read(&mut BufReader::new(&stream), false);
+        let read = read(&mut BufReader::new(&stream));
         drop(writer.join());
         read?.ok_or_else(|| io::Error::other("the connection was closed without a response"))
     })
 }
 
-/// The next message, if there is one. A request without a length has no body.
-fn read(reader: &mut impl BufRead, is_request: bool) -> io::Result<Option<Message>> {
+/// A whole response, if there is one.
+fn read(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
+    let Some(mut message) = head(reader)? else { return Ok(None) };
+    if message.is_chunked() {
+        while let Some(chunk) = chunk(reader)? {
+            message.body.extend(chunk);
+        }
+    } else {
+        let length = message.length().unwrap_or(LARGEST).min(LARGEST);
+        reader.take(length).read_to_end(&mut message.body)?;
+    }
+    Ok(Some(message))
+}
+
+/// The next head, if there is one.
+fn head(reader: &mut impl BufRead) -> io::Result<Option<Message>> {
     let Some(first) = line(reader)? else { return Ok(None) };
     let mut message = Message { first, fields: Vec::new(), body: Vec::new() };
     while let Some(line) = line(reader)?.filter(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         message.fields.push((name.to_owned(), value.trim().to_owned()));
     }
-    if message.field("transfer-encoding").is_some() {
-        chunks(reader, &mut message.body)?;
-        return Ok(Some(message));
-    }
-    let length = message.field("content-length").and_then(|length| length.parse::<u64>().ok());
-    let length = length.unwrap_or(if is_request { 0 } else { LARGEST }).min(LARGEST);
-    reader.take(length).read_to_end(&mut message.body)?;
     Ok(Some(message))
 }
 
-fn chunks(reader: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<()> {
-    let broken = || io::Error::other("a body in chunks has no end");
-    loop {
-        let line = line(reader)?.ok_or_else(broken)?;
-        let size = line.split(';').next().unwrap_or_default();
-        let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
-        let before = body.len();
-        reader.take(size.min(LARGEST)).read_to_end(body)?;
-        if (body.len() - before) as u64 != size || body.len() as u64 > LARGEST {
-            return Err(broken());
-        }
-        // The end of the chunk; after the last one, trailers and an empty line.
-        while let Some(line) = self::line(reader)?.filter(|line| !line.is_empty()) {
-            if size > 0 {
-                return Err(io::Error::other(format!("a chunk is longer than it says: {line}")));
-            }
-        }
-        if size == 0 {
-            return Ok(());
+/// The next chunk of a body; nothing after the last one.
+fn chunk(reader: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+    let broken = || io::Error::other("a body in chunks is broken");
+    let line = line(reader)?.ok_or_else(broken)?;
+    let size = line.split(';').next().unwrap_or_default();
+    let size = u64::from_str_radix(size.trim(), 16).map_err(io::Error::other)?;
+    let mut chunk = Vec::new();
+    reader.take(size.min(LARGEST)).read_to_end(&mut chunk)?;
+    // The end of the chunk; after the last one, trailers and an empty line.
+    while let Some(line) = self::line(reader)?.filter(|line| !line.is_empty()) {
+        if size > 0 {
+            return Err(io::Error::other(format!("a chunk is longer than it says: {line}")));
         }
     }
+    if chunk.len() as u64 != size {
+        return Err(broken());
+    }
+    Ok((size > 0).then_some(chunk))
 }
 
 /// A line without its end; nothing at the end of the connection.

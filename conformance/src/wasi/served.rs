@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    Setting, Verdict,
+    Setting, Verdict, Wippy,
     peer::{self, LINES, Manner, Message},
 };
 
@@ -157,17 +157,21 @@ impl Plan {
     }
 }
 
-/// A server that is ended when this is dropped.
-struct Served {
+/// `wippy serve`, ended when this is dropped.
+pub(crate) struct Served {
     child: Child,
     addr: SocketAddr,
     stderr: Option<thread::JoinHandle<String>>,
 }
 
 impl Served {
-    fn start(path: &Path, options: &[String], setting: &Setting) -> io::Result<Served> {
-        let mut child = setting
-            .wippy
+    /// Serves a file at a port of its own.
+    ///
+    /// # Errors
+    ///
+    /// If it ends instead.
+    pub(crate) fn start(path: &Path, options: &[String], wippy: &Wippy) -> io::Result<Served> {
+        let mut child = wippy
             .command()
             .args(["serve", "--addr", "127.0.0.1:0"])
             .args(options)
@@ -199,8 +203,18 @@ impl Served {
         Ok(Served { child, addr, stderr: Some(stderr) })
     }
 
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Ends it; what it has said.
-    fn end(mut self) -> io::Result<String> {
+    pub(crate) fn end(mut self) -> io::Result<String> {
         self.child.kill()?;
         self.child.wait()?;
         let said = self.stderr.take().and_then(|stderr| stderr.join().ok());
@@ -224,7 +238,7 @@ pub(super) fn run(
 ) -> io::Result<Option<(Verdict, Duration)>> {
     let Some(plan) = Plan::of(program)? else { return Ok(None) };
     let begin = Instant::now();
-    let served = Served::start(path, &plan.options, setting)?;
+    let served = Served::start(path, &plan.options, &setting.wippy)?;
     let mut wrong = Vec::new();
     for exchange in &plan.exchanges {
         let judged = peer::ask(served.addr, &exchange.request)
