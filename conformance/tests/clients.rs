@@ -59,7 +59,7 @@ const PYTHON: Client = Client {
     refused: "error: ErrorCode_ConnectionRefused",
     ended: "error: ErrorCode_ConnectionTerminated",
     nonsense: "error: ErrorCode_HttpProtocolError",
-    incomplete: "error: StreamError_LastOperationFailed",
+    incomplete: "error: ErrorCode_HttpResponseIncomplete",
     no_tls: "error: ErrorCode_TlsProtocolError",
     certificate: "error: ErrorCode_TlsCertificateError",
 };

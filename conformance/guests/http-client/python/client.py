@@ -8,14 +8,15 @@ from componentize_py_types import Err
 from poll_loop import PollLoop, Sink, Stream
 from urllib.parse import urljoin, urlsplit
 from wit_world.imports import monotonic_clock
+from wit_world.imports.streams import StreamError_LastOperationFailed
 from wit_world.imports.types import (
     Fields,
     Method_Get,
     Method_Post,
-    OutgoingBody,
     OutgoingRequest,
     Scheme_Http,
     Scheme_Https,
+    http_error_code,
 )
 
 LIMIT = 10
@@ -108,7 +109,9 @@ def told(work):
     try:
         return loop.run_until_complete(work)
     except Err as error:
-        value = getattr(error.value, "value", error.value)
+        value = error.value
+        if isinstance(value, StreamError_LastOperationFailed):
+            value = http_error_code(value.value) or value
         return f"error: {type(value).__name__}"
     except Exception as error:
         return f"error: {type(error).__name__}: {error}"
