@@ -9,6 +9,7 @@
 //! | `start` | the command from nothing, and a large component |
 //! | `io` | files and output |
 //! | `journals` | runs that are recorded and replayed |
+//! | `simulated` | a simulation: its time, and its seeds |
 //! | `sleepers` | many processes that wait, and one that does not |
 //! | `messages` | messages and round trips between processes of a node |
 //! | `lives` | processes that are spawned, end, and are told of |
@@ -55,6 +56,7 @@ mod peer;
 mod peer_wasi;
 mod records;
 mod report;
+mod simulated;
 mod sleepers;
 mod start;
 mod traps;
@@ -99,6 +101,7 @@ enum Name {
     Start,
     Io,
     Journals,
+    Simulated,
     Sleepers,
     Messages,
     Lives,
@@ -141,6 +144,7 @@ fn measure_all(args: &Args) -> Result<()> {
             Name::Start => start::measure(args.rounds, &args.wippy, &mut report),
             Name::Io => io::measure(args.rounds, &args.wippy, &mut report),
             Name::Journals => journals::measure(args.rounds, &args.wippy, &mut report),
+            Name::Simulated => simulated::measure(&mut report),
             Name::Sleepers => sleepers::measure(&mut report),
             Name::Messages => messages::measure(args.rounds, &mut report),
             Name::Lives => lives::measure(args.rounds, &mut report),

@@ -168,6 +168,83 @@ fn every_command_of_an_application_does_the_same_without_it() -> Result {
     Ok(())
 }
 
+/// Runs an entry, recorded, and replays it without its project.
+fn entry_again(name: &str, project: &Path, args: &[&str], input: &str) -> Result<Output> {
+    let scratch = Scratch::new(name)?;
+    let (copied, journal) = (scratch.path("app"), scratch.path("trip"));
+    copy(project, Path::new(&copied))?;
+    let mut run = vec!["-C", &copied, "run", "--record", &journal, "--embed"];
+    run.extend(args);
+    let run = output(&run, input)?;
+    fs::remove_dir_all(&copied)?;
+    let again = output(&["replay", &journal], "")?;
+    assert_eq!(difference(&run, &again), None, "{name}");
+    Ok(run)
+}
+
+/// The order of keys, addresses, garbage, random numbers and time. Another process has
+/// other addresses, another seed and another time.
+#[cfg(all(unix, target_pointer_width = "64"))]
+#[test]
+fn lua_leaves_nothing_to_chance() -> Result {
+    let project = root().join("conformance/cli/projects/chance");
+    for entry in ["app:chance", "app:crew"] {
+        let name = entry.replace(':', "-");
+        let run = entry_again(&name, &project, &["--exec", entry, "a", "b"], "a line\n")?;
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        assert!(run.stdout.len() > 1_000);
+    }
+    Ok(())
+}
+
+/// An application of both languages, with services that are started beside it.
+#[cfg(all(unix, target_pointer_width = "64"))]
+#[test]
+fn an_application_with_lua_does_the_same() -> Result {
+    let project = root().join("conformance/apps/processes");
+    entry_again("supervise", &project, &["supervise"], "")?;
+    Ok(())
+}
+
+/// Each of the programs in Lua, as an entry.
+#[cfg(all(unix, target_pointer_width = "64"))]
+#[test]
+fn every_program_in_lua_does_the_same() -> Result {
+    let scratch = Scratch::new("lua-programs")?;
+    let project = scratch.0.join("app");
+    fs::create_dir_all(project.join("src"))?;
+    fs::write(project.join("wippy.lock"), "directories:\n  src: ./src\n")?;
+    let mut index = "version: \"1.0\"\nnamespace: test\nentries:\n  - name: terminal\n    \
+                     kind: terminal.host\n  - name: processes\n    kind: process.host\n"
+        .to_owned();
+    let mut programs: Vec<PathBuf> = fs::read_dir(root().join("conformance/lua"))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    programs.retain(|path| path.extension().is_some_and(|end| end == "lua"));
+    programs.retain(|path| path.file_stem().is_some_and(|name| name != "syntax"));
+    programs.sort();
+    for program in &programs {
+        let source = fs::read_to_string(program)?;
+        let name = program.file_stem().unwrap().to_string_lossy().into_owned();
+        let modules = source.lines().find_map(|line| line.strip_prefix("-- modules: "));
+        let modules = modules.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(", ");
+        fs::write(project.join(format!("src/{name}.lua")), source)?;
+        index.push_str(&format!(
+            "  - name: {name}\n    kind: process.lua\n    source: file://{name}.lua\n    \
+             method: main\n    modules: [{modules}]\n    limits:\n      max_memory: 32MiB\n      \
+             max_execution_ms: 2000\n"
+        ));
+    }
+    fs::write(project.join("src/_index.yaml"), index)?;
+    for program in &programs {
+        let name = program.file_stem().unwrap().to_string_lossy().into_owned();
+        let id = format!("test:{name}");
+        entry_again(&format!("lua-{name}"), &project, &["--exec", &id], "first\nsecond\r\nend")?;
+    }
+    assert!(programs.len() > 40, "only {} programs", programs.len());
+    Ok(())
+}
+
 /// Waits until a file holds something.
 fn wait_for(path: &str, bytes: u64) {
     let start = Instant::now();

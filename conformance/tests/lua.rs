@@ -65,6 +65,11 @@ impl World {
                 Reply::Bytes(self.input.pop_front().unwrap_or_default().into())
             }
             Command::Actor(actor) => self.actor(actor),
+            // Checks of `sim`.
+            Command::Call(call) => {
+                self.output.extend(format!("{} {:?}\n", call.function, call.args).bytes());
+                Reply::Value(None)
+            }
             other => Reply::Refused(format!("{other:?}")),
         };
         self.complete(tag, reply);
@@ -267,7 +272,7 @@ fn entries_become_programs() {
     };
     assert_eq!(call(program.method()), Status::Exited(Term::Int(42)));
     let no_funcs = "there is no module 'funcs'. There are: \
-        channel, env, errors, io, json, logger, process, time";
+        channel, env, errors, io, json, logger, process, sim, time";
     let values = vec![Term::Int(-21), Term::Int(2), no_funcs.into()];
     assert_eq!(call("negative"), Status::Exited(Term::List(values)));
     let other = LuaProgram::compile(&project, &"app:util".parse().unwrap()).unwrap_err();

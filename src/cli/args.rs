@@ -1,6 +1,6 @@
 //! The command line, as clap reads it.
 
-use std::{ffi::OsString, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, ffi::OsString, num::NonZero, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
@@ -9,6 +9,7 @@ use super::{
     replay::ModuleArg,
 };
 use crate::{
+    host::simulate::Choice,
     network::{BadRule, Network, Rule, Rules},
     registry::{http_address, units},
 };
@@ -49,6 +50,7 @@ Examples:
   wippy run hello.wasm             a file, without a project
   wippy run --record trip.wreplay greet Ada
   wippy replay trip.wreplay        the same run once more, exactly
+  wippy simulate app:scenario      the same entry in 100 orders, and with faults
   wippy serve hello.wasm           a file that answers HTTP requests
   wippy check                      find all mistakes of a project
   wippy inspect hello.wasm         what a file exports and imports";
@@ -60,6 +62,9 @@ pub(super) enum CliCommand {
     /// Run a recorded run again, without files, network or waiting
     #[command(after_help = REPLAY_HELP)]
     Replay(ReplayArgs),
+    /// Run a scenario under many schedules, with faults, and look for one that fails
+    #[command(after_help = SIMULATE_HELP)]
+    Simulate(SimulateArgs),
     /// Answer HTTP requests with a file, each in a process of its own
     #[command(after_help = SERVE_HELP)]
     Serve(Box<ServeArgs>),
@@ -124,17 +129,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "FILE")]
     pub trace: Option<PathBuf>,
 
-    /// Write all that the run depends on to this file, for `wippy replay`
-    #[arg(long, value_name = "FILE")]
-    pub record: Option<PathBuf>,
-
-    /// With --record: put the programs in, so that the replay needs nothing else
-    #[arg(long, requires = "record")]
-    pub embed: bool,
-
-    /// With --record: leave out the value of this environment variable
-    #[arg(long, value_name = "NAME", requires = "record")]
-    pub redact: Vec<String>,
+    #[command(flatten)]
+    pub record: RecordArgs,
 
     /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
     #[arg(long, value_name = "DIR", conflicts_with = "exec", value_parser = given_dir)]
@@ -200,6 +196,9 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     pub timeout: Option<Duration>,
 
+    #[command(flatten)]
+    pub record: RecordArgs,
+
     /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
     #[arg(long, value_name = "DIR", value_parser = given_dir)]
     pub dir: Vec<DirArg>,
@@ -231,6 +230,22 @@ Examples:
   wippy serve hello.wasm
   wippy serve --addr 0.0.0.0:80 --dir public::/:ro site.wasm
   wippy serve --invoke shout text.wasm      # curl -d hello http://127.0.0.1:8080/";
+
+// Whether the run is recorded. No doc comment, for that would be the help of the command.
+#[derive(Debug, Args)]
+pub(super) struct RecordArgs {
+    /// Write all that the run depends on to this file, for `wippy replay`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+
+    /// With --record: put the programs in, so that the replay needs nothing else
+    #[arg(long, requires = "record")]
+    pub embed: bool,
+
+    /// With --record: leave out the value of this environment variable
+    #[arg(long, value_name = "NAME", requires = "record")]
+    pub redact: Vec<String>,
+}
 
 fn address(text: &str) -> Result<String, String> {
     http_address(text)
@@ -347,7 +362,7 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct ReplayArgs {
-    /// What `wippy run --record` has written
+    /// What `wippy run --record` or `wippy serve --record` has written
     #[arg(value_name = "JOURNAL")]
     pub journal: PathBuf,
 
@@ -384,6 +399,84 @@ Examples:
   wippy replay trip.wreplay --log
   wippy replay trip.wreplay --until 1000000
   wippy replay trip.wreplay --module fixed.wasm";
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// The scenario: the id of a process entry, namespace:name
+    #[arg(value_name = "ID")]
+    pub scenario: String,
+
+    /// Its arguments
+    #[arg(value_name = "ARGS")]
+    pub args: Vec<OsString>,
+
+    /// Run the seeds from 0 on, so many
+    #[arg(long, value_name = "N", value_parser = seeds, default_value = "100")]
+    pub seeds: u64,
+
+    /// Run this seed only; with -v tell all that happens
+    #[arg(long, value_name = "SEED", value_parser = number, conflicts_with = "seeds")]
+    pub seed: Option<u64>,
+
+    /// What may go wrong: all, none, or some of stall, delay, full, kill, jump, fail,
+    /// slow, short, disk, with commas between them
+    #[arg(long, value_name = "LIST", value_parser = faults, default_value = "all")]
+    pub faults: BTreeSet<Choice>,
+
+    /// The time that a run may take on its own clock, such as 10s
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub time: Option<Duration>,
+
+    /// The work that a run may do: its fuel, 1000 more for each step, and 20000 for each
+    /// process
+    #[arg(long, value_name = "N", value_parser = number)]
+    pub work: Option<u64>,
+
+    /// Threads; one for each processor unless it is given
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZero<usize>>,
+
+    /// Write the journal and the trace of runs that fail to this directory
+    #[arg(long, value_name = "DIR")]
+    pub save: Option<PathBuf>,
+}
+
+/// How many seeds.
+fn seeds(text: &str) -> Result<u64, String> {
+    match number(text)? {
+        0 => Err("at least 1 seed has to be run".to_owned()),
+        seeds => Ok(seeds),
+    }
+}
+
+/// A set of faults.
+fn faults(text: &str) -> Result<BTreeSet<Choice>, String> {
+    let one = |name: &str| {
+        let fault = Choice::faults().into_iter().find(|choice| choice.name() == name);
+        fault.ok_or_else(|| {
+            let all: Vec<&str> = Choice::faults().into_iter().map(Choice::name).collect();
+            format!("there is no fault `{name}`; there are {}", all.join(", "))
+        })
+    };
+    match text {
+        "all" => Ok(Choice::faults()),
+        "none" => Ok(BTreeSet::new()),
+        list => list.split(',').map(|name| one(name.trim())).collect(),
+    }
+}
+
+const SIMULATE_HELP: &str = "\
+The scenario runs on one thread with the services of its project. A seed decides whose
+turn it is, how late it is and what goes wrong; time costs nothing, mounts are copies in
+memory, and nothing outside is touched. A run fails if the scenario ends with an error,
+if an `always` of wippy:sim does not hold, if all wait for ever, if it works without end,
+or if it has not ended long after the last fault. What fails is made as simple as it
+can be. Ends with exit code 1 if a seed fails.
+
+Examples:
+  wippy simulate --seeds 1000 app:scenario
+  wippy simulate --seed 417 app:scenario -v
+  wippy simulate --seeds 1000 --faults kill,delay --save . app:scenario";
 
 #[derive(Debug, Args)]
 #[command(after_help = INSPECT_HELP)]

@@ -41,7 +41,7 @@ impl Exit {
     pub(super) const HELP: &str = "\
 Exit codes:
   0    the function returned, the services were stopped, or all is well
-  1    the function returned an err; `check` found errors; a service failed
+  1    the function returned an err; `check` found errors; a service or a seed failed
   2    wrong use: an unknown option or command, wrong arguments
   3    the project, or a file that it needs, is not in order
   4    the program trapped, or reached a limit other than time

@@ -19,6 +19,7 @@ mod result;
 mod run;
 mod serve;
 mod services;
+mod simulate;
 mod stderr;
 mod style;
 mod system;
@@ -51,11 +52,15 @@ fn command() -> Exit {
         Ok(cli) => cli,
         Err(error) => return output::clap(&error),
     };
+    // There `-v` tells what a run does, and the log begins with `-vv`.
+    let quiet = matches!(cli.command, CliCommand::Simulate(_));
+    let verbose = cli.verbose.saturating_sub(u8::from(quiet));
+    log::Logs { verbose, silent: cli.silent }.start();
     let logs = log::Logs { verbose: cli.verbose, silent: cli.silent };
-    logs.start();
     let result = match &cli.command {
         CliCommand::Run(args) => run::run(&cli.project, args, logs),
         CliCommand::Replay(args) => replay::replay(args, logs),
+        CliCommand::Simulate(args) => simulate::simulate(&cli.project, args, logs),
         CliCommand::Serve(args) => serve::serve(args, logs),
         CliCommand::Check => check::check(&cli.project),
         CliCommand::Inspect(args) => inspect::inspect(args),

@@ -106,6 +106,11 @@ pub(super) fn message(text: &str) {
     stderr::say(format!("{}\n", visible::lines(text)));
 }
 
+/// Writes a line over the one that was written so last; an empty one takes it away.
+pub(super) fn progress(text: &str) {
+    stderr::say(format!("\r{}\x1b[K", visible::lines(text)));
+}
+
 /// A line that is no error: `warning: ...`.
 pub(super) fn warning(text: &str) {
     stderr::say(warning_line(text));

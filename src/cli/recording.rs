@@ -1,17 +1,24 @@
 //! `wippy run --record`: a journal of the run.
+//!
+//! What is written over is a journal at most, so that a slip costs no other file, and one
+//! that no other run is writing.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::{File, OpenOptions, TryLockError},
+    io::Read,
+    path::Path,
+    sync::Arc,
+};
 
 use super::{
-    args::RunArgs,
+    args::{RecordArgs, RunArgs},
     exit::{Exit, Failure},
     log::Logs,
     output,
 };
 use crate::{
-    host::{Node, RecordOptions, Recorder, Supervisor},
-    registry::{EntryKind, Id, Project},
-    replay::journal::{CommandLine, Finished},
+    host::{Node, RecordOptions, Recorder},
+    replay::journal::{CommandLine, Finished, MAGIC},
 };
 
 /// Writes the journal of a run, until this is finished.
@@ -21,24 +28,19 @@ impl Recording {
     /// Begins, if a journal is wanted. `max_slice` is the engine's.
     pub fn start(
         node: &Node,
-        args: &RunArgs,
+        args: &RecordArgs,
         max_slice: u64,
-        logs: bool,
+        line: CommandLine,
     ) -> Result<Recording, Failure> {
         let Some(file) = &args.record else { return Ok(Recording(None)) };
         let options = RecordOptions { embed: args.embed, redact: args.redact.clone() };
-        let recorder = File::create(file).and_then(|file| Recorder::new(file, max_slice, options));
-        let recorder = recorder.map_err(|why| {
+        let journal = open(file).and_then(|file| {
+            Recorder::new(file, max_slice, options).map_err(|why| why.to_string())
+        });
+        let recorder = journal.map_err(|why| {
             Failure::config(format!("--record: `{}` cannot be written: {why}", file.display()))
         })?;
-        let limits = super::run::limiting(args);
-        recorder.called(CommandLine {
-            json: args.json,
-            logs,
-            fuel: limits.fuel,
-            memory: limits.memory,
-            time: limits.time,
-        });
+        recorder.called(line);
         node.set_recorder(recorder.clone());
         Ok(Recording(Some(recorder)))
     }
@@ -62,35 +64,43 @@ impl Recording {
     }
 }
 
-/// Refuses to record an entry that is Lua: not all that Lua does is a function of what it
-/// is given.
-pub(super) fn check_entry(args: &RunArgs, project: &Project, id: &Id) -> Result<(), Failure> {
-    match project.entry(id).map(|entry| &entry.kind) {
-        Some(EntryKind::ProcessLua(_)) if args.record.is_some() => {
-            let why = format!(
-                "--record: {id} is Lua, and a run with Lua cannot be recorded yet: not all that \
-                 it does is a function of what it is given"
-            );
-            Err(Failure::usage(why))
-        }
-        _ => Ok(()),
+/// A file for a journal, empty.
+fn open(path: &Path) -> Result<File, String> {
+    let said = |why: std::io::Error| why.to_string();
+    let is_file = path.metadata().map_or(true, |known| known.is_file());
+    if !is_file {
+        // A pipe, a device; a directory is refused by the system.
+        return OpenOptions::new().write(true).open(path).map_err(said);
     }
+    let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).clone();
+    let mut file = options.open(path).map_err(said)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err("another run is writing to it".to_owned()),
+        // Not every file system has locks.
+        Err(TryLockError::Error(_)) => {}
+    }
+    let mut head = Vec::new();
+    Read::by_ref(&mut file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(said)?;
+    if !head.is_empty() && head != MAGIC {
+        let why = "it exists, and is no journal; name another file, or remove it";
+        return Err(why.to_owned());
+    }
+    file.set_len(0).map_err(said)?;
+    std::io::Seek::rewind(&mut file).map_err(said)?;
+    Ok(file)
 }
 
-/// The same for all services that would be started.
-pub(super) fn check_services(
-    args: &RunArgs,
-    project: &Project,
-    services: &Supervisor,
-) -> Result<(), Failure> {
-    services.states().iter().try_for_each(|status| {
-        match project.entry(&status.id).map(|entry| &entry.kind) {
-            Some(EntryKind::ProcessService(service)) => {
-                check_entry(args, project, &service.process)
-            }
-            _ => Ok(()),
-        }
-    })
+/// The command, as far as its end depends on how it was called.
+pub(super) fn line(args: &RunArgs, logs: bool) -> CommandLine {
+    let limits = super::run::limiting(args);
+    CommandLine {
+        json: args.json,
+        logs,
+        fuel: limits.fuel,
+        memory: limits.memory,
+        time: limits.time,
+    }
 }
 
 /// True if the log is shown, which a replay does as well.

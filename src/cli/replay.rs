@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs::File,
+    fs::{self, File},
     io::BufReader,
     path::{Path, PathBuf},
 };
@@ -18,6 +18,8 @@ use super::{
     result::show,
     run,
 };
+#[cfg(feature = "lua")]
+use crate::lua::LuaProgram;
 use crate::{
     account::Account,
     artifact::{Artifact, ArtifactError},
@@ -26,8 +28,8 @@ use crate::{
     host::{Loaded, ProcessSpec, Runtime},
     process::Grants,
     replay::{
-        Front, Player, PlayerError, Stage, Still, Stop, Stopped,
-        journal::{CommandLine, Finished, ProgramRecord, StartRecord},
+        Front, Player, PlayerError, Role, Stage, Still, Stop, Stopped,
+        journal::{Code, CommandLine, Finished, LuaCode, ProgramRecord, StartRecord, WasmCode},
     },
     value::Term,
     world::{Input, Output, Streams, SystemDispatcher},
@@ -44,6 +46,7 @@ pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
         logs,
         runtime,
         line: CommandLine::default(),
+        names: Vec::new(),
         programs: HashMap::new(),
         worlds: HashMap::new(),
         changed: false,
@@ -79,12 +82,17 @@ pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
     ended(&terminal, &name, stopped)
 }
 
+/// A program to be played; and true if it is another than it was.
+type Played = Result<(Box<dyn Role>, bool), String>;
+
 /// Where the journal is played.
 struct Terminal<'a> {
     args: &'a ReplayArgs,
     logs: Logs,
     runtime: Runtime,
     line: CommandLine,
+    /// The names of all programs; those in WebAssembly, by their numbers.
+    names: Vec<String>,
     programs: HashMap<u64, (String, Loaded, LinkedComponent)>,
     /// The standard streams of the processes.
     worlds: HashMap<u64, SystemDispatcher>,
@@ -94,8 +102,8 @@ struct Terminal<'a> {
 
 impl Terminal<'_> {
     /// The file of a program, and whether it is another than it was.
-    fn file(&self, program: &ProgramRecord) -> Result<(Artifact, bool), String> {
-        let ProgramRecord { name, hash, path, bytes, .. } = program;
+    fn file(&self, name: &str, code: &WasmCode) -> Result<(Artifact, bool), String> {
+        let WasmCode { hash, path, bytes, .. } = code;
         let said = |path: &Path, error: &ArtifactError| match unreadable(error) {
             Failure::Message(_, why) => format!("{name}: {why}"),
             _ => format!("{name}: {} cannot be read", path.display()),
@@ -132,6 +140,46 @@ impl Terminal<'_> {
         ))
     }
 
+    /// A program in WebAssembly.
+    fn wasm(&mut self, id: u64, name: &str, code: &WasmCode) -> Played {
+        let (artifact, changed) = self.file(name, code)?;
+        let stack = usize::try_from(code.stack).unwrap_or(usize::MAX);
+        let loaded = self.runtime.load(&artifact, code.wit.as_deref(), stack);
+        let loaded = loaded.map_err(|error| format!("{name}: {error}"))?;
+        let grants = match &code.grants {
+            None => Grants::all(),
+            Some((entry, lines)) => Grants::new(entry, lines),
+        };
+        let linked = self.runtime.link(&loaded.component, &grants);
+        let linked = linked.map_err(|error| format!("{name}: {error}"))?;
+        self.programs.insert(id, (name.to_owned(), loaded, linked.clone()));
+        Ok((Box::new(linked), changed))
+    }
+
+    /// A program in Lua, whose texts are in the journal.
+    #[cfg(feature = "lua")]
+    fn lua(&self, name: &str, code: &LuaCode) -> Played {
+        let mut code = code.clone();
+        let mut changed = false;
+        if let Some(file) = self.given(name)? {
+            let text = fs::read_to_string(file)
+                .map_err(|why| format!("{name}: {} cannot be read: {why}", file.display()))?;
+            if let Some(unit) = code.units.iter_mut().find(|unit| unit.name == name) {
+                changed = unit.source != text;
+                unit.source = text;
+            }
+        }
+        let program = LuaProgram::recorded(name, &code);
+        let program = program.map_err(|error| format!("{name}: {error}"))?;
+        Ok((Box::new(program), changed))
+    }
+
+    /// No Lua can be run.
+    #[cfg(not(feature = "lua"))]
+    fn lua(&self, name: &str, _: &LuaCode) -> Played {
+        Err(format!("{name} is Lua, which this wippy has been built without"))
+    }
+
     /// The file that `--module` gives for a program.
     fn given(&self, name: &str) -> Result<Option<&Path>, String> {
         let named = |module: &&ModuleArg| module.program.as_deref() == Some(name);
@@ -141,9 +189,9 @@ impl Terminal<'_> {
         let Some(module) = self.args.module.iter().rfind(|module| module.program.is_none()) else {
             return Ok(None);
         };
-        match self.programs.values().find(|(other, ..)| other != name) {
+        match self.names.iter().find(|other| *other != name) {
             None => Ok(Some(&module.file)),
-            Some((other, ..)) => Err(format!(
+            Some(other) => Err(format!(
                 "--module: there are several programs, {other} and {name}: write --module \
                  {name}={}",
                 module.file.display()
@@ -153,21 +201,15 @@ impl Terminal<'_> {
 }
 
 impl Stage for Terminal<'_> {
-    fn program(&mut self, program: &ProgramRecord) -> Result<(LinkedComponent, bool), String> {
-        let (artifact, changed) = self.file(program)?;
+    fn program(&mut self, program: &ProgramRecord) -> Result<(Box<dyn Role>, bool), String> {
         let name = &program.name;
-        let stack = usize::try_from(program.stack).unwrap_or(usize::MAX);
-        let loaded = self.runtime.load(&artifact, program.wit.as_deref(), stack);
-        let loaded = loaded.map_err(|error| format!("{name}: {error}"))?;
-        let grants = match &program.grants {
-            None => Grants::all(),
-            Some((entry, lines)) => Grants::new(entry, lines),
+        let (role, changed) = match &program.code {
+            Code::Wasm(code) => self.wasm(program.id, name, code)?,
+            Code::Lua(code) => self.lua(name, code)?,
         };
-        let linked = self.runtime.link(&loaded.component, &grants);
-        let linked = linked.map_err(|error| format!("{name}: {error}"))?;
         self.changed |= changed;
-        self.programs.insert(program.id, (name.clone(), loaded, linked.clone()));
-        Ok((linked, changed))
+        self.names.push(name.clone());
+        Ok((role, changed))
     }
 
     fn variable(&mut self, name: &str) -> Option<String> {
@@ -290,20 +332,20 @@ fn ended(terminal: &Terminal<'_>, name: &str, stopped: Stopped) -> Result<Exit, 
 
 /// The result of the process in front, as the run has told it.
 fn result(terminal: &Terminal<'_>, front: Front) -> Result<Exit, Failure> {
-    let Front { program, method, outcome, exited } = front;
+    let Front { program, name, method, outcome, exited } = front;
     let Terminal { line, programs, .. } = terminal;
     let limits = Limiting { fuel: line.fuel, memory: line.memory, time: line.time };
-    let Some((name, loaded, linked)) = programs.get(&program) else {
-        return Err(Failure::config("the program of the result is not there"));
-    };
     match &outcome {
         Ok(Some(value)) => {
+            let Some((name, loaded, linked)) = programs.get(&program) else {
+                return Err(Failure::config(format!("{name} returns a value that has no type")));
+            };
             let spec = ProcessSpec::new(name, loaded, linked.clone(), &method);
             let spec = spec.map_err(|error| Failure::prepare(name, &error))?;
             show(&spec, value, line.json)
         }
-        Ok(None) => run::finish(line.json, name, &Ok(exited.unwrap_or(Term::Nil))),
-        Err(error) => Err(Failure::process(name, error, &limits)),
+        Ok(None) => run::finish(line.json, &name, &Ok(exited.unwrap_or(Term::Nil))),
+        Err(error) => Err(Failure::process(&name, error, &limits)),
     }
 }
 

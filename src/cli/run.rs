@@ -34,7 +34,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         return Ok(Exit::Ok);
     }
     let mut runtime = Runtime::new(Engine::default(), linker()?).with_cache();
-    if args.embed {
+    if args.record.embed {
         runtime = runtime.keeping_files();
     }
     match args.target()? {
@@ -82,7 +82,6 @@ fn run_entry(
     (id, words, invocation, short): (&Id, &[OsString], &str, Option<&str>),
     logs: Logs,
 ) -> Result<Exit, Failure> {
-    recording::check_entry(args, programs.project(), id)?;
     match programs.project().entry(id).map(|entry| &entry.kind) {
         Some(EntryKind::ProcessLua(_)) => {
             let limits = [("--fuel", args.fuel), ("--max-memory", args.max_memory)];
@@ -93,21 +92,26 @@ fn run_entry(
             let name = id.to_string();
             let terms = texts(words)?.into_iter().map(Term::from).collect();
             let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
+            let shown = recording::shows(logs, hides_logs(programs.project()));
+            let max_slice = programs.runtime().engine().max_slice();
             let front = front(programs, host, logs)?;
+            let recording = Recording::start(
+                &front.node,
+                &args.record,
+                max_slice,
+                recording::line(args, shown),
+            )?;
             let ended = terminal::run(&front, args.trace.as_deref(), &name, |context| {
                 let mut started = program.start(terms, context)?;
                 started.max_execution = args.timeout.or(started.max_execution);
                 Ok(started)
-            })?;
-            end(args, &name, &ended)
+            });
+            recording.finish(ended.and_then(|ended| end(args, &name, &ended)))
         }
         _ => {
             let spec = programs.runtime().spec(programs.project(), id)?;
             let shown = recording::shows(logs, hides_logs(programs.project()));
             let front = front(programs.clone(), host, logs)?;
-            if let Some(services) = &front.services {
-                recording::check_services(args, programs.project(), services)?;
-            }
             start(args, &front, spec, words, (invocation, short), shown)
         }
     }
@@ -315,7 +319,12 @@ fn start(
     spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
     spec.max_execution = args.timeout.or(spec.max_execution);
     let name = spec.name.clone();
-    let recording = Recording::start(&front.node, args, spec.program.max_slice(), shown)?;
+    let recording = Recording::start(
+        &front.node,
+        &args.record,
+        spec.program.max_slice(),
+        recording::line(args, shown),
+    )?;
     let trace = args.trace.as_deref();
     let ended = terminal::run(front, trace, &name, |context| spec.start(input, context));
     recording.finish(ended.and_then(|ended| match &ended.outcome {
@@ -362,7 +371,7 @@ fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
 }
 
 /// The words as text.
-fn texts(words: &[OsString]) -> Result<Vec<String>, Failure> {
+pub(super) fn texts(words: &[OsString]) -> Result<Vec<String>, Failure> {
     let text = |(i, word): (usize, &OsString)| match word.to_str() {
         Some(word) => Ok(word.to_owned()),
         None => Err(Failure::usage(format!(
@@ -374,7 +383,7 @@ fn texts(words: &[OsString]) -> Result<Vec<String>, Failure> {
     words.iter().enumerate().map(text).collect()
 }
 
-fn arguments(
+pub(super) fn arguments(
     function: &Function,
     words: &[OsString],
     invocation: &str,

@@ -7,6 +7,7 @@ use super::{
     exit::{Exit, Failure},
     log::Logs,
     project::linker,
+    recording::{self, Recording},
     run::{FileGiven, spec_of_file},
     terminal::{self, Interrupts, PATIENCE},
 };
@@ -15,6 +16,7 @@ use crate::{
     component::Engine,
     host::{HostOptions, Node, ProcessSpec, Program, Programs, Runtime, Server, Site},
     registry::HttpService,
+    replay::journal::CommandLine,
 };
 
 /// The host of the processes, and the name of the server in its log.
@@ -25,7 +27,10 @@ const HANDLER: &str = "wasi:http/incoming-handler";
 
 /// Answers until a signal.
 pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
-    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    let mut runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    if args.record.embed {
+        runtime = runtime.keeping_files();
+    }
     let given = FileGiven {
         wit: args.wit.as_deref(),
         invoke: args.invoke.as_deref(),
@@ -46,13 +51,16 @@ pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
     spec.limits.max_fuel = args.fuel.or(spec.limits.max_fuel);
     spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
     spec.max_execution = args.timeout.or(spec.max_execution);
+    let max_slice = spec.program.max_slice();
     let node = Node::new(One(Arc::new(spec)));
     terminal::add(&node, HOST, HostOptions::default())?;
     logs.show();
+    let line = CommandLine { logs: recording::shows(logs, false), ..CommandLine::default() };
+    let recording = Recording::start(&node, &args.record, max_slice, line)?;
     let entry = HttpService::at(&args.addr);
     let server = Server::new(&node, HOST, HOST, entry, Site::of_one(&name));
     let mut interrupts = Interrupts::new(&node)?;
-    smol::block_on(async {
+    let ended = smol::block_on(async {
         let listening = server
             .listen()
             .await
@@ -71,7 +79,8 @@ pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
                 Err(Failure::Silent(Exit::Interrupted))
             }
         }
-    })
+    });
+    recording.finish(ended)
 }
 
 /// One program, whatever is asked for.

@@ -29,11 +29,15 @@ pub(super) fn serve(
     if supervisor.is_empty() {
         return Err(Failure::usage(nothing(programs.project())));
     }
-    recording::check_services(args, programs.project(), &supervisor)?;
     // No process has the terminal to itself.
     logs.show();
     let max_slice = programs.runtime().engine().max_slice();
-    let recording = Recording::start(&node, args, max_slice, recording::shows(logs, false))?;
+    let recording = Recording::start(
+        &node,
+        &args.record,
+        max_slice,
+        recording::line(args, recording::shows(logs, false)),
+    )?;
     let tracing = Tracing::start(&node, args.trace.as_deref())?;
     let failed = terminal::serve(&node, &supervisor, logs);
     tracing.finish();

@@ -27,7 +27,7 @@ use crate::{
         Ended, HostOptions, Node, ProjectPrograms, ServiceStatus, SpawnContext, Started,
         Supervisor, Trace,
     },
-    registry::{EntryKind, ProcessHost, Project},
+    registry::Project,
     world::{Input, Output, Streams},
 };
 
@@ -40,25 +40,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// A node with the hosts of a project.
 pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
     let node = Node::new(programs.clone());
-    for entry in programs.project().entries() {
-        let id = entry.id.to_string();
-        let options = match &entry.kind {
-            EntryKind::ProcessHost(host) => options(host),
-            EntryKind::TerminalHost(_) => for_one(),
-            EntryKind::FsDirectory(_)
-            | EntryKind::EnvStorage
-            | EntryKind::EnvVariable(_)
-            | EntryKind::ProcessService(_)
-            | EntryKind::ProcessWasm(_)
-            | EntryKind::ProcessLua(_)
-            | EntryKind::LibraryLua(_)
-            | EntryKind::FunctionLua(_)
-            | EntryKind::HttpService(_)
-            | EntryKind::HttpRouter(_)
-            | EntryKind::HttpEndpoint(_)
-            | EntryKind::HttpStatic(_)
-            | EntryKind::Other => continue,
-        };
+    for (id, options) in programs.hosts() {
         add(&node, &id, options)?;
     }
     Ok(node)
@@ -67,7 +49,7 @@ pub(super) fn of_project(programs: ProjectPrograms) -> Result<Node, Failure> {
 /// A node for a file without a project.
 pub(super) fn of_file() -> Result<Front, Failure> {
     let node = Node::new(());
-    add(&node, TERMINAL, for_one())?;
+    add(&node, TERMINAL, HostOptions::for_one())?;
     Ok(Front { node, host: TERMINAL.to_owned(), services: None })
 }
 
@@ -75,24 +57,6 @@ pub(super) fn add(node: &Node, id: &str, options: HostOptions) -> Result<(), Fai
     let what = format!("threads for {id}");
     let complain = |error: io::Error| system::lacks(&what, "ulimit -u", "ulimit -v", &error);
     node.add_host(id, options).map_err(complain)
-}
-
-/// The terminal host runs exactly one process.
-fn for_one() -> HostOptions {
-    HostOptions { workers: Some(1), max_processes: 1, ..HostOptions::default() }
-}
-
-fn options(host: &ProcessHost) -> HostOptions {
-    let default = HostOptions::default();
-    let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
-    HostOptions {
-        workers: host.workers.map(size),
-        queue_size: size(host.queue_size),
-        queue_bytes: host.queue_bytes.map_or(default.queue_bytes, size),
-        max_processes: host.max_processes.map_or(default.max_processes, size),
-        max_memory: host.max_memory,
-        ..default
-    }
 }
 
 /// The id of the project's terminal host.

@@ -23,7 +23,7 @@
 //! | `net` | sockets and names | `world/net` |
 //! | `wait` | several things at once, and which of them hold | `world/wait` |
 //! | `actor` | other processes | `host/node/dispatcher` |
-//! | `call` | functions of the embedder | by the embedder |
+//! | `call` | functions of the embedder, and checks of `wippy:sim` | by the embedder |
 //! | `chore` | work of the engine's own | `host/node/chores` |
 //!
 //! No match over these enums has an arm for "all others", so that the compiler names

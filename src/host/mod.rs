@@ -35,6 +35,7 @@
 mod load;
 mod node;
 mod serve;
+pub mod simulate;
 mod supervise;
 
 pub use self::{

@@ -1,4 +1,6 @@
-//! What guests may import: [`wasi`], and [`wippy:process`](process).
+//! What guests may import: [`wasi`], [`wippy:process`](process), and
+//! [`wippy:sim`](sim).
 
 pub mod process;
+pub mod sim;
 pub mod wasi;

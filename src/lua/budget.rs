@@ -9,7 +9,8 @@
 //! A single instruction can take long as well: a comparison of two long strings, a
 //! `next` in a large table that has been emptied. A slice that has taken much more
 //! time than its instructions should is over. Only time on the processor counts,
-//! so a busy machine cuts nobody's slices short.
+//! so a busy machine cuts nobody's slices short. Of a [pinned](super::pinned) state time
+//! cuts nothing.
 //!
 //! The parts of the prelude that keep several tables in step, such as channels,
 //! are not interrupted either. They are told by having no source, and lines that
@@ -78,7 +79,10 @@ impl Budget {
         let debt = self.left.load(Relaxed).min(0);
         self.slice.store(fuel, Relaxed);
         self.left.store(debt.saturating_add(fuel), Relaxed);
-        *lock(&self.begun) = Some((Instant::now(), processor_time()));
+        // Time would cut a slice at another place in each run.
+        if !self.memory.strings.is_pinned() {
+            *lock(&self.begun) = Some((Instant::now(), processor_time()));
+        }
     }
 
     /// The time that a slice may take.

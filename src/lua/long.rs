@@ -32,8 +32,10 @@ use mlua::{
 };
 
 use super::{
+    arena::Arena,
     budget::QUANTUM,
     memory::{MAX_STRING, PAUSE, PROCESS, SLOW, Watch},
+    pinned::{self, Pinned},
 };
 use crate::account::Charge;
 
@@ -51,6 +53,8 @@ const SLOW_QUANTUM: u32 = 31;
 pub(super) struct Limited {
     lua: Lua,
     watch: Arc<Watch>,
+    /// The state, if the library does not close it.
+    pinned: Option<Pinned>,
 }
 
 /// The library's allocator; one function for all states.
@@ -60,8 +64,7 @@ impl Limited {
     /// Sets the limits of a new state: `limit` bytes for the process, of which it keeps
     /// charged what it uses.
     pub fn new(lua: Lua, limit: usize, held: Charge) -> Result<Limited> {
-        let own = usize::try_from(PROCESS).unwrap_or_default();
-        lua.set_memory_limit(limit.saturating_sub(own).max(1))?;
+        lua.set_memory_limit(for_lua(limit))?;
         let slow = GcIncParams::default().step_multiplier(SLOW).pause(PAUSE);
         lua.gc_set_mode(GcMode::Incremental(slow));
         let watch = Arc::new(Watch::new(limit, held));
@@ -80,7 +83,26 @@ impl Limited {
         };
         // SAFETY: the closure leaves the stack as it is and raises no error.
         unsafe { lua.exec_raw::<()>((), set)? };
-        Ok(Limited { lua, watch })
+        Ok(Limited { lua, watch, pinned: None })
+    }
+
+    /// A new state with these limits, which does the same in each run: see
+    /// [`pinned`](super::pinned).
+    pub fn pinned(limit: usize, held: Charge) -> Result<Limited> {
+        let arena = Arena::new().map_err(mlua::Error::RuntimeError)?;
+        let mut watch = Watch::new(limit, held);
+        watch.strings.arena = Some(Mutex::new(arena));
+        let watch = Arc::new(watch);
+        // SAFETY: the allocator is that of an arena, and the watch outlives the state, which
+        // `drop` closes.
+        let (pinned, lua) =
+            unsafe { Pinned::new(allocate, Arc::as_ptr(&watch).cast_mut().cast())? };
+        if let Some(mut arena) = watch.strings.arena() {
+            arena.set_limit(for_lua(limit));
+        }
+        let slow = GcIncParams::default().step_multiplier(SLOW).pause(PAUSE);
+        lua.gc_set_mode(GcMode::Incremental(slow));
+        Ok(Limited { lua, watch, pinned: Some(pinned) })
     }
 
     pub fn watch(&self) -> &Arc<Watch> {
@@ -100,6 +122,10 @@ impl Drop for Limited {
     /// The library knows its own allocator when it closes a state, and frees what
     /// belongs to it.
     fn drop(&mut self) {
+        if let Some(pinned) = self.pinned.take() {
+            // SAFETY: nobody uses the state any more.
+            return unsafe { pinned.close() };
+        }
         let data = self.watch.strings.data.load(Relaxed);
         let (Some(inner), false) = (INNER.get(), data.is_null()) else { return };
         // SAFETY: the state gets back the allocator and the data that it was made with.
@@ -114,6 +140,11 @@ impl Drop for Limited {
     }
 }
 
+/// What is left for Lua of the memory of a process.
+fn for_lua(limit: usize) -> usize {
+    limit.saturating_sub(usize::try_from(PROCESS).unwrap_or_default()).max(1)
+}
+
 /// Tells of long strings, refuses those that are too long, and leaves everything else to
 /// the library. For a new block, `old` is the type of what it is for.
 unsafe extern "C" fn allocate(
@@ -124,7 +155,6 @@ unsafe extern "C" fn allocate(
 ) -> *mut c_void {
     // SAFETY: the data of this allocator is always a watch that outlives it.
     let watch = unsafe { &*data.cast_const().cast::<Watch>() };
-    let Some(inner) = INNER.get() else { return ptr::null_mut() };
     let is_string = block.is_null() && new >= LONG && i32::try_from(old) == Ok(ffi::LUA_TSTRING);
     if is_string && new > MAX_STRING.saturating_add(HEAD) {
         return ptr::null_mut();
@@ -132,9 +162,19 @@ unsafe extern "C" fn allocate(
     if new == 0 && old >= LONG && !block.is_null() {
         watch.strings.freed(block);
     }
-    // SAFETY: Lua calls this as it would call the library's own allocator, with which the
-    // state was made, and these are its data.
-    let made = unsafe { inner(watch.strings.data.load(Relaxed), block, old, new) };
+    let made = match (watch.strings.arena(), INNER.get()) {
+        // SAFETY: all blocks of the state are of its arena, and Lua knows their sizes.
+        (Some(mut arena), _) => unsafe {
+            if arena.made() == 1 && block.is_null() {
+                pinned::seed(arena.first(), allocate, data);
+            }
+            arena.resize(block.cast(), old, new).cast()
+        },
+        // SAFETY: Lua calls this as it would call the library's own allocator, with which the
+        // state was made, and these are its data.
+        (None, Some(inner)) => unsafe { inner(watch.strings.data.load(Relaxed), block, old, new) },
+        (None, None) => return ptr::null_mut(),
+    };
     if is_string && !made.is_null() {
         watch.strings.born(made, new);
     }
@@ -151,6 +191,8 @@ thread_local! {
 pub(super) struct Strings {
     /// The data of the library's allocator.
     data: AtomicPtr<c_void>,
+    /// The memory of a state that does the same in each run.
+    arena: Option<Mutex<Arena>>,
     long: Mutex<HashMap<usize, Long>>,
     changed: AtomicBool,
     /// A look has been asked for.
@@ -169,6 +211,16 @@ struct Long {
 }
 
 impl Strings {
+    /// The arena that all lies in, if it does.
+    pub fn arena(&self) -> Option<MutexGuard<'_, Arena>> {
+        self.arena.as_ref().map(lock)
+    }
+
+    /// True if the state does the same in each run.
+    pub fn is_pinned(&self) -> bool {
+        self.arena.is_some()
+    }
+
     fn long(&self) -> MutexGuard<'_, HashMap<usize, Long>> {
         lock(&self.long)
     }

@@ -61,6 +61,7 @@
 //! A slice that takes some hundred times longer than its instructions should is cut
 //! short. Clocks, random numbers and everything else come from commands.
 
+mod arena;
 mod budget;
 mod json;
 mod long;
@@ -68,6 +69,7 @@ mod mail;
 mod memory;
 mod method;
 mod pattern;
+mod pinned;
 mod primitives;
 mod process;
 mod program;

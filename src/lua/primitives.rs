@@ -19,7 +19,7 @@ use super::{
     budget::{Budget, COLLECTION},
     json,
     long::Limited,
-    mail, method,
+    mail, method, pinned,
     program::{LuaProgram, Required},
     reply::{self, short},
     request, sandbox,
@@ -91,6 +91,10 @@ impl Primitives {
         meta.raw_set("__index", missing)?;
         table.set_metatable(Some(meta))?;
         sandbox::prelude(lua, "core", lua.globals())?.call::<()>(table)?;
+        if primitives.budget.memory.strings.is_pinned() {
+            primitives.function("module")?.call::<()>("pinned")?;
+            pinned::hold_registry(lua, &table.raw_get("null_meta")?)?;
+        }
         Ok(primitives)
     }
 
@@ -138,6 +142,7 @@ impl Primitives {
             Primitives::tasks,
             Primitives::failures,
             Primitives::world,
+            Primitives::addresses,
             json::primitive,
             mail::primitive,
         ] {
@@ -191,6 +196,26 @@ impl Primitives {
             "is_error" => lua.create_function(move |_, value: Value| {
                 let table = value.as_table();
                 Ok(table.and_then(Table::metatable).is_some_and(|meta| meta == own.errors))
+            }),
+            _ => return Ok(None),
+        };
+        primitive.map(Some)
+    }
+
+    /// For the part `pinned`: texts with addresses that are the same in each run.
+    fn addresses(lua: &Lua, _: &Primitives, name: &str) -> Result<Option<Function>> {
+        let primitive = match name {
+            "closed" => lua.create_function(pinned::closed),
+            "fixed" => lua.create_function(|lua, (value, text): (Value, LuaString)| {
+                match pinned::text(&value, &text.as_bytes()) {
+                    Some(fixed) => lua.create_string(fixed),
+                    None => Ok(text),
+                }
+            }),
+            "fixed_format" => lua.create_function(|lua, args: MultiValue| {
+                let args: Vec<Value> = args.into_iter().collect();
+                let fixed = pinned::format(lua, &args)?;
+                Ok(fixed.unwrap_or(args).into_iter().collect::<MultiValue>())
             }),
             _ => return Ok(None),
         };
@@ -262,7 +287,7 @@ fn parts(lua: &Lua, program: &LuaProgram, name: &str) -> Result<Option<Function>
         "kinds" => lua.create_function(|lua, ()| {
             lua.create_sequence_from(ErrorKind::ALL.map(ErrorKind::name))
         }),
-        "main_unit" => lua.create_function(move |_, ()| Ok(own.main().to_owned())),
+        "main_unit" => lua.create_function(move |_, ()| Ok(own.name().to_owned())),
         "resolve" => lua.create_function(move |_, (unit, name): (String, String)| {
             Ok(match own.resolve(&unit, &name) {
                 Ok(Required::Module) => (Some("module"), None),

@@ -6,7 +6,7 @@ use mlua::{MultiValue, Value as Lv};
 
 use super::{
     long::Limited,
-    memory,
+    memory, pinned,
     primitives::Primitives,
     program::{LuaProgram, broken},
     reply, sandbox,
@@ -14,10 +14,11 @@ use super::{
     values::{Giver, from_term},
 };
 use crate::{
-    account::{Account, Exceeded},
+    account::{Account, Charge, Exceeded},
     command::{Completion, ErrorKind, Mail, ProcessError, Reply},
     imports::wasi::WasiConfig,
     process::{Call, Error, Event, Fuel, Process, Received, Start, StartData, Status, StepOutput},
+    replay::Role,
 };
 
 /// A process that runs a Lua program.
@@ -32,6 +33,9 @@ pub struct LuaProcess {
     mail: bool,
     /// Fuel that it may still use, if there is a limit, and that limit.
     fuel: Option<(u64, u64)>,
+    /// What a pinned process holds, on the account that others know of. It has one of its
+    /// own besides: what others hold for it there would decide when garbage is collected.
+    apart: Option<Charge>,
 }
 
 struct Live {
@@ -47,6 +51,37 @@ impl LuaProcess {
     ///
     /// If an argument has no place in Lua, or there is no room for the process.
     pub fn start(program: &LuaProgram, start: Start) -> Result<LuaProcess, Error> {
+        LuaProcess::make(program, start, false)
+    }
+
+    /// The same, for a process that is recorded or replayed: it does the same each time
+    /// that it is given the same.
+    ///
+    /// Of addresses that a program is shown, only what lies below 4 GiB is left, and those
+    /// of functions and tables are the same in each run; so is the order of `pairs`. No
+    /// slice is cut short by time, and no garbage is collected while the process waits.
+    ///
+    /// # Errors
+    ///
+    /// As for [`LuaProcess::start`], and on a system where that cannot be had: see
+    /// [`can_be_pinned`](LuaProcess::can_be_pinned).
+    pub fn pinned(program: &LuaProgram, start: Start) -> Result<LuaProcess, Error> {
+        let fault = |why| Error::program(ProcessError::new(ErrorKind::Unavailable, why));
+        LuaProcess::can_be_pinned().map_err(fault)?;
+        LuaProcess::make(program, start, true)
+    }
+
+    /// Looks whether processes in Lua can do the same in each run here.
+    ///
+    /// # Errors
+    ///
+    /// With why not.
+    pub fn can_be_pinned() -> Result<(), String> {
+        let not = |why| format!("processes in Lua cannot be recorded here: {why}");
+        pinned::check().map_err(not)
+    }
+
+    fn make(program: &LuaProgram, start: Start, is_pinned: bool) -> Result<LuaProcess, Error> {
         let Start { data, account, inline, state: _ } = start;
         let StartData { call, identity, wasi, request: _, limits } = data;
         let Some(Call { method, args }) = call else {
@@ -57,9 +92,16 @@ impl LuaProcess {
         let failed = |error: mlua::Error| Error::program(broken(&error));
         let memory = usize::try_from(max_memory).unwrap_or(usize::MAX);
         let account = account.unwrap_or_else(|| Account::new(max_memory));
+        let (account, mut apart) = match is_pinned {
+            true => (Account::new(max_memory), Some(account.open())),
+            false => (account, None),
+        };
         let full = |exceeded: Exceeded| Error::new(ErrorKind::Unavailable, exceeded.to_string());
         let held = account.charge(memory::PROCESS).map_err(full)?;
-        let lua = sandbox::bare().and_then(|lua| Limited::new(lua, memory, held));
+        let lua = match is_pinned {
+            true => Limited::pinned(memory, held),
+            false => sandbox::bare().and_then(|lua| Limited::new(lua, memory, held)),
+        };
         let lua = lua.map_err(failed)?;
         let primitives = Primitives::install(&lua, program, account).map_err(failed)?;
         {
@@ -71,7 +113,7 @@ impl LuaProcess {
             state.argv = args.into_iter().skip(1).collect();
             state.immediate = inline;
         }
-        let chunk = program.load(&lua, program.main()).map_err(failed)?;
+        let chunk = program.load(&lua, program.name()).map_err(failed)?;
         let mut values = MultiValue::new();
         for (at, term) in (1..).zip(&args) {
             let invalid =
@@ -83,6 +125,9 @@ impl LuaProcess {
         values.push_front(Lv::Function(chunk));
         primitives.function("start").and_then(|start| start.call::<()>(values)).map_err(failed)?;
         lua.watch().cover(&lua).map_err(full)?;
+        if let Some(apart) = &mut apart {
+            apart.cover(primitives.account.used()).map_err(full)?;
+        }
         primitives.budget.begin(0);
         Ok(LuaProcess {
             program: program.clone(),
@@ -90,6 +135,7 @@ impl LuaProcess {
             ended: false,
             mail: false,
             fuel: limits.max_fuel.map(|max| (max, max)),
+            apart,
         })
     }
 
@@ -203,6 +249,13 @@ impl Live {
     }
 }
 
+/// Processes that are run again.
+impl Role for LuaProgram {
+    fn start(&self, start: Start) -> Result<Box<dyn Process>, Error> {
+        Ok(Box::new(LuaProcess::pinned(self, start)?))
+    }
+}
+
 impl Process for LuaProcess {
     fn step(&mut self, events: &mut Vec<Event>, fuel: Fuel, out: &mut StepOutput) {
         out.yields.clear();
@@ -258,6 +311,12 @@ impl Process for LuaProcess {
         };
         let result = delivered.and_then(|()| live.run());
         live.lua.watch().cover_anyway(&live.lua);
+        if let Some(apart) = &mut self.apart {
+            let used = live.primitives.account.used();
+            if apart.cover(used).is_err() {
+                apart.add_anyway(used.saturating_sub(apart.bytes()));
+            }
+        }
         out.fuel_used = u64::try_from(before.saturating_sub(budget.left())).unwrap_or_default();
         if let Some((left, _)) = &mut self.fuel {
             *left = left.saturating_sub(out.fuel_used);
@@ -273,9 +332,12 @@ impl Process for LuaProcess {
         }
     }
 
-    /// Collects garbage.
+    /// Collects garbage, which a program could notice: not of one that does the same in
+    /// each run.
     fn trim(&mut self, _: &mut dyn FnMut(&mut [u8])) {
-        if let Some(live) = &self.live {
+        if let Some(live) = &self.live
+            && !live.lua.watch().strings.is_pinned()
+        {
             if let Err(error) = live.lua.gc_collect() {
                 tracing::debug!(%error, "garbage that cannot be collected");
             }
@@ -288,6 +350,22 @@ impl Process for LuaProcess {
             Some(live) => u64::try_from(live.lua.used_memory()).unwrap_or(u64::MAX),
             None => 0,
         }
+    }
+
+    /// What has been allocated, how much is used and charged, and how much mail there is.
+    /// What tables and texts hold is seen as soon as it changes any of that.
+    fn state(&mut self, to: &mut dyn FnMut(&[u8])) {
+        let Some(live) = &self.live else { return };
+        let (trace, used) = match live.lua.watch().strings.arena() {
+            Some(arena) => (arena.trace(), arena.used() as u64),
+            None => (0, 0),
+        };
+        let left = live.primitives.budget.left().cast_unsigned();
+        let fuel = self.fuel.map_or(0, |(left, _)| left);
+        for part in [trace, used, left, fuel] {
+            to(&part.to_le_bytes());
+        }
+        live.primitives.state().inbox.state(to);
     }
 
     fn close(&mut self) {

@@ -12,7 +12,8 @@ use mlua::{Function, Lua, chunk::ChunkMode};
 use super::sandbox;
 use crate::{
     command::{ErrorKind, ProcessError},
-    registry::{Entry, EntryKind, Id, LUA_MODULES, LuaCode, Problem, Project, nearest},
+    registry::{self, Entry, EntryKind, Id, LUA_MODULES, Problem, Project, nearest},
+    replay::journal::{LuaCode, LuaUnit},
 };
 
 /// Modules that need not be named in an entry's `modules`.
@@ -39,6 +40,7 @@ struct Inner {
 
 /// One source.
 struct Unit {
+    source: Arc<str>,
     /// Compiled by this very library; nobody else's bytecode is ever loaded.
     bytecode: Vec<u8>,
     modules: BTreeSet<String>,
@@ -135,7 +137,8 @@ impl LuaProgram {
                 }
             }
             let modules = code.modules.iter().cloned().collect();
-            units.insert(name, Unit { bytecode, modules, imports });
+            let source = code.source.clone();
+            units.insert(name, Unit { source, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: id.to_string(),
@@ -160,7 +163,8 @@ impl LuaProgram {
         for (name, source) in main.into_iter().chain(&config.libraries) {
             let bytecode = compile(name, source)?;
             let (modules, imports) = (modules.clone(), imports.clone());
-            units.insert(name.clone(), Unit { bytecode, modules, imports });
+            let source = source.as_str().into();
+            units.insert(name.clone(), Unit { source, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: config.name.clone(),
@@ -169,6 +173,42 @@ impl LuaProgram {
             max_execution: None,
             units,
         })))
+    }
+
+    /// The program of a journal; its processes are given the function to call.
+    ///
+    /// # Errors
+    ///
+    /// If a text is no Lua.
+    pub fn recorded(name: &str, code: &LuaCode) -> Result<LuaProgram, SyntaxError> {
+        let mut units = BTreeMap::new();
+        for unit in &code.units {
+            let source = unit.source.as_str().into();
+            let bytecode = compile(&unit.name, &unit.source)?;
+            let modules = unit.modules.iter().cloned().collect();
+            let imports = unit.imports.iter().cloned().collect();
+            units.insert(unit.name.clone(), Unit { source, bytecode, modules, imports });
+        }
+        Ok(LuaProgram(Arc::new(Inner {
+            main: name.to_owned(),
+            method: String::new(),
+            max_memory: code.max_memory,
+            max_execution: None,
+            units,
+        })))
+    }
+
+    /// The program as a journal holds it, with all its texts.
+    pub fn code(&self) -> LuaCode {
+        let pair = |(name, id): (&String, &String)| (name.clone(), id.clone());
+        let unit = |(name, unit): (&String, &Unit)| LuaUnit {
+            name: name.clone(),
+            source: unit.source.to_string(),
+            modules: unit.modules.iter().cloned().collect(),
+            imports: unit.imports.iter().map(pair).collect(),
+        };
+        let units = self.0.units.iter().map(unit).collect();
+        LuaCode { max_memory: self.0.max_memory, units }
     }
 
     /// Looks at the source of an entry in Lua.
@@ -197,6 +237,11 @@ impl LuaProgram {
         compiled.map(|_| ()).map_err(|error| problem(entry, code, &error))
     }
 
+    /// The id of its entry.
+    pub fn name(&self) -> &str {
+        &self.0.main
+    }
+
     /// The function that the entry names.
     pub fn method(&self) -> &str {
         &self.0.method
@@ -210,10 +255,6 @@ impl LuaProgram {
     /// Bytes of memory that a process may have.
     pub fn max_memory(&self) -> u64 {
         self.0.max_memory
-    }
-
-    pub(super) fn main(&self) -> &str {
-        &self.0.main
     }
 
     /// The chunk of a unit, in a state.
@@ -293,7 +334,7 @@ fn syntax(name: &str, message: &str) -> SyntaxError {
 }
 
 /// A syntax error as a problem of the file that it is in.
-fn problem(entry: &Entry, code: &LuaCode, error: &SyntaxError) -> Box<Problem> {
+fn problem(entry: &Entry, code: &registry::LuaCode, error: &SyntaxError) -> Box<Problem> {
     let (expected, fix) = ("Lua 5.4", "correct the source");
     let Some(file) = &code.file else {
         return Box::new(entry.problem("source", error.to_string(), expected, fix));

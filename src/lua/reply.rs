@@ -20,7 +20,7 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         Reply::Bool(value) => Value::Boolean(*value),
         Reply::Text(text) => Value::String(lua.create_string(text)?),
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
-        Reply::Done | Reply::Ready(_) => Value::Boolean(true),
+        Reply::Done | Reply::Ready(_) | Reply::Value(None) => Value::Boolean(true),
         Reply::Ended(ending) => {
             return match &**ending {
                 Ok(term) => result(lua, primitives, term),
@@ -37,7 +37,7 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
             return refused(lua, primitives, &fault);
         }
         // No command of a program is answered so.
-        Reply::Value(_)
+        Reply::Value(Some(_))
         | Reply::File { .. }
         | Reply::Handle(_)
         | Reply::Response(_)
@@ -190,6 +190,10 @@ pub(super) fn fault(
         }
         Value::String(text) => return ProcessError::new(kind, short(&text.as_bytes())),
         Value::Nil => return ProcessError::new(kind, "nil"),
+        // The library's text of such a value is an address.
+        Value::Function(_) | Value::Thread(_) | Value::UserData(_) => {
+            return ProcessError::new(kind, format!("the error is a {}", error.type_name()));
+        }
         other => {
             let text = other.to_string().unwrap_or_else(|_| other.type_name().to_owned());
             return ProcessError::new(kind, text);

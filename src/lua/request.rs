@@ -14,6 +14,7 @@ use crate::{
         ActorCommand, Clock, ClockCommand, Command, ErrorKind, Pid, ProcessError, RandomCommand,
         Spawn, Stdio, StdioCommand, Wait, Yield,
     },
+    imports::sim::Check,
     value::Term,
 };
 
@@ -177,6 +178,18 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             "random" => {
                 let len = u32::try_from(self.number()).unwrap_or_default();
                 return Ok(Command::Random(RandomCommand::Bytes { len, insecure: true }));
+            }
+            "always" => {
+                let (name, holds) = (self.text("the name of a check")?, self.flag());
+                return Ok(Command::Call(Check::Always { name, holds }.call()));
+            }
+            "sometimes" => {
+                let (name, holds) = (self.text("the name of a check")?, self.flag());
+                return Ok(Command::Call(Check::Sometimes { name, holds }.call()));
+            }
+            "reachable" => {
+                let name = self.text("the name of a place")?;
+                return Ok(Command::Call(Check::Reachable { name }.call()));
             }
             "read" => {
                 let len = u32::try_from(self.number()).unwrap_or_default().max(1);

@@ -7,9 +7,12 @@ use mlua::{Error, Function, Lua, LuaOptions, Result, StdLib, Table, chunk::Chunk
 /// A state with the parts of the library that only compute. There is no `io`,
 /// `os`, `debug` and `package`; the prelude takes away more.
 pub(super) fn bare() -> Result<Lua> {
-    let libraries =
-        StdLib::COROUTINE | StdLib::TABLE | StdLib::STRING | StdLib::UTF8 | StdLib::MATH;
-    Lua::new_with(libraries, LuaOptions::new())
+    Lua::new_with(libraries(), LuaOptions::new())
+}
+
+/// The parts of the library that only compute, beside its base.
+pub(super) fn libraries() -> StdLib {
+    StdLib::COROUTINE | StdLib::TABLE | StdLib::STRING | StdLib::UTF8 | StdLib::MATH
 }
 
 /// The parts of the prelude, and the modules; see [`prelude`]. All but the first part are
@@ -19,8 +22,8 @@ macro_rules! parts {
         [$(($part, include_str!(concat!("prelude/", $part, ".lua")))),*]
     };
 }
-const PRELUDE: [(&str, &str); 8] =
-    parts!["core" "require" "coroutine" "text" "pattern" "table" "random" "load"];
+const PRELUDE: [(&str, &str); 9] =
+    parts!["core" "require" "coroutine" "text" "pattern" "table" "random" "load" "pinned"];
 
 macro_rules! modules {
     ($($module:literal)*) => {

@@ -214,6 +214,10 @@ fn place(key: &Value) -> String {
             let more = if name.len() > MAX_KEY { "…" } else { "" };
             format!(".{}{more}", String::from_utf8_lossy(short))
         }
+        // The library's text of such a key is an address.
+        Value::Table(_) | Value::Function(_) | Value::Thread(_) | Value::UserData(_) => {
+            format!("[a {}]", key.type_name())
+        }
         other => format!("[{}]", other.to_string().unwrap_or_default()),
     }
 }

@@ -13,14 +13,14 @@ use std::{
 use super::{
     difference::Difference,
     journal::{Ending, Noted, StartRecord, Step},
+    player::Role,
     script::Prompter,
     show, state,
 };
 use crate::{
     command::{Command, Completion, Reply, Stdio, StdioCommand, Tag, Yield, codec::Coded},
-    component::LinkedComponent,
     lock::lock,
-    process::{Error, Event, Fuel, Process, Start, Status, StepOutput, WasmProcess},
+    process::{Error, Event, Fuel, Process, Start, Status, StepOutput},
 };
 
 /// A changed program may take so many times the fuel, and so much more, before it is said
@@ -31,11 +31,13 @@ const MORE: (u64, u64) = (64, 1 << 30);
 pub(super) struct Actor {
     /// Its pid, or the name of its program.
     pub name: String,
+    /// The name of its program.
+    pub role: String,
     pub program: u64,
     pub front: bool,
     /// The function that was called.
     pub method: String,
-    process: WasmProcess,
+    process: Box<dyn Process>,
     prompter: Prompter,
     /// Fuel that it has used.
     pub fuel: u64,
@@ -81,15 +83,16 @@ struct Due {
 impl Actor {
     /// The process of this record.
     pub fn start(
-        program: &LinkedComponent,
+        program: &dyn Role,
         start: StartRecord,
-        name: String,
+        role: String,
         changed: bool,
         log: bool,
         hint: Option<String>,
     ) -> Result<Actor, Error> {
         let StartRecord { program: number, front, data, .. } = start;
-        let name = data.identity.as_ref().map_or(name, |identity| identity.pid.to_string());
+        let name = data.identity.as_ref().map(|identity| identity.pid.to_string());
+        let name = name.unwrap_or_else(|| role.clone());
         let method = data.call.as_ref().map(|call| call.method.clone()).unwrap_or_default();
         let prompter = Prompter::default();
         if log {
@@ -97,9 +100,10 @@ impl Actor {
         }
         let inline = Box::new(prompter.clone());
         let start = Start { inline: Some(inline), ..data.into() };
-        let process = WasmProcess::start(program, start)?;
+        let process = program.start(start)?;
         Ok(Actor {
             name,
+            role,
             program: number,
             front,
             method,
@@ -428,7 +432,7 @@ impl Actor {
 
     /// The hash of all that the process is.
     pub fn hash(&mut self) -> u64 {
-        state::of(&mut self.process)
+        state::of(&mut *self.process)
     }
 
     /// Bytes of its memory.

@@ -33,6 +33,6 @@ mod tests;
 
 pub use self::{
     difference::Difference,
-    player::{Front, Player, PlayerError, Stage, Still, Stop, Stopped},
+    player::{Front, Player, PlayerError, Role, Stage, Still, Stop, Stopped},
     show::{command as show_command, reply as show_reply},
 };

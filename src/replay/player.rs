@@ -20,18 +20,18 @@ use super::{
 use crate::{
     command::Stdio,
     component::{FUEL_VERSION, LinkedComponent},
-    process::{Outcome, Status},
+    process::{Error, Outcome, Process, Start, Status, WasmProcess},
     value::Term,
 };
 
 /// What a journal is played on.
 pub trait Stage {
-    /// A program, linked as it was; and true if it is another than it was.
+    /// A program as it was; and true if it is another than it was.
     ///
     /// # Errors
     ///
     /// With why it cannot be had.
-    fn program(&mut self, program: &ProgramRecord) -> Result<(LinkedComponent, bool), String>;
+    fn program(&mut self, program: &ProgramRecord) -> Result<(Box<dyn Role>, bool), String>;
 
     /// The value of a variable that was left out of the journal.
     fn variable(&mut self, name: &str) -> Option<String>;
@@ -48,6 +48,31 @@ pub trait Stage {
     /// A process has asked something and has been answered, or has been handed something.
     /// Not told unless every command is to be told.
     fn asked(&mut self, process: &str, fuel: u64, asked: &str, answer: &str);
+}
+
+/// A program, as it is played.
+pub trait Role {
+    /// A process of it, which does the same as the recorded one where it is given the same.
+    ///
+    /// # Errors
+    ///
+    /// If what it begins with does not fit.
+    fn start(&self, start: Start) -> Result<Box<dyn Process>, Error>;
+
+    /// The most fuel that a step of it can be given.
+    fn max_slice(&self) -> u64 {
+        u64::MAX
+    }
+}
+
+impl Role for LinkedComponent {
+    fn start(&self, start: Start) -> Result<Box<dyn Process>, Error> {
+        Ok(Box::new(WasmProcess::start(self, start)?))
+    }
+
+    fn max_slice(&self) -> u64 {
+        LinkedComponent::max_slice(self)
+    }
 }
 
 /// Where a replay is to stop.
@@ -83,6 +108,8 @@ pub struct Stopped {
 pub struct Front {
     /// The number of its program.
     pub program: u64,
+    /// The name of its program.
+    pub name: String,
     /// The function that was called.
     pub method: String,
     /// How it ended.
@@ -151,7 +178,7 @@ pub struct Player<R, S> {
     stage: S,
     stop: Stop,
     header: Header,
-    programs: HashMap<u64, (String, LinkedComponent, bool)>,
+    programs: HashMap<u64, (String, Box<dyn Role>, bool)>,
     actors: BTreeMap<u64, Actor>,
     stopped: Stopped,
 }
@@ -216,15 +243,15 @@ impl<R: io::Read, S: Stage> Player<R, S> {
                 Record::Command(line) => self.stage.called(&line),
                 Record::Program(program) => {
                     let got = self.stage.program(&program).map_err(PlayerError::Program)?;
-                    let (linked, changed) = got;
-                    if linked.max_slice() < self.header.max_slice {
-                        let (here, there) = (linked.max_slice(), self.header.max_slice);
+                    let (role, changed) = got;
+                    if role.max_slice() < self.header.max_slice {
+                        let (here, there) = (role.max_slice(), self.header.max_slice);
                         return Err(PlayerError::Unfit(format!(
                             "its steps have up to {there} units of fuel, and in this build a step \
                              can have {here}: the interpreter has been built with checks"
                         )));
                     }
-                    self.programs.insert(program.id, (program.name, linked, changed));
+                    self.programs.insert(program.id, (program.name, role, changed));
                 }
                 Record::Start(start) => self.start(*start)?,
                 Record::Step(step) => {
@@ -301,7 +328,7 @@ impl<R: io::Read, S: Stage> Player<R, S> {
         }
         self.stage.started(&start);
         let (number, log) = (start.process, self.stop.log);
-        let actor = Actor::start(program, start, name.clone(), *changed, log, hint);
+        let actor = Actor::start(&**program, start, name.clone(), *changed, log, hint);
         let actor = actor.map_err(|error| {
             PlayerError::Program(format!("{name}: it cannot begin as it did: {error}"))
         })?;
@@ -351,7 +378,8 @@ fn front(actor: &mut Actor) -> Option<Front> {
         Status::Continue | Status::Blocked | Status::Idle => return None,
     };
     let method = mem::take(&mut actor.method);
-    Some(Front { program: actor.program, method, outcome, exited })
+    let name = mem::take(&mut actor.role);
+    Some(Front { program: actor.program, name, method, outcome, exited })
 }
 
 fn unfit(why: &str) -> PlayerError {

@@ -3,17 +3,19 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
-    command::{ErrorKind, ProcessError},
+    command::{ErrorKind, InlineDispatcher, ProcessError},
     host::node::{
+        dispatcher::World,
         program::{Program, SpawnContext, Started},
-        recorder::Recorder,
+        recorder::Recordable,
     },
     imports::wasi::WasiConfig,
     lua::{self, LuaProcess},
-    process::{Args, Call, Limits, Start, StartData},
+    process::{Args, Call, Limits, Process, Start, StartData},
     registry::{self, Id, Project},
+    replay::journal::Code,
     value::Term,
-    world::SystemDispatcher,
+    world::{Output, SystemDispatcher},
 };
 
 /// A `process.lua` entry, compiled.
@@ -44,11 +46,15 @@ impl LuaProgram {
 
 impl Program for LuaProgram {
     fn start(&self, args: Vec<Term>, mut context: SpawnContext) -> Result<Started, ProcessError> {
-        if context.recorder().is_some() {
-            return Err(Recorder::refuse(&context.identity.entry));
-        }
-        let world = SystemDispatcher::new(std::mem::take(&mut context.streams));
-        let answers = context.answers(world);
+        let (recorder, serial, staged) = (context.recorder(), context.serial(), context.staged());
+        // What is recorded, or simulated, has to be the same once more.
+        let pinned = recorder.is_some() || staged.is_some();
+        let front = matches!(context.streams.stdout, Output::Inherit);
+        let streams = std::mem::take(&mut context.streams);
+        let answers = context.answers_of(match staged {
+            Some(world) => World::Staged(world),
+            None => World::System(SystemDispatcher::new(streams)),
+        });
         let text = |term: &Term| {
             let Term::Text(text) = term else { return None };
             Some(text.to_string())
@@ -64,10 +70,36 @@ impl Program for LuaProgram {
             request: None,
             limits: Limits { max_memory: program.max_memory(), ..Limits::default() },
         };
-        let inline = Box::new(answers.clone());
+        let mut inline: Box<dyn InlineDispatcher> = Box::new(answers.clone());
+        let tape = recorder.map(|recorder| {
+            let tape = recorder.tape(serial, &account);
+            (recorder, tape, data.clone())
+        });
+        if let Some((_, tape, _)) = &tape {
+            inline = tape.dispatcher(inline);
+        }
         let start = Start { account: Some(account), inline: Some(inline), ..data.into() };
-        let process = LuaProcess::start(program, start).map_err(|error| error.fault())?;
+        let process = match pinned {
+            true => LuaProcess::pinned(program, start),
+            false => LuaProcess::start(program, start),
+        };
+        let mut process: Box<dyn Process> = Box::new(process.map_err(|error| error.fault())?);
+        if let Some((recorder, tape, data)) = tape {
+            recorder.started(self, serial, front, data);
+            process = tape.process(process);
+        }
         let max_execution = self.program.max_execution();
-        Ok(Started { process: Box::new(process), answers, result: None, max_execution })
+        Ok(Started { process, answers, result: None, max_execution })
+    }
+}
+
+impl Recordable for LuaProgram {
+    /// The texts of an entry are the same for as long as a project is loaded.
+    fn key(&self) -> (String, String) {
+        (self.program.name().to_owned(), String::new())
+    }
+
+    fn code(&self, _: bool) -> Code {
+        Code::Lua(self.program.code())
     }
 }

@@ -11,11 +11,11 @@ use crate::{
         Runtime,
         node::{
             dispatcher::shown,
-            program::{Program, Programs},
+            program::{HostOptions, Program, Programs},
         },
     },
     lock::lock,
-    registry::{Id, Problem, Project},
+    registry::{Entry, EntryKind, Id, Problem, Project},
 };
 
 /// A project and the runtime of its programs. A clone is the same.
@@ -37,6 +37,28 @@ impl ProjectPrograms {
     /// The project.
     pub fn project(&self) -> &Project {
         &self.0.project
+    }
+
+    /// The hosts of the project, by id.
+    pub fn hosts(&self) -> Vec<(String, HostOptions)> {
+        let host = |entry: &Entry| match &entry.kind {
+            EntryKind::ProcessHost(host) => Some((entry.id.to_string(), host.into())),
+            EntryKind::TerminalHost(_) => Some((entry.id.to_string(), HostOptions::for_one())),
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessService(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::ProcessLua(_)
+            | EntryKind::LibraryLua(_)
+            | EntryKind::FunctionLua(_)
+            | EntryKind::HttpService(_)
+            | EntryKind::HttpRouter(_)
+            | EntryKind::HttpEndpoint(_)
+            | EntryKind::HttpStatic(_)
+            | EntryKind::Other => None,
+        };
+        self.project().entries().filter_map(host).collect()
     }
 
     /// The runtime.
@@ -68,9 +90,7 @@ impl Programs for ProjectPrograms {
                 ));
             }
             #[cfg(feature = "lua")]
-            Some(crate::registry::EntryKind::ProcessLua(_)) => {
-                super::lua::LuaProgram::load(project, &id)?
-            }
+            Some(EntryKind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
             Some(_) => {
                 let fault = |problem: Box<Problem>| {
                     let kind = match (problem.engine, problem.may_pass) {

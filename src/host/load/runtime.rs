@@ -24,7 +24,7 @@ use crate::{
         MAX_STACK, MIN_STACK, Vetting,
     },
     host::node::{panics, program::Answering},
-    imports::{process, wasi},
+    imports::{process, sim, wasi},
     lock::lock,
     process::{Grants, Limits},
     registry::{Entry, EntryKind, Id, Problem, Project, Transport},
@@ -195,7 +195,7 @@ impl Runtime {
         if kind != ArtifactKind::Core {
             return Ok(Loaded { component: component(bytes)?, adapted: None, source });
         }
-        let packages = wasi::PACKAGES.iter().chain(&process::PACKAGES);
+        let packages = wasi::PACKAGES.iter().chain(&process::PACKAGES).chain(&sim::PACKAGES);
         let packages: Vec<_> = packages.map(|&(name, text)| WitPackage { name, text }).collect();
         let mut adapted = adapt(bytes, &AdaptOptions { wit, packages: &packages })
             .map_err(PrepareError::Adapt)?;

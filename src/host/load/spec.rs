@@ -12,6 +12,7 @@ use crate::{
         ProcessSpec,
         node::{
             chores,
+            dispatcher::World,
             ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
@@ -47,18 +48,30 @@ impl ProcessSpec {
         let streams = std::mem::take(&mut context.streams);
         let (recorder, serial) = (context.recorder(), context.serial());
         let front = matches!(streams.stdout, Output::Inherit);
-        let (world, wasi) = self.given.to(&self.program_name, words, streams);
-        world.set_account(account.clone());
-        if context.is_alone() {
-            world.set_alone();
-        }
-        world.set_account(account.clone());
-        let request = context.request.take().map(|Asked(request)| world.add_request(request));
+        let (world, wasi) = match context.staged() {
+            Some(world) => {
+                let wasi = self.given.to_staged(&self.program_name, words, &*world);
+                (World::Staged(world), wasi)
+            }
+            None => {
+                let (world, wasi) = self.given.to(&self.program_name, words, streams);
+                world.set_account(account.clone());
+                if context.is_alone() {
+                    world.set_alone();
+                }
+                (World::System(world), wasi)
+            }
+        };
+        let request = context.request.take().and_then(|Asked(request)| match &world {
+            World::System(world) => Some(world.add_request(request)),
+            // Nobody serves there.
+            World::Staged(_) => None,
+        });
         let request = request.transpose().map_err(|exceeded| {
             let why = format!("{} has no memory for a request: {exceeded}", self.name);
             ProcessError::new(ErrorKind::Unavailable, why)
         })?;
-        let answers = context.answers(world);
+        let answers = context.answers_of(world);
         let pid = context.identity.pid.clone();
         let mut data = self.start_data(input, wasi, Some(context.identity));
         data.request = request;
@@ -178,7 +191,7 @@ impl Undertaker for LastWords<'_> {
     fn give_up(&self, why: &str) -> bool {
         let error = Error::engine(why);
         let ending = Err(error.fault());
-        let ended = Ended::after(self.post, Err(error), ending, self.start);
+        let ended = Ended::after(self.post, Err(error), ending, self.start.elapsed());
         // Who does not wait any more does not mind.
         drop(self.tell.try_send(ended));
         true

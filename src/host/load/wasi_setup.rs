@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     artifact::{ArtifactError, directory, file},
+    host::node::stage::StagedWorld,
     imports::wasi::{Preopen, WasiConfig},
     network::Network,
     registry::{Authorities, Entry, Problem, Project, Wasi},
@@ -139,9 +140,26 @@ impl WasiSetup {
             let dir = world.add_dir(dir.clone(), *read_only);
             preopens.push(Preopen { guest: guest.clone(), dir, read_only: *read_only });
         }
+        (world, self.config(program, words, preopens))
+    }
+
+    /// What a process begins with in a world that is not the machine's.
+    pub(in crate::host) fn to_staged(
+        &self,
+        program: &str,
+        words: Vec<String>,
+        world: &dyn StagedWorld,
+    ) -> WasiConfig {
+        let preopen = |WasiDir { guest, dir, read_only }: &WasiDir| {
+            let dir = world.add_dir(dir, *read_only);
+            Preopen { guest: guest.clone(), dir, read_only: *read_only }
+        };
+        self.config(program, words, self.dirs.iter().map(preopen).collect())
+    }
+
+    fn config(&self, program: &str, words: Vec<String>, preopens: Vec<Preopen>) -> WasiConfig {
         let mut args = vec![program.to_owned()];
         args.extend(self.args.iter().cloned().chain(words));
-        let config = WasiConfig { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens };
-        (world, config)
+        WasiConfig { args, env: self.env.clone(), cwd: self.cwd.clone(), preopens }
     }
 }

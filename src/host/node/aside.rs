@@ -17,20 +17,21 @@ use crate::process::{Error, ErrorKind, Event, Fuel, Process, Status, StepOutput}
 /// millisecond, as long as a few slices.
 const LARGE: u64 = 4 << 20;
 
-/// Does some work with a process, where that holds up nobody.
+/// Does some work with a process, where that holds up nobody if it may be lent.
 ///
 /// # Errors
 ///
 /// With what a panic has said. The process can only be closed then.
 pub(super) async fn aside(
     process: &mut Box<dyn Process>,
+    lends: bool,
     mut work: impl FnMut(&mut dyn Process) + Send + 'static,
 ) -> Result<(), String> {
     let mut work = move |process: &mut dyn Process| {
         let caught = panics::catching(|| catch_unwind(AssertUnwindSafe(|| work(process))));
         caught.map_err(|_| panics::said())
     };
-    if process.memory_used() < LARGE {
+    if !lends || process.memory_used() < LARGE {
         return work(&mut **process);
     }
     let mut lent = mem::replace(process, Box::new(Lent));
@@ -85,7 +86,10 @@ mod tests {
         let (tell, told) = channel();
         for (bytes, here) in [(1, true), (LARGE - 1, true), (LARGE, false)] {
             let mut process: Box<dyn Process> = Box::new(Big(bytes, tell.clone()));
-            assert_eq!(smol::block_on(aside(&mut process, |process| process.close())), Ok(()));
+            assert_eq!(
+                smol::block_on(aside(&mut process, true, |process| process.close())),
+                Ok(())
+            );
             assert_eq!(told.recv().unwrap() == thread::current().id(), here);
             // It has come back.
             assert_eq!(process.memory_used(), bytes);
@@ -95,7 +99,7 @@ mod tests {
     #[test]
     fn a_panic_is_told() {
         let mut process: Box<dyn Process> = Box::new(Big(0, channel().0));
-        let said = smol::block_on(aside(&mut process, |process| process.close()));
+        let said = smol::block_on(aside(&mut process, true, |process| process.close()));
         assert!(said.unwrap_err().starts_with("nothing to close"));
     }
 }

@@ -10,6 +10,7 @@ use super::{
     mailbox::Undelivered,
     program::{HostOptions, Info, PATIENCE, Program},
     run::HostDispatcher,
+    stage::{Clock, Stage, StagedWorld},
     table::ProcessSlot,
     trace::Probe,
     watch::watch,
@@ -54,12 +55,25 @@ pub(in crate::host) struct Actor {
 /// node.
 #[derive(Clone, Debug)]
 pub struct NodeDispatcher {
-    world: SystemDispatcher,
+    world: World,
     actor: Actor,
 }
 
+/// Who answers all that is not about other processes.
+#[derive(Clone, Debug)]
+pub(in crate::host) enum World {
+    System(SystemDispatcher),
+    Staged(Arc<dyn StagedWorld>),
+}
+
+impl From<SystemDispatcher> for World {
+    fn from(world: SystemDispatcher) -> World {
+        World::System(world)
+    }
+}
+
 impl NodeDispatcher {
-    pub(in crate::host) fn new(world: SystemDispatcher, actor: Actor) -> NodeDispatcher {
+    pub(in crate::host) fn new(world: World, actor: Actor) -> NodeDispatcher {
         NodeDispatcher { world, actor }
     }
 }
@@ -68,6 +82,11 @@ impl Dispatcher for NodeDispatcher {
     fn now(&self, command: Command) -> Result<Reply, Command> {
         match command {
             Command::Actor(command) => self.actor.now(command).map_err(Command::Actor),
+            // At once, so that it makes no difference whether it has been done.
+            Command::Chore(chore) if self.stage().is_some() => {
+                chore.run();
+                Ok(Reply::Done)
+            }
             Command::Chore(chore) => chores::now(chore).map_err(Command::Chore),
             Command::Clock(_)
             | Command::Random(_)
@@ -77,7 +96,14 @@ impl Dispatcher for NodeDispatcher {
             | Command::Http(_)
             | Command::Net(_)
             | Command::Wait(_)
-            | Command::Call(_) => self.world.now(command),
+            | Command::Call(_) => match &self.world {
+                World::System(world) => world.now(command),
+                World::Staged(world) => match command {
+                    // It may take its time, which is seen later.
+                    Command::Fs(_) => Err(command),
+                    command => world.now(command),
+                },
+            },
         }
     }
 
@@ -93,7 +119,16 @@ impl Dispatcher for NodeDispatcher {
             | Command::Http(_)
             | Command::Net(_)
             | Command::Wait(_)
-            | Command::Call(_) => self.world.later(command).await,
+            | Command::Call(_) => match &self.world {
+                World::System(world) => world.later(command).await,
+                World::Staged(world) => {
+                    let time = world.slow(&command);
+                    if !time.is_zero() {
+                        self.actor.node.clock().after(time).await;
+                    }
+                    world.clone().later(command).await
+                }
+            },
         }
     }
 }
@@ -103,13 +138,18 @@ impl InlineDispatcher for NodeDispatcher {
         if self.is_for_between_steps(&command) {
             return Err(command);
         }
+        if let Some((stage, slot)) = self.stage()
+            && stage.interrupts(slot, &command)
+        {
+            return Err(command);
+        }
         let Some(trace) = self.actor.node.0.trace.get() else {
             return Dispatcher::now(self, command);
         };
         // What is not answered here is asked again by the loop, which notes it.
         let asked = command.clone();
         let reply = Dispatcher::now(self, command)?;
-        Probe { trace, slot: &self.actor.slot }.command(&asked);
+        Probe { trace, slot: &self.actor.slot, clock: self.clock() }.command(&asked);
         Ok(reply)
     }
 }
@@ -130,7 +170,10 @@ impl NodeDispatcher {
 
 impl HostDispatcher for NodeDispatcher {
     fn is_unread(&self) -> bool {
-        self.world.is_unread()
+        match &self.world {
+            World::System(world) => world.is_unread(),
+            World::Staged(_) => false,
+        }
     }
 
     fn has_mail(&self) -> bool {
@@ -143,6 +186,14 @@ impl HostDispatcher for NodeDispatcher {
 
     fn take_births(&self) -> u32 {
         self.actor.slot.take_births()
+    }
+
+    fn clock(&self) -> Clock {
+        self.actor.node.clock()
+    }
+
+    fn stage(&self) -> Option<(&Arc<dyn Stage>, &Arc<ProcessSlot>)> {
+        Some((self.actor.node.0.stage.as_ref()?, &self.actor.slot))
     }
 }
 
@@ -196,7 +247,7 @@ impl Actor {
     fn at_once(&self, command: ActorCommand) -> Result<Reply, Slow> {
         let Actor { node, slot } = self;
         Ok(match command {
-            ActorCommand::Spawn(spawn) => match node.0.programs.ready(&spawn.entry) {
+            ActorCommand::Spawn(spawn) => match node.ready(&spawn.entry) {
                 Some(program) => self.spawn(spawn, &*program),
                 None => return Err(Slow::Spawn(spawn)),
             },
@@ -421,9 +472,12 @@ pub(in crate::host) fn send(
     }
     short("topic", &topic)?;
     let slot = node.find(to).ok_or_else(|| nobody(to))?;
-    let from = from.map(|slot| slot.pid.clone());
-    let message = Message::new(from, topic, payload);
-    slot.mailbox.message(message).map_err(|why| undelivered(to, &slot.host.options, why))
+    let message = Message::new(from.map(|slot| slot.pid.clone()), topic, payload);
+    let delivered = match &node.0.stage {
+        Some(stage) => stage.deliver(from, &slot, message),
+        None => slot.mailbox.message(message),
+    };
+    delivered.map_err(|why| undelivered(to, &slot.host.options, why))
 }
 
 /// Why a message has not been delivered: which bound is reached, and how much is
@@ -457,7 +511,10 @@ pub(in crate::host) fn cancel(
     short("reason", reason)?;
     let slot = node.find(to).ok_or_else(|| nobody(to))?;
     let mail = Mail::Cancel { from: from.map(|slot| slot.pid.clone()), reason: reason.to_owned() };
-    let now = std::time::Instant::now();
+    let now = node.clock().now();
+    if let (Some(stage), Some(from)) = (&node.0.stage, from) {
+        stage.hurry(from.serial);
+    }
     // A time that no clock reaches is a week.
     let until = now.checked_add(patience).unwrap_or(now + Duration::from_secs(604_800));
     slot.mailbox.cancel(mail, until, reason);

@@ -1,6 +1,6 @@
 //! How a process has ended: for whoever has started it, and for other processes.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::mailbox::Mailbox;
 use crate::{
@@ -33,16 +33,16 @@ impl Ended {
         Ended { outcome: Err(error), ending, fuel_used, steps, elapsed }
     }
 
-    /// A process that has begun at this time, with what its mailbox has counted.
+    /// A process that has lived so long, with what its mailbox has counted.
     pub(in crate::host) fn after(
         mailbox: &Mailbox,
         outcome: Outcome,
         ending: Ending,
-        start: Instant,
+        elapsed: Duration,
     ) -> Ended {
         let (fuel_used, steps) = (mailbox.vitals.fuel(), mailbox.vitals.steps());
         let ending = ending.into();
-        Ended { outcome, ending, fuel_used, steps, elapsed: start.elapsed() }
+        Ended { outcome, ending, fuel_used, steps, elapsed }
     }
 
     /// The same, with what others will be told of on the account of the host: the

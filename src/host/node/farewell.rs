@@ -29,7 +29,7 @@ use crate::{
 pub(super) async fn run(node: Node, slot: Arc<ProcessSlot>, started: Started, place: Place) {
     let Started { mut process, answers, result, max_execution } = started;
     let options = RunOptions { slice: slot.host.options.slice, max_execution };
-    let probe = node.0.trace.get().map(|trace| Probe { trace, slot: &slot });
+    let probe = node.0.trace.get().map(|trace| Probe { trace, slot: &slot, clock: node.clock() });
     if let Some(probe) = &probe {
         probe.trace.started(&slot);
     }
@@ -49,6 +49,9 @@ impl Node {
     /// A process has left its host.
     async fn ended(&self, slot: &ProcessSlot, ended: Ended) {
         log_end(slot, &ended);
+        if let Some(stage) = &self.0.stage {
+            stage.ended(slot, ended.outcome.as_ref().err().map(ToString::to_string));
+        }
         let ended = ended.kept_by(&slot.host.account, slot.links().watcher.is_some());
         self.farewell(slot, ended).await;
     }
@@ -68,21 +71,22 @@ impl Undertaker for LastResort<'_> {
     fn give_up(&self, why: &str) -> bool {
         let (node, slot) = (self.node.clone(), self.slot.clone());
         let host = slot.host.clone();
-        if let Err(error) = host.workers.add_thread() {
+        if let Err(error) = host.executor.add_thread() {
             // The others go on, if there are others.
             tracing::error!(host = &*host.id, %error, "a thread is lost and cannot be replaced");
         }
         let error = Error::engine(why);
-        host.workers.spawn(async move {
+        host.executor.spawn("last resort", async move {
             let ending = Err(error.fault());
             if let Some(trace) = node.0.trace.get() {
-                Probe { trace, slot: &slot }.ended(&ending);
+                Probe { trace, slot: &slot, clock: node.clock() }.ended(&ending);
             }
             slot.host.live.fetch_sub(1, Ordering::Relaxed);
             if let Some(recorder) = node.0.recorder.get() {
                 recorder.ended(slot.serial, slot.mailbox.vitals.fuel(), Some(error.clone()));
             }
-            let ended = Ended::after(&slot.mailbox, Err(error), ending, slot.born);
+            let ended =
+                Ended::after(&slot.mailbox, Err(error), ending, node.clock().since(slot.born));
             node.ended(&slot, ended).await;
         });
         true
@@ -122,7 +126,10 @@ impl Node {
             }
         }
         let (pid, serial, ending) = (&slot.pid, slot.serial, &ended.ending);
-        let mut pieces = Pieces::of_at_least(TOLD_AT_ONCE);
+        let mut pieces = match self.0.stage {
+            Some(_) => Pieces::of_exactly(TOLD_AT_ONCE),
+            None => Pieces::of_at_least(TOLD_AT_ONCE),
+        };
         for other in links.monitored {
             if let Some(other) = self.0.table.get(other) {
                 other.links().monitors.remove(&serial);

@@ -10,7 +10,7 @@ use std::{
 
 use async_channel::Sender;
 
-use super::{program::HostOptions, workers::Workers};
+use super::{executor::Executor, program::HostOptions};
 use crate::{
     account::{Account, Charge},
     command::{ErrorKind, ProcessError},
@@ -23,10 +23,10 @@ pub(in crate::host) struct HostInner {
     /// For all that its processes hold.
     pub account: Account,
     pub live: AtomicUsize,
-    /// Asks the sweeper to look at the processes. Dropped before the workers, who
-    /// run the sweeper's last turn.
+    /// Asks the sweeper to look at the processes. Dropped before the executor, who
+    /// runs the sweeper's last turn.
     pub sweep: Sender<()>,
-    pub workers: Workers,
+    pub executor: Executor,
 }
 
 impl fmt::Debug for HostInner {

@@ -11,6 +11,7 @@ mod aside;
 pub(super) mod chores;
 pub(super) mod dispatcher;
 pub(super) mod ended;
+pub(super) mod executor;
 mod farewell;
 pub(super) mod host;
 pub(super) mod large;
@@ -24,6 +25,7 @@ mod pieces;
 pub(super) mod program;
 pub(super) mod recorder;
 pub(super) mod run;
+pub(super) mod stage;
 mod sweep;
 pub(super) mod table;
 pub(super) mod trace;
@@ -46,17 +48,16 @@ use std::{
     time::Duration,
 };
 
-use async_channel::{Receiver, Sender};
-use smol::Timer;
-
 use self::{
     dispatcher::{Actor, shown},
+    executor::Executor,
     farewell::run,
     host::{HostInner, Place},
     machine::memory_share,
     pids::{epoch, serial},
     program::{Handle, HostOptions, Info, Program, Programs, SpawnContext, Started},
     recorder::Recorder,
+    stage::{Clock, Stage},
     sweep::sweep_when_asked,
     table::{Closed, ProcessSlot, ProcessTable},
     trace::Trace,
@@ -71,6 +72,7 @@ use crate::{
     value::Term,
     world::Streams,
 };
+use async_channel::{Receiver, Sender};
 
 /// All hosts and processes of one runtime. A clone is the same node.
 #[derive(Clone)]
@@ -87,6 +89,8 @@ pub(super) struct Inner {
     pub programs: Box<dyn Programs>,
     pub trace: OnceLock<Arc<Trace>>,
     pub recorder: OnceLock<Arc<Recorder>>,
+    /// Takes the place of the machine, in a simulation.
+    pub stage: Option<Arc<dyn Stage>>,
     /// No more processes are started. See the table, which is closed as well.
     closing: AtomicBool,
     /// Says that a process has ended, to whoever waits for the last.
@@ -104,16 +108,36 @@ pub(super) struct FirstLinks {
 impl Node {
     /// A node without hosts.
     pub fn new(programs: impl Programs + 'static) -> Node {
+        Node::with(programs, epoch(), memory_share(), None)
+    }
+
+    /// A node without hosts on a stage, whose processes may have so much memory.
+    pub(super) fn staged(
+        programs: impl Programs + 'static,
+        memory: u64,
+        stage: Arc<dyn Stage>,
+    ) -> Node {
+        // Pids are the same each time.
+        Node::with(programs, "simulate".to_owned(), memory, Some(stage))
+    }
+
+    fn with(
+        programs: impl Programs + 'static,
+        epoch: String,
+        memory: u64,
+        stage: Option<Arc<dyn Stage>>,
+    ) -> Node {
         Node(Arc::new(Inner {
-            epoch: epoch(),
+            epoch,
             next: AtomicU64::new(1),
             hosts: RwLock::default(),
             table: ProcessTable::default(),
-            machine: Account::of_host(memory_share()),
+            machine: Account::of_host(memory),
             names: Mutex::default(),
             programs: Box::new(programs),
             trace: OnceLock::new(),
             recorder: OnceLock::new(),
+            stage,
             closing: AtomicBool::new(false),
             ended: async_channel::bounded(1),
         }))
@@ -131,19 +155,29 @@ impl Node {
             return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
         }
         panics::install();
-        let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let count = options.workers.unwrap_or_else(processors);
+        let executor = match &self.0.stage {
+            Some(stage) => Executor::Staged(stage.clone()),
+            None => {
+                let processors =
+                    || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+                Executor::Threads(Workers::start(id, options.workers.unwrap_or_else(processors))?)
+            }
+        };
         let account = options.max_memory.map_or_else(|| self.0.machine.clone(), Account::of_host);
         let (sweep, asked) = async_channel::bounded(1);
         let host = Arc::new(HostInner {
             id: id.into(),
             options,
             account,
-            workers: Workers::start(id, count)?,
+            executor,
             live: AtomicUsize::new(0),
             sweep,
         });
-        host.workers.spawn(sweep_when_asked(Arc::downgrade(&self.0), Arc::downgrade(&host), asked));
+        // On a stage nothing is gained by giving memory back.
+        if self.0.stage.is_none() {
+            let sweep = sweep_when_asked(Arc::downgrade(&self.0), Arc::downgrade(&host), asked);
+            host.executor.spawn("sweep", sweep);
+        }
         hosts.insert(id.to_owned(), host);
         Ok(())
     }
@@ -232,10 +266,26 @@ impl Node {
         Ok(Handle { pid: slot.pid.clone(), watched })
     }
 
+    /// The program of an entry, if it can be had without waiting. On a stage nobody waits
+    /// for it, so that it makes no difference who has used it before.
+    pub(super) fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
+        let programs = &self.0.programs;
+        let loaded = || self.0.stage.as_ref().and_then(|_| programs.load(entry).ok());
+        programs.ready(entry).or_else(loaded)
+    }
+
+    /// Its time.
+    pub(super) fn clock(&self) -> Clock {
+        Clock::of(self.0.stage.clone())
+    }
+
     /// The program of an entry.
     pub(super) async fn program(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
-        if let Some(program) = self.0.programs.ready(entry) {
+        if let Some(program) = self.ready(entry) {
             return Ok(program);
+        }
+        if self.0.stage.is_some() {
+            return self.0.programs.load(entry);
         }
         let (node, entry) = (self.clone(), entry.to_owned());
         smol::unblock(move || node.0.programs.load(&entry)).await
@@ -258,7 +308,13 @@ impl Node {
         let place = Place::take(host)?;
         let serial = self.0.next.fetch_add(1, Ordering::Relaxed);
         let pid = Pid::new(format!("{}|{}.{serial}", host.id, self.0.epoch));
-        let slot = Arc::new(ProcessSlot::new(pid.clone(), serial, entry.into(), host.clone()));
+        let slot = Arc::new(ProcessSlot::new(
+            pid.clone(),
+            serial,
+            entry.into(),
+            host.clone(),
+            self.clock().now(),
+        ));
         let identity =
             Identity { pid: pid.clone(), host: host.id.to_string(), entry: entry.to_owned() };
         let actor = Actor { node: self.clone(), slot: slot.clone() };
@@ -280,7 +336,7 @@ impl Node {
         }
         tracing::info!(%pid, entry, "started");
         let life = run(self.clone(), slot.clone(), started, place);
-        host.workers.spawn_as(slot.mailbox.class(), life);
+        host.executor.spawn_process(&slot, life);
         Ok(slot)
     }
 
@@ -336,7 +392,7 @@ impl Node {
             memory: slot.mailbox.vitals.memory(),
             held: slot.mailbox.account.get().map_or(0, Account::used),
             mailbox: slot.mailbox.unread(),
-            age: slot.born.elapsed(),
+            age: self.clock().since(slot.born),
         };
         self.0.table.all().into_iter().map(info).collect()
     }
@@ -361,7 +417,7 @@ impl Node {
         while !self.is_empty() {
             let next = async { self.0.ended.1.recv().await.is_ok() };
             let look = async {
-                Timer::after(Duration::from_millis(100)).await;
+                self.clock().after(Duration::from_millis(100)).await;
                 true
             };
             smol::future::or(next, look).await;

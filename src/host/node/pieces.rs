@@ -9,6 +9,8 @@ pub(super) struct Pieces {
     parts: u32,
     /// A piece has so many parts, however long they take.
     least: u32,
+    /// And no more.
+    exactly: bool,
 }
 
 /// Parts of a piece, at most, and how long it may take.
@@ -17,16 +19,21 @@ const PIECE: Duration = Duration::from_micros(100);
 
 impl Pieces {
     pub fn of_at_least(least: u32) -> Pieces {
-        Pieces { begun: Instant::now(), parts: 0, least }
+        Pieces { begun: Instant::now(), parts: 0, least, exactly: false }
+    }
+
+    /// Pieces that do not depend on how long anything takes.
+    pub fn of_exactly(parts: u32) -> Pieces {
+        Pieces { exactly: true, ..Pieces::of_at_least(parts) }
     }
 
     /// A part has been done.
     pub async fn next(&mut self) {
         self.parts = self.parts.saturating_add(1);
-        let is_over = self.parts >= self.least && self.begun.elapsed() >= PIECE;
+        let is_over = self.parts >= self.least && (self.exactly || self.begun.elapsed() >= PIECE);
         if self.parts >= PARTS || is_over {
             smol::future::yield_now().await;
-            *self = Pieces::of_at_least(self.least);
+            *self = Pieces { exactly: self.exactly, ..Pieces::of_at_least(self.least) };
         }
     }
 }

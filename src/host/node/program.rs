@@ -4,9 +4,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    dispatcher::{Actor, NodeDispatcher},
+    dispatcher::{Actor, NodeDispatcher, World},
     ended::Ended,
     recorder::Recorder,
+    stage::StagedWorld,
     vitals::ProcessState,
     watch::Watched,
 };
@@ -14,6 +15,7 @@ use crate::{
     account::Account,
     command::{ErrorKind, Pid, ProcessError},
     process::{DEFAULT_SLICE, Fuel, Identity, Process},
+    registry::ProcessHost,
     value::{Term, Type},
     world::{Incoming, Streams, SystemDispatcher},
 };
@@ -39,6 +41,29 @@ pub struct HostOptions {
     pub max_memory: Option<u64>,
     /// Fuel that a step may burn.
     pub slice: Fuel,
+}
+
+impl HostOptions {
+    /// Those of a host that runs exactly one process.
+    pub fn for_one() -> HostOptions {
+        HostOptions { workers: Some(1), max_processes: 1, ..HostOptions::default() }
+    }
+}
+
+impl From<&ProcessHost> for HostOptions {
+    /// What an entry says, and otherwise the default.
+    fn from(host: &ProcessHost) -> HostOptions {
+        let default = HostOptions::default();
+        let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        HostOptions {
+            workers: host.workers.map(size),
+            queue_size: size(host.queue_size),
+            queue_bytes: host.queue_bytes.map_or(default.queue_bytes, size),
+            max_processes: host.max_processes.map_or(default.max_processes, size),
+            max_memory: host.max_memory,
+            ..default
+        }
+    }
 }
 
 impl Default for HostOptions {
@@ -168,7 +193,16 @@ impl SpawnContext {
 
     /// The dispatcher that answers the commands of the process, those to its host among them.
     pub fn answers(&self, world: SystemDispatcher) -> NodeDispatcher {
+        self.answers_of(World::System(world))
+    }
+
+    pub(in crate::host) fn answers_of(&self, world: World) -> NodeDispatcher {
         NodeDispatcher::new(world, self.actor.clone())
+    }
+
+    /// The world of the process, if it is not the machine's.
+    pub(in crate::host) fn staged(&self) -> Option<Arc<dyn StagedWorld>> {
+        Some(self.actor.node.0.stage.as_ref()?.world(&self.actor.slot))
     }
 }
 

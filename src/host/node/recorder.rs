@@ -20,7 +20,10 @@ use crate::{
     lock::lock,
     process::{Error, StartData},
     replay::{
-        journal::{Blocks, CommandLine, End, Finished, Header, ProgramRecord, Record, StartRecord},
+        journal::{
+            Blocks, Code, CommandLine, End, Finished, Header, ProgramRecord, Record, StartRecord,
+            WasmCode,
+        },
         record::{Sink, Tape},
     },
 };
@@ -136,12 +139,12 @@ impl Recorder {
     /// A process begins.
     pub(in crate::host) fn started(
         &self,
-        spec: &ProcessSpec,
+        program: &dyn Recordable,
         process: u64,
         front: bool,
         mut data: StartData,
     ) {
-        let program = self.program(spec);
+        let program = self.program(program);
         if let Some(wasi) = &mut data.wasi
             && !self.options.redact.is_empty()
         {
@@ -155,30 +158,19 @@ impl Recorder {
     }
 
     /// The number of a program, which is written down when it is first used.
-    fn program(&self, spec: &ProcessSpec) -> u64 {
-        let source = &spec.source;
-        let hash = source.hash.to_string();
+    fn program(&self, program: &dyn Recordable) -> u64 {
+        let (name, version) = program.key();
         let id = {
             let programs = &mut lock(&self.out).programs;
             let next = programs.len() as u64;
-            let id = *programs.entry((spec.name.clone(), hash.clone())).or_insert(next);
+            let id = *programs.entry((name.clone(), version)).or_insert(next);
             if id < next {
                 return id;
             }
             id
         };
-        let path = spec.path.as_ref().map(|path| absolute(path).to_string_lossy().into_owned());
-        let bytes = source.bytes.as_ref().filter(|_| self.options.embed);
-        self.add(&Record::Program(ProgramRecord {
-            id,
-            name: spec.name.clone(),
-            hash,
-            wit: source.wit.as_deref().map(str::to_owned),
-            stack: source.stack as u64,
-            grants: spec.grants.written(),
-            path,
-            bytes: bytes.map(|bytes| bytes.to_vec()),
-        }));
+        let code = program.code(self.options.embed);
+        self.add(&Record::Program(ProgramRecord { id, name, code }));
         id
     }
 
@@ -186,14 +178,34 @@ impl Recorder {
     pub(in crate::host) fn ended(&self, process: u64, fuel: u64, error: Option<Error>) {
         self.add(&Record::End(Box::new(End { process, fuel, error })));
     }
+}
 
-    /// Why a process that is no wasm is not started.
-    #[cfg(feature = "lua")]
-    pub(in crate::host) fn refuse(entry: &str) -> crate::command::ProcessError {
-        use crate::command::{ErrorKind, ProcessError};
-        let entry = super::dispatcher::shown(entry);
-        let why = format!("{entry} is Lua, and a run with Lua cannot be recorded yet");
-        ProcessError::new(ErrorKind::Invalid, why)
+/// A program that can be written down.
+pub(in crate::host) trait Recordable {
+    /// Its name, and what tells it from others of that name.
+    fn key(&self) -> (String, String);
+
+    /// What it is made of; with its files, if they are to be kept.
+    fn code(&self, embed: bool) -> Code;
+}
+
+impl Recordable for ProcessSpec {
+    fn key(&self) -> (String, String) {
+        (self.name.clone(), self.source.hash.to_string())
+    }
+
+    fn code(&self, embed: bool) -> Code {
+        let source = &self.source;
+        let path = self.path.as_ref().map(|path| absolute(path).to_string_lossy().into_owned());
+        let bytes = source.bytes.as_ref().filter(|_| embed);
+        Code::Wasm(WasmCode {
+            hash: source.hash.to_string(),
+            wit: source.wit.as_deref().map(str::to_owned),
+            stack: source.stack as u64,
+            grants: self.grants.written(),
+            path,
+            bytes: bytes.map(|bytes| bytes.to_vec()),
+        })
     }
 }
 

@@ -12,18 +12,18 @@ use std::{
     mem,
     panic::AssertUnwindSafe,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
-
-use futures_util::FutureExt;
-use smol::Timer;
 
 use super::{
     aside::aside,
     ended::{Ended, ending},
     mailbox::{Mailbox, News},
     panics::{self, Undertaker},
+    stage::{Clock, Sleep, Stage},
+    table::ProcessSlot,
     trace::Probe,
     vitals::ProcessState,
 };
@@ -35,6 +35,7 @@ use crate::{
     value::{Term, Type},
     world::{Dispatcher, InFlight},
 };
+use futures_util::FutureExt;
 
 /// The exit code of a program that writes to a pipe which nobody reads: 128 and
 /// the number of SIGPIPE.
@@ -74,6 +75,22 @@ pub(in crate::host) trait HostDispatcher: Dispatcher {
     fn waits(&self);
     /// How many processes it has started since this was asked last.
     fn take_births(&self) -> u32;
+
+    /// The time that it runs in.
+    fn clock(&self) -> Clock {
+        Clock::default()
+    }
+
+    /// The stage that it is on, and what it is there.
+    fn stage(&self) -> Option<(&Arc<dyn Stage>, &Arc<ProcessSlot>)> {
+        None
+    }
+}
+
+/// Fuel of a turn.
+fn turn(outside: &impl HostDispatcher, options: &RunOptions) -> u64 {
+    let most = options.slice.0;
+    outside.stage().map_or(most, |(stage, slot)| stage.turn(slot, most))
 }
 
 /// Steps a process that has been initialized until it is done, and closes it. A
@@ -88,20 +105,21 @@ pub(in crate::host) async fn live(
     probe: Option<&Probe<'_>>,
     undertaker: Option<&dyn Undertaker>,
 ) -> Ended {
-    let start = Instant::now();
+    let (clock, lends) = (outside.clock(), outside.stage().is_none());
+    let start = clock.now();
     // Nothing of the process is used again after a panic, but that it is closed.
     let runner =
         AssertUnwindSafe(steps(process, outside, mailbox, options, probe, undertaker, start));
     let (outcome, exited) =
         runner.catch_unwind().await.unwrap_or_else(|_| (Err(Error::engine(&panics::said())), None));
-    if let Err(why) = aside(process, |process| process.close()).await {
+    if let Err(why) = aside(process, lends, |process| process.close()).await {
         tracing::error!(why, "a process could not be closed; please report it");
     }
     let ending = ending(&outcome, exited, result);
     if let Some(probe) = probe {
         probe.ended(&ending);
     }
-    Ended::after(mailbox, outcome, ending, start)
+    Ended::after(mailbox, outcome, ending, clock.since(start))
 }
 
 async fn steps(
@@ -116,15 +134,17 @@ async fn steps(
     mailbox.begins();
     let limit = options.max_execution.and_then(|limit| start.checked_add(limit));
     let pending = InFlight::new(outside.clone());
+    let lends = outside.stage().is_none();
     let mut runner = Runner {
         mailbox,
+        clock: outside.clock(),
         pending,
         limit,
         deadline: None,
         timer: None,
         events: Vec::new(),
         spare: VecDeque::new(),
-        turn: options.slice.0,
+        turn: turn(&outside, options),
     };
     let mut out = StepOutput::default();
     let guard = process.guard();
@@ -152,13 +172,16 @@ async fn steps(
         back |= account.is_some_and(Account::call_back);
         let began = probe.map(|probe| {
             probe.mail(&runner.events);
-            Instant::now()
+            runner.clock.now()
         });
         panics::stepping(guard.as_deref(), undertaker, || {
             process.step(&mut runner.events, Fuel(runner.turn), &mut out);
         });
         mailbox.taken(mem::take(&mut out.received));
         mailbox.vitals.stepped(out.fuel_used, process.memory_used());
+        if let Some((stage, slot)) = outside.stage() {
+            stage.stepped(slot, &out);
+        }
         if let (Some(probe), Some(began)) = (probe, began) {
             probe.step(began, out.fuel_used);
             out.yields.iter().for_each(|asked| probe.command(&asked.command));
@@ -167,14 +190,15 @@ async fn steps(
         let mut chore = false;
         for asked in out.yields.drain(..) {
             chore |= matches!(asked.command, Command::Chore(_));
-            if asked.command == Command::Actor(ActorCommand::Pause) {
+            // On a stage every step that asks is followed by the turns of others.
+            if !lends || asked.command == Command::Actor(ActorCommand::Pause) {
                 runner.turn = 0;
             }
             runner.pending.submit(asked);
         }
         let births = u64::from(outside.take_births());
         runner.turn = runner.turn.saturating_sub(births.saturating_mul(BIRTH));
-        if chore && let Err(why) = aside(process, trim(false, None)).await {
+        if chore && let Err(why) = aside(process, lends, trim(false, None)).await {
             // It has trapped, and needs no memory until it is run again.
             break Err(Error::engine(&why));
         }
@@ -193,14 +217,14 @@ async fn steps(
             Status::Continue => {
                 mailbox.vitals.set_state(ProcessState::Ready);
                 runner.pause().await;
-                runner.turn = options.slice.0;
+                runner.turn = turn(&outside, options);
             }
             status @ (Status::Blocked | Status::Idle) => {
                 if runner.pending.is_empty() && !(outside.has_mail() && status == Status::Idle) {
                     let why = "the process waits for something that nobody will send";
                     break Err(Error::new(ErrorKind::Internal, why));
                 }
-                let began = probe.map(|_| Instant::now());
+                let began = probe.map(|_| runner.clock.now());
                 let idle = status == Status::Idle || runner.pending.waits_for_mail_only();
                 mailbox.vitals.set_state(if idle {
                     ProcessState::Idle
@@ -211,7 +235,7 @@ async fn steps(
                 loop {
                     match runner.wait().await {
                         Woken::AtOnce => break,
-                        Woken::ToStep => break runner.turn = options.slice.0,
+                        Woken::ToStep => break runner.turn = turn(&outside, options),
                         Woken::ToTrim => {
                             // Zeros come with new memory; and what has been used again
                             // is worth another look when there is not much left.
@@ -219,7 +243,7 @@ async fn steps(
                             let zeros =
                                 mailbox.vitals.take_grown() || mem::take(&mut back) && pressed;
                             let account = account.filter(|_| zeros).cloned();
-                            if let Err(why) = aside(process, trim(zeros, account)).await {
+                            if let Err(why) = aside(process, lends, trim(zeros, account)).await {
                                 return (Err(Error::engine(&why)), None);
                             }
                             out.yields = Vec::new();
@@ -252,12 +276,13 @@ fn trim(zeros: bool, account: Option<Account>) -> impl FnMut(&mut dyn Process) +
 
 struct Runner<'a, A> {
     mailbox: &'a Mailbox,
+    clock: Clock,
     pending: InFlight<A>,
     /// The end of `max_execution`.
     limit: Option<Instant>,
     /// The end of the time after a cancel.
     deadline: Option<Instant>,
-    timer: Option<(Instant, Timer)>,
+    timer: Option<(Instant, Sleep)>,
     events: Vec<Event>,
     spare: VecDeque<Mail>,
     /// Fuel that is left of this turn.
@@ -316,7 +341,7 @@ impl<A: Dispatcher> Runner<'_, A> {
     /// Why a process must not go on, if it must not.
     fn time_is_up(&self, options: &RunOptions) -> Option<Late> {
         let first = self.limit.into_iter().chain(self.deadline).min()?;
-        let now = Instant::now();
+        let now = self.clock.now();
         if now < first {
             return None;
         }
@@ -412,7 +437,7 @@ impl<A: Dispatcher> Runner<'_, A> {
         let Some(first) = self.limit.into_iter().chain(self.deadline).min() else { return false };
         let timer = match &mut self.timer {
             Some((at, timer)) if *at == first => timer,
-            other => &mut other.insert((first, Timer::at(first))).1,
+            other => &mut other.insert((first, self.clock.at(first))).1,
         };
         Pin::new(timer).poll(cx).is_ready()
     }

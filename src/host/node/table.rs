@@ -37,12 +37,18 @@ pub(in crate::host) struct ProcessSlot {
 }
 
 impl ProcessSlot {
-    pub fn new(pid: Pid, serial: Serial, entry: Arc<str>, host: Arc<HostInner>) -> ProcessSlot {
+    pub fn new(
+        pid: Pid,
+        serial: Serial,
+        entry: Arc<str>,
+        host: Arc<HostInner>,
+        born: Instant,
+    ) -> ProcessSlot {
         let HostOptions { queue_size: mails, queue_bytes: bytes, .. } = host.options;
         let mailbox = Mailbox::new(Capacity { mails, bytes }, &host.account);
         let links = Mutex::new(Links { charge: host.account.open(), ..Links::default() });
         let births = AtomicU32::new(0);
-        ProcessSlot { pid, serial, entry, host, born: Instant::now(), mailbox, links, births }
+        ProcessSlot { pid, serial, entry, host, born, mailbox, links, births }
     }
 
     /// It has started another.

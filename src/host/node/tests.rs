@@ -7,6 +7,7 @@ use std::{
     pin::pin,
     sync::Arc,
     task::{Context, Poll, Waker},
+    time::Instant,
 };
 
 use super::{farewell::TOLD_AT_ONCE, pieces::PARTS, table::ProcessSlot};
@@ -32,7 +33,7 @@ impl Programs for Nothing {
 /// A process that no thread runs.
 fn still(node: &Node, serial: u64) -> Arc<ProcessSlot> {
     let (pid, host) = (Pid::new(format!("host|x.{serial}")), node.host("host").unwrap());
-    let slot = Arc::new(ProcessSlot::new(pid, serial, "entry".into(), host));
+    let slot = Arc::new(ProcessSlot::new(pid, serial, "entry".into(), host, Instant::now()));
     node.0.table.insert(slot.clone()).unwrap();
     slot
 }

@@ -8,13 +8,13 @@
 
 use std::{
     io::{self, BufWriter, Write},
-    sync::Mutex,
+    sync::{Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value as Json, json};
 
-use super::{table::ProcessSlot, vitals::ProcessState};
+use super::{stage::Clock, table::ProcessSlot, vitals::ProcessState};
 use crate::{
     command::{
         ActorCommand, ClockCommand, Command, Ending, HostCall, HttpCommand, Mail, NetCommand, Pid,
@@ -27,7 +27,7 @@ use crate::{
 
 /// Writes a trace.
 pub struct Trace {
-    start: Instant,
+    start: OnceLock<Instant>,
     out: Mutex<Out>,
 }
 
@@ -50,7 +50,7 @@ impl Trace {
         let mut writer = BufWriter::new(Box::new(writer) as Box<dyn Write + Send>);
         writer.write_all(b"[\n")?;
         let out = Out { writer, any: false, failed: false, finished: false };
-        Ok(Trace { start: Instant::now(), out: Mutex::new(out) })
+        Ok(Trace { start: OnceLock::new(), out: Mutex::new(out) })
     }
 
     /// Writes the end, once. What happens later is left out.
@@ -69,8 +69,9 @@ impl Trace {
         out.writer.flush()
     }
 
+    /// Since the first process was born.
     fn micros(&self, at: Instant) -> f64 {
-        at.saturating_duration_since(self.start).as_secs_f64() * 1e6
+        at.saturating_duration_since(*self.start.get_or_init(|| at)).as_secs_f64() * 1e6
     }
 
     fn event(&self, slot: &ProcessSlot, at: Instant, name: &str, more: Json) {
@@ -105,18 +106,23 @@ impl Trace {
         let name = format!("{} {}", slot.entry, slot.pid);
         let more = json!({"ph": "M", "args": {"name": name}});
         self.event(slot, slot.born, "thread_name", more);
-        self.instant(slot, "started", json!({}));
+        self.instant(slot, slot.born, "started", json!({}));
     }
 
-    fn span(&self, slot: &ProcessSlot, name: &str, began: Instant, args: Json) {
-        let length: Duration = began.elapsed();
+    fn span(
+        &self,
+        slot: &ProcessSlot,
+        name: &str,
+        (began, length): (Instant, Duration),
+        args: Json,
+    ) {
         let more = json!({"ph": "X", "dur": length.as_secs_f64() * 1e6, "args": args});
         self.event(slot, began, name, more);
     }
 
-    fn instant(&self, slot: &ProcessSlot, name: &str, args: Json) {
+    fn instant(&self, slot: &ProcessSlot, at: Instant, name: &str, args: Json) {
         let more = json!({"ph": "i", "s": "t", "args": args});
-        self.event(slot, Instant::now(), name, more);
+        self.event(slot, at, name, more);
     }
 }
 
@@ -124,22 +130,25 @@ impl Trace {
 pub(in crate::host) struct Probe<'a> {
     pub trace: &'a Trace,
     pub slot: &'a ProcessSlot,
+    pub clock: Clock,
 }
 
 impl Probe<'_> {
     /// A step that began then has ended now.
     pub fn step(&self, began: Instant, fuel: u64) {
-        self.trace.span(self.slot, "step", began, json!({"fuel": fuel}));
+        let span = (began, self.clock.since(began));
+        self.trace.span(self.slot, "step", span, json!({"fuel": fuel}));
     }
 
     /// A wait that began then has ended now.
     pub fn wait(&self, began: Instant, state: ProcessState) {
-        self.trace.span(self.slot, state.name(), began, json!({}));
+        let span = (began, self.clock.since(began));
+        self.trace.span(self.slot, state.name(), span, json!({}));
     }
 
     /// The process asks for something.
     pub fn command(&self, command: &Command) {
-        self.trace.instant(self.slot, command.name(), args_of(command));
+        self.instant(command.name(), args_of(command));
     }
 
     /// The process is handed mail.
@@ -157,14 +166,18 @@ impl Probe<'_> {
                 Mail::LinkDown { from, .. } => ("link-down", json!({"from": from.as_str()})),
                 Mail::Cancel { reason, .. } => ("cancelled", json!({"reason": reason})),
             };
-            self.trace.instant(self.slot, name, args);
+            self.instant(name, args);
         }
     }
 
     /// The process has ended.
     pub fn ended(&self, ending: &Ending) {
         let error = ending.as_ref().err().map(ToString::to_string);
-        self.trace.instant(self.slot, "ended", json!({"error": error}));
+        self.instant("ended", json!({"error": error}));
+    }
+
+    fn instant(&self, name: &str, args: Json) {
+        self.trace.instant(self.slot, self.clock.now(), name, args);
     }
 }
 

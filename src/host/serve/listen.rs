@@ -142,7 +142,7 @@ impl Server {
             connections: Arc::clone(&connections),
         };
         let secure = doors.tls.is_some();
-        host.workers.spawn(async move {
+        host.executor.spawn("server", async move {
             // Who does not wait any more does not mind.
             if let Err(error) = doors.open(listener).await {
                 let why = format!("no connections come in any more: {error}");
@@ -219,10 +219,10 @@ impl Doors {
             }
             place.permit = Permits::of_system().take(place.before).ok();
             if place.before >= most || place.permit.is_none() {
-                host.workers.spawn(turn_away(stream, place));
+                host.executor.spawn("connection", turn_away(stream, place));
                 continue;
             }
-            host.workers.spawn(self.clone().serve(stream, peer, place));
+            host.executor.spawn("connection", self.clone().serve(stream, peer, place));
         }
     }
 

@@ -135,7 +135,15 @@ impl Supervisor {
                 wanted.extend(&service.needs);
             }
         }
-        let kept = all.iter().filter(|service| wanted.contains(service.id)).map(|service| {
+        let kept = all.iter().filter(|service| wanted.contains(service.id));
+        // On a stage nobody is served outside: to those that need it, it is as if it ran.
+        let (kept, left_out): (Vec<_>, Vec<_>) = kept.partition(|service| {
+            node.0.stage.is_none() || !matches!(service.service, ServiceKind::Http(_))
+        });
+        for service in left_out {
+            board.change(service.id, ServiceState::Exited, |_| ());
+        }
+        let kept = kept.into_iter().map(|service| {
             Arc::new(Service {
                 id: service.id.clone(),
                 work: match service.service {
@@ -193,7 +201,7 @@ impl Supervisor {
                 closing: closing.clone(),
             };
             match node.host(&service.work.host()) {
-                Ok(host) => host.workers.spawn(keeper.keep()),
+                Ok(host) => host.executor.spawn(&service.id.to_string(), keeper.keep()),
                 Err(fault) => keeper.failed(fault, None),
             }
         }
@@ -317,14 +325,16 @@ impl Keeper {
         }
         let Lifecycle { restart, stable_threshold, .. } = self.service.work.lifecycle();
         let mut policy = Policy::new(restart.clone(), *stable_threshold);
-        let begin = Instant::now();
+        let clock = self.node.clock();
+        let begin = clock.now();
         self.set(ServiceState::Starting);
         while let Some((fault, linked)) = self.one_life(&mut policy, begin).await {
-            let again = may_help(&fault, linked).then(|| policy.failed(begin.elapsed(), chance()));
+            let again =
+                may_help(&fault, linked).then(|| policy.failed(clock.since(begin), self.chance()));
             let wait = again.flatten();
             self.failed(fault, wait);
             let Some(wait) = wait else { return };
-            if let Turn::Stop = self.or_stop(after(wait)).await {
+            if let Turn::Stop = self.or_stop(clock.after(wait)).await {
                 return self.set(ServiceState::Stopped);
             }
             self.board.change(&self.service.id, ServiceState::Starting, |status| {
@@ -371,7 +381,7 @@ impl Keeper {
                 return None;
             }
         };
-        policy.started(begin.elapsed());
+        policy.started(self.node.clock().since(begin));
         let pid = match &living {
             Living::Process(handle) => Some(handle.pid().clone()),
             Living::Http(_) => None,
@@ -411,7 +421,7 @@ impl Keeper {
             }
         };
         let late = async {
-            after(limit).await;
+            self.node.clock().after(limit).await;
             let why = format!("it did not start within {limit:?}");
             Err(ProcessError::new(ErrorKind::Timeout, why))
         };
@@ -421,14 +431,15 @@ impl Keeper {
     async fn stop(&self, living: &Living) {
         let limit = self.service.work.lifecycle().stop_timeout;
         self.set(ServiceState::Stopping);
-        let (begin, service) = (Instant::now(), &self.service.id);
+        let clock = self.node.clock();
+        let (begin, service) = (clock.now(), &self.service.id);
         match living {
             Living::Process(handle) => {
                 // It may have ended by itself; if it does not in time, its host ends it.
                 drop(self.node.cancel(handle.pid().as_str(), "the service stops", limit));
                 handle.ended().await;
                 // Who gives no time wants it so.
-                if begin.elapsed() >= limit && !limit.is_zero() {
+                if clock.since(begin) >= limit && !limit.is_zero() {
                     let pid = handle.pid();
                     tracing::warn!(%service, %pid, "did not end within {limit:?}, and was terminated");
                 }
@@ -451,6 +462,11 @@ impl Keeper {
             Turn::Stop
         };
         or(stop, async { Turn::Done(done.await) }).await
+    }
+
+    /// A number from 0 to 1.
+    fn chance(&self) -> f64 {
+        self.node.0.stage.as_ref().map_or_else(chance, |stage| stage.chance())
     }
 
     fn is_closing(&self) -> bool {

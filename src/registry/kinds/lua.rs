@@ -50,7 +50,7 @@ pub struct LuaLimits {
 /// is to add its name here, in alphabetical order, and the file `lua/modules/NAME.lua`.
 macro_rules! lua_modules {
     ($then:ident) => {
-        $then!["channel" "env" "errors" "io" "json" "logger" "process" "time"]
+        $then!["channel" "env" "errors" "io" "json" "logger" "process" "sim" "time"]
     };
 }
 #[cfg(feature = "lua")]

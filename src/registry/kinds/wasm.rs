@@ -111,7 +111,7 @@ pub struct Limits {
 }
 
 /// Import groups that the engine itself knows.
-const GROUPS: [&str; 13] = [
+const GROUPS: [&str; 14] = [
     "wasi:cli",
     "wasi:clocks",
     "wasi:filesystem",
@@ -124,6 +124,7 @@ const GROUPS: [&str; 13] = [
     "preview1",
     "wasi_snapshot_preview1",
     "wippy:process",
+    "wippy:sim",
     "wasi:config",
 ];
 

@@ -34,6 +34,11 @@ impl From<Dir> for Directory {
 }
 
 impl Directory {
+    /// What tells it from all others that are open.
+    pub(crate) fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
     pub(super) fn disk(&self) -> Disk {
         self.0.disk
     }

@@ -7,7 +7,7 @@ import wit_world
 from componentize_py_types import Err
 from poll_loop import PollLoop, Sink, Stream
 from urllib.parse import urljoin, urlsplit
-from wit_world.imports import monotonic_clock
+from wit_world.imports import monotonic_clock, outgoing_handler, poll
 from wit_world.imports.streams import StreamError_LastOperationFailed
 from wit_world.imports.types import (
     Fields,
@@ -90,16 +90,18 @@ async def pieces(url):
 
 
 async def hurry(url, milliseconds):
-    async def late():
-        loop = asyncio.get_event_loop()
-        await poll_loop.register(loop, monotonic_clock.subscribe_duration(milliseconds * 1_000_000))
-        return "error: late"
-
-    waits = [asyncio.ensure_future(work) for work in (get(url), late())]
-    done, left = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    for task in left:
-        task.cancel()
-    return done.pop().result()
+    future = outgoing_handler.handle(request(Method_Get(), url), None)
+    # The event loop waits for all that is waited for anywhere, so this is not its affair.
+    with future.subscribe() as come, monotonic_clock.subscribe_duration(
+        milliseconds * 1_000_000
+    ) as late:
+        poll.poll([come, late])
+    response = future.get()
+    if response is None:
+        raise TimeoutError("late")
+    if isinstance(response.value, Err):
+        raise response.value
+    return await line(response.value.value)
 
 
 def told(work):
