@@ -38,7 +38,7 @@ fn serve_as(name: &str) -> (Node, Listening) {
         workers: std::num::NonZero::new(2).map(Into::into),
         ..HostOptions::default()
     };
-    node.add_host("app:processes", options.clone()).unwrap();
+    node.add_host("app:processes", options).unwrap();
     node.add_host("app:single", HostOptions { max_processes: 1, ..options }).unwrap();
     let id = format!("app:{name}").parse().unwrap();
     let EntryKind::HttpService(entry) = &programs.project().entry(&id).unwrap().kind else {

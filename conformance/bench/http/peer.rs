@@ -65,19 +65,21 @@ pub fn child(args: &[String]) -> Result<()> {
     let addr: SocketAddr = addr.parse()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
-        let listener = TcpListener::bind(addr).await?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            let pre = pre.clone();
-            tokio::spawn(async move {
-                let service = service_fn(move |request| answer(pre.clone(), request));
-                // Whoever breaks off has its own reasons.
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    })
+    runtime.block_on(serve(addr, pre))
+}
+
+async fn serve(addr: SocketAddr, pre: Arc<ProxyPre<World>>) -> Result<()> {
+    let listener = TcpListener::bind(addr).await?;
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let pre = pre.clone();
+        tokio::spawn(async move {
+            let service = service_fn(move |request| answer(pre.clone(), request));
+            // Whoever breaks off has its own reasons.
+            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
 }
 
 async fn answer(
