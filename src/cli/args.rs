@@ -245,6 +245,11 @@ pub(super) struct RecordArgs {
     /// With --record: leave out the value of this environment variable
     #[arg(long, value_name = "NAME", requires = "record")]
     pub redact: Vec<String>,
+
+    /// With --record: keep the journal in memory, up to a size such as 64MiB, and write it
+    /// when a process fails
+    #[arg(long, value_name = "SIZE", requires = "record", value_parser = size)]
+    pub flight_recorder: Option<u64>,
 }
 
 fn address(text: &str) -> Result<String, String> {
