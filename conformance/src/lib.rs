@@ -1,6 +1,7 @@
 //! The evidence that `wippy` does what its specifications say.
 #![warn(missing_docs)]
 
+pub mod fuzz;
 pub mod stress;
 pub mod wasi;
 pub mod wast;

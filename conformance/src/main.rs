@@ -24,6 +24,8 @@ enum Command {
     Programs(conformance::wasi::programs::Args),
     /// Lets processes do to each other what they can, and keeps the books
     Stress(conformance::stress::Args),
+    /// Sends random input to all that reads what a stranger has made
+    Fuzz(conformance::fuzz::Args),
     /// Measures processes beside bare wasmi and, with the feature `peers`, wasmtime
     Bench(bench::Args),
 }
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Command::Wasi(args) => conformance::wasi::main(&args),
         Command::Programs(args) => conformance::wasi::programs::main(&args),
         Command::Stress(args) => conformance::stress::main(&args),
+        Command::Fuzz(args) => conformance::fuzz::main(&args),
         Command::Bench(args) => bench::main(&args),
     }
 }

@@ -6,13 +6,10 @@ use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use super::{
     exit::{Exit, Failure},
+    given::{FileArgs, LimitArgs, number, size, time, variable},
     replay::ModuleArg,
 };
-use crate::{
-    host::simulate::Choice,
-    network::{BadRule, Network, Rule, Rules},
-    registry::{http_address, units},
-};
+use crate::{host::simulate::Choice, registry::http_address};
 
 /// Runs WebAssembly modules as processes
 #[derive(Debug, Parser)]
@@ -101,29 +98,12 @@ pub(super) struct RunArgs {
     #[arg(long, value_name = "ID", requires = "exec")]
     pub host: Option<String>,
 
-    /// The function of FILE to call; not needed if it is `run` or the only one
-    #[arg(long, value_name = "METHOD", conflicts_with = "exec")]
-    pub invoke: Option<String>,
-
-    /// WIT for FILE, if it is a core module: a text, or a file that holds it
-    #[arg(long, value_name = "TEXT|FILE", conflicts_with = "exec")]
-    pub wit: Option<String>,
-
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
 
-    /// End the process when it has used this much fuel
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub fuel: Option<u64>,
-
-    /// Bytes of memory that the process may have, such as 64MiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub max_memory: Option<u64>,
-
-    /// End the process after this time: milliseconds, or such as 5s
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub timeout: Option<Duration>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
 
     /// Write what all processes do to this file, for Perfetto or chrome://tracing
     #[arg(long, value_name = "FILE")]
@@ -132,24 +112,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub record: RecordArgs,
 
-    /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
-    #[arg(long, value_name = "DIR", conflicts_with = "exec", value_parser = given_dir)]
-    pub dir: Vec<DirArg>,
-
-    /// Give FILE an environment variable
-    #[arg(long, value_name = "NAME=VALUE", conflicts_with = "exec", value_parser = variable)]
-    pub env: Vec<(String, String)>,
-
     #[command(flatten)]
-    pub network: NetworkArgs,
-
-    /// Where relative paths of FILE begin, in what it sees
-    #[arg(long, value_name = "PATH", conflicts_with = "exec")]
-    pub cwd: Option<String>,
-
-    /// Certificate authorities that FILE trusts too, in PEM
-    #[arg(long, value_name = "PEM", conflicts_with = "exec")]
-    pub ca: Option<PathBuf>,
+    pub file: FileArgs,
 
     /// Print help; after --exec ID, what the entry takes
     // Not clap's own, which would not leave the second case to us.
@@ -167,6 +131,7 @@ pub(super) struct RunArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(mut_arg("invoke", |invoke| invoke.help(ANSWERS)))]
 pub(super) struct ServeArgs {
     /// A component or core module, binary or text
     pub file: PathBuf,
@@ -175,49 +140,18 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080", value_parser = address)]
     pub addr: String,
 
-    /// The function of FILE that answers; not needed if FILE exports
-    /// wasi:http/incoming-handler, or a single function
-    #[arg(long, value_name = "METHOD")]
-    pub invoke: Option<String>,
-
-    /// WIT for FILE, if it is a core module: a text, or a file that holds it
-    #[arg(long, value_name = "TEXT|FILE")]
-    pub wit: Option<String>,
-
-    /// End a process when it has used this much fuel
-    #[arg(long, value_name = "N", value_parser = number)]
-    pub fuel: Option<u64>,
-
-    /// Bytes of memory that a process may have, such as 64MiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub max_memory: Option<u64>,
-
-    /// End a process after this time: milliseconds, or such as 5s
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    pub timeout: Option<Duration>,
+    #[command(flatten)]
+    pub limits: LimitArgs,
 
     #[command(flatten)]
     pub record: RecordArgs,
 
-    /// Give FILE a directory: HOST[::GUEST][:ro]; GUEST is HOST unless it is given
-    #[arg(long, value_name = "DIR", value_parser = given_dir)]
-    pub dir: Vec<DirArg>,
-
-    /// Give FILE an environment variable
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
-    pub env: Vec<(String, String)>,
-
     #[command(flatten)]
-    pub network: NetworkArgs,
-
-    /// Where relative paths of FILE begin, in what it sees
-    #[arg(long, value_name = "PATH")]
-    pub cwd: Option<String>,
-
-    /// Certificate authorities that FILE trusts too, in PEM
-    #[arg(long, value_name = "PEM")]
-    pub ca: Option<PathBuf>,
+    pub given: FileArgs,
 }
+
+const ANSWERS: &str = "The function of FILE that answers; not needed if FILE exports \
+                       wasi:http/incoming-handler, or a single function";
 
 const SERVE_HELP: &str = "\
 A function that is not wasi:http/incoming-handler is given the body of a request, as a
@@ -257,69 +191,6 @@ fn address(text: &str) -> Result<String, String> {
         .ok_or_else(|| "write an address and a port, such as 127.0.0.1:8080 or :8080".to_owned())
 }
 
-// To whom a file may talk: to nobody, unless one of these is given. No doc comment,
-// which clap would take for that of the command.
-#[derive(Clone, Debug, Default, Args)]
-pub(super) struct NetworkArgs {
-    /// Let FILE use the whole network
-    #[arg(long, conflicts_with_all = ["connect", "listen"])]
-    network: bool,
-
-    /// Let FILE connect and send to this host, such as example.com:443, 10.0.0.0/8:*,
-    /// *:53 or loopback
-    #[arg(long, value_name = "HOST", value_parser = rule)]
-    connect: Vec<Rule>,
-
-    /// Let FILE listen at this address, in the same forms
-    #[arg(long, value_name = "HOST", value_parser = rule)]
-    listen: Vec<Rule>,
-}
-
-impl NetworkArgs {
-    /// The network that they give.
-    pub fn network(&self) -> Network {
-        match self.network {
-            true => Network::ALL,
-            false => Network {
-                connect: Rules::Only(self.connect.clone()),
-                listen: Rules::Only(self.listen.clone()),
-            },
-        }
-    }
-
-    /// One of them that is given.
-    fn option(&self) -> Option<&'static str> {
-        match (self.network, self.connect.is_empty(), self.listen.is_empty()) {
-            (true, ..) => Some("--network"),
-            (_, false, _) => Some("--connect"),
-            (.., false) => Some("--listen"),
-            (false, true, true) => None,
-        }
-    }
-}
-
-/// The value of `--dir`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct DirArg {
-    /// The directory.
-    pub host: PathBuf,
-    /// The path by which the program knows it.
-    pub guest: String,
-    pub read_only: bool,
-}
-
-fn given_dir(text: &str) -> Result<DirArg, String> {
-    let (text, read_only) = match text.strip_suffix(":ro") {
-        Some(rest) => (rest, true),
-        None => (text.strip_suffix(":rw").unwrap_or(text), false),
-    };
-    let (host, guest) = text.split_once("::").unwrap_or((text, text));
-    match host.is_empty() || guest.is_empty() {
-        true => Err("expected HOST[::GUEST][:ro], such as data::/data:ro".to_owned()),
-        false => Ok(DirArg { host: host.into(), guest: guest.to_owned(), read_only }),
-    }
-}
-
 /// A name is an id, with a colon, or a file.
 fn module(text: &str) -> Result<ModuleArg, String> {
     let (program, file) = match text.split_once('=') {
@@ -329,17 +200,6 @@ fn module(text: &str) -> Result<ModuleArg, String> {
     match file.is_empty() {
         true => Err("expected FILE, or NAME=FILE".to_owned()),
         false => Ok(ModuleArg { program, file: file.into() }),
-    }
-}
-
-fn rule(text: &str) -> Result<Rule, String> {
-    text.parse().map_err(|error: BadRule| error.to_string())
-}
-
-fn variable(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
-        _ => Err("expected NAME=VALUE, such as MODE=fast".to_owned()),
     }
 }
 
@@ -531,9 +391,9 @@ impl RunArgs {
     /// Takes the words apart.
     pub(super) fn target(&self) -> Result<Target<'_>, Failure> {
         if let Some(id) = &self.exec {
-            if let Some(option) = self.network.option() {
+            if let Some((option, field)) = self.file.first() {
                 return Err(Failure::usage(format!(
-                    "{option} is for files: the entry {id} has the field `wasi.network`"
+                    "{option} is for files: the entry {id} has the field `{field}`"
                 )));
             }
             return Ok(Target::Exec(id, &self.words));
@@ -557,10 +417,10 @@ impl RunArgs {
                 false => Err(Failure::usage("`wippy run list` takes no arguments")),
             },
             Some(name) if !is_file(name) => {
-                if let Some(option) = self.file_option() {
+                if let Some((option, field)) = self.file.first() {
                     return Err(Failure::usage(format!(
-                        "{option} is for files, and `{name}` is a command: its entry has a field \
-                         for that"
+                        "{option} is for files, and `{name}` is a command: its entry has the \
+                         field `{field}`"
                     )));
                 }
                 Ok(Target::Name(name, rest))
@@ -571,24 +431,8 @@ impl RunArgs {
 
     /// An option that makes no sense for services.
     fn option_of_one(&self) -> Option<&'static str> {
-        let given = [
-            (self.json, "--json"),
-            (self.fuel.is_some(), "--fuel"),
-            (self.max_memory.is_some(), "--max-memory"),
-            (self.timeout.is_some(), "--timeout"),
-            (!self.dir.is_empty(), "--dir"),
-            (!self.env.is_empty(), "--env"),
-            (self.cwd.is_some(), "--cwd"),
-            (self.ca.is_some(), "--ca"),
-        ];
-        let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
-        given.or_else(|| self.file_option())
-    }
-
-    fn file_option(&self) -> Option<&'static str> {
-        let given = [(self.invoke.is_some(), "--invoke"), (self.wit.is_some(), "--wit")];
-        let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
-        given.or_else(|| self.network.option())
+        let json = self.json.then_some("--json");
+        json.or_else(|| self.limits.first()).or_else(|| Some(self.file.first()?.0))
     }
 }
 
@@ -612,21 +456,6 @@ fn unknown_option() -> Failure {
 fn is_file(name: &str) -> bool {
     let ends = [".wasm", ".wat", ".wit"].iter().any(|end| name.ends_with(end));
     ends || name.contains(std::path::is_separator)
-}
-
-fn number(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "write a whole number such as 1000000".to_owned())
-}
-
-fn size(text: &str) -> Result<u64, String> {
-    units::size(text).ok_or_else(|| "write bytes, or a size such as 64MiB".to_owned())
-}
-
-fn time(text: &str) -> Result<Duration, String> {
-    let milliseconds = text.parse().ok().map(Duration::from_millis);
-    milliseconds
-        .or_else(|| units::duration(text))
-        .ok_or_else(|| "write milliseconds, or a time such as 5s or 1m30s".to_owned())
 }
 
 #[cfg(test)]

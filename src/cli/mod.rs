@@ -8,6 +8,7 @@
 mod args;
 mod check;
 mod exit;
+mod given;
 mod inspect;
 mod list;
 mod log;

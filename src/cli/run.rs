@@ -3,8 +3,9 @@
 use std::{ffi::OsString, path::Path, sync::Arc};
 
 use super::{
-    args::{DirArg, RunArgs, Target},
+    args::{RunArgs, Target},
     exit::{Exit, Failure, Limiting},
+    given::{DirArg, FileArgs},
     list,
     log::Logs,
     output,
@@ -21,7 +22,6 @@ use crate::{
     host::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
     },
-    network::Network,
     process::Grants,
     registry::{EntryKind, Id, Problem, open_together},
     value::{Term, Value, usage},
@@ -63,8 +63,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             run_entry(args, programs, host, (&parsed, words, &invocation, None), logs)
         }
         Target::File(path, words) => {
-            let spec =
-                spec_of_file(&runtime.for_one_process(), &path, &FileGiven::of(args), logs, None)?;
+            let spec = spec_of_file(&runtime.for_one_process(), &path, &args.file, logs, None)?;
             logs.show();
             let front = terminal::of_file()?;
             let shown = recording::shows(logs, false);
@@ -84,7 +83,7 @@ fn run_entry(
 ) -> Result<Exit, Failure> {
     match programs.project().entry(id).map(|entry| &entry.kind) {
         Some(EntryKind::ProcessLua(_)) => {
-            let limits = [("--fuel", args.fuel), ("--max-memory", args.max_memory)];
+            let limits = [("--fuel", args.limits.fuel), ("--max-memory", args.limits.max_memory)];
             if let Some((option, _)) = limits.iter().find(|(_, limit)| limit.is_some()) {
                 let why = format!("{option} is for wasm, and {id} is Lua: see its `limits`");
                 return Err(Failure::usage(why));
@@ -103,7 +102,7 @@ fn run_entry(
             )?;
             let ended = terminal::run(&front, args.trace.as_deref(), &name, |context| {
                 let mut started = program.start(terms, context)?;
-                started.max_execution = args.timeout.or(started.max_execution);
+                started.max_execution = args.limits.timeout.or(started.max_execution);
                 Ok(started)
             });
             recording.finish(ended.and_then(|ended| end(args, &name, &ended)))
@@ -128,43 +127,18 @@ fn front(programs: ProjectPrograms, host: String, logs: Logs) -> Result<Front, F
     Ok(Front { node, host, services: Some(services) })
 }
 
-/// What options say of a file that has no entry.
-pub(super) struct FileGiven<'a> {
-    pub wit: Option<&'a str>,
-    pub invoke: Option<&'a str>,
-    pub dir: &'a [DirArg],
-    pub env: &'a [(String, String)],
-    pub cwd: Option<&'a str>,
-    pub ca: Option<&'a Path>,
-    pub network: Network,
-}
-
-impl<'a> FileGiven<'a> {
-    fn of(args: &'a RunArgs) -> FileGiven<'a> {
-        FileGiven {
-            wit: args.wit.as_deref(),
-            invoke: args.invoke.as_deref(),
-            dir: &args.dir,
-            env: &args.env,
-            cwd: args.cwd.as_deref(),
-            ca: args.ca.as_deref(),
-            network: args.network.network(),
-        }
-    }
-}
-
 /// The function to run of a file that has no entry. Of those that the file exports, one
 /// of the interface `first` goes before others that are not named.
 pub(super) fn spec_of_file(
     runtime: &Runtime,
     path: &Path,
-    args: &FileGiven<'_>,
+    args: &FileArgs,
     logs: Logs,
     first: Option<&str>,
 ) -> Result<ProcessSpec, Failure> {
     let name = path.display().to_string();
     let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
-    let wit = args.wit.map(wit_text).transpose()?;
+    let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let complain = |error: &dyn std::fmt::Display| Failure::config(format!("{name}: {error}"));
     let loaded = runtime
         .load(&artifact, wit.as_deref(), DEFAULT_STACK)
@@ -178,8 +152,8 @@ pub(super) fn spec_of_file(
         let interface = function.interface().unwrap_or_default();
         first.is_some_and(|first| interface.split('@').next() == Some(first))
     };
-    let method = match (args.invoke, program.functions().find(of_first)) {
-        (Some(method), _) => method.to_owned(),
+    let method = match (&args.invoke, program.functions().find(of_first)) {
+        (Some(method), _) => method.clone(),
         (None, Some(function)) => function.full_name(),
         (None, None) => only_function(&program, &name)?,
     };
@@ -202,7 +176,7 @@ fn authorities(path: &Path) -> Result<Arc<HttpClient>, Failure> {
 }
 
 /// The arguments, variables, directories and network that the options give a file.
-fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
+fn given(args: &FileArgs) -> Result<WasiSetup, Failure> {
     let paths: Vec<_> = args.dir.iter().map(|arg| (&*arg.host, !arg.read_only)).collect();
     let mut dirs = Vec::with_capacity(args.dir.len());
     for (DirArg { host, guest, read_only }, dir) in args.dir.iter().zip(open_together(&paths)) {
@@ -211,9 +185,10 @@ fn given(args: &FileGiven<'_>) -> Result<WasiSetup, Failure> {
         })?;
         dirs.push(WasiDir { guest: guest.clone(), dir, read_only: *read_only });
     }
-    let (cwd, network) = (args.cwd.map(str::to_owned), args.network.clone().into());
-    let http = args.ca.map(authorities).transpose()?;
-    Ok(WasiSetup { args: Vec::new(), env: args.env.into(), cwd, dirs, network, http })
+    let http = args.ca.as_deref().map(authorities).transpose()?;
+    let (env, cwd) = (args.env.as_slice().into(), args.cwd.clone());
+    let network = args.network.network().into();
+    Ok(WasiSetup { args: Vec::new(), env, cwd, dirs, network, http })
 }
 
 /// How somebody would type this call again, up to the arguments.
@@ -224,7 +199,7 @@ fn invocation_of_file(path: &Path, args: &RunArgs) -> String {
             false => word.to_owned(),
         };
     let mut out = "wippy run".to_owned();
-    for (option, value) in [("--invoke", &args.invoke), ("--wit", &args.wit)] {
+    for (option, value) in [("--invoke", &args.file.invoke), ("--wit", &args.file.wit)] {
         if let Some(value) = value {
             out.push_str(&format!(" {option} {}", quoted(value)));
         }
@@ -315,9 +290,7 @@ fn start(
             Vec::new()
         }
     };
-    spec.limits.max_fuel = args.fuel.or(spec.limits.max_fuel);
-    spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
-    spec.max_execution = args.timeout.or(spec.max_execution);
+    args.limits.apply(&mut spec);
     let name = spec.name.clone();
     let recording = Recording::start(
         &front.node,
@@ -356,9 +329,9 @@ pub(super) fn finish(json: bool, name: &str, ending: &Ending) -> Result<Exit, Fa
 pub(super) fn limiting(args: &RunArgs) -> Limiting {
     let file = matches!(args.target(), Ok(Target::File(..)));
     Limiting {
-        fuel: file || args.fuel.is_some(),
-        memory: file || args.max_memory.is_some(),
-        time: file || args.timeout.is_some(),
+        fuel: file || args.limits.fuel.is_some(),
+        memory: file || args.limits.max_memory.is_some(),
+        time: file || args.limits.timeout.is_some(),
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     log::Logs,
     project::linker,
     recording::{self, Recording},
-    run::{FileGiven, spec_of_file},
+    run::spec_of_file,
     terminal::{self, Interrupts, PATIENCE},
 };
 use crate::{
@@ -30,16 +30,7 @@ pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
     if args.record.embed {
         runtime = runtime.keeping_files();
     }
-    let given = FileGiven {
-        wit: args.wit.as_deref(),
-        invoke: args.invoke.as_deref(),
-        dir: &args.dir,
-        env: &args.env,
-        cwd: args.cwd.as_deref(),
-        ca: args.ca.as_deref(),
-        network: args.network.network(),
-    };
-    let spec = spec_of_file(&runtime, &args.file, &given, logs, Some(HANDLER))?;
+    let spec = spec_of_file(&runtime, &args.file, &args.given, logs, Some(HANDLER))?;
     let name = spec.name.clone();
     let mut spec = spec.that_answers().map_err(|found| {
         Failure::usage(format!(
@@ -47,9 +38,7 @@ pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
              an option<string> or a list<u8>, or {HANDLER}"
         ))
     })?;
-    spec.limits.max_fuel = args.fuel.or(spec.limits.max_fuel);
-    spec.limits.max_memory = args.max_memory.unwrap_or(spec.limits.max_memory);
-    spec.max_execution = args.timeout.or(spec.max_execution);
+    args.limits.apply(&mut spec);
     let max_slice = spec.program.max_slice();
     let node = Node::new(One(Arc::new(spec)));
     terminal::add(&node, HOST, HostOptions::default())?;

@@ -17,7 +17,7 @@ use super::{
         host::HostState,
         inline::{Failure, link},
         linker::Linker,
-        plan::{Plan, ResourceDef},
+        plan::{Interpreter, Plan, ResourceDef},
         provided::Provided,
     },
     load::{
@@ -36,6 +36,8 @@ use crate::value::{Field, FuncType, Type, TypeDef, Types};
 pub struct Component {
     engine: Engine,
     core: wasmi::Engine,
+    /// The limit for the wasm stack of each call, in bytes.
+    max_stack: usize,
     bytes: Arc<[u8]>,
     def: Arc<ComponentDef>,
     condemned: Arc<AtomicBool>,
@@ -118,6 +120,7 @@ impl Component {
         Ok(Component {
             engine: engine.clone(),
             core: loader.engine,
+            max_stack: stack,
             bytes: bytes.clone(),
             def: Arc::new(def),
             condemned: Arc::default(),
@@ -186,8 +189,13 @@ impl Component {
         linker: &Linker,
         deny: &dyn Fn(&str) -> Option<String>,
     ) -> Result<LinkedComponent, LinkError> {
-        let condemned = self.condemned.clone();
-        match link(&self.core, condemned, self.engine.max_slice(), &self.def, linker, deny) {
+        let interpreter = Interpreter {
+            core: self.core.clone(),
+            condemned: self.condemned.clone(),
+            max_slice: self.engine.max_slice(),
+            max_stack: self.max_stack,
+        };
+        match link(interpreter, &self.def, linker, deny) {
             Ok(plan) => {
                 let plan = Arc::new(plan);
                 Ok(LinkedComponent { tracing: Arc::new(Tracing::new(plan.clone())), plan })

@@ -117,24 +117,7 @@ impl LuaProgram {
                 imports.insert(alias.clone(), target.to_string());
                 // A reference that leads elsewhere is an error of the registry.
                 let Some(imported) = project.entry(target) else { continue };
-                match &imported.kind {
-                    EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => {
-                        todo.push((imported, code))
-                    }
-                    EntryKind::ProcessLua(process) => todo.push((imported, &process.code)),
-                    EntryKind::FsDirectory(_)
-                    | EntryKind::EnvStorage
-                    | EntryKind::EnvVariable(_)
-                    | EntryKind::ProcessHost(_)
-                    | EntryKind::TerminalHost(_)
-                    | EntryKind::ProcessService(_)
-                    | EntryKind::ProcessWasm(_)
-                    | EntryKind::HttpService(_)
-                    | EntryKind::HttpRouter(_)
-                    | EntryKind::HttpEndpoint(_)
-                    | EntryKind::HttpStatic(_)
-                    | EntryKind::Other => {}
-                }
+                todo.extend(imported.kind.lua().map(|code| (imported, code)));
             }
             let modules = code.modules.iter().cloned().collect();
             let source = code.source.clone();
@@ -217,22 +200,7 @@ impl LuaProgram {
     ///
     /// A problem with the line of the source.
     pub fn check(entry: &Entry) -> Result<(), Box<Problem>> {
-        let code = match &entry.kind {
-            EntryKind::ProcessLua(process) => &process.code,
-            EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => code,
-            EntryKind::FsDirectory(_)
-            | EntryKind::EnvStorage
-            | EntryKind::EnvVariable(_)
-            | EntryKind::ProcessHost(_)
-            | EntryKind::TerminalHost(_)
-            | EntryKind::ProcessService(_)
-            | EntryKind::ProcessWasm(_)
-            | EntryKind::HttpService(_)
-            | EntryKind::HttpRouter(_)
-            | EntryKind::HttpEndpoint(_)
-            | EntryKind::HttpStatic(_)
-            | EntryKind::Other => return Ok(()),
-        };
+        let Some(code) = entry.kind.lua() else { return Ok(()) };
         let compiled = compile(&entry.id.to_string(), &code.source);
         compiled.map(|_| ()).map_err(|error| problem(entry, code, &error))
     }

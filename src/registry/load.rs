@@ -307,23 +307,7 @@ impl Loader<'_> {
         let mut sources = BTreeSet::new();
         for (id, entry) in &self.entries {
             sources.insert(self.dir.join(&*entry.file));
-            let code = match &entry.kind {
-                EntryKind::ProcessLua(process) => Some(&process.code),
-                EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => Some(&**code),
-                EntryKind::FsDirectory(_)
-                | EntryKind::EnvStorage
-                | EntryKind::EnvVariable(_)
-                | EntryKind::ProcessHost(_)
-                | EntryKind::TerminalHost(_)
-                | EntryKind::ProcessService(_)
-                | EntryKind::ProcessWasm(_)
-                | EntryKind::HttpService(_)
-                | EntryKind::HttpRouter(_)
-                | EntryKind::HttpEndpoint(_)
-                | EntryKind::HttpStatic(_)
-                | EntryKind::Other => None,
-            };
-            let source = code.and_then(|code| Some(self.dir.join(code.file.as_ref()?)));
+            let source = entry.kind.lua().and_then(|code| Some(self.dir.join(code.file.as_ref()?)));
             sources.extend(source.clone());
             let (field, path) = if let Some(source) = source {
                 ("source", source)

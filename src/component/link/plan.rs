@@ -21,6 +21,14 @@ use crate::{
 /// The component instance that stands for the host in handle tables.
 pub(crate) const HOST: u32 = u32::MAX;
 
+/// What the code of a program runs on.
+pub(crate) struct Interpreter {
+    pub core: wasmi::Engine,
+    pub condemned: Arc<AtomicBool>,
+    pub max_slice: u64,
+    pub max_stack: usize,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub core: wasmi::Engine,
@@ -28,6 +36,8 @@ pub(crate) struct Plan {
     pub condemned: Arc<AtomicBool>,
     /// The most fuel that a guest is given at once.
     pub max_slice: u64,
+    /// The limit for the wasm stack of each call, in bytes.
+    pub max_stack: usize,
     pub types: Arc<Types>,
     pub layouts: Layouts,
     pub ops: Vec<Op>,

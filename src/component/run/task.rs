@@ -132,6 +132,8 @@ pub(crate) struct Core {
     pub results: usize,
     /// The top of the trace stack before the call.
     pub top: Val,
+    /// For its wasm stack, if it is one of many.
+    pub _charge: Charge,
 }
 
 #[derive(Debug)]

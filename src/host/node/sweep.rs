@@ -31,6 +31,8 @@ pub(super) async fn sweep_when_asked(
                 Arc::ptr_eq(&slot.host, &host) && slot.mailbox.vitals.is_untrimmed()
             };
             for part in node.table.parts(mine) {
+                // To look through a part is work too, though nobody in it may rest.
+                pieces.next().await;
                 for slot in part {
                     again |= slot.mailbox.rests();
                     pieces.next().await;

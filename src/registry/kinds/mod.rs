@@ -77,6 +77,28 @@ pub enum EntryKind {
     Other,
 }
 
+impl EntryKind {
+    /// The code of an entry in Lua.
+    pub fn lua(&self) -> Option<&LuaCode> {
+        match self {
+            EntryKind::ProcessLua(process) => Some(&process.code),
+            EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => Some(code),
+            EntryKind::FsDirectory(_)
+            | EntryKind::EnvStorage
+            | EntryKind::EnvVariable(_)
+            | EntryKind::ProcessHost(_)
+            | EntryKind::TerminalHost(_)
+            | EntryKind::ProcessService(_)
+            | EntryKind::ProcessWasm(_)
+            | EntryKind::HttpService(_)
+            | EntryKind::HttpRouter(_)
+            | EntryKind::HttpEndpoint(_)
+            | EntryKind::HttpStatic(_)
+            | EntryKind::Other => None,
+        }
+    }
+}
+
 pub(super) const STORAGES: [&str; 5] = [
     "env.storage.os",
     "env.storage.memory",

@@ -12,12 +12,7 @@ mod host;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    rc::Rc,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{cell::RefCell, collections::HashMap, rc::Rc, sync::Arc};
 
 use wasmparser::{
     ComponentExternalKind,
@@ -32,7 +27,7 @@ use super::{
     budget::Budget,
     elide,
     linker::Linker,
-    plan::{CoreRef, Export, Op, Plan, ResourceDef, Target},
+    plan::{CoreRef, Export, Interpreter, Op, Plan, ResourceDef, Target},
     typing::{self, Common, Env},
 };
 use crate::{
@@ -78,25 +73,22 @@ impl From<LoadError> for Failure {
 
 /// Links `root` with what `linker` provides and `deny` permits.
 pub(crate) fn link(
-    core: &wasmi::Engine,
-    condemned: Arc<AtomicBool>,
-    max_slice: u64,
+    interpreter: Interpreter,
     root: &Arc<ComponentDef>,
     linker: &Linker,
     deny: &Deny<'_>,
 ) -> Result<Plan, Failure> {
-    link_within(Budget::new(root.file.len()), core, condemned, max_slice, root, linker, deny)
+    link_within(Budget::new(root.file.len()), interpreter, root, linker, deny)
 }
 
 fn link_within(
     budget: Budget,
-    core: &wasmi::Engine,
-    condemned: Arc<AtomicBool>,
-    max_slice: u64,
+    interpreter: Interpreter,
     root: &Arc<ComponentDef>,
     linker: &Linker,
     deny: &Deny<'_>,
 ) -> Result<Plan, Failure> {
+    let Interpreter { core, condemned, max_slice, max_stack } = interpreter;
     let mut linking = Linking {
         linker,
         deny,
@@ -109,9 +101,10 @@ fn link_within(
         host_resources: HashMap::new(),
         depth: 0,
         plan: Plan {
-            core: core.clone(),
+            core,
             condemned,
             max_slice,
+            max_stack,
             types: Arc::default(),
             layouts: Layouts::default(),
             ops: Vec::new(),

@@ -1,7 +1,7 @@
 //! How much work linking is, in steps, and what is refused because of it.
 
 use super::*;
-use crate::component::{Component, Engine, link::provided::Provided};
+use crate::component::{Component, DEFAULT_STACK, Engine, link::provided::Provided};
 
 /// The steps of linking a component, or why it is not linked.
 fn steps(text: &str) -> Result<usize, String> {
@@ -10,7 +10,9 @@ fn steps(text: &str) -> Result<usize, String> {
     let Provided { core, def: root, .. } = component.provide();
     let budget = Budget::new(root.file.len());
     let linker = Linker::default();
-    match link_within(budget.clone(), &core, Arc::default(), 1, &root, &linker, &|_| None) {
+    let interpreter =
+        Interpreter { core, condemned: Arc::default(), max_slice: 1, max_stack: DEFAULT_STACK };
+    match link_within(budget.clone(), interpreter, &root, &linker, &|_| None) {
         Ok(_) => Ok(budget.spent()),
         Err(Failure::Component(error)) => Err(error.to_string()),
         Err(Failure::Import(error)) => Err(error.to_string()),

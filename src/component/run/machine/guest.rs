@@ -3,21 +3,29 @@
 use wasmi::{Func, ResumableCall, Val};
 
 use super::{Machine, Pause};
-use crate::component::{
-    error::{Trap, TrapKind},
-    run::{
-        flat::core_values,
-        guard::enter,
-        request::Halt,
-        task::{Core, CoreState, Frame, Phase},
-        transfer::LiftLowerContext,
+use crate::{
+    account::Charge,
+    component::{
+        error::{Trap, TrapKind},
+        run::{
+            flat::core_values,
+            guard::enter,
+            request::Halt,
+            task::{Core, CoreState, Frame, Phase},
+            transfer::LiftLowerContext,
+        },
     },
 };
 
 /// Frames that may be suspended on top of each other, in tasks that wait for each other.
-/// A component can call its own exports, and each call that is suspended keeps its wasm
-/// stack, which `max_memory` does not count.
+/// A component can call its own exports.
 const MAX_FRAMES: usize = 500;
+
+/// Each call that is suspended keeps its wasm stack, and the interpreter does not say how
+/// large that is. The stacks of the first calls, of two frames each, are to `max_stack`
+/// what they are to other engines; each further one counts as if it were as large as it
+/// can be, or else a chain of components had hundreds of them on no account.
+const FREE_FRAMES: usize = 8;
 
 impl Machine {
     pub(super) fn push_core(
@@ -26,16 +34,25 @@ impl Machine {
         args: Vec<Val>,
         results: usize,
     ) -> Result<(), Trap> {
-        if self.current()?.below.saturating_add(self.frames.len()) >= MAX_FRAMES {
+        let below = self.current()?.below.saturating_add(self.frames.len());
+        if below >= MAX_FRAMES {
             return Err(Trap::new(
                 TrapKind::Limit,
                 "call stack exhausted: too many calls between components",
             ));
         }
+        let stack = match below {
+            ..FREE_FRAMES => Charge::default(),
+            // The interpreter doubles it as it grows.
+            FREE_FRAMES.. => {
+                let most = (self.plan.max_stack as u64).saturating_mul(2);
+                self.store.data().limiter.account().charge(most)?
+            }
+        };
         let trace = self.store.data().trace.as_ref();
         let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
         let state = CoreState::Ready(func, args);
-        self.frames.push(Frame::Core(Box::new(Core { state, results, top })));
+        self.frames.push(Frame::Core(Box::new(Core { state, results, top, _charge: stack })));
         Ok(())
     }
 

@@ -176,3 +176,59 @@ fn a_suspended_realloc_excludes_other_tasks() {
     assert_eq!(result(machine.run().unwrap()), Some(Value::U32(3)));
     assert_eq!(result(machine.run().unwrap()), Some(Value::U32(2)));
 }
+
+/// Components of which each calls the next, so many of them.
+fn chain(length: usize) -> LinkedComponent {
+    let mut text = String::from(
+        "(component (component $end
+            (core module $m (func (export \"f\") (result i32) (i32.const 7)))
+            (core instance $i (instantiate $m))
+            (func (export \"f\") (result u32) (canon lift (core func $i \"f\"))))
+          (component $link
+            (import \"f\" (func $f (result u32)))
+            (core func $f' (canon lower (func $f)))
+            (core module $m
+              (import \"\" \"f\" (func $f (result i32)))
+              (func (export \"f\") (result i32) (i32.add (call $f) (i32.const 1))))
+            (core instance $i (instantiate $m (with \"\" (instance (export \"f\" (func $f'))))))
+            (func (export \"f\") (result u32) (canon lift (core func $i \"f\"))))
+          (instance $i0 (instantiate $end))",
+    );
+    for at in 1..length {
+        let before = at - 1;
+        text += &format!(
+            "(alias export $i{before} \"f\" (func $f{before}))
+             (instance $i{at} (instantiate $link (with \"f\" (func $f{before}))))"
+        );
+    }
+    text += &format!("(export \"f\" (func $i{} \"f\")))", length - 1);
+    let component = Component::new(&Engine::default(), wat::parse_str(&text).unwrap()).unwrap();
+    component.link(&Linker::default()).unwrap()
+}
+
+#[test]
+fn calls_upon_each_other_are_on_the_account() {
+    let run = |length, memory| {
+        let program = chain(length);
+        let account = Account::new(memory);
+        let mut host = HostState::default();
+        host.begin(account.clone(), None);
+        let mut machine = program.machine(host);
+        machine.set_fuel(ENOUGH);
+        assert!(matches!(machine.run().unwrap(), Pause::Finished(None)));
+        let before = account.used();
+        call(&mut machine, &program, "f", vec![]);
+        let run = machine.run().map(result);
+        if run.is_ok() {
+            assert_eq!(account.used(), before, "all has been given back");
+        }
+        run.map_err(|trap| trap.to_string())
+    };
+    const MIB: u64 = 1 << 20;
+    assert_eq!(run(4, MIB), Ok(Some(Value::U32(10))));
+    assert_eq!(run(20, 256 * MIB), Ok(Some(Value::U32(26))));
+    let told = run(20, 64 * MIB).unwrap_err();
+    assert!(told.contains("`limits.max_memory`, 67108864 bytes"), "{told}");
+    let told = run(300, 1 << 40).unwrap_err();
+    assert!(told.contains("too many calls between components"), "{told}");
+}

@@ -32,6 +32,13 @@
 //! files, timers, names. They are counted over all tables of a process, because
 //! each table alone would be a way around the limit of the others.
 
+mod charge;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::charge::Charge;
+
 use std::{
     fmt,
     sync::{
@@ -243,12 +250,12 @@ impl Account {
     /// As for [`Account::add`].
     pub fn charge(&self, bytes: u64) -> Result<Charge, Exceeded> {
         self.add(bytes)?;
-        Ok(Charge { account: Some(self.clone()), bytes })
+        Ok(Charge::of(self, bytes))
     }
 
     /// A charge of nothing, which can grow.
     pub fn open(&self) -> Charge {
-        Charge { account: Some(self.clone()), bytes: 0 }
+        Charge::of(self, 0)
     }
 
     /// Takes places in a table; the bytes are charged for apart.
@@ -333,197 +340,5 @@ impl Drop for Inner {
             let left = blocks(visible(*self.used.get_mut()));
             under.sub(left.saturating_sub(*self.away.get_mut()));
         }
-    }
-}
-
-/// Bytes on an account, until this is dropped. The default is on none, and counts
-/// nothing.
-#[derive(Debug, Default)]
-pub struct Charge {
-    account: Option<Account>,
-    bytes: u64,
-}
-
-impl Charge {
-    /// The bytes that are charged.
-    pub fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// It is on no account.
-    pub(crate) fn is_nobodys(&self) -> bool {
-        self.account.is_none()
-    }
-
-    /// Gives all back but so many.
-    pub fn keep(&mut self, bytes: u64) {
-        self.sub(self.bytes.saturating_sub(bytes));
-    }
-
-    /// Charges so many more.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Account::add`].
-    pub fn add(&mut self, bytes: u64) -> Result<(), Exceeded> {
-        if let Some(account) = &self.account {
-            account.add(bytes)?;
-            self.bytes = self.bytes.saturating_add(bytes);
-        }
-        Ok(())
-    }
-
-    /// Gives so many back, at most all.
-    pub fn sub(&mut self, bytes: u64) {
-        let bytes = bytes.min(self.bytes);
-        if let Some(account) = &self.account {
-            account.sub(bytes);
-        }
-        self.bytes = self.bytes.saturating_sub(bytes);
-    }
-
-    /// Sees to it that at least `bytes` are charged, and not very many more.
-    ///
-    /// # Errors
-    ///
-    /// As for [`Account::add`].
-    pub fn cover(&mut self, bytes: u64) -> Result<(), Exceeded> {
-        if bytes > self.bytes {
-            let more = bytes.saturating_sub(self.bytes);
-            // Near the limit, nothing is to spare.
-            return self.add(more.saturating_add(SPARE)).or_else(|_| self.add(more));
-        }
-        let enough = bytes.saturating_add(SPARE);
-        if self.bytes > enough.saturating_add(2 * SPARE) {
-            self.sub(self.bytes.saturating_sub(enough));
-        }
-        Ok(())
-    }
-
-    /// Charges so many more, beyond the limits if need be.
-    pub fn add_anyway(&mut self, bytes: u64) {
-        if let Some(account) = &self.account {
-            account.add_anyway(bytes);
-            self.bytes = self.bytes.saturating_add(bytes);
-        }
-    }
-
-    /// Takes over what another one has charged on the same account.
-    pub fn merge(&mut self, mut other: Charge) {
-        match &self.account {
-            Some(_) => self.bytes = self.bytes.saturating_add(std::mem::take(&mut other.bytes)),
-            None => *self = other,
-        }
-    }
-}
-
-impl Drop for Charge {
-    fn drop(&mut self) {
-        if let Some(account) = &self.account
-            && self.bytes > 0
-        {
-            account.sub(self.bytes);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_limit_holds_for_the_sum_and_names_itself() {
-        let account = Account::new(1000);
-        let first = account.charge(600).unwrap();
-        let refused = account.charge(500).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "500 bytes more than the 600 in use are beyond `limits.max_memory`, 1000 bytes"
-        );
-        assert_eq!(account.used(), 600);
-        drop(first);
-        account.charge(1000).unwrap();
-        assert_eq!((account.used(), account.room()), (0, 1000));
-    }
-
-    #[test]
-    fn counters_stay_at_their_ends() {
-        let account = Account::default();
-        account.add_anyway(u64::MAX);
-        account.add_anyway(u64::MAX);
-        assert!(account.add(1).is_err());
-        account.sub(u64::MAX);
-        account.sub(7);
-        assert_eq!(account.used(), 0);
-    }
-
-    #[test]
-    fn processes_are_on_the_account_of_their_host() {
-        let host = Account::of_host(10 * BLOCK);
-        let (a, b) = (host.process(u64::MAX), host.process(u64::MAX));
-        a.add(BLOCK + 1).unwrap();
-        assert_eq!(host.used(), 2 * BLOCK);
-        b.add(8 * BLOCK).unwrap();
-        let refused = b.add(1).unwrap_err();
-        assert_eq!((refused.name, refused.asked), ("host.max_memory", 1));
-        // What was refused has left no trace.
-        assert_eq!((b.used(), host.used()), (8 * BLOCK, 10 * BLOCK));
-        b.add_anyway(1);
-        assert_eq!(host.used(), 11 * BLOCK);
-        assert!(a.add(BLOCK).is_err());
-        drop(b);
-        a.add(BLOCK).unwrap();
-        assert_eq!(host.used(), 3 * BLOCK);
-        // Nobody has given these bytes back.
-        drop(a);
-        assert_eq!(host.used(), 0);
-    }
-
-    #[test]
-    fn what_the_system_has_back_is_the_hosts_until_the_process_goes_on() {
-        let host = Account::of_host(10 * BLOCK);
-        let sleeper = host.process(u64::MAX);
-        sleeper.add(9 * BLOCK).unwrap();
-        sleeper.send_away(8 * BLOCK);
-        assert_eq!((sleeper.used(), sleeper.resident(), host.used()), (9 * BLOCK, BLOCK, BLOCK));
-        let other = host.process(u64::MAX);
-        other.add(5 * BLOCK).unwrap();
-        sleeper.call_back();
-        assert_eq!((sleeper.resident(), host.used()), (9 * BLOCK, 14 * BLOCK));
-        sleeper.send_away(u64::MAX);
-        assert_eq!(host.used(), 5 * BLOCK);
-        drop(sleeper);
-        assert_eq!(host.used(), 5 * BLOCK);
-    }
-
-    #[test]
-    fn a_charge_covers_what_is_needed_and_little_more() {
-        let account = Account::new(10 * SPARE);
-        let mut charge = account.open();
-        charge.cover(SPARE).unwrap();
-        assert_eq!(account.used(), 2 * SPARE);
-        charge.cover(2 * SPARE).unwrap();
-        charge.cover(0).unwrap();
-        assert_eq!(account.used(), 2 * SPARE);
-        charge.cover(10 * SPARE).unwrap();
-        assert!(charge.cover(10 * SPARE + 1).is_err());
-        charge.cover(SPARE).unwrap();
-        assert_eq!(account.used(), 2 * SPARE);
-        let mut other = account.charge(3).unwrap();
-        other.merge(charge);
-        assert_eq!(other.bytes(), 2 * SPARE + 3);
-        drop(other);
-        assert_eq!(account.used(), 0);
-        Charge::default().add(u64::MAX).unwrap();
-    }
-
-    #[test]
-    fn places_are_counted_over_all_tables() {
-        let account = Account::new(0);
-        account.take_places(MAX_PLACES).unwrap();
-        assert_eq!(account.take_places(1), Err(MAX_PLACES));
-        account.give_places(1);
-        account.take_places(1).unwrap();
-        assert_eq!(account.places(), MAX_PLACES);
     }
 }

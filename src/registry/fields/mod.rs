@@ -5,70 +5,21 @@
 //! mistake. The names asked for *are* the known fields: whatever nobody asked
 //! for by the end is unknown, and no list of names can fall out of step.
 
+mod read;
+mod report;
+
+use std::{cell::RefCell, time::Duration};
+
+pub(super) use self::{
+    read::{describe, read_id, read_text, shorten},
+    report::Report,
+};
+
+use self::read::scalar;
 use super::{
-    Id, Problem, Problems, Severity, known,
-    problem::quoted,
-    suggest::{self, nearest},
-    units,
+    Id, Severity, known, suggest, units,
     yaml::{Data, Map, Node},
 };
-use std::{cell::RefCell, sync::Arc, time::Duration};
-
-/// Where problems of one entry (or of a file's head) go.
-#[derive(Clone)]
-pub(super) struct Report<'p> {
-    pub file: Arc<str>,
-    pub entry: Option<Id>,
-    /// The kind of the entry; empty if there is none.
-    pub kind: Arc<str>,
-    pub problems: &'p RefCell<Problems>,
-}
-
-impl Report<'_> {
-    /// Adds a problem of a field of this entry.
-    pub fn push(
-        &self,
-        severity: Severity,
-        line: Option<u32>,
-        field: &str,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-        fix: impl Into<String>,
-    ) {
-        let problem = Problem::error(self.file.clone(), found, expected, fix)
-            .with_severity(severity)
-            .at_line(line)
-            .in_entry(self.entry.clone())
-            .in_field(field);
-        self.problems.borrow_mut().push(problem);
-    }
-
-    /// The known word that one was meant to be; no more searched for once
-    /// problems are only counted.
-    pub fn nearest<'w>(
-        &self,
-        word: &str,
-        known: impl IntoIterator<Item = &'w str>,
-    ) -> Option<&'w str> {
-        if self.problems.borrow().is_full() { None } else { nearest(word, known) }
-    }
-
-    /// The known word that one surely was meant to be.
-    fn slip_of<'w>(&self, word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-        if self.problems.borrow().is_full() { None } else { suggest::slip_of(word, known) }
-    }
-
-    pub fn error(
-        &self,
-        line: Option<u32>,
-        field: &str,
-        found: impl Into<String>,
-        expected: impl Into<String>,
-        fix: impl Into<String>,
-    ) {
-        self.push(Severity::Error, line, field, found, expected, fix);
-    }
-}
 
 /// A value with the place it was read from.
 #[derive(Clone, Debug)]
@@ -505,76 +456,4 @@ impl<'n, 'p> Fields<'n, 'p> {
             self.report.push(severity, pair.line, &path, "an unknown field", &*expected, fix);
         }
     }
-}
-
-/// A string in a list or a map of free names.
-pub(super) fn read_text<'n>(
-    report: &Report<'_>,
-    path: String,
-    node: &'n Node,
-) -> Option<At<&'n str>> {
-    match &node.data {
-        Data::Text(text) => {
-            Some(At { value: &text.value, line: node.line, field: path, found: describe(node) })
-        }
-        Data::Int(_) | Data::Float(_) | Data::Bool(_) => {
-            let fix = format!("put it in quotes: \"{}\"", scalar(node));
-            report.error(node.line, &path, describe(node), "a string", fix);
-            None
-        }
-        Data::Null | Data::List(_) | Data::Map(_) => {
-            report.error(node.line, &path, describe(node), "a string", "write a string in quotes");
-            None
-        }
-    }
-}
-
-/// The id that a string names.
-pub(super) fn read_id(report: &Report<'_>, text: At<&str>, namespace: &str) -> Option<At<Id>> {
-    match Id::resolve(text.value, namespace) {
-        Ok(value) => Some(At { value, line: text.line, field: text.field, found: text.found }),
-        Err(why) => {
-            let found = format!("{}: {why}", text.found);
-            let expected = "the id of an entry, namespace:name (the name alone within its own file's namespace)";
-            report.error(text.line, &text.field, found, expected, "write it like this: app:name");
-            None
-        }
-    }
-}
-
-/// A node as it is named in messages.
-pub(super) fn describe(node: &Node) -> String {
-    match &node.data {
-        Data::Null => "nothing (null)".to_owned(),
-        Data::Bool(value) => value.to_string(),
-        Data::Int(_) | Data::Float(_) => format!("the number {}", scalar(node)),
-        Data::Text(text) => match &text.template {
-            None => quoted(&text.value),
-            Some(template) => {
-                format!("{}, which stands for {}", quoted(template), quoted(&text.value))
-            }
-        },
-        Data::List(items) => match items.len() {
-            0 => "an empty list".to_owned(),
-            1 => "a list of one".to_owned(),
-            n => format!("a list of {n}"),
-        },
-        Data::Map(_) => "a mapping".to_owned(),
-    }
-}
-
-fn scalar(node: &Node) -> String {
-    match &node.data {
-        Data::Bool(value) => value.to_string(),
-        Data::Int(value) => value.to_string(),
-        Data::Float(value) => value.to_string(),
-        Data::Null | Data::Text(_) | Data::List(_) | Data::Map(_) => String::new(),
-    }
-}
-
-/// A key of unknown length, fit for a path.
-pub(super) fn shorten(key: &str) -> String {
-    let mut chars = key.chars();
-    let head: String = chars.by_ref().take(60).collect();
-    if chars.next().is_some() { format!("{head}...") } else { head }
 }

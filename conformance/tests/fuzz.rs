@@ -1,0 +1,16 @@
+//! What is kept of random input, and some more of it, through every target.
+
+use conformance::fuzz::{TARGETS, Until};
+
+/// Inputs of each target: a few seconds without optimization.
+const RUNS: u64 = 400;
+
+#[test]
+fn no_target_breaks_its_promise() {
+    for target in TARGETS {
+        let seeds = target.seeds().unwrap().len() as u64;
+        if let Err(broken) = target.fuzz(20, Until::Runs(seeds + RUNS)) {
+            panic!("{}: {}\n{:?}", target.name, broken.why, broken.input);
+        }
+    }
+}
