@@ -284,7 +284,7 @@ pub(super) struct SimulateArgs {
     pub seed: Option<u64>,
 
     /// What may go wrong: all, none, or some of stall, delay, full, kill, jump, fail,
-    /// slow, short, disk, with commas between them
+    /// slow, short, disk, net, with commas between them
     #[arg(long, value_name = "LIST", value_parser = faults, default_value = "all")]
     pub faults: BTreeSet<Choice>,
 
