@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 use wasmparser::WasmFeatures;
 
+use super::load::rewrite::Changes;
+
 /// Bytes that a bulk operation (`memory.copy`, `memory.fill`, …) or the host
 /// moves for one unit of fuel.
 pub(crate) const BYTES_PER_FUEL: u64 = 64;
@@ -66,6 +68,17 @@ pub struct EngineConfig {
     /// failing. For tests of what happens when it fails.
     #[doc(hidden)]
     pub without_mending: bool,
+    /// Lets [`Process::state`](crate::process::Process::state) see the globals and tables
+    /// of core modules that export none, for runs that are recorded or replayed. It takes
+    /// a copy of each module; fuel is the same.
+    pub shows_state: bool,
+}
+
+impl EngineConfig {
+    /// What is changed of modules.
+    pub(in crate::component) fn changes(self) -> Changes {
+        Changes { mends: !self.without_mending, shows_state: self.shows_state }
+    }
 }
 
 /// When the interpreter translates functions.
