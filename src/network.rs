@@ -86,7 +86,7 @@ impl Rules {
 
 /// Names that a process has looked up, with their addresses. Only those that a rule
 /// names are kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Known(BTreeSet<(String, IpAddr)>);
 
 /// How many addresses of names a process can know.

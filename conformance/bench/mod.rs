@@ -16,6 +16,7 @@
 //! | `many` | the memory of 100 000 processes that wait for mail, and of 10 000 in Lua |
 //! | `latency` | the time until a process gets its mail while others spin |
 //! | `gaps` | how long one process holds up another on the same thread |
+//! | `http` | requests that are answered and made, each by a process of its own |
 //! | `traps` | what it takes to say where a guest has trapped |
 //! | `actors` | the node and the guest of these four |
 //! | `lua` | their processes in Lua |
@@ -36,6 +37,7 @@ mod bare;
 mod brief;
 mod gaps;
 mod guest;
+mod http;
 mod idle;
 mod io;
 mod journals;
@@ -107,6 +109,7 @@ enum Name {
     Latency,
     Gaps,
     Traps,
+    Http,
 }
 
 /// Runs the subcommand.
@@ -151,6 +154,7 @@ fn measure_all(args: &Args) -> Result<()> {
                 gaps::measure(args.rounds, args.only.as_deref(), &args.wippy, &mut report)
             }
             Name::Traps => traps::measure(args.rounds, &mut report),
+            Name::Http => http::measure(args.rounds, &mut report),
         };
         // What has been measured is worth being shown all the same.
         if let Err(why) = done {
@@ -170,6 +174,9 @@ fn child(task: &str, args: &[String]) -> Result<()> {
         "idle" => idle::child(args),
         "idle-many" => many::child(args),
         "load" => start::child(args),
+        "http-out" => http::out_child(args),
+        #[cfg(feature = "peers")]
+        "http-serve" => http::peer_child(args),
         #[cfg(feature = "peers")]
         "wasi" => peer_wasi::child(args),
         other => Err(format!("no such task: {other}").into()),

@@ -32,7 +32,7 @@ apps=$here/../apps
 built=$here/built
 
 all=(greet compute stats text types traps panics kernels records compose empty
-    rust-std file-processor calls failures worker live actor acts http-worker http-handler lunatic counter c-stdio bench-io raw js)
+    rust-std file-processor calls failures worker live actor acts http-worker http-handler http-client lunatic counter c-stdio bench-io raw js)
 
 case ${1-} in
 -h | --help)
@@ -203,6 +203,10 @@ build() {
     stats)
         c_core "$here/stats/stats.c" "$core"
         finish "$core" "$built/stats.wasm"
+        ;;
+    http-client)
+        c_core -s -fno-builtin "$here/http-client/client.c" "$core"
+        finish "$core" "$built/http-client.wasm"
         ;;
     kernels)
         c_core "$here/kernels/kernels.c" "$core"

@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod fuzz;
+pub mod soak;
 pub mod stress;
 pub mod wasi;
 pub mod wast;

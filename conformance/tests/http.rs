@@ -22,8 +22,13 @@ use wippy::{
     registry::{EntryKind, Project},
 };
 
-/// A server of the project of this folder, on a port of its own.
+/// The server of the project of this folder that most requests go to.
 fn serve() -> (Node, Listening) {
+    serve_as("server")
+}
+
+/// A server of the project of this folder, on a port of its own.
+fn serve_as(name: &str) -> (Node, Listening) {
     let project = Project::load(folder().join("project")).into_result().unwrap();
     let mut linker = Linker::default();
     wasi::add_to_linker(&mut linker).unwrap();
@@ -34,7 +39,8 @@ fn serve() -> (Node, Listening) {
         ..HostOptions::default()
     };
     node.add_host("app:processes", options).unwrap();
-    let id = "app:server".parse().unwrap();
+    node.add_host("app:single", HostOptions { max_processes: 1, ..options }).unwrap();
+    let id = format!("app:{name}").parse().unwrap();
     let EntryKind::HttpService(entry) = &programs.project().entry(&id).unwrap().kind else {
         panic!()
     };
@@ -302,4 +308,163 @@ fn a_server_that_stops_answers_what_has_been_asked() {
     assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("you have said"), "{answer}");
     assert_eq!(stopped.join().unwrap(), 0);
     until("no process is left", || node.is_empty());
+}
+
+/// A connection on which this has been sent.
+fn connected(addr: SocketAddr, sent: &[u8]) -> TcpStream {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    // Only so that nothing hangs for ever.
+    stream.set_read_timeout(Some(Duration::from_secs(300))).unwrap();
+    stream.write_all(sent).unwrap();
+    stream
+}
+
+/// All that still comes on a connection.
+fn rest(stream: &mut TcpStream) -> String {
+    let (mut received, mut piece) = (Vec::new(), [0; 65536]);
+    while let Ok(count @ 1..) = stream.read(&mut piece) {
+        received.extend_from_slice(&piece[..count]);
+    }
+    String::from_utf8_lossy(&received).into_owned()
+}
+
+/// A request whose body is still to come.
+fn begun(path: &str) -> String {
+    format!("POST {path} HTTP/1.1\r\nhost: here\r\ncontent-length: 1000000\r\n\r\n")
+}
+
+/// Whoever comes when there is no room is told so before it has sent its body.
+#[test]
+fn without_room_a_request_is_refused_before_its_body() {
+    for (server, path, why) in [
+        ("narrow", "/echo", "as many requests as it can at a time"),
+        ("narrow", "/stream", "as many requests as it can at a time"),
+        ("crowded", "/echo", "no room for another request"),
+        ("crowded", "/stream", "no room for another request"),
+    ] {
+        let (node, listening) = serve_as(server);
+        let addr = listening.addr();
+        let mut first = connected(addr, begun("/stream").as_bytes());
+        until("there is a process", || node.len() == 1);
+        let answer = rest(&mut connected(addr, begun(path).as_bytes()));
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{server} {path}: {answer}");
+        assert!(answer.contains("\r\nretry-after: 1\r\n") && answer.contains(why), "{answer}");
+        // The first one is answered all the same.
+        first.write_all(&[b'x'; 1_000_000]).unwrap();
+        let mut said = [0; 15];
+        first.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"HTTP/1.1 200 OK");
+    }
+}
+
+/// So is whoever connects when there are as many connections as there may be, and when
+/// one of those has gone there is room again.
+#[test]
+fn without_room_a_connection_is_told_so_and_closed() {
+    let (_node, listening) = serve_as("narrow");
+    let addr = listening.addr();
+    let open: Vec<_> = (0..3).map(|_| connected(addr, b"GET")).collect();
+    let refused = || rest(&mut connected(addr, b"")).starts_with("HTTP/1.1 503 ");
+    until("there is no room", refused);
+    drop(open);
+    until("there is room", || !refused_with(addr, GOOD));
+}
+
+fn refused_with(addr: SocketAddr, request: &str) -> bool {
+    status(addr, request).as_deref() == Some("503")
+}
+
+/// A connection on which nothing is asked any more is closed, and nothing is said.
+#[test]
+fn a_connection_that_is_kept_open_for_nothing_is_closed() {
+    let (_node, listening) = serve_as("hasty");
+    let request = "GET /number HTTP/1.1\r\nhost: here\r\n\r\n";
+    let answer = rest(&mut connected(listening.addr(), request.as_bytes()));
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("\r\n\r\n42"), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1").count(), 1);
+    // Nor if nothing has ever been asked.
+    assert_eq!(rest(&mut connected(listening.addr(), b"")), "");
+}
+
+/// A client that does not read is given up, with the process that answers it.
+#[test]
+fn a_client_that_does_not_read_is_given_up() {
+    let (node, listening) = serve_as("hasty");
+    let addr = listening.addr();
+    let events = "GET /events HTTP/1.1\r\nhost: here\r\n\r\n";
+    let mut stream = connected(addr, events.as_bytes());
+    until("there is a process", || node.len() == 1);
+    until("there is none", || node.is_empty());
+    // What had been sent is there, and no end that could be taken for the whole.
+    let answer = rest(&mut stream);
+    assert!(answer.starts_with("HTTP/1.1 200 OK") && !answer.ends_with("\r\n0\r\n\r\n"));
+    // The same with an answer that is there as a whole: more than the system keeps.
+    let size = 48 << 20;
+    let head = format!("POST /echo HTTP/1.1\r\nhost: here\r\ncontent-length: {size}\r\n\r\n");
+    let mut stream = connected(addr, head.as_bytes());
+    stream.write_all(&vec![b'x'; size]).unwrap();
+    // The next one would be answered only after this.
+    drop(stream.write_all(b"GET /number HTTP/1.1\r\nhost: here\r\n\r\n"));
+    until("the connection is closed", || {
+        stream.write_all(b" ").is_err() || stream.take_error().unwrap().is_some()
+    });
+}
+
+/// A client that reads all, however often it waits for more, is not.
+#[test]
+fn a_client_that_reads_is_not_given_up() {
+    let (node, listening) = serve_as("hasty");
+    let events = "GET /events HTTP/1.1\r\nhost: here\r\n\r\n";
+    let mut stream = connected(listening.addr(), events.as_bytes());
+    let mut piece = vec![0; 1 << 20];
+    for _ in 0..20 {
+        stream.read_exact(&mut piece).unwrap();
+        // Longer in all than a client may keep the server waiting.
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(node.len(), 1);
+    drop(stream);
+    until("there is none", || node.is_empty());
+}
+
+/// A body that comes byte by byte, each in time, holds nobody up for ever.
+#[test]
+fn a_body_that_trickles_has_an_end() {
+    let (node, listening) = serve_as("hasty");
+    let mut stream = connected(listening.addr(), begun("/echo").as_bytes());
+    stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    let (mut answer, mut piece) = (Vec::new(), [0; 1000]);
+    for _ in 0..6000 {
+        // Before the server has closed, and after.
+        drop(stream.write_all(b"x"));
+        match stream.read(&mut piece) {
+            Ok(0) => break,
+            Ok(count) => answer.extend_from_slice(&piece[..count]),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => break,
+        }
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout"), "{answer}");
+    assert!(answer.contains("the body takes too long"), "{answer}");
+    assert!(node.is_empty());
+}
+
+/// Events without end have one when nobody listens any more.
+#[test]
+fn a_client_of_events_that_goes_away_ends_its_process() {
+    let (node, listening) = serve();
+    let events = "GET /events HTTP/1.1\r\nhost: here\r\n\r\n";
+    let mut streams: Vec<_> = (0..10)
+        .map(|_| {
+            let mut stream = connected(listening.addr(), events.as_bytes());
+            stream.read_exact(&mut [0; 1000]).unwrap();
+            stream
+        })
+        .collect();
+    assert_eq!(node.len(), 10);
+    // Closing its side is going away as well.
+    streams[0].shutdown(Shutdown::Write).unwrap();
+    drop(streams.split_off(1));
+    until("there is none", || node.is_empty());
 }

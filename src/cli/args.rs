@@ -6,7 +6,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
 
 use super::{
     exit::{Exit, Failure},
-    given::{FileArgs, LimitArgs, number, time, variable},
+    given::{FileArgs, LimitArgs, number, size, time, variable},
     replay::ModuleArg,
 };
 use crate::{host::simulate::Choice, registry::http_address};
@@ -179,6 +179,11 @@ pub(super) struct RecordArgs {
     /// With --record: leave out the value of this environment variable
     #[arg(long, value_name = "NAME", requires = "record")]
     pub redact: Vec<String>,
+
+    /// With --record: keep the journal in memory, up to a size such as 64MiB, and write it
+    /// when a process fails
+    #[arg(long, value_name = "SIZE", requires = "record", value_parser = size)]
+    pub flight_recorder: Option<u64>,
 }
 
 fn address(text: &str) -> Result<String, String> {
@@ -279,7 +284,7 @@ pub(super) struct SimulateArgs {
     pub seed: Option<u64>,
 
     /// What may go wrong: all, none, or some of stall, delay, full, kill, jump, fail,
-    /// slow, short, disk, with commas between them
+    /// slow, short, disk, net, with commas between them
     #[arg(long, value_name = "LIST", value_parser = faults, default_value = "all")]
     pub faults: BTreeSet<Choice>,
 

@@ -174,7 +174,7 @@ pub(super) fn number(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| "write a whole number such as 1000000".to_owned())
 }
 
-fn size(text: &str) -> Result<u64, String> {
+pub(super) fn size(text: &str) -> Result<u64, String> {
     units::size(text).ok_or_else(|| "write bytes, or a size such as 64MiB".to_owned())
 }
 

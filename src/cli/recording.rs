@@ -6,7 +6,7 @@
 use std::{
     fs::{File, OpenOptions, TryLockError},
     io::Read,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -17,6 +17,7 @@ use super::{
     output,
 };
 use crate::{
+    component::{Engine, EngineConfig},
     host::{Node, RecordOptions, Recorder},
     replay::journal::{CommandLine, Finished, MAGIC},
 };
@@ -34,12 +35,25 @@ impl Recording {
     ) -> Result<Recording, Failure> {
         let Some(file) = &args.record else { return Ok(Recording(None)) };
         let options = RecordOptions { embed: args.embed, redact: args.redact.clone() };
-        let journal = open(file).and_then(|file| {
-            Recorder::new(file, max_slice, options).map_err(|why| why.to_string())
-        });
-        let recorder = journal.map_err(|why| {
+        let unwritten = |why: String| {
             Failure::config(format!("--record: `{}` cannot be written: {why}", file.display()))
-        })?;
+        };
+        let recorder = match args.flight_recorder {
+            Some(limit) => {
+                // What is there is lost only when there is something else.
+                check(file).map_err(unwritten)?;
+                let file = file.clone();
+                Recorder::in_flight(limit, max_slice, options, move |number| {
+                    let file = open(&numbered(&file, number)).map_err(std::io::Error::other)?;
+                    Ok(Box::new(file))
+                })
+            }
+            None => open(file)
+                .and_then(|file| {
+                    Recorder::new(file, max_slice, options).map_err(|why| why.to_string())
+                })
+                .map_err(unwritten)?,
+        };
         recorder.called(line);
         node.set_recorder(recorder.clone());
         Ok(Recording(Some(recorder)))
@@ -64,6 +78,45 @@ impl Recording {
     }
 }
 
+/// The interpreter of a run: one that shows all that a process is, if it is recorded.
+pub(super) fn engine(args: &RecordArgs) -> Engine {
+    if args.record.is_some() { showing() } else { Engine::default() }
+}
+
+/// An interpreter that shows all that a process is.
+pub(super) fn showing() -> Engine {
+    Engine::new(EngineConfig { shows_state: true, ..EngineConfig::default() })
+}
+
+/// The file of a failure, after the first with its number behind it.
+fn numbered(path: &Path, number: u32) -> PathBuf {
+    match number {
+        0 => path.to_owned(),
+        number => {
+            let mut name = path.as_os_str().to_owned();
+            name.push(format!(".{number}"));
+            name.into()
+        }
+    }
+}
+
+/// Looks whether a journal can go to a file later.
+fn check(path: &Path) -> Result<(), String> {
+    if path.is_dir() {
+        return Err("it is a directory".to_owned());
+    }
+    let mut head = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(MAGIC.len() as u64).read_to_end(&mut head),
+        Err(_) => return Ok(()),
+    }
+    .map_err(|why| why.to_string())?;
+    if head.is_empty() || head == MAGIC { Ok(()) } else { Err(OTHER.to_owned()) }
+}
+
+/// Why a file is not written over.
+const OTHER: &str = "it exists, and is no journal; name another file, or remove it";
+
 /// A file for a journal, empty.
 fn open(path: &Path) -> Result<File, String> {
     let said = |why: std::io::Error| why.to_string();
@@ -83,8 +136,7 @@ fn open(path: &Path) -> Result<File, String> {
     let mut head = Vec::new();
     Read::by_ref(&mut file).take(MAGIC.len() as u64).read_to_end(&mut head).map_err(said)?;
     if !head.is_empty() && head != MAGIC {
-        let why = "it exists, and is no journal; name another file, or remove it";
-        return Err(why.to_owned());
+        return Err(OTHER.to_owned());
     }
     file.set_len(0).map_err(said)?;
     std::io::Seek::rewind(&mut file).map_err(said)?;

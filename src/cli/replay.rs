@@ -15,6 +15,7 @@ use super::{
     log::Logs,
     output,
     project::{linker, unreadable},
+    recording,
     result::show,
     run,
 };
@@ -24,12 +25,15 @@ use crate::{
     account::Account,
     artifact::{Artifact, ArtifactError},
     command::{Command, Stdio, StdioCommand},
-    component::{Engine, LinkedComponent},
+    component::LinkedComponent,
     host::{Loaded, ProcessSpec, Runtime},
     process::Grants,
     replay::{
         Front, Player, PlayerError, Role, Stage, Still, Stop, Stopped,
-        journal::{Code, CommandLine, Finished, LuaCode, ProgramRecord, StartRecord, WasmCode},
+        journal::{
+            Code, CommandLine, Finished, FlightHeader, LuaCode, ProgramRecord, StartRecord,
+            WasmCode,
+        },
     },
     value::Term,
     world::{Input, Output, Streams, SystemDispatcher},
@@ -40,7 +44,7 @@ pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
     let file = File::open(&args.journal)
         .map_err(|why| Failure::config(format!("{name}: it cannot be opened: {why}")))?;
     let log = args.log || args.json;
-    let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    let runtime = Runtime::new(recording::showing(), linker()?).with_cache();
     let terminal = Terminal {
         args,
         logs,
@@ -60,6 +64,14 @@ pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
     if !stopped.redacted.is_empty() {
         let names = stopped.redacted.join(", ");
         logs.warn(&format!("{name} was written without the value of {names}"));
+    }
+    if let Some(FlightHeader { ended, lost, .. }) = stopped.flight
+        && ended.max(lost) > 0
+    {
+        logs.warn(&format!(
+            "{name} is of a flight recorder, without {ended} processes that had ended well and \
+             {lost} that did more than it keeps"
+        ));
     }
     if let Some(processes) = &stopped.at {
         return still(args, &stopped, processes);
@@ -297,7 +309,7 @@ fn still(args: &ReplayArgs, stopped: &Stopped, processes: &[Still]) -> Result<Ex
 
 /// Ends as the run has ended.
 fn ended(terminal: &Terminal<'_>, name: &str, stopped: Stopped) -> Result<Exit, Failure> {
-    let Stopped { fuel, steps, front, finished, .. } = stopped;
+    let Stopped { fuel, steps, front, finished, flight, .. } = stopped;
     let result = front.map(|front| result(terminal, front));
     let Some(Finished { code, message }) = finished else {
         if let Some(Err(failure)) = &result {
@@ -318,7 +330,7 @@ fn ended(terminal: &Terminal<'_>, name: &str, stopped: Stopped) -> Result<Exit, 
         };
     };
     let now = result.as_ref().map_or_else(Failure::exit, |exit| *exit).code();
-    if now != code && !terminal.changed && code != Exit::Output.code() {
+    if now != code && flight.is_none() && !terminal.changed && code != Exit::Output.code() {
         if let Err(failure) = &result {
             output::failure(failure);
         }

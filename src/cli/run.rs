@@ -18,7 +18,7 @@ use super::{
 use crate::{
     artifact::Artifact,
     command::Ending,
-    component::{self, DEFAULT_STACK, Engine, Function},
+    component::{self, DEFAULT_STACK, Function},
     host::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
     },
@@ -33,7 +33,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         output::print_styled(&RunArgs::help_text().ansi().to_string())?;
         return Ok(Exit::Ok);
     }
-    let mut runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    let mut runtime = Runtime::new(recording::engine(&args.record), linker()?).with_cache();
     if args.record.embed {
         runtime = runtime.keeping_files();
     }

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     command::{ErrorKind, ProcessError},
-    component::Engine,
     host::{HostOptions, Node, ProcessSpec, Program, Programs, Runtime, Server, Site},
     registry::HttpService,
     replay::journal::CommandLine,
@@ -27,7 +26,7 @@ const HANDLER: &str = "wasi:http/incoming-handler";
 
 /// Answers until a signal.
 pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
-    let mut runtime = Runtime::new(Engine::default(), linker()?).with_cache();
+    let mut runtime = Runtime::new(recording::engine(&args.record), linker()?).with_cache();
     if args.record.embed {
         runtime = runtime.keeping_files();
     }

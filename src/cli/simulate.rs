@@ -18,11 +18,11 @@ use super::{
     log::Logs,
     output,
     project::{linker, load},
+    recording,
     run::{arguments, texts},
 };
 use crate::{
     command::ProcessError,
-    component::Engine,
     host::{
         Programs, ProjectPrograms, RecordOptions, Recorder, Runtime, Trace,
         simulate::{
@@ -54,7 +54,7 @@ pub(super) fn simulate(dir: &Path, args: &SimulateArgs, logs: Logs) -> Result<Ex
     let project = load(dir, logs)?;
     let entry = scenario(&project, &id)?;
     let is_lua = matches!(entry.kind, EntryKind::ProcessLua(_));
-    let runtime = Runtime::new(Engine::default(), linker()?).with_cache().keeping_files();
+    let runtime = Runtime::new(recording::showing(), linker()?).with_cache().keeping_files();
     let programs = ProjectPrograms::new(project, runtime);
     let mut simulation = of(programs.clone(), &id, &args.args, is_lua)?;
     simulation.options.faults = args.faults.clone();

@@ -25,14 +25,17 @@ use std::sync::Arc;
 
 use wasmparser::WasmFeatures;
 
+use super::load::rewrite::Changes;
+
 /// Bytes that a bulk operation (`memory.copy`, `memory.fill`, …) or the host
 /// moves for one unit of fuel.
 pub(crate) const BYTES_PER_FUEL: u64 = 64;
 
-/// The version of what a unit of fuel is. It is another as soon as any program takes
-/// another amount for the same work: with another interpreter, other costs, or other
-/// changes to modules. A journal of one version is not replayed by another.
-pub const FUEL_VERSION: u32 = 1;
+/// The version of what a unit of fuel is, and of where a slice of so many ends. It is
+/// another as soon as any program takes another amount for the same work: with another
+/// interpreter, other costs, or other changes to modules. A journal of one version is not
+/// replayed by another.
+pub const FUEL_VERSION: u32 = 2;
 
 /// The most fuel that a guest is given at once, whatever the slice.
 const MAX_SLICE: u64 = 500_000;
@@ -66,6 +69,17 @@ pub struct EngineConfig {
     /// failing. For tests of what happens when it fails.
     #[doc(hidden)]
     pub without_mending: bool,
+    /// Lets [`Process::state`](crate::process::Process::state) see the globals and tables
+    /// of core modules that export none, for runs that are recorded or replayed. It takes
+    /// a copy of each module; fuel is the same.
+    pub shows_state: bool,
+}
+
+impl EngineConfig {
+    /// What is changed of modules.
+    pub(in crate::component) fn changes(self) -> Changes {
+        Changes { mends: !self.without_mending, shows_state: self.shows_state }
+    }
 }
 
 /// When the interpreter translates functions.

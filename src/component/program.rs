@@ -104,15 +104,15 @@ impl Component {
             _ if crew.is_some() => Translation::Late,
             Vetting::Alone | Vetting::With(_) | Vetting::Done => Translation::Early,
         };
-        let mends = !engine.config().without_mending;
+        let changes = engine.config().changes();
         let stack = options.stack;
-        let mut loader = Loader::new(core(stack, translation), crew.map(Vetter::new), mends);
+        let mut loader = Loader::new(core(stack, translation), crew.map(Vetter::new), changes);
         let mut def = decode(bytes, &loader);
         let vetted = loader.vetter.take().map_or(Ok(()), Vetter::finish);
         let large = options.shares_threads && loader.largest_body() > LARGE_BODY;
         if large && translation == Translation::Late && def.is_ok() {
             translation = Translation::Early;
-            loader = Loader::new(core(stack, translation), None, mends);
+            loader = Loader::new(core(stack, translation), None, changes);
             def = decode(bytes, &loader);
         }
         let def =
@@ -133,7 +133,7 @@ impl Component {
         Provided {
             core: self.core.clone(),
             bytes: self.bytes.clone(),
-            mends: !self.engine.config().without_mending,
+            changes: self.engine.config().changes(),
             def: self.def.clone(),
             module,
         }

@@ -13,8 +13,8 @@ use super::{
     actor::Actor,
     difference::Difference,
     journal::{
-        CommandLine, Finished, Header, JournalError, JournalReader, ProgramRecord, Record,
-        StartRecord,
+        CommandLine, Finished, FlightHeader, Header, JournalError, JournalReader, ProgramRecord,
+        Record, StartRecord,
     },
 };
 use crate::{
@@ -99,6 +99,8 @@ pub struct Stopped {
     pub finished: Option<Finished>,
     /// Variables whose values were left out of the journal.
     pub redacted: Vec<String>,
+    /// What a flight recorder has kept, if it is one's.
+    pub flight: Option<FlightHeader>,
     /// The processes as they are where the replay was to stop.
     pub at: Option<Vec<Still>>,
 }
@@ -211,6 +213,7 @@ impl<R: io::Read, S: Stage> Player<R, S> {
             front: None,
             finished: None,
             redacted: header.redacted.clone(),
+            flight: header.flight,
             at: None,
         };
         let (programs, actors) = (HashMap::new(), BTreeMap::new());

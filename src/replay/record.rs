@@ -26,8 +26,8 @@ use crate::{
 
 /// Where records go.
 pub trait Sink: Send + Sync {
-    /// Takes a record that has its form.
-    fn take(&self, record: &[u8]);
+    /// Takes a record of a process, by its number, in its form.
+    fn take(&self, process: u64, record: &[u8]);
 
     /// Something cannot be written down: what is there cannot be replayed beyond here.
     fn give_up(&self, why: &str);
@@ -82,7 +82,7 @@ impl Tape {
     fn add(&self, record: &Record) {
         let mut form = Vec::new();
         match codec::append(record, &mut form) {
-            Ok(()) => self.sink.take(&form),
+            Ok(()) => self.sink.take(self.process, &form),
             Err(error) => self.sink.give_up(&error.to_string()),
         }
     }
@@ -189,7 +189,7 @@ impl Process for RecordedProcess {
         self.inner.step(events, fuel, out);
         self.rests = true;
         match begun.and_then(|()| self.end(out)) {
-            Ok(()) => self.tape.sink.take(&self.record),
+            Ok(()) => self.tape.sink.take(self.tape.process, &self.record),
             Err(error) => self.tape.sink.give_up(&error.to_string()),
         }
         self.used = self.used.saturating_add(out.fuel_used);

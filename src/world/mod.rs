@@ -27,6 +27,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use self::fs::{Permit, Permits};
 pub(crate) use self::http::{Answer, Incoming, OutgoingBody, add_fields, fields};
 #[cfg(feature = "cli")]
 pub(crate) use self::stdio::write_stderr;

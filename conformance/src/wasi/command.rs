@@ -24,7 +24,8 @@ pub enum Wippy {
 }
 
 impl Wippy {
-    fn command(&self) -> Command {
+    /// To be given its arguments.
+    pub(super) fn command(&self) -> Command {
         let mut command = match self {
             Wippy::Program(path) => Command::new(path),
             Wippy::Within(path) => {

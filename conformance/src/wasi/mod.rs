@@ -8,6 +8,7 @@
 //! | `differences` | where the answers are to be others than recorded |
 //! | `entry` | a case as an entry of a project, for calls of functions |
 //! | `programs` | the reference engine's test programs |
+//! | `served`, `peer` | those that answer requests; the other side of HTTP |
 //! | `command` | one run of the command: its streams, its end, its time |
 //! | `scratch` | directories that are gone afterwards |
 //! | `known` | the list of failures that are known, with reasons |
@@ -21,9 +22,11 @@ mod differences;
 mod entry;
 pub mod fixture;
 mod known;
+mod peer;
 pub mod programs;
 mod report;
 mod scratch;
+mod served;
 pub mod suite;
 
 use std::{
@@ -37,6 +40,7 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use self::served::Served;
 pub use self::{
     command::{AS_WIPPY, Wippy},
     known::Known,

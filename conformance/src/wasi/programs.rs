@@ -17,8 +17,11 @@ use std::{
 use super::{
     Known, Report, Setting, Verdict, Wippy,
     command::{self, Ended, Stdin},
-    files, in_parallel, named, read,
+    files, in_parallel, named,
+    peer::{self, Manner},
+    read,
     scratch::Scratch,
+    served,
 };
 
 /// Arguments of the `programs` command.
@@ -102,7 +105,7 @@ fn not_run(name: &str) -> Option<&'static str> {
     let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
     if begins(&["p3_", "async_"]) {
         Some("asynchronous, which this version does not run")
-    } else if has(&["_http", "_serve", "_proxy", "_tls", "keyvalue", "_config", "_nn"]) {
+    } else if has(&["_tls", "keyvalue", "_config", "_nn", "p2_cli_http_headers"]) {
         Some("needs interfaces that this version does not have")
     } else if has(&["p1_tcp", "p1_udp"]) {
         Some("needs sockets of 0.1 that the host has opened")
@@ -112,6 +115,8 @@ fn not_run(name: &str) -> Option<&'static str> {
         match name.strip_suffix(COMPONENT).unwrap_or(name) {
             "p2_api_reactor" | "p2_cli_invoke_async" => Some("a library of functions, no program"),
             "p2_api_time" => Some("needs clocks that show what it expects"),
+            "p2_api_proxy_forward_request" => Some("needs a server that the host pretends to be"),
+            "p2_http_outbound_request_timeout" => Some("connects to an address of the internet"),
             "p1_stdio_isatty" => Some("needs a terminal"),
             "p1_cli_hostcall_fuel" | "p2_cli_hostcall_fuel" => {
                 Some("tests an option of the reference engine's command")
@@ -150,7 +155,7 @@ const THOUGHT: &str = "And stood awhile in thought";
 const REST: &str = "So rested he by the Tumtum tree";
 
 impl Surroundings {
-    fn of(program: &str, file: &str) -> Surroundings {
+    fn of(program: &str, file: &str) -> io::Result<Surroundings> {
         let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         let mut it = Surroundings { at: ".", ..Surroundings::default() };
         if !program.starts_with("p2_cli") {
@@ -197,6 +202,17 @@ impl Surroundings {
                     (vec!["--connect", "loopback", "--listen", "*:*"], Vec::new());
                 it.exit = if program == "p2_udp_send_too_much" { 4 } else { 0 };
             }
+            // Most ask the server that the variable names, and none may ask another one.
+            "p2_http_outbound_request_invalid_dnsname" => it.options = vec!["--network"],
+            program if program.starts_with("p2_http") => {
+                it.options = vec!["--connect", "loopback"];
+                let manner = match program {
+                    "p2_http_outbound_request_invalid_version" => Manner::Http2,
+                    _ => Manner::Echo,
+                };
+                let addr = peer::serve(manner)?;
+                it.env = vec![format!("HTTP_SERVER=localhost:{}", addr.port())];
+            }
             // It looks up names of the internet too, and takes it if there are none.
             "p2_ip_name_lookup" => it.options = vec!["--network"],
             "p2_cli_exit_panic" | "p2_pollable_traps" | "p2_stream_pollable_traps" => it.exit = 4,
@@ -220,7 +236,7 @@ impl Surroundings {
             "p2_cli_stdin_empty" => it.stdin = "not to be read",
             _ => {}
         }
-        it
+        Ok(it)
     }
 
     /// Makes the files; the arguments of the command.
@@ -277,8 +293,11 @@ fn run(path: &Path, setting: &Setting, program: &str) -> io::Result<(Verdict, Du
     if program.starts_with("piped_") {
         return piped(path, setting);
     }
+    if let Some(done) = served::run(path, setting, program)? {
+        return Ok(done);
+    }
     let file = path.file_name().unwrap_or_default().to_string_lossy();
-    let (scratch, around) = (Scratch::new()?, Surroundings::of(program, &file));
+    let (scratch, around) = (Scratch::new()?, Surroundings::of(program, &file)?);
     let args = around.prepare(scratch.path(), path)?;
     let stdin = Stdin { bytes: around.stdin.into(), ..Stdin::default() };
     let ended = command::run(&setting.wippy, &args, &stdin, setting.timeout)?;

@@ -7,6 +7,7 @@ use crate::component::{
     load::{
         decode::{ComponentDef, Def, decode},
         module::{CoreModule, Loader},
+        rewrite::Changes,
     },
 };
 
@@ -16,8 +17,8 @@ pub(crate) struct Provided {
     /// The engine of wasmi's that it has been translated for.
     pub core: wasmi::Engine,
     pub bytes: Arc<[u8]>,
-    /// Its modules have been changed where the interpreter fails.
-    pub mends: bool,
+    /// What has been changed of its modules.
+    pub changes: Changes,
     pub def: Arc<ComponentDef>,
     /// The module, if it is one.
     pub module: Option<Arc<CoreModule>>,
@@ -30,7 +31,7 @@ impl Provided {
         if wasmi::Engine::same(&self.core, core) {
             return Ok(self.clone());
         }
-        let def = Arc::new(decode(&self.bytes, &Loader::new(core.clone(), None, self.mends))?);
+        let def = Arc::new(decode(&self.bytes, &Loader::new(core.clone(), None, self.changes))?);
         let module = self.module.as_ref().and_then(|_| def.first_module());
         Ok(Provided { core: core.clone(), def, module, ..self.clone() })
     }

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use super::{
-    rewrite::{self, Rewritten},
+    rewrite::{self, Changes, Rewritten},
     shape::{Shape, shape},
     source::Source,
     vet::{self, Vetter},
@@ -16,6 +16,7 @@ pub(crate) struct Loader<'a> {
     /// Vets what is translated late.
     pub vetter: Option<Vetter<'a>>,
     mode: Mode,
+    changes: Changes,
     largest_body: Cell<usize>,
 }
 
@@ -24,27 +25,21 @@ enum Mode {
     Translate,
     /// Only look for what is invalid.
     Validate,
-    /// Without changes, see [`EngineConfig`](crate::component::EngineConfig).
-    WithoutMending,
 }
 
 impl<'a> Loader<'a> {
-    pub fn new(engine: wasmi::Engine, vetter: Option<Vetter<'a>>, mends: bool) -> Loader<'a> {
-        let mode = if mends { Mode::Translate } else { Mode::WithoutMending };
-        Loader { engine, vetter, mode, largest_body: Cell::new(0) }
+    pub fn new(engine: wasmi::Engine, vetter: Option<Vetter<'a>>, changes: Changes) -> Loader<'a> {
+        Loader { engine, vetter, mode: Mode::Translate, changes, largest_body: Cell::new(0) }
     }
 
     /// A loader that looks for what is invalid and makes nothing.
     pub fn validating(engine: wasmi::Engine) -> Loader<'a> {
-        Loader { mode: Mode::Validate, ..Loader::new(engine, None, true) }
+        let changes = Changes { mends: true, shows_state: false };
+        Loader { mode: Mode::Validate, ..Loader::new(engine, None, changes) }
     }
 
     pub fn validates_bodies(&self) -> bool {
         self.mode == Mode::Validate
-    }
-
-    pub fn mends(&self) -> bool {
-        self.mode != Mode::WithoutMending
     }
 
     pub fn note_body(&self, bytes: usize) {
@@ -73,8 +68,8 @@ pub(crate) struct CoreModule {
     pub source: Source,
     /// The shape of a module that calls of imports go through, if it is one.
     pub shape: Option<Shape>,
-    /// It has been changed where the interpreter would fail on it.
-    pub mended: bool,
+    /// What has been changed of it.
+    pub changes: Changes,
 }
 
 /// Notes taken while the sections of a module pass by.
@@ -93,18 +88,18 @@ impl CoreModule {
         source: Source,
         outline: &Outline,
     ) -> Result<CoreModule, LoadError> {
-        let new = rewrite::rewrite(source.get(), loader.mends())?;
+        let new = rewrite::rewrite(source.get(), loader.changes)?;
         if let Some(vetter) = &loader.vetter {
             vetter.add(&new.bytes, &source)?;
         }
         let module = CoreModule::translate(&loader.engine, new, source.clone())?;
-        let (segments, mended) = (outline.segments, loader.mends());
-        Ok(CoreModule { segments, shape: shape(source.get()), mended, ..module })
+        let (segments, changes) = (outline.segments, loader.changes);
+        Ok(CoreModule { segments, shape: shape(source.get()), changes, ..module })
     }
 
     /// Translates what has been made of this module, after the same changes.
     pub fn rewritten(&self, engine: &wasmi::Engine, bytes: &[u8]) -> Result<CoreModule, LoadError> {
-        let new = rewrite::rewrite(bytes, self.mended)?;
+        let new = rewrite::rewrite(bytes, self.changes)?;
         CoreModule::translate(engine, new, self.source.clone())
     }
 
@@ -126,7 +121,7 @@ impl CoreModule {
             first,
             source,
             shape: None,
-            mended: true,
+            changes: Changes { mends: true, shows_state: false },
         })
     }
 }

@@ -397,7 +397,7 @@ mod tests {
             (local.tee 1 (i32.add (local.get 0) (i32.const 4))) (local.get 1)))";
 
     fn load(bytes: &[u8], vetting: Vetting<'_>) -> Result<Component, LoadError> {
-        let engine = Engine::new(EngineConfig { without_mending: true });
+        let engine = Engine::new(EngineConfig { without_mending: true, ..EngineConfig::default() });
         Component::load(&engine, bytes, LoadOptions { vetting, ..LoadOptions::default() })
     }
 

@@ -60,6 +60,20 @@ impl Table {
         self.slots.len() as u32 - 1
     }
 
+    /// Hands out all handles, and the places that are taken next.
+    pub fn state(&self, to: &mut dyn FnMut(&[u8])) {
+        for (index, slot) in self.slots.iter().enumerate() {
+            let Some(Entry::Resource(ResourceHandle { ty, rep, scope, lends })) = slot else {
+                continue;
+            };
+            let scope = scope.map_or(0, |TaskId(task)| u64::from(task).saturating_add(1));
+            for part in [index as u64, u64::from(ty.0), u64::from(*rep), scope, u64::from(*lends)] {
+                to(&part.to_le_bytes());
+            }
+        }
+        self.free.iter().for_each(|index| to(&index.to_le_bytes()));
+    }
+
     /// The handle of a resource at an index, if it is of the type.
     pub fn resource(&mut self, index: u32, ty: ResourceId) -> Result<&mut ResourceHandle, Trap> {
         let slot = self.slots.get_mut(index as usize);

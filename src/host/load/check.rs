@@ -3,7 +3,8 @@
 //! The registry has read the files; this looks at what they name: the artifact
 //! is read and hashed, translated with every function body validated, its
 //! imports compared with the entry's `imports`, its method resolved, and the
-//! `input` of services compared with the method's parameters.
+//! `input` of services compared with the method's parameters; certificates, keys and
+//! directories of servers are opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ use super::{
 use crate::{
     artifact::Artifact,
     component::{MAX_STACK, MIN_STACK},
+    host::serve,
     process::{Grants, group_of},
     registry::{
         self, Entry, EntryKind, Problem, Problems, ProcessService, ProcessWasm, Project, Severity,
@@ -45,6 +47,12 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
             let mut checking = Checking { runtime, entry, process, problems: &mut problems };
             specs.extend(checking.artifact(&project).map(|spec| (&entry.id, spec)));
             checking.fields();
+        }
+        if let EntryKind::HttpService(service) = &entry.kind {
+            problems.extend(serve::check_service(entry, service));
+        }
+        if let EntryKind::HttpStatic(files) = &entry.kind {
+            problems.extend(serve::check_static(&project, entry, files));
         }
         #[cfg(feature = "lua")]
         if let EntryKind::ProcessLua(_) | EntryKind::LibraryLua(_) | EntryKind::FunctionLua(_) =

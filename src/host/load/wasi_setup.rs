@@ -154,6 +154,7 @@ impl WasiSetup {
             let dir = world.add_dir(dir, *read_only);
             Preopen { guest: guest.clone(), dir, read_only: *read_only }
         };
+        world.set_network(self.network.clone());
         self.config(program, words, self.dirs.iter().map(preopen).collect())
     }
 

@@ -35,6 +35,13 @@ impl fmt::Debug for HostInner {
     }
 }
 
+impl HostInner {
+    /// Whether another process could live here, at this moment.
+    pub fn has_room(&self) -> bool {
+        self.live.load(Ordering::Relaxed) < self.options.max_processes
+    }
+}
+
 /// A place on a host, for as long as a process lives there, and what any process
 /// takes up.
 pub(super) struct Place(Arc<HostInner>, Charge);

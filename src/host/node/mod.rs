@@ -13,6 +13,7 @@ pub(super) mod dispatcher;
 pub(super) mod ended;
 pub(super) mod executor;
 mod farewell;
+mod flight;
 mod heap;
 pub(super) mod host;
 pub(super) mod large;

@@ -13,8 +13,10 @@ use std::{
     time::Duration,
 };
 
+use super::flight::Flight;
 use crate::{
     account::Account,
+    command::codec,
     component::FUEL_VERSION,
     host::ProcessSpec,
     lock::lock,
@@ -47,13 +49,26 @@ pub struct Recorder {
 }
 
 struct Out {
-    writer: Box<dyn Write + Send>,
-    blocks: Blocks,
-    ready: Vec<u8>,
+    to: To,
     /// The numbers of programs, by name and hash.
     programs: HashMap<(String, String), u64>,
     /// Why nothing more is written.
     failed: Option<String>,
+}
+
+/// Where records go.
+enum To {
+    /// A file, as they come.
+    File(Writer),
+    /// Nowhere, until a process fails.
+    Flight(Box<Flight>),
+}
+
+/// A file, and what is not in it yet.
+struct Writer {
+    file: Box<dyn Write + Send>,
+    blocks: Blocks,
+    ready: Vec<u8>,
 }
 
 impl Recorder {
@@ -68,30 +83,37 @@ impl Recorder {
         max_slice: u64,
         options: RecordOptions,
     ) -> io::Result<Arc<Recorder>> {
-        let out = Out {
-            writer: Box::new(writer),
-            blocks: Blocks::default(),
-            ready: Vec::new(),
-            programs: HashMap::new(),
-            failed: None,
-        };
-        let header = Header {
-            product: env!("CARGO_PKG_VERSION").to_owned(),
-            fuel_version: FUEL_VERSION,
-            max_slice,
-            redacted: options.redact.clone(),
-        };
+        let (blocks, ready) = (Blocks::default(), Vec::new());
+        let to = To::File(Writer { file: Box::new(writer), blocks, ready });
+        let header = header(max_slice, &options);
+        let out = Out { to, programs: HashMap::new(), failed: None };
         let recorder = Arc::new(Recorder { options, out: Mutex::new(out) });
-        recorder.add(&Record::Header(header));
+        recorder.add(Record::Header(header));
         recorder.flush()?;
         let weak = Arc::downgrade(&recorder);
         thread::Builder::new().name("record".to_owned()).spawn(move || flush_often(&weak))?;
         Ok(recorder)
     }
 
+    /// A journal that is kept in memory, in so many bytes, and goes to what `open` gives
+    /// when a process fails: once more for each failure, with its number from 0 on, ten
+    /// times at most. Of each process all is kept or nothing; the header says how many are
+    /// missing.
+    pub fn in_flight(
+        limit: u64,
+        max_slice: u64,
+        options: RecordOptions,
+        open: impl Fn(u32) -> io::Result<Box<dyn Write + Send>> + Send + 'static,
+    ) -> Arc<Recorder> {
+        let flight = Flight::new(limit, header(max_slice, &options), Box::new(open));
+        let to = To::Flight(Box::new(flight));
+        let out = Out { to, programs: HashMap::new(), failed: None };
+        Arc::new(Recorder { options, out: Mutex::new(out) })
+    }
+
     /// How the command is called. Before any process is started.
     pub fn called(&self, line: CommandLine) {
-        self.add(&Record::Command(line));
+        self.add(Record::Command(line));
     }
 
     /// Writes the end. What happens later is left out.
@@ -100,7 +122,7 @@ impl Recorder {
     ///
     /// If something could not be written, now or before.
     pub fn finish(&self, finished: Finished) -> io::Result<()> {
-        self.add(&Record::Finished(finished));
+        self.add(Record::Finished(finished));
         let flushed = self.flush();
         lock(&self.out).failed.get_or_insert_with(|| "it has ended".to_owned());
         flushed
@@ -118,15 +140,35 @@ impl Recorder {
         }
     }
 
-    fn add(&self, record: &Record) {
+    /// Adds what belongs to no process.
+    fn add(&self, record: Record) {
         let out = &mut *lock(&self.out);
         if out.failed.is_some() {
             return;
         }
-        match out.blocks.add(record) {
+        let writer = match &mut out.to {
+            To::File(writer) => writer,
+            // What is kept of a run that ends is of no use.
+            To::Flight(flight) => {
+                return match record {
+                    Record::Finished(_) => {}
+                    other => flight.first(other),
+                };
+            }
+        };
+        match writer.blocks.add(&record) {
             Ok(true) => out.write(),
             Ok(false) => {}
             Err(error) => out.fail(error.to_string()),
+        }
+    }
+
+    /// Adds what belongs to a process.
+    fn add_of(&self, process: u64, record: &Record) {
+        let mut form = Vec::new();
+        match codec::append(record, &mut form) {
+            Ok(()) => self.take(process, &form),
+            Err(error) => self.give_up(&error.to_string()),
         }
     }
 
@@ -154,7 +196,8 @@ impl Recorder {
             };
             wasi.env = wasi.env.iter().map(kept).collect();
         }
-        self.add(&Record::Start(Box::new(StartRecord { process, program, front, data })));
+        let start = StartRecord { process, program, front, data };
+        self.add_of(process, &Record::Start(Box::new(start)));
     }
 
     /// The number of a program, which is written down when it is first used.
@@ -170,13 +213,20 @@ impl Recorder {
             id
         };
         let code = program.code(self.options.embed);
-        self.add(&Record::Program(ProgramRecord { id, name, code }));
+        self.add(Record::Program(ProgramRecord { id, name, code }));
         id
     }
 
     /// A process has ended.
     pub(in crate::host) fn ended(&self, process: u64, fuel: u64, error: Option<Error>) {
-        self.add(&Record::End(Box::new(End { process, fuel, error })));
+        self.add_of(process, &Record::End(Box::new(End { process, fuel, error: error.clone() })));
+        let out = &mut *lock(&self.out);
+        let To::Flight(flight) = &mut out.to else { return };
+        match flight.ended(process, error.as_ref()) {
+            Ok(false) => {}
+            Ok(true) => tracing::warn!(process, "a process has failed, and its journal is written"),
+            Err(why) => tracing::warn!(process, %why, "a process has failed, and has no journal"),
+        }
     }
 }
 
@@ -210,9 +260,19 @@ impl Recordable for ProcessSpec {
 }
 
 impl Sink for Recorder {
-    fn take(&self, record: &[u8]) {
+    fn take(&self, process: u64, record: &[u8]) {
         let out = &mut *lock(&self.out);
-        if out.failed.is_none() && out.blocks.add_coded(record) {
+        if out.failed.is_some() {
+            return;
+        }
+        let full = match &mut out.to {
+            To::File(writer) => writer.blocks.add_coded(record),
+            To::Flight(flight) => {
+                flight.keep(process, record);
+                false
+            }
+        };
+        if full {
             out.write();
         }
     }
@@ -225,9 +285,10 @@ impl Sink for Recorder {
 impl Out {
     /// Writes what there is.
     fn write(&mut self) {
-        self.blocks.take(&mut self.ready);
-        let written = self.writer.write_all(&self.ready).and_then(|()| self.writer.flush());
-        self.ready.clear();
+        let To::File(Writer { file, blocks, ready }) = &mut self.to else { return };
+        blocks.take(ready);
+        let written = file.write_all(ready).and_then(|()| file.flush());
+        ready.clear();
         if let Err(error) = written {
             self.fail(error.to_string());
         }
@@ -236,6 +297,16 @@ impl Out {
     fn fail(&mut self, why: String) {
         tracing::warn!(why, "the journal ends here");
         self.failed.get_or_insert(why);
+    }
+}
+
+fn header(max_slice: u64, options: &RecordOptions) -> Header {
+    Header {
+        product: env!("CARGO_PKG_VERSION").to_owned(),
+        fuel_version: FUEL_VERSION,
+        max_slice,
+        redacted: options.redact.clone(),
+        flight: None,
     }
 }
 

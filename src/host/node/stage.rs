@@ -96,6 +96,9 @@ pub(in crate::host) trait StagedWorld: Send + Sync + fmt::Debug {
     /// How long this command is to take, besides.
     fn slow(&self, command: &Command) -> Duration;
 
+    /// To whom the process may talk.
+    fn set_network(&self, network: Arc<crate::network::Network>);
+
     /// Gives the process a copy of a directory.
     fn add_dir(&self, dir: &crate::world::Directory, read_only: bool) -> crate::command::FileId;
 }

@@ -79,7 +79,7 @@ impl Answerer {
             false => self.routed(request, &mut exchange, peer.secure).await,
         };
         exchange.status = Some(answer.status().as_u16());
-        answer.map(|content| Sent { content, exchange })
+        answer.map(|content| Sent::new(content, exchange))
     }
 
     async fn routed(
@@ -90,6 +90,13 @@ impl Answerer {
     ) -> Answer {
         if let Some(wrong) = check_host(&request) {
             return plain(StatusCode::BAD_REQUEST, wrong);
+        }
+        if has_other_coding(request.headers()) {
+            let why = "the body has another transfer coding than chunked";
+            return closing(StatusCode::NOT_IMPLEMENTED, why);
+        }
+        if !can_meet(&request) {
+            return plain(StatusCode::EXPECTATION_FAILED, "no expectation is met but 100-continue");
         }
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         if method == Method::CONNECT {
@@ -146,6 +153,9 @@ fn preflight(fill: impl FnOnce(&mut HeaderMap)) -> Answer {
 /// What is wrong with the `host` of a request, which other servers on the way may read in
 /// another way.
 fn check_host(request: &Request<Incoming>) -> Option<&'static str> {
+    if request.uri().authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Some("there is a user before the host");
+    }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => Some("there are several host fields"),
@@ -157,6 +167,22 @@ fn check_host(request: &Request<Incoming>) -> Option<&'static str> {
         }
         (None, None) => None,
     }
+}
+
+/// Whether a body is coded in a way that would be left in it: the HTTP library takes off
+/// chunks, and does not mind what else, or how often, it has been coded.
+fn has_other_coding(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    let first = codings.next();
+    let chunked = |coding: &HeaderValue| coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    first.is_some_and(|coding| !chunked(coding)) || codings.next().is_some()
+}
+
+/// Whether what the client expects comes about. HTTP/1.0 has no expectations.
+fn can_meet(request: &Request<Incoming>) -> bool {
+    let known = |expected: &HeaderValue| expected.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    request.version() < Version::HTTP_11
+        || request.headers().get_all(header::EXPECT).iter().all(known)
 }
 
 /// Method and path as the access log shows them.
@@ -180,6 +206,13 @@ pub(super) fn plain(status: StatusCode, text: impl Into<String>) -> Answer {
     let mut text = text.into();
     text.push('\n');
     typed(status, HeaderValue::from_static("text/plain; charset=utf-8"), Content::of(text))
+}
+
+/// The same, after which nothing more is read.
+pub(super) fn closing(status: StatusCode, text: &str) -> Answer {
+    let mut answer = plain(status, text);
+    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// A response with a body of a type.

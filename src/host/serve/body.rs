@@ -53,8 +53,16 @@ impl From<Infallible> for Cut {
 
 /// A body on its way, which ends its exchange.
 pub(super) struct Sent {
-    pub content: Content,
-    pub exchange: Exchange,
+    content: Content,
+    exchange: Exchange,
+    /// Why the rest does not come, until that has been told.
+    failed: Option<Cut>,
+}
+
+impl Sent {
+    pub fn new(content: Content, exchange: Exchange) -> Sent {
+        Sent { content, exchange, failed: None }
+    }
 }
 
 impl Body for Sent {
@@ -65,6 +73,9 @@ impl Body for Sent {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        if let Some(cut) = self.failed.take() {
+            return Poll::Ready(Some(Err(cut)));
+        }
         let polled: Poll<Option<Result<Frame<Bytes>, Cut>>> = match &mut self.content {
             Content::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
             Content::File(reading) => reading.poll(cx).map(|read| {
@@ -79,15 +90,22 @@ impl Body for Sent {
                 Poll::Ready(frame.map(|frame| frame.map_err(|error| Cut(format!("{error:?}")))))
             }
         };
-        match &polled {
+        match polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let len = frame.data_ref().map_or(0, Bytes::len) as u64;
                 self.exchange.bytes = self.exchange.bytes.saturating_add(len);
+                Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(error))) => self.exchange.cut = Some(error.to_string()),
-            Poll::Ready(None) | Poll::Pending => {}
+            Poll::Ready(Some(Err(cut))) => {
+                self.exchange.cut = Some(cut.to_string());
+                // The HTTP library drops what it has not sent yet when it is told, and
+                // sends it when there is nothing at the moment.
+                self.failed = Some(cut);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            other @ (Poll::Ready(None) | Poll::Pending) => other,
         }
-        polled
     }
 
     fn is_end_stream(&self) -> bool {

@@ -34,7 +34,7 @@ use hyper::{
 use smol::Timer;
 
 use super::{
-    answer::{Answer, Answerer, busy, empty, plain, typed},
+    answer::{Answer, Answerer, busy, closing, empty, plain, typed},
     body::{Content, Exchange},
 };
 use crate::{
@@ -112,6 +112,11 @@ impl Answerer {
             Ok(host) => host,
             Err(fault) => return failed(func, &fault, exchange),
         };
+        // Told before the body has been sent for nothing.
+        if !host.has_room() {
+            let why = format!("{} has no room for another process", host.id);
+            return failed(func, &ProcessError::new(ErrorKind::Unavailable, why), exchange);
+        }
         let mut charge = host.account.open();
         let body = match param {
             BodyParam::None => Vec::new(),
@@ -232,18 +237,16 @@ impl Answerer {
         let most = self.limits.max_body;
         let large = || {
             let why = format!("the body has more than {most} bytes");
-            let mut answer = plain(StatusCode::PAYLOAD_TOO_LARGE, why);
             // What is left of the body is not read.
-            answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            answer
+            closing(StatusCode::PAYLOAD_TOO_LARGE, &why)
         };
         let mut incoming = request.into_body();
         let announced = incoming.size_hint().exact();
         if announced.is_some_and(|len| len > most) {
             return Err(large());
         }
-        let mut body = Vec::new();
-        while let Some(frame) = self.frame(&mut incoming).await? {
+        let (begun, mut body) = (Instant::now(), Vec::new());
+        while let Some(frame) = self.frame(&mut incoming, begun, body.len() as u64).await? {
             let len = body.len().saturating_add(frame.len());
             if len as u64 > most {
                 return Err(large());
@@ -258,14 +261,24 @@ impl Answerer {
 
     /// The next piece of a body, if the client sends one in time. What comes after the
     /// body is passed over.
-    async fn frame(&self, incoming: &mut Incoming) -> Result<Option<Bytes>, Answer> {
+    async fn frame(
+        &self,
+        incoming: &mut Incoming,
+        begun: Instant,
+        received: u64,
+    ) -> Result<Option<Bytes>, Answer> {
         let mut timer: Option<Timer> = None;
         let frame = poll_fn(|cx| {
             if let std::task::Poll::Ready(frame) = Pin::new(&mut *incoming).poll_frame(cx) {
                 return std::task::Poll::Ready(Some(frame));
             }
             let timer = timer.get_or_insert_with(|| {
-                Instant::now().checked_add(self.timeouts.read).map_or_else(Timer::never, Timer::at)
+                let read = self.timeouts.read;
+                let next = Instant::now().checked_add(read);
+                // What has come has earned the rest some time.
+                let all = self.limits.earned(received);
+                let all = all.and_then(|earned| begun.checked_add(read)?.checked_add(earned));
+                next.into_iter().chain(all).min().map_or_else(Timer::never, Timer::at)
             });
             pin!(timer).poll(cx).map(|_| None)
         });
@@ -291,12 +304,6 @@ fn head_of(parts: Parts, secure: bool) -> Result<RequestHead, u32> {
         path_with_query: uri.path_and_query().map(|path| path.as_str().to_owned()),
         headers: world::fields(&headers)?,
     })
-}
-
-fn closing(status: StatusCode, why: &str) -> Answer {
-    let mut answer = plain(status, why);
-    answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-    answer
 }
 
 /// The answer when there is no process.

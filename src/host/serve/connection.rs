@@ -2,8 +2,9 @@
 //!
 //! The HTTP library sees heads and bodies; here is what it does not look at. A client
 //! may be silent between two requests for `idle`, may take `read` for a whole head from
-//! its first byte on, and may leave what is written to it unread for `write`. Bodies
-//! have their own bound between two pieces, where they are read.
+//! its first byte on, and may leave what is written to it unread for `write`: in all, but
+//! what it takes earns it time, so that nobody holds a place by taking a byte now and
+//! then. Bodies have their own bounds, where they are read.
 //!
 //! A connection has one timer. It is set anew only when it has gone off, so that a
 //! request costs nothing for it: it goes off at least as often as the shortest of these
@@ -29,15 +30,29 @@ use smol::{
 };
 
 use super::body::{Cut, Sent};
-use crate::{lock::lock, registry::HttpTimeouts, world::transport::Io};
+use crate::{
+    lock::lock,
+    registry::{HttpLimits, HttpTimeouts},
+    world::transport::Io,
+};
 
 /// What a connection does at present.
 #[derive(Debug)]
 pub(super) struct Activity {
     phase: Mutex<Phase>,
-    /// A write waits for the client.
-    stuck: Mutex<Option<Instant>>,
-    is_stuck: AtomicBool,
+    debt: Mutex<Debt>,
+    /// There is one.
+    owes: AtomicBool,
+    limits: HttpLimits,
+}
+
+/// The time that a client has kept the server waiting with what it has written.
+#[derive(Debug, Default)]
+struct Debt {
+    /// A write waits since then.
+    since: Option<Instant>,
+    /// Waits before that, without the time that has been earned.
+    owed: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -51,10 +66,10 @@ enum Phase {
 }
 
 impl Activity {
-    pub fn new() -> Activity {
+    pub fn new(limits: HttpLimits) -> Activity {
         // Whoever connects is to say something soon.
         let phase = Mutex::new(Phase::Head(Instant::now()));
-        Activity { phase, stuck: Mutex::default(), is_stuck: AtomicBool::new(false) }
+        Activity { phase, debt: Mutex::default(), owes: AtomicBool::new(false), limits }
     }
 
     /// A head is there.
@@ -85,14 +100,22 @@ impl Activity {
         }
     }
 
-    fn wrote(&self, pending: bool) {
-        match pending {
-            true => {
-                lock(&self.stuck).get_or_insert_with(Instant::now);
-                self.is_stuck.store(true, Relaxed);
+    /// The client has taken so many bytes, or lets a write wait.
+    fn wrote(&self, taken: Poll<usize>) {
+        match taken {
+            Poll::Pending => {
+                lock(&self.debt).since.get_or_insert_with(Instant::now);
+                self.owes.store(true, Relaxed);
             }
-            false if self.is_stuck.swap(false, Relaxed) => *lock(&self.stuck) = None,
-            false => {}
+            Poll::Ready(taken) if self.owes.load(Relaxed) => {
+                let mut debt = lock(&self.debt);
+                let waited = debt.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+                // Without a least rate each piece is looked at for itself.
+                let earned = self.limits.earned(taken as u64).unwrap_or(Duration::MAX);
+                debt.owed = debt.owed.saturating_add(waited).saturating_sub(earned);
+                self.owes.store(!debt.owed.is_zero(), Relaxed);
+            }
+            Poll::Ready(_) => {}
         }
     }
 
@@ -103,8 +126,10 @@ impl Activity {
             Phase::Head(since) => since.checked_add(timeouts.read),
             Phase::Busy(_) => None,
         };
-        let stuck = lock(&self.stuck).and_then(|since| since.checked_add(timeouts.write));
-        phase.into_iter().chain(stuck).min()
+        let debt = lock(&self.debt);
+        let left = timeouts.write.saturating_sub(debt.owed);
+        let taken = debt.since.and_then(|since| since.checked_add(left));
+        phase.into_iter().chain(taken).min()
     }
 }
 
@@ -128,6 +153,19 @@ impl<T: AsyncRead + Unpin> AsyncRead for Noted<T> {
     }
 }
 
+/// How many bytes have been written.
+fn count(wrote: &Poll<io::Result<usize>>) -> Poll<usize> {
+    match wrote {
+        Poll::Pending => Poll::Pending,
+        Poll::Ready(wrote) => Poll::Ready(wrote.as_ref().map_or(0, |wrote| *wrote)),
+    }
+}
+
+/// The same, where no bytes are counted.
+fn none(done: &Poll<io::Result<()>>) -> Poll<usize> {
+    if done.is_pending() { Poll::Pending } else { Poll::Ready(0) }
+}
+
 impl<T: AsyncWrite + Unpin> AsyncWrite for Noted<T> {
     fn poll_write(
         mut self: Pin<&mut Self>,
@@ -135,7 +173,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Noted<T> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write(cx, bytes);
-        self.activity.wrote(wrote.is_pending());
+        self.activity.wrote(count(&wrote));
         wrote
     }
 
@@ -145,21 +183,19 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Noted<T> {
         pieces: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write_vectored(cx, pieces);
-        self.activity.wrote(wrote.is_pending());
+        self.activity.wrote(count(&wrote));
         wrote
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        if flushed.is_pending() {
-            self.activity.wrote(true);
-        }
+        self.activity.wrote(none(&flushed));
         flushed
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let closed = Pin::new(&mut self.stream).poll_close(cx);
-        self.activity.wrote(closed.is_pending());
+        self.activity.wrote(none(&closed));
         closed
     }
 }
@@ -234,4 +270,44 @@ where
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::HttpService;
+
+    /// The seconds that a client may still leave a write waiting, after it has let one
+    /// wait for so many seconds and then taken so many bytes.
+    fn left(min_rate: u64, waits: &[(u64, usize)]) -> u64 {
+        let HttpService { timeouts, limits, .. } = HttpService::at("127.0.0.1:0");
+        let activity = Activity::new(HttpLimits { min_rate, ..limits });
+        activity.asked();
+        for (seconds, taken) in waits {
+            activity.wrote(Poll::Pending);
+            let long_ago = Instant::now().checked_sub(Duration::from_secs(*seconds));
+            lock(&activity.debt).since = long_ago;
+            activity.wrote(Poll::Ready(*taken));
+            assert_eq!(activity.deadline(&timeouts), None);
+        }
+        activity.wrote(Poll::Pending);
+        let deadline = activity.deadline(&timeouts).unwrap();
+        let left = deadline.saturating_duration_since(Instant::now());
+        // The test itself takes a moment.
+        left.as_secs_f64().ceil() as u64
+    }
+
+    #[test]
+    fn what_a_client_takes_earns_it_time() {
+        assert_eq!(left(1024, &[]), 30);
+        assert_eq!(left(1024, &[(20, 1)]), 10);
+        assert_eq!(left(1024, &[(10, 1), (10, 1)]), 10);
+        assert_eq!(left(1024, &[(20, 1), (20, 1)]), 0);
+        assert_eq!(left(1024, &[(20, 5 << 10)]), 15);
+        assert_eq!(left(1024, &[(20, 1 << 20)]), 30);
+        // Nobody saves time up.
+        assert_eq!(left(1024, &[(1, 1 << 20), (20, 1)]), 10);
+        // Without a least rate each piece has all the time.
+        assert_eq!(left(0, &[(20, 1), (20, 1)]), 30);
+    }
 }

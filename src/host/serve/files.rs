@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     command::{ErrorKind, ProcessError},
-    registry::{HttpStatic, Id, Project},
+    registry::{Entry, HttpStatic, Problem, Project},
     world::Directory,
 };
 
@@ -58,11 +58,11 @@ struct Inner {
 
 impl Files {
     /// The files of an entry.
-    pub fn of_project(project: &Project, id: &Id, entry: &HttpStatic) -> Files {
+    pub fn of_project(project: &Project, entry: &HttpStatic) -> Files {
         let HttpStatic { path, fs, directory, index, spa, cache, .. } = entry;
         let dir = match project.directory(fs) {
-            None => Err(format!("{id}: {fs} is no directory")),
-            Some(dir) => dir.map_err(|why| format!("{id}: {fs} cannot be opened: {why}")),
+            None => Err(format!("{fs}, which is no directory")),
+            Some(dir) => dir.map_err(|why| format!("{fs}: {why}")),
         };
         let cache = cache.as_ref().and_then(|cache| HeaderValue::from_str(cache).ok());
         let (below, index) = (directory.clone(), index.clone());
@@ -72,18 +72,36 @@ impl Files {
 
     /// Whether they can be served.
     pub fn check(&self) -> Result<(), ProcessError> {
+        match self.unfit() {
+            None => Ok(()),
+            Some((_, why)) => Err(ProcessError::new(ErrorKind::Invalid, why)),
+        }
+    }
+
+    /// What is wrong with the directory of an entry.
+    pub fn problem(&self, entry: &Entry) -> Option<Problem> {
+        let (field, found) = self.unfit()?;
+        let fix = match field {
+            "fs" => "create the directory, or add to its fs.directory entry: auto_init: true",
+            _ => "create the directory, or leave the field out for all of fs",
+        };
+        Some(entry.problem(field, found, "a directory that can be read", fix))
+    }
+
+    /// The field that is wrong, and what has been found.
+    fn unfit(&self) -> Option<(&'static str, String)> {
         let inner = &self.inner;
-        let wrong = |why: String| ProcessError::new(ErrorKind::Invalid, why);
-        let dir = inner.dir.as_ref().map_err(|why| wrong(why.clone()))?;
+        let dir = match &inner.dir {
+            Ok(dir) => dir,
+            Err(why) => return Some(("fs", why.clone())),
+        };
         if inner.below.is_empty() {
-            return Ok(());
+            return None;
         }
         match dir.metadata(&inner.below) {
-            Ok(meta) if meta.is_dir() => Ok(()),
-            Ok(_) => Err(wrong(format!("{} is no directory", inner.below))),
-            Err(error) => {
-                Err(wrong(format!("the directory {} cannot be opened: {error}", inner.below)))
-            }
+            Ok(meta) if meta.is_dir() => None,
+            Ok(_) => Some(("directory", format!("`{}`, which is no directory", inner.below))),
+            Err(error) => Some(("directory", format!("`{}`: {error}", inner.below))),
         }
     }
 

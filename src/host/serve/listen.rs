@@ -30,7 +30,7 @@ use crate::{
     command::{ErrorKind, ProcessError},
     host::{Node, supervise::service::after},
     registry::{EntryKind, HttpService, Id, Lifecycle, Project},
-    world::transport::SmolTimer,
+    world::{Permit, Permits, transport::SmolTimer},
 };
 
 /// A server that can be started any number of times.
@@ -156,6 +156,9 @@ impl Server {
     }
 }
 
+/// Connections beyond those that there may be that are told so before they are closed.
+const TURNED_AWAY: usize = 256;
+
 /// Connections that wait to be taken.
 #[cfg(unix)]
 const BACKLOG: i32 = 1024;
@@ -209,8 +212,13 @@ impl Doors {
                 }
             };
             // Counted down when it ends.
-            let place = Place::take(&self.connections);
-            if place.before >= self.answerer.limits.max_connections {
+            let mut place = Place::take(&self.connections);
+            let most = self.answerer.limits.max_connections;
+            if place.before >= most.saturating_add(TURNED_AWAY) {
+                continue;
+            }
+            place.permit = Permits::of_system().take(place.before).ok();
+            if place.before >= most || place.permit.is_none() {
                 host.executor.spawn("connection", turn_away(stream, place));
                 continue;
             }
@@ -261,7 +269,7 @@ impl Doors {
         T: smol::io::AsyncRead + smol::io::AsyncWrite + Unpin + Send,
     {
         let Doors { answerer, builder, ends, .. } = self;
-        let activity = Arc::new(Activity::new());
+        let activity = Arc::new(Activity::new(answerer.limits));
         let peer = Arc::new(Peer { address, activity: activity.clone(), secure });
         let service = service_fn(|request| {
             let (answerer, peer) = (answerer.clone(), peer.clone());
@@ -275,12 +283,14 @@ impl Doors {
 struct Place {
     connections: Arc<AtomicUsize>,
     before: usize,
+    /// An open file of the system.
+    permit: Option<Permit>,
 }
 
 impl Place {
     fn take(connections: &Arc<AtomicUsize>) -> Place {
         let before = connections.fetch_add(1, Relaxed);
-        Place { connections: connections.clone(), before }
+        Place { connections: connections.clone(), before, permit: None }
     }
 }
 
@@ -299,6 +309,7 @@ async fn turn_away(mut stream: TcpStream, place: Place) {
         let _ = stream.close().await;
     };
     or(tell, after(Duration::from_secs(1))).await;
+    linger(stream).await;
     drop(place);
 }
 

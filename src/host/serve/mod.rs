@@ -38,3 +38,14 @@ pub use self::{
     listen::{Listening, Server},
     site::Site,
 };
+use crate::registry::{Entry, HttpService, HttpStatic, Problem, Project};
+
+/// All that is wrong with the files of a server's entry.
+pub(super) fn check_service(entry: &Entry, service: &HttpService) -> Vec<Problem> {
+    service.tls.as_ref().map_or_else(Vec::new, |tls| tls::check(entry, tls))
+}
+
+/// What is wrong with the directory of an entry, if anything is.
+pub(super) fn check_static(project: &Project, entry: &Entry, own: &HttpStatic) -> Option<Problem> {
+    files::Files::of_project(project, own).problem(entry)
+}

@@ -56,7 +56,7 @@ impl Site {
             } else if let EntryKind::HttpStatic(own) = &entry.kind
                 && own.server == *server
             {
-                files.push(Files::of_project(project, &entry.id, own));
+                files.push(Files::of_project(project, own));
             }
         }
         Site::new(endpoints, files)

@@ -36,11 +36,13 @@ pub enum Choice {
     Short,
     /// How much room is left on the disk.
     Disk,
+    /// What befalls a connection or a datagram.
+    Net,
 }
 
 impl Choice {
     /// All sorts, in the order of their declaration.
-    pub const ALL: [Choice; 12] = [
+    pub const ALL: [Choice; 13] = [
         Choice::Turn,
         Choice::Slice,
         Choice::Break,
@@ -53,6 +55,7 @@ impl Choice {
         Choice::Slow,
         Choice::Short,
         Choice::Disk,
+        Choice::Net,
     ];
 
     /// The name in lower case.
@@ -70,6 +73,7 @@ impl Choice {
             Choice::Slow => "slow",
             Choice::Short => "short",
             Choice::Disk => "disk",
+            Choice::Net => "net",
         }
     }
 
@@ -85,7 +89,8 @@ impl Choice {
             | Choice::Fail
             | Choice::Slow
             | Choice::Short
-            | Choice::Disk => true,
+            | Choice::Disk
+            | Choice::Net => true,
         }
     }
 
@@ -191,7 +196,9 @@ impl Choices {
         let mut rates = [0; Choice::ALL.len()];
         for (choice, rate) in Choice::ALL.into_iter().zip(&mut rates) {
             // Drawn in any case, so that a fault that is switched off changes no other.
-            let (on, often) = (random.below(2) == 0, 2_u64 << random.below(6));
+            let (on, often) = (random.below(2) == 0, 1_u64 << random.below(6));
+            // What only changes the order may happen each time.
+            let often = if choice.is_fault() { often.saturating_mul(2) } else { often };
             let allowed = match choice {
                 Choice::Turn => true,
                 Choice::Slice | Choice::Break => true,

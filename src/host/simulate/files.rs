@@ -4,6 +4,9 @@
 //! copy: what they change is theirs. Contents are shared until they are changed. What is
 //! under a mount stays there: a path that leads out of it fails, as in the real world.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex},
@@ -183,10 +186,12 @@ impl Open {
             }
             FsCommand::SetSize { file, size } => {
                 let handle = self.get(file)?;
+                let mut tree = lock(&tree);
+                tree.size(handle.inode)?;
                 if !handle.write {
                     return Err(Errno::BadDescriptor);
                 }
-                lock(&tree).set_size(handle.inode, size, now)
+                tree.set_size(handle.inode, size, now)
             }
             FsCommand::SetTimes { file, accessed, modified } => {
                 let inode = self.writable(file)?;
@@ -308,7 +313,13 @@ impl Open {
         if changes && read_only {
             return Err(Errno::ReadOnly);
         }
+        lock(&self.disk.tree).entries(base)?;
+        if flags.directory && flags.truncate {
+            return Err(Errno::Invalid);
+        }
         self.room()?;
+        // What is to be new may not even be a link.
+        let follow = follow && !flags.exclusive;
         let (inode, kind) = {
             let mut tree = lock(&self.disk.tree);
             let inode = match tree.find(base, path, follow) {
@@ -317,18 +328,17 @@ impl Open {
                     if path.ends_with('/') {
                         return Err(Errno::IsDirectory);
                     }
-                    let (parent, name) = tree.parent(base, path)?;
-                    // A link that leads nowhere is no place for a file.
-                    if tree.entries(parent)?.contains_key(&name) {
-                        return Err(Errno::NoEntry);
-                    }
+                    let (parent, name) = tree.new_place(base, path)?;
                     tree.add(parent, name, Node::File(Arc::default()), now)?
                 }
                 found => found?,
             };
             let kind = match tree.node(inode)? {
-                Node::Dir(_) if flags.write || flags.truncate => return Err(Errno::IsDirectory),
+                Node::Dir(_) if flags.write || flags.truncate || flags.create => {
+                    return Err(Errno::IsDirectory);
+                }
                 Node::Dir(_) => FileKind::Directory,
+                Node::Link(_) if flags.directory => return Err(Errno::NotDirectory),
                 Node::Link(_) => return Err(Errno::Loop),
                 Node::File(_) if flags.directory || path.ends_with('/') => {
                     return Err(Errno::NotDirectory);
@@ -426,7 +436,9 @@ impl Tree {
             return Err(Errno::NotPermitted);
         }
         if matches!(name, "" | "." | "..") {
-            return Err(Errno::Invalid);
+            // It is there, unless it is outside.
+            self.find(dir, path, true)?;
+            return Err(Errno::Exist);
         }
         if name.len() > MOST_NAME {
             return Err(Errno::NameTooLong);
@@ -435,6 +447,22 @@ impl Tree {
         let inode = self.find(dir, parent, true)?;
         self.entries(inode)?;
         Ok((inode, name.to_owned()))
+    }
+
+    /// Where a file is to be made that is not there: where a link leads, if there is one.
+    fn new_place(&self, dir: Inode, path: &str) -> Result<(Inode, String), Errno> {
+        let mut path = path.to_owned();
+        for _ in 0..MOST_LINKS {
+            let (parent, name) = self.parent(dir, &path)?;
+            let Some(there) = self.entries(parent)?.get(&name) else { return Ok((parent, name)) };
+            let Node::Link(text) = self.node(*there)? else { return Err(Errno::Exist) };
+            if text.starts_with('/') {
+                return Err(Errno::NotPermitted);
+            }
+            let before = path.rsplit_once('/').map_or(".", |(before, _)| before);
+            path = format!("{before}/{text}");
+        }
+        Err(Errno::Loop)
     }
 
     /// Adds a new file to a directory.
@@ -549,7 +577,8 @@ impl Tree {
     }
 
     fn write(&mut self, inode: Inode, offset: Option<u64>, bytes: &[u8], now: u64) -> Answer {
-        let len = self.size(inode)?;
+        // Of a directory nobody asks how large it is.
+        let len = self.size(inode).map_err(|_| Errno::BadDescriptor)?;
         let start = offset.unwrap_or(len);
         let end = start.checked_add(bytes.len() as u64).ok_or(Errno::FileTooLarge)?;
         self.resize(inode, len.max(end), now)?;
@@ -617,7 +646,11 @@ impl Tree {
         let file = self.files.get(&inode).ok_or(Errno::NoEntry)?;
         let (kind, size) = kind(&file.node);
         let (modified, accessed) = (Some(file.modified), Some(file.accessed));
-        let links = file.links.max(1);
+        // A directory that was given has no name here.
+        let links = match file.node {
+            Node::Dir(_) => file.links.max(1),
+            Node::File(_) | Node::Link(_) => file.links,
+        };
         Ok(Reply::Stat(Stat {
             kind,
             device: 1,

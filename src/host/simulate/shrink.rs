@@ -3,7 +3,7 @@
 //! A run is the plain one with some deviations. So it is run again with fewer of them,
 //! and what fails in the same way is kept: first without faults, then without breaks and
 //! short turns, then with turns in their order. Groups are taken out before single ones.
-//! In the end the random numbers are those of seed 0, if that makes no difference.
+//! Before all that the random numbers become those of seed 0, if it fails with these.
 
 use super::{
     choices::{Choice, Deviation},
@@ -61,6 +61,9 @@ pub fn shrink(simulation: &Simulation, run: &Run) -> Result<Shrunk, Refused> {
             run.seed
         )));
     }
+    if shrinking.fails(0, &script)? {
+        shrinking.shrunk.numbers = 0;
+    }
     loop {
         let before = shrinking.shrunk.script.clone();
         shrinking.without(Choice::is_fault)?;
@@ -70,10 +73,6 @@ pub fn shrink(simulation: &Simulation, run: &Run) -> Result<Shrunk, Refused> {
         if shrinking.shrunk.script == before || shrinking.is_tired() {
             break;
         }
-    }
-    let script = shrinking.shrunk.script.clone();
-    if run.seed != 0 && shrinking.fails(0, &script)? {
-        shrinking.shrunk.numbers = 0;
     }
     Ok(shrinking.shrunk)
 }

@@ -22,6 +22,7 @@ use super::{
     choices::{Choice, Choices, Deviation, Random},
     failure::{Cause, Checks, Failure},
     post::Post,
+    wire::Wire,
     world::SimulatedWorld,
 };
 use crate::{
@@ -62,7 +63,8 @@ struct Inner {
     seed: u64,
     state: Mutex<State>,
     /// Files, for all processes.
-    pub disk: super::files::Disk,
+    disk: super::files::Disk,
+    wire: Arc<Wire>,
 }
 
 /// A task that can run.
@@ -151,7 +153,8 @@ impl Simulator {
             over: false,
             refused: None,
         };
-        Simulator(Arc::new(Inner { seed, state: Mutex::new(state), disk }))
+        let wire = Arc::default();
+        Simulator(Arc::new(Inner { seed, state: Mutex::new(state), disk, wire }))
     }
 
     pub fn stage(&self) -> Arc<dyn Stage> {
@@ -168,6 +171,10 @@ impl Simulator {
 
     pub fn disk(&self) -> &super::files::Disk {
         &self.0.disk
+    }
+
+    pub fn wire(&self) -> &Arc<Wire> {
+        &self.0.wire
     }
 
     /// Whether somebody can run.

@@ -16,12 +16,13 @@ use super::{
     failure::{Cause, Checks},
     files::Open,
     simulator::{Simulator, name_of},
+    sockets::{Mishap, Sockets},
     what::{Length, What},
 };
 use crate::{
     command::{
         Clock, ClockCommand, Command, Errno, FileId, FsCommand, HostCall, Interest, Interests,
-        RandomCommand, Ready, Reply, Stdio, StdioCommand, Wait,
+        NetCommand, RandomCommand, Ready, Reply, Stdio, StdioCommand, StreamCommand, Wait,
     },
     host::node::{
         stage::{self, StagedWorld},
@@ -29,6 +30,7 @@ use crate::{
     },
     imports::sim::Check,
     lock::lock,
+    network::Network,
     world::Directory,
 };
 
@@ -54,6 +56,7 @@ pub(super) struct SimulatedWorld {
     slot: Arc<ProcessSlot>,
     random: Mutex<Random>,
     open: Mutex<Open>,
+    sockets: Mutex<Sockets>,
     clock: stage::Clock,
 }
 
@@ -62,7 +65,8 @@ impl SimulatedWorld {
         let random = Random::new(simulator.seed(), slot.serial.saturating_add(1000));
         let clock = stage::Clock::of(Some(simulator.stage()));
         let open = Mutex::new(Open::new(simulator.disk()));
-        SimulatedWorld { simulator, slot, random: Mutex::new(random), open, clock }
+        let sockets = Mutex::new(Sockets::new(simulator.wire().clone()));
+        SimulatedWorld { simulator, slot, random: Mutex::new(random), open, sockets, clock }
     }
 
     fn clock(&self, command: ClockCommand) -> Reply {
@@ -147,9 +151,81 @@ impl SimulatedWorld {
     fn wait(&self, wait: &Wait) -> Option<Reply> {
         let time = wait.until.is_some_and(|until| self.simulator.state().now >= until);
         // There is no input, and that is known at once.
-        let on = Interests::NONE.with(Interest::Stdin, wait.on.contains(Interest::Stdin));
+        let sockets = lock(&self.sockets);
+        let holds = |interest: &Interest| sockets.holds(*interest);
+        let on: Interests = wait.on.handles().filter(holds).collect();
+        let on = on.with(Interest::Stdin, wait.on.contains(Interest::Stdin));
         let ready = time || !on.is_empty();
         ready.then_some(Reply::Ready(Ready { on, time }))
+    }
+
+    /// Whether something befalls a connection.
+    fn mishap(&self, doing: &str) -> Option<Mishap> {
+        let mut state = self.simulator.state();
+        let (mishap, how) = match state.pick(&self.slot, Choice::Net, doing, 3) {
+            0 => return None,
+            1 => (Mishap::Cut, "is cut or lost"),
+            _ => (Mishap::HalfClosed, "is half closed, or lost"),
+        };
+        state.tell(Some(Choice::Net), || {
+            format!("what {} does with {doing} {how}", name_of(&self.slot))
+        });
+        Some(mishap)
+    }
+
+    fn net(&self, command: NetCommand) -> Reply {
+        let mishap = match &command {
+            NetCommand::Connect { .. } | NetCommand::Send { .. } => self.mishap(command.name()),
+            NetCommand::CreateTcp(_)
+            | NetCommand::CreateUdp(_)
+            | NetCommand::Close(_)
+            | NetCommand::Bind { .. }
+            | NetCommand::FinishConnect(_)
+            | NetCommand::Listen { .. }
+            | NetCommand::Accept(_)
+            | NetCommand::LocalAddress(_)
+            | NetCommand::RemoteAddress(_)
+            | NetCommand::Option { .. }
+            | NetCommand::SetOption { .. }
+            | NetCommand::Shutdown { .. }
+            | NetCommand::Associate { .. }
+            | NetCommand::Receive { .. }
+            | NetCommand::Resolve(_)
+            | NetCommand::Resolved(_) => None,
+        };
+        lock(&self.sockets).answer(command, mishap)
+    }
+
+    fn stream(&self, mut command: StreamCommand) -> Reply {
+        let mishap = match &mut command {
+            StreamCommand::Write { bytes, .. } => {
+                let mishap = self.mishap("write-stream");
+                if bytes.len() > 1 {
+                    let mut state = self.simulator.state();
+                    if state.pick(&self.slot, Choice::Short, "write-stream", 2) > 0 {
+                        let (name, len) = (name_of(&self.slot), bytes.len());
+                        state.tell(Some(Choice::Short), || {
+                            format!("a write of {name} to a connection does 1 of {len} bytes")
+                        });
+                        bytes.truncate(1);
+                    }
+                }
+                mishap
+            }
+            StreamCommand::Read { len, .. } => {
+                let mut state = self.simulator.state();
+                if *len > 1 && state.pick(&self.slot, Choice::Short, "read-stream", 2) > 0 {
+                    let name = name_of(&self.slot);
+                    state.tell(Some(Choice::Short), || {
+                        format!("a read of {name} from a connection does 1 byte")
+                    });
+                    *len = 1;
+                }
+                None
+            }
+            StreamCommand::Room(_) | StreamCommand::Flush(_) => None,
+        };
+        lock(&self.sockets).stream(command, mishap)
     }
 
     /// Does something with a file, or lets it fail.
@@ -213,9 +289,9 @@ impl StagedWorld for SimulatedWorld {
             Command::Call(call) => self.call(&call),
             Command::Wait(wait) => self.wait(&wait).ok_or(Command::Wait(wait))?,
             Command::Fs(command) => self.file(command),
-            Command::Stream(command) => missing("connections", command.name()),
+            Command::Stream(command) => self.stream(command),
             Command::Http(command) => missing("HTTP", command.name()),
-            Command::Net(command) => missing("sockets", command.name()),
+            Command::Net(command) => self.net(command),
             Command::Actor(command) => missing("host here", command.name()),
             Command::Chore(chore) => {
                 chore.run();
@@ -231,13 +307,25 @@ impl StagedWorld for SimulatedWorld {
                     if let Some(reply) = self.wait(&wait) {
                         return reply;
                     }
-                    match wait.until {
-                        Some(until) => {
-                            let now = self.simulator.state().now;
-                            let left = Duration::from_nanos(until.saturating_sub(now));
-                            self.clock.after(left).await;
+                    // Listened to before it is looked at once more, so that nothing is
+                    // missed.
+                    let changed = self.simulator.wire().listen();
+                    if let Some(reply) = self.wait(&wait) {
+                        return reply;
+                    }
+                    let time = async {
+                        match wait.until {
+                            Some(until) => {
+                                let now = self.simulator.state().now;
+                                let left = Duration::from_nanos(until.saturating_sub(now));
+                                self.clock.after(left).await;
+                            }
+                            None => std::future::pending().await,
                         }
-                        None => std::future::pending().await,
+                    };
+                    match wait.on.handles().next() {
+                        Some(_) => smol::future::or(time, changed).await,
+                        None => time.await,
                     }
                 },
                 other => self.now(other).unwrap_or_else(|command| {
@@ -260,6 +348,10 @@ impl StagedWorld for SimulatedWorld {
             });
         }
         time
+    }
+
+    fn set_network(&self, network: Arc<Network>) {
+        lock(&self.sockets).set_network(network);
     }
 
     fn add_dir(&self, dir: &Directory, read_only: bool) -> FileId {

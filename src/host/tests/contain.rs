@@ -38,7 +38,7 @@ fn untranslatable() -> Vec<u8> {
 }
 
 fn engine() -> Engine {
-    Engine::new(EngineConfig { without_mending: true })
+    Engine::new(EngineConfig { without_mending: true, ..EngineConfig::default() })
 }
 
 fn job_of(runtime: &Runtime, component: Component, method: &str) -> ProcessSpec {

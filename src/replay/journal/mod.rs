@@ -74,6 +74,21 @@ pub struct Header {
     pub max_slice: u64,
     /// Variables whose values were left out.
     pub redacted: Vec<String>,
+    /// A process has failed, and this is what was kept until then.
+    pub flight: Option<FlightHeader>,
+}
+
+/// What a flight recorder has kept: of each process either all that it did or nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FlightHeader {
+    /// The number of the process that has failed.
+    pub failed: u64,
+    /// Bytes that it may keep.
+    pub limit: u64,
+    /// Processes that had ended well, and were left out to make room.
+    pub ended: u64,
+    /// Processes that lived, and did more than there was room for.
+    pub lost: u64,
 }
 
 /// How the command was called, as far as it changes what is said at its end.
@@ -225,7 +240,9 @@ coded_enum! { Record {
     7 = Finished(finished);
 } }
 
-coded_struct! { Header { product, fuel_version, max_slice, redacted } }
+coded_struct! { Header { product, fuel_version, max_slice, redacted, flight } }
+
+coded_struct! { FlightHeader { failed, limit, ended, lost } }
 
 coded_struct! { CommandLine { json, logs, fuel, memory, time } }
 

@@ -17,7 +17,7 @@ mod permits;
 mod stat;
 mod table;
 
-pub(super) use self::permits::{Permit, Permits};
+pub(crate) use self::permits::{Permit, Permits};
 pub(super) use self::table::OpenPermit;
 pub use self::{disk::Directory, table::MAX_OPEN};
 use self::{

@@ -15,18 +15,18 @@ use std::sync::{
 
 /// A number of permits that are shared.
 #[derive(Debug)]
-pub(in crate::world) struct Permits {
+pub(crate) struct Permits {
     total: usize,
     used: AtomicUsize,
 }
 
 /// The right to have a file open, until this is dropped.
 #[derive(Debug)]
-pub(in crate::world) struct Permit(&'static Permits);
+pub(crate) struct Permit(&'static Permits);
 
 impl Permits {
     /// Those of this program.
-    pub(in crate::world) fn of_system() -> &'static Permits {
+    pub(crate) fn of_system() -> &'static Permits {
         static SYSTEM: OnceLock<Permits> = OnceLock::new();
         SYSTEM.get_or_init(|| Permits::new(limit()))
     }
@@ -43,7 +43,7 @@ impl Permits {
     }
 
     /// A permit for who has so many.
-    pub(in crate::world) fn take(&'static self, own: usize) -> Result<Permit, Errno> {
+    pub(crate) fn take(&'static self, own: usize) -> Result<Permit, Errno> {
         let one_more = |used: usize| {
             let left = self.total.checked_sub(used)?;
             (own < left).then(|| used.saturating_add(1))

@@ -3,7 +3,8 @@
 //! The process has the [`Writer`], the HTTP library the [`OutgoingBody`]. Between them
 //! there are at most [`CAPACITY`] bytes, on the account of the process. A writer that
 //! goes without having finished cuts the body off, which whoever reads it sees as an
-//! error and not as an end; a reader that goes closes the stream.
+//! error and not as an end; a reader that goes before it has all that was promised closes
+//! the stream.
 
 use std::{
     collections::VecDeque,
@@ -237,7 +238,9 @@ impl Drop for OutgoingBody {
     fn drop(&mut self) {
         if let Some(pipe) = &self.0 {
             let mut state = locked(&pipe.state);
-            state.gone = true;
+            // Who has all that was promised goes without waiting for the end, which is
+            // nothing that the process would have to know.
+            state.gone = state.length != Some(state.taken);
             state.chunks.clear();
             let size = std::mem::take(&mut state.size);
             state.charge.sub(size as u64);
@@ -358,6 +361,18 @@ mod tests {
         assert_eq!(pipe.write(vec![1]), Reply::Failed(Errno::Pipe));
         assert_eq!(pipe.room(), Reply::Failed(Errno::Pipe));
         assert_eq!(account.used(), 0);
+    }
+
+    #[test]
+    fn who_has_taken_all_goes_unnoticed() {
+        let account = Account::default();
+        let writer = Writer::new(Some(2), false, &account);
+        let (pipe, mut body) = (writer.stream(), writer.reader());
+        assert_eq!(pipe.write(vec![1, 2]), Reply::Count(2));
+        assert_eq!(data(&mut body), [1, 2]);
+        drop(body);
+        assert_eq!(pipe.room(), Reply::Count(CAPACITY as u64));
+        assert_eq!(writer.finish(None), Ok(()));
     }
 
     #[test]

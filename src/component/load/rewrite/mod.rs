@@ -7,6 +7,7 @@
 //! | `bulk` | `memory.copy` and its like of any length, which hold the thread |
 //! | `grow` | `memory.grow` and `table.grow` by many, which do, too; and `table.grow` loses its place when fuel ends |
 //! | `first` | memories and tables that are large from the beginning |
+//! | `shown` | globals and tables, which others see only if they are exported |
 //! | `stores` | stores that make the translator panic |
 //!
 //! All of it is done in one pass over the module: its sections are copied as they
@@ -21,6 +22,7 @@ mod first;
 mod grow;
 mod helpers;
 mod scan;
+mod shown;
 mod signature;
 mod spaces;
 mod stores;
@@ -30,7 +32,7 @@ mod tests;
 use std::borrow::Cow;
 
 use wasm_encoder::{
-    Encode, Module, RawSection,
+    Encode, ExportKind, Module, RawSection,
     reencode::{self, Reencode, RoundtripReencoder},
 };
 use wasmparser::{BinaryReader, CodeSectionReader};
@@ -65,10 +67,22 @@ pub(in crate::component) struct Rewritten<'a> {
     pub first: u64,
 }
 
-/// The module with all that has to be changed; only its start function, unless it
-/// `mends`.
-pub(in crate::component) fn rewrite(bytes: &[u8], mends: bool) -> Result<Rewritten<'_>, LoadError> {
+/// What is changed of modules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Changes {
+    /// All that the interpreter would fail on, and not the start function alone.
+    pub mends: bool,
+    /// Globals and tables are exported.
+    pub shows_state: bool,
+}
+
+/// The module with all that has to be changed.
+pub(in crate::component) fn rewrite(
+    bytes: &[u8],
+    Changes { mends, shows_state }: Changes,
+) -> Result<Rewritten<'_>, LoadError> {
     let spaces = Spaces::new(bytes)?;
+    let shown = if shows_state { shown::exports(&spaces) } else { Vec::new() };
     let mut helpers = Helpers::new(&spaces)?;
     let bodies = bodies(&spaces, &mut helpers, mends)?;
     let first = if mends { First::new(&spaces) } else { First::default() };
@@ -76,13 +90,14 @@ pub(in crate::component) fn rewrite(bytes: &[u8], mends: bool) -> Result<Rewritt
         true => spaces.start,
         false => Some(first.function(&spaces, &mut helpers)?),
     };
-    let name = start.map(|_| unused_name(&spaces.exports));
+    let name = start.map(|_| unused_name("[start]", &spaces.exports));
     let changed = bodies.iter().any(|body| matches!(body, Cow::Owned(_)));
-    if !changed && start.is_none() && !beyond_all(&spaces) {
+    if !changed && start.is_none() && shown.is_empty() && !beyond_all(&spaces) {
         return Ok(Rewritten { bytes: Cow::Borrowed(bytes), start: None, first: 0 });
     }
-    let export = start.zip(name.as_deref());
-    let bytes = Cow::Owned(module(&spaces, &helpers, &bodies, &first, export)?);
+    let mut exports = shown;
+    exports.extend(start.zip(name.clone()).map(|(func, name)| (name, ExportKind::Func, func)));
+    let bytes = Cow::Owned(module(&spaces, &helpers, &bodies, &first, &exports)?);
     Ok(Rewritten { bytes, start: name.map(Into::into), first: first.bytes() })
 }
 
@@ -115,7 +130,7 @@ fn module(
     helpers: &Helpers,
     bodies: &[Cow<'_, [u8]>],
     first: &First,
-    start: Option<(u32, &str)>,
+    exports: &[(String, ExportKind, u32)],
 ) -> Result<Vec<u8>, LoadError> {
     let mut module = Module::new();
     for id in ORDER {
@@ -124,14 +139,15 @@ fn module(
             (TYPE_SECTION, _) if !helpers.is_empty() => Some(helpers.types(old)?),
             (FUNCTION_SECTION, _) if !helpers.is_empty() => Some(helpers.functions(old, spaces)?),
             (CODE_SECTION, _) => code(old, helpers, bodies)?,
-            (EXPORT_SECTION, _) => match start {
-                Some((func, name)) => Some(append(old, 1, |bytes| {
-                    name.encode(bytes);
-                    wasm_encoder::ExportKind::Func.encode(bytes);
-                    func.encode(bytes);
-                })?),
-                None => None,
-            },
+            (EXPORT_SECTION, _) if !exports.is_empty() => {
+                Some(append(old, exports.len(), |bytes| {
+                    for (name, kind, index) in exports {
+                        name.encode(bytes);
+                        kind.encode(bytes);
+                        index.encode(bytes);
+                    }
+                })?)
+            }
             (START_SECTION, _) => continue,
             (TABLE_SECTION, _) if helpers.grows() => {
                 let late = old.map(|old| first.table_section(spaces, old)).transpose()?;
@@ -176,8 +192,9 @@ fn code(
     Ok(Some(bytes))
 }
 
-fn unused_name(exports: &[&str]) -> String {
-    let mut name = String::from("[start]");
+/// A name that no export has.
+fn unused_name(name: &str, exports: &[&str]) -> String {
+    let mut name = name.to_owned();
     while exports.contains(&&*name) {
         name.push('\'');
     }

@@ -17,6 +17,9 @@ pub(super) struct Spaces<'a> {
     pub imported_memories: usize,
     pub tables: Vec<TableType>,
     pub imported_tables: usize,
+    /// Which globals can change.
+    pub globals: Vec<bool>,
+    pub imported_globals: usize,
     pub start: Option<u32>,
     pub exports: Vec<&'a str>,
     pub datas: u32,
@@ -55,12 +58,14 @@ impl<'a> Spaces<'a> {
                         TypeRef::Func(ty) | TypeRef::FuncExact(ty) => self.funcs.push(ty),
                         TypeRef::Memory(ty) => self.memories.push(ty),
                         TypeRef::Table(ty) => self.tables.push(ty),
-                        TypeRef::Global(_) | TypeRef::Tag(_) => {}
+                        TypeRef::Global(ty) => self.globals.push(ty.mutable),
+                        TypeRef::Tag(_) => {}
                     }
                 }
                 self.imported_funcs = self.funcs.len();
                 self.imported_memories = self.memories.len();
                 self.imported_tables = self.tables.len();
+                self.imported_globals = self.globals.len();
             }
             Payload::FunctionSection(section) => {
                 for ty in section {
@@ -75,6 +80,11 @@ impl<'a> Spaces<'a> {
             Payload::MemorySection(section) => {
                 for memory in section {
                     self.memories.push(memory?);
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    self.globals.push(global?.ty.mutable);
                 }
             }
             Payload::ExportSection(section) => {

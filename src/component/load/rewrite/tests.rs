@@ -2,7 +2,7 @@ use super::*;
 
 fn rewritten(wat: &str) -> (Vec<u8>, Rewritten<'static>) {
     let bytes = wat::parse_str(wat).unwrap();
-    let new = rewrite(bytes.clone().leak(), true).unwrap();
+    let new = rewrite(bytes.clone().leak(), Changes { mends: true, shows_state: false }).unwrap();
     let mut validator =
         wasmparser::Validator::new_with_features(crate::component::engine::features());
     validator.validate_all(&new.bytes).unwrap();

@@ -178,14 +178,38 @@ impl Machine {
                         wasmi::Val::I64(value) => to(&value.to_le_bytes()),
                         wasmi::Val::F32(value) => to(&value.to_bits().to_le_bytes()),
                         wasmi::Val::F64(value) => to(&value.to_bits().to_le_bytes()),
-                        // A reference, or a vector, which is exported nowhere in practice.
-                        _ => {}
+                        wasmi::Val::V128(value) => to(&value.as_u128().to_le_bytes()),
+                        // Of a reference, no more than whether there is one.
+                        wasmi::Val::FuncRef(value) => to(&[u8::from(value.is_null())]),
+                        wasmi::Val::ExternRef(value) => to(&[u8::from(value.is_null())]),
                     },
-                    wasmi::Extern::Table(table) => to(&table.size(&self.store).to_le_bytes()),
+                    wasmi::Extern::Table(table) => self.table_state(table, to),
                     wasmi::Extern::Memory(_) | wasmi::Extern::Func(_) => {}
                 }
             }
         }
+        let data = self.store.data();
+        data.host_handles.state(to);
+        data.instances.iter().for_each(|instance| instance.handles.state(to));
+    }
+
+    /// Hands out the length of a table, and which of its places have something.
+    fn table_state(&self, table: wasmi::Table, to: &mut dyn FnMut(&[u8])) {
+        let size = table.size(&self.store);
+        to(&size.to_le_bytes());
+        let mut places = Vec::new();
+        for index in 0..size {
+            places.push(match table.get(&self.store, index) {
+                Some(wasmi::Ref::Func(value)) => u8::from(value.is_null()),
+                Some(wasmi::Ref::Extern(value)) => u8::from(value.is_null()),
+                None => 2,
+            });
+            if places.len() >= 4096 {
+                to(&places);
+                places.clear();
+            }
+        }
+        to(&places);
     }
 
     /// True if a call, or instantiation, is under way.

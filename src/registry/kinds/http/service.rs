@@ -49,6 +49,9 @@ pub struct HttpLimits {
     pub max_headers: usize,
     /// Bytes of a body that is handed over whole; one that is streamed has no limit.
     pub max_body: u64,
+    /// Bytes a second that a client sends of such a body and takes of any answer, over
+    /// the whole of it; 0 for none.
+    pub min_rate: u64,
 }
 
 /// Files for TLS, in PEM.
@@ -78,7 +81,15 @@ impl Default for HttpLimits {
             max_head: 64 << 10,
             max_headers: 100,
             max_body: 10 << 20,
+            min_rate: 1 << 10,
         }
+    }
+}
+
+impl HttpLimits {
+    /// The time that so many bytes may take; any if there is no least rate.
+    pub(crate) fn earned(&self, bytes: u64) -> Option<Duration> {
+        bytes.saturating_mul(1000).checked_div(self.min_rate).map(Duration::from_millis)
     }
 }
 
@@ -176,6 +187,7 @@ fn limits(fields: &Fields<'_, '_>) -> HttpLimits {
         }
     }
     limits.max_body = own.size("max_body").unwrap_or(limits.max_body);
+    limits.min_rate = own.size("min_rate").unwrap_or(limits.min_rate);
     own.finish_strictly();
     limits
 }
