@@ -1,7 +1,12 @@
 //! How fast a simulation is: time that passes in it beside time that passes outside, and
 //! seeds.
 
-use std::{num::NonZero, path::Path, thread, time::Instant};
+use std::{
+    num::NonZero,
+    path::Path,
+    thread,
+    time::{Duration, Instant},
+};
 
 use wippy::{
     component::{Engine, Linker},
@@ -23,7 +28,8 @@ const SEEDS: u64 = 200;
 
 pub fn measure(report: &mut Report) -> Result<()> {
     let mut sleepers = simulation("sim.many:sleepers")?;
-    sleepers.options.work *= 10;
+    // An hour, and a little for the rest.
+    (sleepers.options.work, sleepers.options.time) = (1_000_000_000, Duration::from_secs(7200));
     // Loads what is loaded once.
     sleepers.run(0)?;
     let start = Instant::now();
