@@ -234,7 +234,11 @@ fn all_is_well(client: &Client) {
     wrong(get(&half), client.incomplete);
 
     // TLS: broken, unknown, and well.
-    wrong(get(&hello.replace("http:", "https:")), client.no_tls);
+    let plain = server(|stream| {
+        let _ = stream.write_all(b"HTTP/1.1 400 So\r\n\r\n");
+        let _ = stream.read(&mut [0; 4096]);
+    });
+    wrong(get(&plain.replace("http:", "https:")), client.no_tls);
     let (secure, authority) = secure();
     wrong(get(&secure.url), client.certificate);
     assert_eq!(
