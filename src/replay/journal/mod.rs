@@ -6,7 +6,7 @@
 //! | --- | --- |
 //! | 4 | the length of its records, little-endian |
 //! | 8 | XXH3-64 of the length and the records, with the number of the block as seed, little-endian |
-//! | length | records, whole ones, one after the other in the form of [`codec`] |
+//! | length | records, whole ones, one after the other in the form of [`codec`](crate::command::codec) |
 //!
 //! so that a block which is changed, lost or in another's place is noticed, and one that
 //! is cut off at the end of a file, because the run was killed, is an end without a
