@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    fs::{self, File},
+    fs::File,
     io::BufReader,
     path::{Path, PathBuf},
 };
@@ -174,7 +174,7 @@ impl Terminal<'_> {
         let mut code = code.clone();
         let mut changed = false;
         if let Some(file) = self.given(name)? {
-            let text = fs::read_to_string(file)
+            let text = std::fs::read_to_string(file)
                 .map_err(|why| format!("{name}: {} cannot be read: {why}", file.display()))?;
             if let Some(unit) = code.units.iter_mut().find(|unit| unit.name == name) {
                 changed = unit.source != text;
