@@ -10,8 +10,8 @@ use crate::{
     host::{
         Runtime,
         node::{
-            dispatcher::shown,
             program::{HostOptions, Program, Programs},
+            send::shown,
         },
     },
     lock::lock,

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Node,
-    dispatcher::shown,
+    send::shown,
     table::{ProcessSlot, Serial},
     watch::Watcher,
 };

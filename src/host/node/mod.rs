@@ -7,6 +7,7 @@
 //! Pids look like `app:processes|4mz0k2v9.17`: the host, what tells this node
 //! from all others, and the number of the process.
 
+pub(super) mod actor;
 mod aside;
 pub(super) mod chores;
 pub(super) mod dispatcher;
@@ -27,6 +28,7 @@ mod pieces;
 pub(super) mod program;
 pub(super) mod recorder;
 pub(super) mod run;
+pub(super) mod send;
 pub(super) mod stage;
 mod sweep;
 pub(super) mod table;
@@ -51,7 +53,7 @@ use std::{
 };
 
 use self::{
-    dispatcher::{Actor, shown},
+    actor::Actor,
     executor::Executor,
     farewell::run,
     host::{HostInner, Place},
@@ -59,6 +61,7 @@ use self::{
     pids::{epoch, serial},
     program::{Handle, HostOptions, Info, Program, Programs, SpawnContext, Started},
     recorder::Recorder,
+    send::shown,
     stage::{Clock, Stage},
     sweep::sweep_when_asked,
     table::{Closed, ProcessSlot, ProcessTable},
@@ -361,7 +364,7 @@ impl Node {
     ///
     /// [`ErrorKind::NotFound`], or [`ErrorKind::Unavailable`] if its mailbox is full.
     pub fn send(&self, to: &str, topic: &str, payload: Vec<Term>) -> Result<(), ProcessError> {
-        self::dispatcher::send(self, None, to, topic.into(), payload)
+        self::send::send(self, None, to, topic.into(), payload)
     }
 
     /// Asks a process, by pid or name, to end, and ends it if it does not in
@@ -371,7 +374,7 @@ impl Node {
     ///
     /// [`ErrorKind::NotFound`]
     pub fn cancel(&self, to: &str, reason: &str, patience: Duration) -> Result<(), ProcessError> {
-        self::dispatcher::cancel(self, None, to, reason, patience)
+        self::send::cancel(self, None, to, reason, patience)
     }
 
     /// Ends a process, by pid or name, at the end of its present slice.
@@ -380,7 +383,7 @@ impl Node {
     ///
     /// [`ErrorKind::NotFound`]
     pub fn terminate(&self, to: &str) -> Result<(), ProcessError> {
-        self::dispatcher::terminate(self, to, "")
+        self::send::terminate(self, to, "")
     }
 
     /// All live processes, the oldest first.

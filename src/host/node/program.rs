@@ -4,7 +4,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    dispatcher::{Actor, NodeDispatcher, World},
+    actor::Actor,
+    dispatcher::{NodeDispatcher, World},
     ended::Ended,
     recorder::Recorder,
     stage::StagedWorld,

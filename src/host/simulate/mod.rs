@@ -64,6 +64,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `choices` | what a seed decides, and what a script of deviations does |
+//! | `state` | a run at one moment |
 //! | `simulator` | time, turns, messages under way: the stage of one run |
 //! | `post` | messages that are under way |
 //! | `world` | what a process asks besides other processes |
@@ -86,6 +87,7 @@ mod search;
 mod shrink;
 mod simulator;
 mod sockets;
+mod state;
 mod what;
 mod wire;
 mod world;
@@ -96,5 +98,5 @@ pub use self::{
     run::{Options, Refused, Run, Simulation, Written},
     search::{Found, Progress, search},
     shrink::{Shrunk, shrink},
-    simulator::Line,
+    state::Line,
 };

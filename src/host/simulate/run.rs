@@ -12,7 +12,8 @@ use super::{
     copy::Copies,
     failure::{Cause, Checks, Failure},
     files::Disk,
-    simulator::{Line, Simulator, State},
+    simulator::Simulator,
+    state::{Line, State},
 };
 use crate::{
     command::{ErrorKind, ProcessError},

@@ -15,8 +15,9 @@ use super::{
     choices::{Choice, Random},
     failure::{Cause, Checks},
     files::Open,
-    simulator::{Simulator, name_of},
+    simulator::Simulator,
     sockets::{Mishap, Sockets},
+    state::name_of,
     what::{Length, What},
 };
 use crate::{

@@ -9,6 +9,7 @@ use cap_std::{ambient_authority, fs::Dir};
 
 use super::*;
 use crate::{
+    command::Stat,
     host::simulate::choices::Random,
     world::{Streams, SystemDispatcher},
 };
