@@ -5,6 +5,8 @@
 //! has an exit code of its own for a difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
+mod scratch;
+
 use std::{
     error::Error,
     fs,
@@ -15,40 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
+use self::scratch::{Scratch, copy, root, wippy};
+
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-fn wippy() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wippy"));
-    command.current_dir(root());
-    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
-    command
-}
-
-/// A folder that goes away with this.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Result<Scratch> {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("recorded-{name}"));
-        drop(fs::remove_dir_all(&path));
-        fs::create_dir_all(&path)?;
-        Ok(Scratch(path))
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
 
 fn output(args: &[&str], input: &str) -> Result<Output> {
     let mut command = wippy();
@@ -128,18 +99,6 @@ fn every_guest_does_the_same_without_its_files() -> Result {
     }
     assert!(wrong.is_empty(), "\n{wrong}");
     assert!(replayed >= 40, "only {replayed} guests were run");
-    Ok(())
-}
-
-fn copy(from: &Path, to: &Path) -> Result {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name()))?,
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name()))?),
-        }
-    }
     Ok(())
 }
 

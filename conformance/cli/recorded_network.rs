@@ -2,57 +2,27 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test")]
 
+mod scratch;
+
 use std::{
     error::Error,
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Output, Stdio},
     thread,
 };
 
+use self::scratch::{Scratch, copy, wippy};
+
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
-fn wippy(args: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wippy"));
-    command.current_dir(env!("CARGO_MANIFEST_DIR")).args(args).stdin(Stdio::null());
-    command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
+/// The command with these words.
+fn told(words: &[&str]) -> Command {
+    let mut command = wippy();
+    command.args(words).stdin(Stdio::null());
     command
-}
-
-/// A folder that goes away with this.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(name: &str) -> Result<Scratch> {
-        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("network-{name}"));
-        drop(fs::remove_dir_all(&path));
-        fs::create_dir_all(&path)?;
-        Ok(Scratch(path))
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        drop(fs::remove_dir_all(&self.0));
-    }
-}
-
-fn copy(from: &Path, to: &Path) -> Result {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        match entry.file_type()?.is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name()))?,
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name()))?),
-        }
-    }
-    Ok(())
 }
 
 /// What a run and its replay give.
@@ -86,7 +56,7 @@ fn pages(count: usize) -> Result<(String, thread::JoinHandle<()>)> {
 fn fetch(journal: &str, url: &str) -> Result<Output> {
     let worker = "conformance/guests/built/http_worker.wasm";
     let record = ["run", "--record", journal, "--network", "--invoke", "fetch"];
-    Ok(wippy(&[&record[..], &[worker, url]].concat()).output()?)
+    Ok(told(&[&record[..], &[worker, url]].concat()).output()?)
 }
 
 #[test]
@@ -97,7 +67,7 @@ fn a_worker_is_replayed_when_its_server_is_gone() -> Result {
     let url = format!("http://{address}/hello");
     let run = fetch(&journal, &url)?;
     server.join().unwrap();
-    let again = wippy(&["replay", &journal]).output()?;
+    let again = told(&["replay", &journal]).output()?;
     let [run, again] = both(&run, &again);
     assert!(run == again, "{:?} {:?}", run.2, again.2);
     assert_eq!((run.0, run.1.len()), (Some(0), 5_000 * 17 + 1));
@@ -114,7 +84,7 @@ fn what_failed_fails_once_more() -> Result {
     let run = fetch(&journal, &url)?;
     // Now somebody is there, and is not asked.
     let _somebody = TcpListener::bind(nobody)?;
-    let again = wippy(&["replay", &journal]).output()?;
+    let again = told(&["replay", &journal]).output()?;
     let [run, again] = both(&run, &again);
     assert_eq!(run, again);
     assert_ne!(run.0, Some(0), "{run:?}");
@@ -141,9 +111,9 @@ fn a_connection_is_replayed_when_its_other_end_is_gone() -> Result {
     let guest = ["--wit", "conformance/cli/socket-talk.wit", "--network", "--invoke", "talk"];
     let args = [&["run", "--record", &journal][..], &guest].concat();
     let args = [&args[..], &["conformance/cli/socket-talk.wat", &port]].concat();
-    let run = wippy(&args).output()?;
+    let run = told(&args).output()?;
     other.join().unwrap();
-    let again = wippy(&["replay", &journal]).output()?;
+    let again = told(&["replay", &journal]).output()?;
     let [run, again] = both(&run, &again);
     assert_eq!(run, again);
     assert_eq!(run, (Some(0), "51000\n".to_owned(), String::new()));
@@ -158,7 +128,7 @@ struct Running {
 
 impl Running {
     fn new(args: &[&str]) -> Result<Running> {
-        let mut command = wippy(args);
+        let mut command = told(args);
         command.stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let said = BufReader::new(child.stderr.take().unwrap());
@@ -211,9 +181,9 @@ fn ask(address: &str, head: &str, body: &str) -> Result<String> {
 
 /// The processes of a journal, and what they have done, once more.
 fn replayed(journal: &str) -> Result<(Option<i32>, u64, String)> {
-    let plain = wippy(&["replay", journal]).output()?;
+    let plain = told(&["replay", journal]).output()?;
     let said = String::from_utf8(plain.stderr)?;
-    let log = String::from_utf8(wippy(&["replay", "--json", journal]).output()?.stdout)?;
+    let log = String::from_utf8(told(&["replay", "--json", journal]).output()?.stdout)?;
     let last = log.lines().last().unwrap_or_default();
     let (_, count) = last.split_once("\"processes\":").ok_or("it says no number")?;
     let count = count.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default().parse()?;
@@ -265,11 +235,11 @@ fn a_server_that_is_killed_is_replayed_up_to_there() -> Result {
     // What goes out ten times a second has gone out.
     thread::sleep(std::time::Duration::from_millis(300));
     running.stop("-KILL")?;
-    let again = wippy(&["replay", &journal]).output()?;
+    let again = told(&["replay", &journal]).output()?;
     let said = String::from_utf8(again.stderr)?;
     assert_eq!(again.status.code(), Some(7), "{said}");
     assert!(said.contains("all is the same"), "{said}");
-    let log = wippy(&["replay", "--log", &journal]).output()?;
+    let log = told(&["replay", "--log", &journal]).output()?;
     assert!(String::from_utf8(log.stdout)?.matches("text text").count() >= 3);
     Ok(())
 }

@@ -6,14 +6,16 @@
 //! `guests/http-client/build.sh` makes them, and they are left out, with a line that says
 //! so, where that has not been done.
 
+mod server;
+
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::Command,
-    sync::Arc,
-    thread,
 };
+
+use self::server::{head, server};
 
 /// A client, and its own words for what can go wrong.
 struct Client {
@@ -94,32 +96,6 @@ impl Client {
         assert_eq!(output.status.code(), Some(0), "{function} {args:?}: {out}{err}");
         out.trim_end().to_owned()
     }
-}
-
-/// A server that does this with each connection; its address.
-fn server(each: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let each = Arc::new(each);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let each = Arc::clone(&each);
-            thread::spawn(move || each(&mut stream.unwrap()));
-        }
-    });
-    address
-}
-
-/// Reads a head; nothing at the end of the connection.
-fn head(stream: &mut TcpStream) -> Option<String> {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte).unwrap_or(0) == 0 {
-            return None;
-        }
-        head.push(byte[0]);
-    }
-    Some(String::from_utf8(head).unwrap())
 }
 
 /// A server that says this to every request, and closes.

@@ -1,14 +1,16 @@
 //! A component that makes requests, run as a user runs it, against servers that do what
 //! each test says. Nothing leaves this machine.
 
+mod server;
+
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
     path::Path,
     process::Command,
-    sync::Arc,
-    thread,
 };
+
+use self::server::{head, server};
 
 /// What a command prints, with its exit code.
 fn wippy(words: &[&str], env: &[(&str, &str)]) -> (Option<i32>, String, String) {
@@ -31,32 +33,6 @@ fn worker(function: &str, args: &[&str]) -> String {
     let (code, out, err) = wippy(&[&words[..], args].concat(), &[]);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{function} {args:?}: {out}");
     out.trim_end().to_owned()
-}
-
-/// A server that does this with each connection; its address.
-fn server(each: impl Fn(&mut TcpStream) + Send + Sync + 'static) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = format!("http://{}", listener.local_addr().unwrap());
-    let each = Arc::new(each);
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            let each = Arc::clone(&each);
-            thread::spawn(move || each(&mut stream.unwrap()));
-        }
-    });
-    address
-}
-
-/// Reads a head; nothing at the end of the connection.
-fn head(stream: &mut TcpStream) -> Option<String> {
-    let (mut head, mut byte) = (Vec::new(), [0]);
-    while !head.ends_with(b"\r\n\r\n") {
-        if stream.read(&mut byte).unwrap_or(0) == 0 {
-            return None;
-        }
-        head.push(byte[0]);
-    }
-    Some(String::from_utf8(head).unwrap())
 }
 
 fn say(stream: &mut TcpStream, answer: &str) {

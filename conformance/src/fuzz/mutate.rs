@@ -1,27 +1,6 @@
 //! Inputs that are made of others.
 
-/// A generator of numbers: splitmix64, which is good enough to choose with.
-#[derive(Clone, Debug)]
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Random {
-        Random(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`; 0 if there is none.
-    pub fn below(&mut self, end: usize) -> usize {
-        if end == 0 { 0 } else { (self.next() % end as u64) as usize }
-    }
-}
+use crate::random::Random;
 
 /// The most bytes of an input.
 const MOST: usize = 64 << 10;
@@ -55,7 +34,7 @@ pub struct Mutator {
 
 impl Mutator {
     pub fn new(seed: u64, seeds: Vec<Vec<u8>>) -> Mutator {
-        Mutator { random: Random::new(seed), seeds, at: 0 }
+        Mutator { random: Random(seed), seeds, at: 0 }
     }
 
     /// The seeds as they are, one after the other; then what is made of them, and now
@@ -65,11 +44,11 @@ impl Mutator {
             self.at += 1;
             return seed.clone();
         }
-        let mut input = match self.random.below(8) {
+        let mut input = match self.random.index(8) {
             0 => self.noise(),
             _ => self.seed(),
         };
-        for _ in 0..=self.random.below(CHANGES) {
+        for _ in 0..=self.random.index(CHANGES) {
             self.change(&mut input);
         }
         input.truncate(MOST);
@@ -77,31 +56,31 @@ impl Mutator {
     }
 
     fn seed(&mut self) -> Vec<u8> {
-        let at = self.random.below(self.seeds.len());
+        let at = self.random.index(self.seeds.len());
         self.seeds.get(at).cloned().unwrap_or_default()
     }
 
     fn noise(&mut self) -> Vec<u8> {
-        let length = self.random.below(4096);
+        let length = self.random.index(4096);
         (0..length).map(|_| self.random.next() as u8).collect()
     }
 
     /// A part of an input: from where to where.
     fn part(&mut self, length: usize) -> std::ops::Range<usize> {
-        let from = self.random.below(length + 1);
-        let most = match self.random.below(2) {
+        let from = self.random.index(length + 1);
+        let most = match self.random.index(2) {
             0 => 8,
             _ => length,
         };
-        from..length.min(from + self.random.below(most + 1))
+        from..length.min(from + self.random.index(most + 1))
     }
 
     fn change(&mut self, input: &mut Vec<u8>) {
-        let at = self.random.below(input.len());
-        match self.random.below(8) {
+        let at = self.random.index(input.len());
+        match self.random.index(8) {
             0 => {
                 if let Some(byte) = input.get_mut(at) {
-                    *byte ^= 1 << self.random.below(8);
+                    *byte ^= 1 << self.random.index(8);
                 }
             }
             1 => {
@@ -119,9 +98,9 @@ impl Mutator {
                 input.splice(at..at, copy);
             }
             4 | 5 => {
-                let odd = ODD[self.random.below(ODD.len())];
+                let odd = ODD[self.random.index(ODD.len())];
                 let end =
-                    if self.random.below(2) == 0 { at } else { input.len().min(at + odd.len()) };
+                    if self.random.index(2) == 0 { at } else { input.len().min(at + odd.len()) };
                 input.splice(at..end, odd.iter().copied());
             }
             _ => {

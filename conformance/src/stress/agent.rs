@@ -17,7 +17,8 @@ use wippy::{
     value::Term,
 };
 
-use super::ledger::{Ledger, Random, count};
+use super::ledger::{Ledger, count};
+use crate::random::Random;
 
 /// The names that agents take.
 pub const NAMES: [&str; 6] = ["ada", "bob", "cleo", "dora", "emil", "fred"];

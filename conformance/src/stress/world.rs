@@ -24,9 +24,11 @@ use wippy::{
     world::{Streams, SystemDispatcher as Outside},
 };
 
+use crate::random::Random;
+
 use super::{
     agent::{Agent, NAMES},
-    ledger::{Ledger, Random},
+    ledger::Ledger,
 };
 
 const ROOTS: u64 = 8;

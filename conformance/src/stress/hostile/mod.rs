@@ -35,7 +35,7 @@ use wippy::{
     world::{Directory, Streams},
 };
 
-use super::ledger::Random;
+use crate::random::Random;
 
 /// Bytes that one amplifier may have.
 const MEMORY: u64 = 24 << 20;

@@ -13,7 +13,7 @@ use wippy::{
     world::SystemDispatcher,
 };
 
-use super::super::ledger::Random;
+use crate::random::Random;
 
 /// Asks for one thing after the other, whatever it is told.
 struct Amplifier {
