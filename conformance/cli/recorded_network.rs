@@ -25,7 +25,7 @@ fn told(words: &[&str]) -> Command {
     command
 }
 
-/// What a run and its replay give.
+/// The outputs of a run and of its replay.
 fn both(run: &Output, replayed: &Output) -> [(Option<i32>, String, String); 2] {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     [run, replayed].map(|it| (it.status.code(), text(&it.stdout), text(&it.stderr)))
@@ -52,7 +52,7 @@ fn pages(count: usize) -> Result<(String, thread::JoinHandle<()>)> {
     Ok((address, server))
 }
 
-/// What a component says that makes a request.
+/// The words of a component that makes a request.
 fn fetch(journal: &str, url: &str) -> Result<Output> {
     let worker = "conformance/guests/built/http_worker.wasm";
     let record = ["run", "--record", journal, "--network", "--invoke", "fetch"];

@@ -153,7 +153,7 @@ struct Counts {
     failures: Mutex<Vec<String>>,
 }
 
-/// What a server takes up.
+/// The memory, files and threads of a server.
 #[derive(Clone, Copy, Debug)]
 struct State {
     /// Resident bytes that no file backs.

@@ -78,7 +78,7 @@ impl Client {
         None
     }
 
-    /// What a function returns, on the terminal.
+    /// The result of a function, as the terminal shows it.
     fn call(&self, options: &[&str], function: &str, args: &[&str]) -> String {
         let file = self.found().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_conformance"));

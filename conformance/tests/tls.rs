@@ -101,12 +101,12 @@ impl Site {
         smol::block_on(server.listen()).unwrap()
     }
 
-    /// What a command of the project prints, with its exit code.
+    /// The output of a command of the project, with its exit code.
     fn run(&self, command: &str, url: &str) -> (Option<i32>, String, String) {
         wippy(&["-C", self.dir.to_str().unwrap(), "run", command, url])
     }
 
-    /// What a request of a file comes to.
+    /// The end of a request for a file.
     fn probe(&self, options: &[&str], url: &str) -> String {
         let file = self.dir.join("wasm/http_worker.wasm");
         let words = ["--invoke", "probe", file.to_str().unwrap(), "GET", url];

@@ -248,7 +248,7 @@ fn tell_line(page: &mut String, line: &Line) {
     let _ = writeln!(page, "{:>14}  {}", format!("{:?}", line.time), shown(&line.what));
 }
 
-/// What a failing run is, and how it comes to fail.
+/// A failing run, and how it comes to fail.
 fn report(shrunk: &Shrunk, lines: &[Line]) -> String {
     let Shrunk { seed, script, runs, before, failure, .. } = shrunk;
     let mut page = String::from("\n");
@@ -272,7 +272,7 @@ fn report(shrunk: &Shrunk, lines: &[Line]) -> String {
     page
 }
 
-/// What a search has found.
+/// The findings of a search.
 fn summary(found: &Found) -> String {
     let Found { progress, failures, checks, time, .. } = found;
     let Progress { seeds, failed, covered, .. } = progress;

@@ -76,7 +76,7 @@ pub struct EngineConfig {
 }
 
 impl EngineConfig {
-    /// What is changed of modules.
+    /// The changes that are made to modules.
     pub(in crate::component) fn changes(self) -> Changes {
         Changes { mends: !self.without_mending, shows_state: self.shows_state }
     }

@@ -40,14 +40,14 @@ pub enum Check {
     Always {
         /// The name of the check.
         name: String,
-        /// Whether it holds.
+        /// True if it holds.
         holds: bool,
     },
     /// It is to hold in some run.
     Sometimes {
         /// The name of the check.
         name: String,
-        /// Whether it holds.
+        /// True if it holds.
         holds: bool,
     },
     /// The program has come here.

@@ -88,8 +88,8 @@ impl Arena {
         (self.window.at(FIRST), self.first)
     }
 
-    /// What has been made, resized and given back, where, how large and in which order:
-    /// two arenas with the same number were used alike.
+    /// A hash of what has been made, resized and given back, where, how large and in which
+    /// order: two arenas with the same number were used alike.
     pub fn trace(&self) -> u64 {
         self.trace
     }

@@ -140,7 +140,7 @@ impl Drop for Limited {
     }
 }
 
-/// What is left for Lua of the memory of a process.
+/// The part of a process's memory that is left for Lua.
 fn for_lua(limit: usize) -> usize {
     limit.saturating_sub(usize::try_from(PROCESS).unwrap_or_default()).max(1)
 }

@@ -99,7 +99,7 @@ pub struct Stopped {
     pub finished: Option<Finished>,
     /// Variables whose values were left out of the journal.
     pub redacted: Vec<String>,
-    /// What a flight recorder has kept, if it is one's.
+    /// The contents of a flight recorder, if it is one's.
     pub flight: Option<FlightHeader>,
     /// The processes as they are where the replay was to stop.
     pub at: Option<Vec<Still>>,

@@ -13,7 +13,7 @@ use smol::{
 
 use super::{super::Result, server::Server};
 
-/// What a server has done.
+/// The speed of a server, and how late its answers are.
 pub struct Load {
     pub per_second: f64,
     /// Seconds that all but one in a thousand answers have taken at most.

@@ -13,7 +13,7 @@ use super::super::Result;
 /// A server, ended when this is dropped.
 pub struct Server {
     pub name: &'static str,
-    /// What is asked for.
+    /// The path that is asked for.
     pub path: &'static str,
     pub is_peer: bool,
     pub addr: SocketAddr,

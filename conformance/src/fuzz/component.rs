@@ -43,7 +43,7 @@ pub fn run(data: &[u8]) {
     }
 }
 
-/// What this engine has.
+/// The proposals that this engine has.
 fn features() -> WasmFeatures {
     WasmFeatures::all()
 }

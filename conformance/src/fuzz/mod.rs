@@ -80,7 +80,7 @@ impl Target {
         TARGETS.into_iter().find(|target| target.name == name)
     }
 
-    /// What the changes begin with.
+    /// The inputs that the changes begin with.
     ///
     /// # Errors
     ///

@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The largest body that is taken.
 const LARGEST: u64 = 64 << 20;
 
-/// What a server does with each connection.
+/// The manner in which a server treats each connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Manner {
     /// Sends back the body of each request, with its method and path in the fields that

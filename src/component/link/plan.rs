@@ -21,7 +21,7 @@ use crate::{
 /// The component instance that stands for the host in handle tables.
 pub(crate) const HOST: u32 = u32::MAX;
 
-/// What the code of a program runs on.
+/// The interpreter of a program, with its limits.
 pub(crate) struct Interpreter {
     pub core: wasmi::Engine,
     pub condemned: Arc<AtomicBool>,

@@ -17,7 +17,7 @@ pub(crate) struct Provided {
     /// The engine of wasmi's that it has been translated for.
     pub core: wasmi::Engine,
     pub bytes: Arc<[u8]>,
-    /// What has been changed of its modules.
+    /// The changes that have been made to its modules.
     pub changes: Changes,
     pub def: Arc<ComponentDef>,
     /// The module, if it is one.

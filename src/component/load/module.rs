@@ -68,7 +68,7 @@ pub(crate) struct CoreModule {
     pub source: Source,
     /// The shape of a module that calls of imports go through, if it is one.
     pub shape: Option<Shape>,
-    /// What has been changed of it.
+    /// The changes that have been made to it.
     pub changes: Changes,
 }
 

@@ -143,7 +143,7 @@ impl WasiSetup {
         (world, self.config(program, words, preopens))
     }
 
-    /// What a process begins with in a world that is not the machine's.
+    /// The beginning of a process in a world that is not the machine's.
     pub(in crate::host) fn to_staged(
         &self,
         program: &str,

@@ -197,7 +197,7 @@ impl Actor {
         })
     }
 
-    /// What is known of the processes, the oldest first.
+    /// All that is known of the processes, the oldest first.
     fn census(&self, most: u64) -> Term {
         let most = usize::try_from(most).unwrap_or(MAX_CENSUS).min(MAX_CENSUS);
         let one = |info: Info| {

@@ -23,7 +23,7 @@ pub(super) type Open = Box<dyn Fn(u32) -> io::Result<Box<dyn Write + Send>> + Se
 /// Failures that are written; those that come later are the same, most often.
 const MOST: u32 = 10;
 
-/// What is kept in memory.
+/// The histories that are kept in memory.
 pub(super) struct Flight {
     open: Open,
     /// Bytes that there may be.
@@ -41,7 +41,7 @@ pub(super) struct Flight {
     written: u32,
 }
 
-/// What a process has done: its records, each behind its length.
+/// The history of a process: its records, each behind its length.
 #[derive(Default)]
 struct History(Vec<u8>);
 

@@ -36,7 +36,7 @@ impl fmt::Debug for HostInner {
 }
 
 impl HostInner {
-    /// Whether another process could live here, at this moment.
+    /// True if another process could live here, at this moment.
     pub fn has_room(&self) -> bool {
         self.live.load(Ordering::Relaxed) < self.options.max_processes
     }

@@ -52,7 +52,7 @@ impl HostOptions {
 }
 
 impl From<&ProcessHost> for HostOptions {
-    /// What an entry says, and otherwise the default.
+    /// The options of an entry, and otherwise the defaults.
     fn from(host: &ProcessHost) -> HostOptions {
         let default = HostOptions::default();
         let size = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);

@@ -235,7 +235,7 @@ pub(in crate::host) trait Recordable {
     /// Its name, and what tells it from others of that name.
     fn key(&self) -> (String, String);
 
-    /// What it is made of; with its files, if they are to be kept.
+    /// Its parts; with its files, if they are to be kept.
     fn code(&self, embed: bool) -> Code;
 }
 

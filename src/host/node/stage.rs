@@ -61,7 +61,7 @@ pub(in crate::host) trait Stage: Send + Sync + fmt::Debug {
     /// Fuel of a process's turn, at most so much.
     fn turn(&self, slot: &ProcessSlot, most: u64) -> u64;
 
-    /// Whether a step ends after this command, so that others have their turns.
+    /// True if a step ends after this command, so that others have their turns.
     fn interrupts(&self, slot: &ProcessSlot, command: &Command) -> bool;
 
     /// A process has made a step.
@@ -107,7 +107,7 @@ pub(in crate::host) trait StagedWorld: Send + Sync + fmt::Debug {
 #[derive(Clone, Debug, Default)]
 pub(in crate::host) struct Clock(Option<Arc<dyn Stage>>);
 
-/// What times on a stage count from: instants cannot be made, only moved.
+/// The instant that times on a stage count from: instants cannot be made, only moved.
 fn base() -> Instant {
     static BASE: OnceLock<Instant> = OnceLock::new();
     *BASE.get_or_init(Instant::now)

@@ -169,7 +169,7 @@ fn check_host(request: &Request<Incoming>) -> Option<&'static str> {
     }
 }
 
-/// Whether a body is coded in a way that would be left in it: the HTTP library takes off
+/// True if a body is coded in a way that would be left in it: the HTTP library takes off
 /// chunks, and does not mind what else, or how often, it has been coded.
 fn has_other_coding(headers: &HeaderMap) -> bool {
     let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
@@ -178,7 +178,7 @@ fn has_other_coding(headers: &HeaderMap) -> bool {
     first.is_some_and(|coding| !chunked(coding)) || codings.next().is_some()
 }
 
-/// Whether what the client expects comes about. HTTP/1.0 has no expectations.
+/// True if the client's expectation can be met. HTTP/1.0 has none.
 fn can_meet(request: &Request<Incoming>) -> bool {
     let known = |expected: &HeaderValue| expected.as_bytes().eq_ignore_ascii_case(b"100-continue");
     request.version() < Version::HTTP_11

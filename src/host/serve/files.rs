@@ -81,7 +81,7 @@ impl Files {
         }
     }
 
-    /// What is wrong with the directory of an entry.
+    /// The fault of an entry's directory.
     pub fn problem(&self, entry: &Entry) -> Option<Problem> {
         let (field, found) = self.unfit()?;
         let fix = match field {

@@ -45,7 +45,7 @@ pub(super) fn check_service(entry: &Entry, service: &HttpService) -> Vec<Problem
     service.tls.as_ref().map_or_else(Vec::new, |tls| tls::check(entry, tls))
 }
 
-/// What is wrong with the directory of an entry, if anything is.
+/// The fault of an entry's directory, if it has one.
 pub(super) fn check_static(project: &Project, entry: &Entry, own: &HttpStatic) -> Option<Problem> {
     files::Files::of_project(project, own).problem(entry)
 }

@@ -16,15 +16,15 @@ pub enum Choice {
     Turn,
     /// How long a turn is.
     Slice,
-    /// Whether others have their turns after a command.
+    /// Others have their turns after a command, or not.
     Break,
-    /// Whether the machine stands still until the next timer.
+    /// The machine stands still until the next timer, or not.
     Stall,
     /// How long a message is under way.
     Delay,
-    /// Whether a mailbox is full.
+    /// A mailbox is full, or not.
     Full,
-    /// Whether a process is killed after its step.
+    /// A process is killed after its step, or not.
     Kill,
     /// How far the wall clock jumps.
     Jump,
@@ -36,7 +36,7 @@ pub enum Choice {
     Short,
     /// How much room is left on the disk.
     Disk,
-    /// What befalls a connection or a datagram.
+    /// The fate of a connection or a datagram.
     Net,
 }
 

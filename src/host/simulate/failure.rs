@@ -12,7 +12,7 @@ pub enum Cause {
         /// Its words.
         message: String,
     },
-    /// What was said to hold always did not.
+    /// Something that was said to hold always did not.
     Always {
         /// The name of the assertion.
         name: String,
@@ -110,7 +110,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What programs have said with `wippy:sim`.
+/// The claims that programs have made with `wippy:sim`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks {
     /// How often each `always` held.

@@ -29,7 +29,7 @@ pub(super) struct Disk {
     tree: Arc<Mutex<Tree>>,
 }
 
-/// What a process has open.
+/// The files that a process has open.
 pub(super) struct Open {
     disk: Disk,
     handles: BTreeMap<FileId, Handle>,
@@ -253,7 +253,7 @@ impl Open {
         }
     }
 
-    /// Whether one more may be open.
+    /// Fails unless one more may be open.
     fn room(&self) -> Result<(), Errno> {
         let open = self.handles.values().filter(|handle| !handle.given).count();
         if open >= MAX_OPEN { Err(Errno::TooManyOpen) } else { Ok(()) }

@@ -39,7 +39,7 @@ const LAST_TURNS: u32 = 1 << 20;
 /// How a scenario is run.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// What may go wrong.
+    /// The choices that may go wrong.
     pub faults: BTreeSet<Choice>,
     /// Work after which a run has failed: fuel, 1000 more for each step, and 20 000 for
     /// each process. When half of it is done, nothing goes wrong any more.
@@ -77,9 +77,9 @@ pub struct Run {
     pub seed: u64,
     /// The value of the scenario, or why the run has failed.
     pub result: Result<Term, Failure>,
-    /// What the scenario has written.
+    /// The output of the scenario.
     pub output: String,
-    /// What programs have said of themselves.
+    /// The claims of programs about themselves.
     pub checks: Checks,
     /// The time that it took, on its own clock.
     pub time: Duration,
@@ -87,11 +87,11 @@ pub struct Run {
     pub fuel: u64,
     /// Steps of all processes.
     pub steps: u64,
-    /// What was not as in the plain run.
+    /// The deviations from the plain run.
     pub deviations: Vec<Deviation>,
     /// A hash of all that happened: two runs with the same one were the same.
     pub hash: u64,
-    /// What happened, if somebody wanted to know.
+    /// The events of the run, if somebody wanted to know.
     pub lines: Vec<Line>,
     pub(super) covered: HashSet<u64>,
     files: Files,
@@ -107,14 +107,14 @@ impl fmt::Debug for Files {
     }
 }
 
-/// What is written down of a run.
+/// The parts of a run that are written down.
 #[derive(Default)]
 pub struct Written {
     /// A journal for `wippy replay`.
     pub recorder: Option<Arc<Recorder>>,
     /// A trace.
     pub trace: Option<Arc<Trace>>,
-    /// What happens, as lines.
+    /// The events, as lines.
     pub lines: bool,
 }
 
@@ -330,7 +330,7 @@ impl Simulation {
         }
     }
 
-    /// What the end of the scenario means.
+    /// The failure that the end of the scenario is, if it is one.
     fn judge(&self, simulator: &Simulator, ended: &Ended) -> Result<Term, Failure> {
         let state = simulator.state();
         if let Some(failure) = &state.failure {

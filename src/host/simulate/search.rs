@@ -33,14 +33,14 @@ pub struct Progress {
     pub took: Duration,
 }
 
-/// What a search has found.
+/// The findings of a search.
 #[derive(Clone, Debug, Default)]
 pub struct Found {
     /// How it has gone.
     pub progress: Progress,
     /// The seeds that failed, and how.
     pub failures: BTreeMap<u64, Failure>,
-    /// What programs have said of themselves, in all runs.
+    /// The claims of programs about themselves, in all runs.
     pub checks: Checks,
     /// The time on the clocks of all runs.
     pub time: Duration,

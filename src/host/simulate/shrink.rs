@@ -24,7 +24,7 @@ pub struct Shrunk {
     pub seed: u64,
     /// The seed of the random numbers: 0 if they do not matter.
     pub numbers: u64,
-    /// What differs from the plain run.
+    /// The deviations from the plain run.
     pub script: Vec<Deviation>,
     /// How many runs it took to find it.
     pub runs: u32,
@@ -90,7 +90,7 @@ impl Shrinking<'_> {
         self.shrunk.runs >= MOST_RUNS || self.work >= most
     }
 
-    /// Whether it fails in the same way with this script. If so, what it took of it is kept.
+    /// True if it fails in the same way with this script. Then what it took of it is kept.
     fn fails(&mut self, numbers: u64, script: &[Deviation]) -> Result<bool, Refused> {
         self.shrunk.runs = self.shrunk.runs.saturating_add(1);
         let run = self.simulation.run_script(numbers, script, Written::default())?;

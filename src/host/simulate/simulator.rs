@@ -81,7 +81,7 @@ impl Simulator {
         &self.0.wire
     }
 
-    /// Whether somebody can run.
+    /// True if somebody can run.
     pub fn is_busy(&self) -> bool {
         !self.state().ready.is_empty()
     }

@@ -31,7 +31,7 @@ const MOST_DATAGRAMS: usize = 16;
 /// Bytes of a datagram.
 const MOST_DATAGRAM: usize = u16::MAX as usize;
 
-/// What can befall a connection.
+/// The misfortunes of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Mishap {
     /// Nobody takes it, or it is cut and what was under way is lost.
@@ -390,7 +390,7 @@ impl Sockets {
         reply
     }
 
-    /// Whether something that is waited for holds. Of what is not there, whoever uses it
+    /// True if something that is waited for holds. Of what is not there, whoever uses it
     /// is told.
     pub fn holds(&self, interest: Interest) -> bool {
         let (id, reads) = match interest {

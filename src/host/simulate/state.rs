@@ -76,13 +76,13 @@ pub(super) struct State {
     /// How far the wall clock is wrong.
     pub skew: i64,
     pub chance: Random,
-    /// What happened, if somebody wants to know.
+    /// The events so far, if somebody wants to know.
     pub lines: Option<Vec<Line>>,
     /// Where something was chosen.
     pub covered: HashSet<u64>,
     /// The process that is not killed.
     pub scenario: Serial,
-    /// What the scenario has written.
+    /// The output of the scenario.
     pub output: Vec<u8>,
     pub over: bool,
     /// Why the run cannot be made.
@@ -143,7 +143,7 @@ impl State {
         timer.into_iter().chain(self.post.next()).min()
     }
 
-    /// What is due.
+    /// The timers and messages that are due.
     pub fn due(&mut self) -> (Vec<Waker>, Vec<Parcel>) {
         let later = self.timers.split_off(&(self.now.saturating_add(1), 0));
         let due = mem::replace(&mut self.timers, later);
@@ -184,7 +184,7 @@ impl State {
         }
     }
 
-    /// What happened.
+    /// The events so far.
     pub fn take_lines(&mut self) -> Vec<Line> {
         self.lines.take().unwrap_or_default()
     }

@@ -1,8 +1,8 @@
-//! What a command does with a file, as far as it matters to what can go wrong.
+//! Sorts of commands about files, as far as they matter to what can go wrong.
 
 use crate::command::{Errno, FsCommand};
 
-/// What a command does.
+/// The sort of a command about files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Open,

@@ -39,7 +39,7 @@ pub(super) struct Wire {
     changed: Event,
 }
 
-/// What there is on it.
+/// Everything that is on it.
 #[derive(Default)]
 pub(super) struct Net {
     bound: BTreeSet<(Protocol, SocketAddr)>,
@@ -131,7 +131,7 @@ impl Net {
         self.bound.remove(&(protocol, address));
     }
 
-    /// What there is at an address, or at all addresses.
+    /// The sockets at an address, or at all addresses.
     fn place<T>(places: &BTreeMap<SocketAddr, T>, at: SocketAddr) -> Option<SocketAddr> {
         let any: IpAddr = match at {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

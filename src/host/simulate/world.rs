@@ -160,7 +160,7 @@ impl SimulatedWorld {
         ready.then_some(Reply::Ready(Ready { on, time }))
     }
 
-    /// Whether something befalls a connection.
+    /// The misfortune that befalls a connection, if one does.
     fn mishap(&self, doing: &str) -> Option<Mishap> {
         let mut state = self.simulator.state();
         let (mishap, how) = match state.pick(&self.slot, Choice::Net, doing, 3) {

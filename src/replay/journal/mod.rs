@@ -55,7 +55,7 @@ pub enum Record {
     Start(Box<StartRecord>),
     /// A step of a process.
     Step(Box<Step>),
-    /// What a process is.
+    /// The state of a process.
     State(StateRecord),
     /// The end of a process.
     End(Box<End>),
@@ -68,7 +68,7 @@ pub enum Record {
 pub struct Header {
     /// The version of this crate, for people.
     pub product: String,
-    /// What a unit of fuel is, see [`FUEL_VERSION`](crate::component::FUEL_VERSION).
+    /// The meaning of a unit of fuel, see [`FUEL_VERSION`](crate::component::FUEL_VERSION).
     pub fuel_version: u32,
     /// The most fuel that a step of that build could be given.
     pub max_slice: u64,
@@ -78,7 +78,7 @@ pub struct Header {
     pub flight: Option<FlightHeader>,
 }
 
-/// What a flight recorder has kept: of each process either all that it did or nothing.
+/// The contents of a flight recorder: of each process either all that it did or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FlightHeader {
     /// The number of the process that has failed.
@@ -113,11 +113,11 @@ pub struct ProgramRecord {
     pub id: u64,
     /// The id of its entry, or its file.
     pub name: String,
-    /// What it is made of.
+    /// Its parts.
     pub code: Code,
 }
 
-/// What a program is made of.
+/// The parts of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Code {
     /// A file of WebAssembly.
@@ -135,7 +135,7 @@ pub struct WasmCode {
     pub wit: Option<String>,
     /// Bytes of its wasm stack.
     pub stack: u64,
-    /// What its entry's `imports` say; nothing if it may import all.
+    /// The `imports` of its entry; nothing if it may import all.
     pub grants: Option<(String, Vec<String>)>,
     /// Where its file was.
     pub path: Option<String>,
@@ -175,7 +175,7 @@ pub struct StartRecord {
     pub program: u64,
     /// It had the streams of the command, and its result was the command's.
     pub front: bool,
-    /// What it began with.
+    /// The data that it began with.
     pub data: StartData,
 }
 
@@ -186,11 +186,11 @@ pub struct Step {
     pub process: u64,
     /// Fuel that the step was given.
     pub fuel: u64,
-    /// What it was handed.
+    /// The events that it was handed.
     pub events: Vec<Event>,
-    /// What was asked and answered within the step.
+    /// The commands that were asked and answered within the step.
     pub inline: Vec<Asked>,
-    /// What was asked at its end, with the tags.
+    /// The commands that were asked at its end, with their tags.
     pub yields: Vec<(u64, Noted)>,
     /// Fuel that it has used.
     pub fuel_used: u64,
@@ -200,7 +200,7 @@ pub struct Step {
     pub crowded: bool,
 }
 
-/// What a process is after a step.
+/// The status of a process after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StateRecord {
     /// The number of the process.
@@ -214,7 +214,7 @@ pub struct StateRecord {
 pub struct Finished {
     /// The exit code of the command.
     pub code: u8,
-    /// What the command said at its end, if it had no process in front to speak of.
+    /// The last words of the command, if it had no process in front to speak of.
     pub message: Option<String>,
 }
 

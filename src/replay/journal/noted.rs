@@ -27,7 +27,7 @@ pub enum Noted {
     Whole(Vec<u8>),
     /// A hash of its coded form.
     Hashed {
-        /// What it was, for people.
+        /// The command in words, for people.
         name: String,
         /// The length of the form.
         len: u64,

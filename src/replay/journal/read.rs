@@ -26,7 +26,7 @@ pub enum JournalError {
     Record {
         /// Where its block begins.
         at: u64,
-        /// What is wrong.
+        /// The fault, in words.
         why: String,
     },
 }

@@ -34,7 +34,7 @@ impl From<Dir> for Directory {
 }
 
 impl Directory {
-    /// What tells it from all others that are open.
+    /// The number that tells it from all others that are open.
     pub(crate) fn address(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }

@@ -67,7 +67,7 @@ pub(in crate::component) struct Rewritten<'a> {
     pub first: u64,
 }
 
-/// What is changed of modules.
+/// The changes that are made to modules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Changes {
     /// All that the interpreter would fail on, and not the start function alone.

@@ -99,7 +99,7 @@ pub(crate) struct Machine {
     outcome: Option<Option<Value>>,
 }
 
-/// What has become of the fuel of a slice.
+/// The fuel of a slice, and where it went.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spent {
     /// Used, with what host work has cost beyond the slice.
@@ -262,7 +262,7 @@ impl Machine {
         let _ = self.store.set_fuel(fuel);
     }
 
-    /// What has become of the fuel that it was to run on, `granted`.
+    /// Where the fuel that it was to run on, `granted`, has gone.
     pub fn take_fuel(&mut self, granted: u64) -> Spent {
         let left = self.store.get_fuel().unwrap_or(0);
         let state = self.store.data_mut();

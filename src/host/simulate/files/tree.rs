@@ -23,7 +23,7 @@ const MOST_NAME: usize = 255;
 /// The number of a file.
 pub(super) type Inode = u64;
 
-/// What a file is.
+/// The kind and contents of a file.
 #[derive(Clone, Debug)]
 pub(super) enum Node {
     File(Arc<Vec<u8>>),
@@ -64,7 +64,7 @@ impl Tree {
         }
     }
 
-    /// What a path below a directory leads to.
+    /// The file that a path below a directory leads to.
     pub(super) fn find(&self, dir: Inode, path: &str, follow: bool) -> Result<Inode, Errno> {
         if path.is_empty() {
             return Err(Errno::NoEntry);

@@ -34,7 +34,7 @@ pub(super) struct World {
     /// Lists of which nothing has been read.
     lists: BTreeSet<FileId>,
     next: u64,
-    /// What has been typed; a stdin that is not closed goes on.
+    /// Input that has been typed; a stdin that is not closed goes on.
     pub stdin: VecDeque<Vec<u8>>,
     pub stdin_closed: bool,
     pub stdout: Vec<u8>,
@@ -54,7 +54,7 @@ pub(super) struct World {
 /// Exchanges and bodies.
 #[derive(Debug, Default)]
 pub(super) struct Http {
-    /// What has been written to bodies, and whether they have been finished.
+    /// The bytes that have been written to bodies, and whether they are finished.
     pub bodies: BTreeMap<FileId, (Vec<u8>, bool)>,
     /// How much a body takes before it has to be waited for.
     pub room: u64,
