@@ -182,8 +182,18 @@ pub(super) struct RecordArgs {
 
     /// With --record: keep the journal in memory, up to a size such as 64MiB, and write it
     /// when a process fails
-    #[arg(long, value_name = "SIZE", requires = "record", value_parser = size)]
+    #[arg(long, value_name = "SIZE", requires = "record", value_parser = flight_size)]
     pub flight_recorder: Option<u64>,
+}
+
+/// The least that a flight recorder is given: most histories are longer than less.
+const LEAST_FLIGHT: u64 = 64 << 10;
+
+fn flight_size(text: &str) -> Result<u64, String> {
+    match size(text)? {
+        bytes @ LEAST_FLIGHT.. => Ok(bytes),
+        ..LEAST_FLIGHT => Err("it would keep nothing: write 64KiB or more".to_owned()),
+    }
 }
 
 fn address(text: &str) -> Result<String, String> {

@@ -175,7 +175,10 @@ impl Project {
                 let processes: Vec<String> = processes.take(1000).collect();
                 let fix = match nearest(&id.to_string(), processes.iter().map(String::as_str)) {
                     Some(meant) => format!("did you mean {meant}?"),
-                    None if processes.is_empty() => "the project has no such entry".to_owned(),
+                    None if processes.is_empty() => {
+                        "the project has no process entries; name another project with -C DIR"
+                            .to_owned()
+                    }
                     None => {
                         let some: Vec<&str> =
                             processes.iter().map(String::as_str).take(20).collect();

@@ -224,8 +224,8 @@ impl Recorder {
         let To::Flight(flight) = &mut out.to else { return };
         match flight.ended(process, error.as_ref()) {
             Ok(false) => {}
-            Ok(true) => tracing::warn!(process, "a process has failed, and its journal is written"),
-            Err(why) => tracing::warn!(process, %why, "a process has failed, and has no journal"),
+            Ok(true) => tracing::warn!("process {process} has failed, and its journal is written"),
+            Err(why) => tracing::warn!("process {process} has failed, and has no journal: {why}"),
         }
     }
 }

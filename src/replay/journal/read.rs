@@ -35,7 +35,9 @@ impl fmt::Display for JournalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             JournalError::Io(error) => write!(f, "it cannot be read: {error}"),
-            JournalError::NoJournal => f.write_str("it is no journal of a run"),
+            JournalError::NoJournal => {
+                f.write_str("it is no journal of a run; `--record FILE` writes one")
+            }
             JournalError::Version(version) => {
                 write!(f, "it has version {version}, and this wippy knows {VERSION}")
             }
