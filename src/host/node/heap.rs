@@ -25,14 +25,15 @@ pub(super) fn ended() {
 fn consolidate() {
     use std::ffi::c_int;
 
-    /// The largest of the small pieces, in bytes; and what it is unless somebody changes it.
+    /// The setting of the largest of the small pieces; and its value, in bytes, unless
+    /// somebody changes it.
     const M_MXFAST: c_int = 1;
     const DEFAULT: c_int = 64 * size_of::<usize>() as c_int / 4;
 
     #[expect(unsafe_code, reason = "the C library has no other call for this")]
-    // SAFETY: the signature is that of malloc.h, and the call may be made by any thread at
-    // any time. It sets what is set already; that it goes through the lists first is what
-    // it is made for.
+    // SAFETY: the signature is that of malloc.h. The manual has reservations about threads,
+    // as others read the setting while it is written: but what is written is what is there,
+    // a single word, and the lists are gone through under the lock of the heap.
     unsafe {
         unsafe extern "C" {
             fn mallopt(param: c_int, value: c_int) -> c_int;
