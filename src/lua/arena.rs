@@ -9,7 +9,8 @@
 //! or from the end. Up to 1 KiB a class is 16 bytes wide, above it a quarter of a power of
 //! two. Blocks are not joined, so that an arena takes more memory than the system's
 //! allocator where a program needs many of one size and later many of another. Pages of
-//! large blocks go back to the system.
+//! large blocks go back to the system; all others may be [twice](SPREAD) as many as the
+//! limit of what is in use, whatever a program does with sizes.
 //!
 //! The addresses are taken without memory behind them, and pages are opened as they are
 //! needed. A process of 64 bits has room for some 30 000 arenas.
@@ -31,8 +32,12 @@ const SMALL: usize = 1 << 10;
 const SMALL_CLASSES: usize = SMALL / 16;
 /// Classes up to blocks of 2 GiB.
 const CLASSES: usize = SMALL_CLASSES + 21 * 4;
+/// So much may lie behind an arena in any case.
+const LEAST: usize = 1 << 20;
 /// Blocks from which on their pages go back to the system.
 const LARGE: usize = 1 << 20;
+/// Memory may lie behind so many times the bytes that may be in use.
+const SPREAD: usize = 2;
 
 /// An arena.
 #[derive(Debug)]
@@ -47,6 +52,8 @@ pub(super) struct Arena {
     /// Bytes that were asked for, and how many there may be.
     used: usize,
     limit: usize,
+    /// Bytes of blocks whose pages have gone back.
+    away: usize,
     /// How many blocks were made, and where the first one ends.
     made: u64,
     first: usize,
@@ -67,6 +74,7 @@ impl Arena {
             free: [0; CLASSES],
             used: 0,
             limit: usize::MAX,
+            away: 0,
             made: 0,
             first: 0,
             trace: 0,
@@ -151,9 +159,15 @@ impl Arena {
             // SAFETY: a block that was given back begins with the one before it.
             *free = unsafe { block.cast::<u32>().read() };
             self.made = self.made.saturating_add(1);
+            if size >= LARGE {
+                self.away = self.away.saturating_sub(size);
+            }
             return block;
         }
         let (at, end) = (self.top, self.top.saturating_add(size));
+        if end.saturating_sub(self.away) > self.limit.saturating_mul(SPREAD).max(LEAST) {
+            return std::ptr::null_mut();
+        }
         if end > self.opened {
             // More at a time, the more there is.
             let more = (end - self.opened).max(OPENED).max(self.opened / 4);
@@ -180,6 +194,7 @@ impl Arena {
         let (Some(free), Ok(at)) = (self.free.get_mut(class), u32::try_from(at)) else { return };
         if size >= LARGE {
             self.window.forget(block, size);
+            self.away = self.away.saturating_add(size);
         }
         // SAFETY: a block has at least 16 bytes, at a multiple of 16.
         unsafe { block.cast::<u32>().write(*free) };
@@ -390,5 +405,33 @@ mod tests {
             assert!(!arena.resize(block, 600, 1000).is_null());
             assert_eq!(arena.used(), 1000);
         }
+    }
+
+    /// A program fills its memory with blocks of one size, gives them back, and takes the
+    /// next size.
+    #[cfg(all(unix, target_pointer_width = "64"))]
+    #[test]
+    fn memory_of_one_size_after_the_other_is_bounded() {
+        const LIMIT: usize = 8 << 20;
+        let mut arena = Arena::new().unwrap();
+        arena.set_limit(LIMIT);
+        for size in (4..24).map(|log| 1_usize << log) {
+            let mut blocks = Vec::new();
+            loop {
+                // SAFETY: no block is given away.
+                let block = unsafe { arena.resize(std::ptr::null_mut(), 0, size) };
+                if block.is_null() {
+                    break;
+                }
+                blocks.push(block);
+            }
+            for block in blocks {
+                // SAFETY: a block of this size, which is used no more.
+                unsafe { arena.resize(block, size, 0) };
+            }
+            let held = arena.top - arena.away;
+            assert!(held <= SPREAD * LIMIT + FIRST, "{held} bytes at blocks of {size}");
+        }
+        assert_eq!(arena.used(), 0);
     }
 }
