@@ -2,9 +2,9 @@
 //!
 //! The process has the [`Writer`], the HTTP library the [`OutgoingBody`]. Between them
 //! there are at most [`CAPACITY`] bytes, on the account of the process. A writer that
-//! goes without having finished cuts the body off, which whoever reads it sees as an
-//! error and not as an end; a reader that goes before it has all that was promised closes
-//! the stream.
+//! goes without having finished cuts the body off, which whoever reads it sees, after all
+//! that was written, as an error and not as an end; a reader that goes before it has all
+//! that was promised closes the stream.
 
 use std::{
     collections::VecDeque,
@@ -260,10 +260,6 @@ impl Body for OutgoingBody {
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
         let Some(pipe) = &self.0 else { return Poll::Ready(None) };
         let mut state = locked(&pipe.state);
-        if let End::Cut = state.end {
-            let why = "the body has been cut off".to_owned();
-            return Poll::Ready(Some(Err(HttpError::InternalError(Some(why)))));
-        }
         if let Some(chunk) = state.chunks.pop_front() {
             state.size = state.size.saturating_sub(chunk.len());
             state.taken = state.taken.saturating_add(chunk.len() as u64);
@@ -273,9 +269,13 @@ impl Body for OutgoingBody {
             return Poll::Ready(Some(Ok(Frame::data(chunk))));
         }
         match &mut state.end {
-            End::Open | End::Cut => {
+            End::Open => {
                 state.reader = Some(cx.waker().clone());
                 Poll::Pending
+            }
+            End::Cut => {
+                let why = "the body has been cut off".to_owned();
+                Poll::Ready(Some(Err(HttpError::InternalError(Some(why)))))
             }
             End::Finished(trailers) => {
                 Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
@@ -343,9 +343,21 @@ mod tests {
         let writer = Writer::new(None, true, &account);
         let mut body = writer.reader();
         writer.stream().write(vec![1]);
-        assert!(matches!(frame(&mut body), Poll::Ready(Some(Ok(_)))));
+        assert_eq!(data(&mut body), [1]);
         assert!(matches!(frame(&mut body), Poll::Pending));
         drop(writer);
+        assert!(matches!(frame(&mut body), Poll::Ready(Some(Err(_)))));
+    }
+
+    #[test]
+    fn what_was_written_before_it_was_cut_off_is_sent_first() {
+        let account = Account::default();
+        let writer = Writer::new(None, true, &account);
+        let mut body = writer.reader();
+        writer.stream().write(vec![1]);
+        writer.stream().write(vec![2]);
+        drop(writer);
+        assert_eq!((data(&mut body), data(&mut body)), (vec![1], vec![2]));
         assert!(matches!(frame(&mut body), Poll::Ready(Some(Err(_)))));
     }
 
@@ -383,6 +395,7 @@ mod tests {
         assert_eq!(body.size_hint().exact(), Some(11));
         short.stream().write(vec![1; 3]);
         assert_eq!(short.finish(None), Err(HttpError::RequestBodySize(Some(3))));
+        assert_eq!(data(&mut body), [1; 3]);
         assert!(matches!(frame(&mut body), Poll::Ready(Some(Err(_)))));
         let long = Writer::new(Some(11), true, &account);
         let error = Box::new(HttpError::ResponseBodySize(Some(18)));
