@@ -9,9 +9,15 @@
 //!
 //! To wake a thread takes the system longer than most turns last. So a thread that
 //! finds the queue empty looks at it for a moment before it sleeps, and as long as
-//! one does, none is woken. Invariant: there is no turn in the queue while all
-//! threads sleep. Who adds one looks for a searcher after that, and a searcher
-//! looks at the queue once more after it has given up.
+//! one does, none is woken. Nor is one woken for the only turn in the queue if a thread
+//! of the host adds it: a task that wakes another, a server's request its process or a
+//! caller who it calls, mostly has nothing more to do until that has had its turn, and
+//! the same thread takes it next. If the present turn goes on instead, the other waits
+//! for the rest of a slice, and for the watchman if that is a long one.
+//!
+//! Invariant: there is no turn in the queue while all threads sleep. Who adds one looks
+//! for a searcher after that, and a searcher looks at the queue once more after it has
+//! given up.
 //!
 //! A thread that is held in one turn is relieved: see [`relief`].
 
@@ -19,6 +25,7 @@ mod relief;
 
 use crate::lock::{held, lock};
 use std::{
+    cell::Cell,
     future::Future,
     hint, io,
     num::NonZero,
@@ -41,6 +48,21 @@ use super::panics;
 
 /// About what it takes to wake a thread.
 const SEARCH: Duration = Duration::from_micros(20);
+
+thread_local! {
+    /// The turn that this thread is in.
+    static PRESENT: Cell<Present> = const { Cell::new(Present::None) };
+}
+
+/// The turn that a thread is in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Present {
+    None,
+    /// One of the queue at this address.
+    Of(usize),
+    /// The same, and it has added one that nobody was woken for.
+    Owing,
+}
 
 /// Threads that run tasks. They end when this is dropped, after those that stand
 /// in the queue then.
@@ -143,10 +165,30 @@ impl Drop for Workers {
 impl Queue {
     fn add(&self, turn: Runnable, class: Class) -> Result<(), Runnable> {
         self.turns.push(turn, class)?;
+        if !self.is_left_to_this_thread() {
+            self.wake_another();
+        }
+        Ok(())
+    }
+
+    /// True if this thread takes what it has just added after its present turn.
+    fn is_left_to_this_thread(&self) -> bool {
+        let here = PRESENT.get() == Present::Of(self.address()) && self.turns.len() == 1;
+        if here {
+            PRESENT.set(Present::Owing);
+        }
+        here
+    }
+
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Wakes a thread, unless one is looking for turns.
+    fn wake_another(&self) {
         if !self.searching.load(SeqCst) {
             self.wake_one();
         }
-        Ok(())
     }
 
     fn wake_one(&self) {
@@ -174,11 +216,16 @@ impl Queue {
                 // catches their panics itself, so that this is for all other tasks.
                 Ok(turn) => {
                     self.relief.begin(&own);
+                    PRESENT.set(Present::Of(self.address()));
                     let run = AssertUnwindSafe(|| turn.run());
                     if panics::catching(|| catch_unwind(run)).is_err() {
                         tracing::error!("a task has failed: {}; please report it", panics::said());
                     }
                     own.end();
+                    // One of them is for this thread.
+                    if PRESENT.replace(Present::None) == Present::Owing && self.turns.len() > 1 {
+                        self.wake_another();
+                    }
                 }
                 Err(PopError::Closed) => return,
                 Err(PopError::Empty) => {
@@ -223,6 +270,20 @@ impl Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_turn_that_goes_on_does_not_keep_what_it_has_added() {
+        let workers = Arc::new(Workers::start("test", 2).unwrap());
+        let (tell, told) = async_channel::bounded(1);
+        let others = Arc::downgrade(&workers);
+        workers.spawn(async move {
+            let (go, went) = std::sync::mpsc::channel();
+            others.upgrade().unwrap().spawn(async move { go.send(()).unwrap() });
+            // It holds its thread until the other has had its turn.
+            tell.send(went.recv_timeout(Duration::from_secs(60))).await.unwrap();
+        });
+        assert_eq!(smol::block_on(told.recv()), Ok(Ok(())));
+    }
 
     #[test]
     fn a_task_that_panics_takes_no_thread_along() {

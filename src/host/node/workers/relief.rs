@@ -5,8 +5,9 @@
 //! Lua on a large string or a collection of its garbage, and a host must not hang on
 //! there being no others that nobody has thought of. So a watchman looks every few
 //! milliseconds for threads that are still in the turn of the last look while other
-//! turns wait. Another thread takes the place of such a one until it comes back. Its
-//! process gains nothing by that: it is in its one turn all the while.
+//! turns wait. He wakes one that sleeps, or else another thread takes the place of such
+//! a one until it comes back. Its process gains nothing by that: it is in its one turn
+//! all the while.
 //!
 //! The threads tell the watchman nothing but a number that counts beginnings and ends
 //! of turns, each in a place of its own. Where no turn has been run for a while he
@@ -161,6 +162,11 @@ pub(super) fn watch(queue: &Arc<Queue>, name: &str) {
                 || queue.turns.is_empty()
                 || at_work.len() >= MAX_RELIEF
             {
+                continue;
+            }
+            // Nobody may have been woken for what the present turn has added.
+            if queue.sleeping.load(SeqCst) > 0 {
+                queue.wake_one();
                 continue;
             }
             turns.relieved.store(*number, SeqCst);
