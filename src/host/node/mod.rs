@@ -25,6 +25,7 @@ pub(super) mod pages;
 pub(super) mod panics;
 mod pids;
 mod pieces;
+mod pool;
 pub(super) mod program;
 pub(super) mod recorder;
 pub(super) mod run;
@@ -165,7 +166,10 @@ impl Node {
             None => {
                 let processors =
                     || std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-                Executor::Threads(Workers::start(id, options.workers.unwrap_or_else(processors))?)
+                let workers = options.workers.unwrap_or_else(processors);
+                let workers = Workers::start(id, workers)?;
+                pool::begin()?;
+                Executor::Threads(workers)
             }
         };
         let account = options.max_memory.map_or_else(|| self.0.machine.clone(), Account::of_host);

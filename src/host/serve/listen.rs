@@ -239,29 +239,41 @@ impl Doors {
                 }
                 end
             }
-            Some(tls) => {
-                let limit = self.answerer.timeouts.read;
-                let late = async {
-                    after(limit).await;
-                    Err(io::ErrorKind::TimedOut.into())
-                };
-                let cut = async {
-                    let _ = self.ends.cut.recv().await;
-                    Err(io::ErrorKind::Interrupted.into())
-                };
-                match or(or(tls.accept(stream), late), cut).await {
-                    Ok(stream) => self.exchange(stream, address.clone(), true).await,
-                    Err(error) => {
-                        tracing::debug!(peer = &*address, "no TLS: {error}");
-                        return;
-                    }
-                }
-            }
+            // In a box, so that those without TLS have no room for it.
+            Some(tls) => match Box::pin(self.secured(tls, stream, address.clone())).await {
+                Some(end) => end,
+                None => return,
+            },
         };
         if let End::Broken(error) = &end {
             tracing::debug!(peer = &*address, "a broken connection: {error}");
         }
         drop(place);
+    }
+
+    /// The same with TLS; nothing if the client and the server do not agree on it.
+    async fn secured(
+        &self,
+        tls: &TlsAcceptor,
+        stream: TcpStream,
+        address: Arc<str>,
+    ) -> Option<End> {
+        let limit = self.answerer.timeouts.read;
+        let late = async {
+            after(limit).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        let cut = async {
+            let _ = self.ends.cut.recv().await;
+            Err(io::ErrorKind::Interrupted.into())
+        };
+        match or(or(tls.accept(stream), late), cut).await {
+            Ok(stream) => Some(self.exchange(stream, address, true).await),
+            Err(error) => {
+                tracing::debug!(peer = &*address, "no TLS: {error}");
+                None
+            }
+        }
     }
 
     async fn exchange<T>(&self, stream: T, address: Arc<str>, secure: bool) -> End
