@@ -2,6 +2,7 @@
 #![warn(missing_docs)]
 
 pub mod fuzz;
+pub mod original;
 mod random;
 pub mod soak;
 pub mod stress;

@@ -23,7 +23,7 @@ use crate::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
     },
     process::Grants,
-    registry::{EntryKind, Id, Problem, open_together},
+    registry::{Id, Problem, Project, open_together},
     value::{Term, Value, usage},
     world::HttpClient,
 };
@@ -42,6 +42,12 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir, logs)?;
+            if let Some(id) = program_id(&project, name) {
+                let host = terminal::host_of(&project)?;
+                let programs = ProjectPrograms::new(project, runtime);
+                let invocation = format!("wippy run {id}");
+                return run_entry(args, programs, host, (&id, words, &invocation, None), logs);
+            }
             let command = project.command(name).map_err(|problem| no_command(name, problem))?;
             let (host, entry) = (terminal::host_of(&project)?, command.entry.clone());
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
@@ -82,7 +88,7 @@ fn run_entry(
     logs: Logs,
 ) -> Result<Exit, Failure> {
     match programs.project().entry(id).map(|entry| &entry.kind) {
-        Some(EntryKind::ProcessLua(_)) => {
+        Some(kind) if kind.lua_program().is_some() => {
             let limits = [("--fuel", args.limits.fuel), ("--max-memory", args.limits.max_memory)];
             if let Some((option, _)) = limits.iter().find(|(_, limit)| limit.is_some()) {
                 let why = format!("{option} is for wasm, and {id} is Lua: see its `limits`");
@@ -205,6 +211,14 @@ fn invocation_of_file(path: &Path, args: &RunArgs) -> String {
         }
     }
     format!("{out} {}", quoted(&path.display().to_string()))
+}
+
+/// The id of a process or function, where a name is one and not that of a command.
+fn program_id(project: &Project, name: &str) -> Option<Id> {
+    let id = name.contains(':').then(|| name.parse::<Id>().ok()).flatten()?;
+    let kind = &project.entry(&id)?.kind;
+    let is_program = kind.wasm_program().is_some() || kind.lua_program().is_some();
+    (is_program && project.command(name).is_err()).then_some(id)
 }
 
 /// A name that leads to no command, but may be something else.

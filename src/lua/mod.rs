@@ -63,6 +63,7 @@
 
 mod arena;
 mod budget;
+mod exchange;
 mod json;
 mod long;
 mod mail;
@@ -73,11 +74,14 @@ mod pinned;
 mod primitives;
 mod process;
 mod program;
+mod pure;
+mod regexp;
 mod reply;
 mod request;
 mod sandbox;
 mod schedule;
 mod text;
+mod typed;
 mod values;
 
 pub use self::{

@@ -42,7 +42,7 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     let mut processes = 0_usize;
     let mut specs = BTreeMap::new();
     for entry in project.entries() {
-        if let EntryKind::ProcessWasm(process) = &entry.kind {
+        if let Some(process) = entry.kind.wasm_program() {
             processes = processes.saturating_add(1);
             let mut checking = Checking { runtime, entry, process, problems: &mut problems };
             specs.extend(checking.artifact(&project).map(|spec| (&entry.id, spec)));
@@ -55,10 +55,8 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
             problems.extend(serve::check_static(&project, entry, files));
         }
         #[cfg(feature = "lua")]
-        if let EntryKind::ProcessLua(_) | EntryKind::LibraryLua(_) | EntryKind::FunctionLua(_) =
-            &entry.kind
-        {
-            processes = processes.saturating_add(usize::from(entry.kind_name == "process.lua"));
+        if entry.kind.lua().is_some() {
+            processes = processes.saturating_add(usize::from(entry.kind.lua_program().is_some()));
             problems.extend(crate::lua::LuaProgram::check(entry).err().map(|problem| *problem));
         }
     }
