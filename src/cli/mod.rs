@@ -26,6 +26,7 @@ mod style;
 mod system;
 mod table;
 mod terminal;
+mod travel;
 mod yaml;
 
 use std::{process::ExitCode, time::Duration};
