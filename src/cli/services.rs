@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     host::{ProjectPrograms, Runtime, ServiceStatus, Supervisor},
-    registry::{Entry, EntryKind, Project},
+    registry::{Entry, EntryKind, Project, listed},
 };
 
 /// Starts the services and stays until all of them have ended, or a signal.
@@ -48,9 +48,9 @@ pub(super) fn serve(
 }
 
 fn told(failed: &[ServiceStatus]) -> String {
-    let ids: Vec<String> = failed.iter().take(20).map(|status| status.id.to_string()).collect();
+    let ids: Vec<String> = failed.iter().map(|status| status.id.to_string()).collect();
     let what = if failed.len() == 1 { "a service has" } else { "services have" };
-    format!("all services have ended, and {what} failed: {}", ids.join(", "))
+    format!("all services have ended, and {what} failed: {}", listed(&ids))
 }
 
 /// Why there is nothing to run, and what to do.
