@@ -27,7 +27,7 @@ pub(super) fn tokens(text: &str) -> Vec<Placed<'_>> {
     let mut reader = Reader { text, chars: text.char_indices().peekable(), line: 1 };
     // A first line `#!…` is for a shell.
     if text.starts_with('#') {
-        reader.to_end_of_line();
+        reader.skip_line();
     }
     let mut found = Vec::new();
     while let Some(token) = reader.next() {
@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn to_end_of_line(&mut self) {
+    fn skip_line(&mut self) {
         self.skip_while(|c| c != '\n');
     }
 
@@ -79,7 +79,7 @@ impl<'a> Reader<'a> {
                 '-' if self.peek() == Some('-') => {
                     self.bump();
                     if self.peek() != Some('[') || self.long().is_none() {
-                        self.to_end_of_line();
+                        self.skip_line();
                     }
                     continue;
                 }
