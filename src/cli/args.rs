@@ -132,9 +132,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Write what all processes do to this file, for Perfetto or chrome://tracing
-    #[arg(long, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub trace: TraceArgs,
 
     #[command(flatten)]
     pub record: RecordArgs,
@@ -191,6 +190,18 @@ Examples:
   wippy serve hello.wasm
   wippy serve --addr 0.0.0.0:80 --dir public::/:ro site.wasm
   wippy serve --invoke shout text.wasm      # curl -d hello http://127.0.0.1:8080/";
+
+// Whether what processes do is written down. No doc comment, as below.
+#[derive(Debug, Args)]
+pub(super) struct TraceArgs {
+    /// Write what all processes do to this file, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
+    /// With --trace: the size that the file may have
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "512MiB", requires = "trace")]
+    pub trace_size: u64,
+}
 
 // Whether the run is recorded. No doc comment, for that would be the help of the command.
 #[derive(Debug, Args)]
@@ -471,7 +482,8 @@ impl RunArgs {
 
     /// An option that makes no sense where nothing is run.
     fn option_for_running(&self) -> Option<&'static str> {
-        let given = [(self.trace.is_some(), "--trace"), (self.record.record.is_some(), "--record")];
+        let given =
+            [(self.trace.trace.is_some(), "--trace"), (self.record.record.is_some(), "--record")];
         let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
         given.or_else(|| self.limits.first()).or_else(|| Some(self.file.first()?.0))
     }

@@ -106,7 +106,7 @@ fn run_entry(
                 max_slice,
                 recording::line(args, shown),
             )?;
-            let ended = terminal::run(&front, args.trace.as_deref(), &name, |context| {
+            let ended = terminal::run(&front, &args.trace, &name, |context| {
                 let mut started = program.start(terms, context)?;
                 started.max_execution = args.limits.timeout.or(started.max_execution);
                 Ok(started)
@@ -200,7 +200,7 @@ fn given(args: &FileArgs) -> Result<WasiSetup, Failure> {
     let http = args.ca.as_deref().map(authorities).transpose()?;
     let (env, cwd) = (args.env.as_slice().into(), args.cwd.clone());
     let network = args.network.network().into();
-    Ok(WasiSetup { args: Vec::new(), env, cwd, dirs, network, http })
+    Ok(WasiSetup { args: args.arg.clone(), env, cwd, dirs, network, http })
 }
 
 /// How somebody would type this call again, up to the arguments.
@@ -307,8 +307,7 @@ fn start(
         spec.program.max_slice(),
         recording::line(args, shown),
     )?;
-    let trace = args.trace.as_deref();
-    let ended = terminal::run(front, trace, &name, |context| spec.start(input, context));
+    let ended = terminal::run(front, &args.trace, &name, |context| spec.start(input, context));
     recording.finish(ended.and_then(|ended| match &ended.outcome {
         Ok(Some(value)) => show(&spec, value, args.json),
         _ => end(args, &spec.name, &ended),

@@ -38,7 +38,7 @@ pub(super) fn serve(
         max_slice,
         recording::line(args, recording::shows(logs, false)),
     )?;
-    let tracing = Tracing::start(&node, args.trace.as_deref())?;
+    let tracing = Tracing::start(&node, &args.trace)?;
     let failed = terminal::serve(&node, &supervisor, logs);
     tracing.finish();
     recording.finish(failed.and_then(|failed| match failed.as_slice() {
