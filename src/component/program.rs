@@ -310,7 +310,10 @@ impl LinkedComponent {
                 let all: Vec<_> = self.functions().collect();
                 Err(match all.is_empty() {
                     true => format!("`{name}` is not exported; the component exports no functions"),
-                    false => format!("`{name}` is not exported; there is {}", list(all.iter())),
+                    false => {
+                        let are = if all.len() == 1 { "is" } else { "are" };
+                        format!("`{name}` is not exported; there {are} {}", list(all.iter()))
+                    }
                 })
             }
         }
@@ -357,7 +360,13 @@ impl LinkedComponent {
 }
 
 fn list<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
-    functions.map(|f| format!("`{}`", f.full_name())).collect::<Vec<_>>().join(", ")
+    const MOST: usize = 20;
+    let all: Vec<String> = functions.map(|f| format!("`{}`", f.full_name())).collect();
+    let shown = all.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// True if `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any
