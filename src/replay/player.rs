@@ -200,7 +200,7 @@ impl<R: io::Read, S: Stage> Player<R, S> {
     /// If the journal cannot be read on, a program cannot be had, or a process does
     /// something else.
     pub fn play(mut self) -> (S, Result<Stopped, PlayerError>) {
-        let played = self.to_stop();
+        let played = self.play_on();
         for actor in self.actors.values_mut() {
             if actor.front && self.stopped.front.is_none() {
                 self.stopped.front = front(actor);
@@ -209,7 +209,7 @@ impl<R: io::Read, S: Stage> Player<R, S> {
         (self.stage, played.map(|()| self.stopped))
     }
 
-    fn to_stop(&mut self) -> Result<(), PlayerError> {
+    fn play_on(&mut self) -> Result<(), PlayerError> {
         let goal = self.stop.until.map_or(Goal::End, Goal::Fuel);
         loop {
             match self.advance(goal)? {

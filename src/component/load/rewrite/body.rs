@@ -25,6 +25,9 @@ pub(in crate::component) struct Kept {
     pub len: usize,
 }
 
+/// A body that is changed, and what is the same in it.
+pub(super) type Changed = (Vec<u8>, Vec<Kept>);
+
 /// The body with all that has to be replaced, and where what is left has come to; `None`
 /// if there is nothing. `func` is the function's index.
 pub(super) fn rewrite(
@@ -32,7 +35,7 @@ pub(super) fn rewrite(
     helpers: &mut Helpers,
     body: &FunctionBody<'_>,
     func: usize,
-) -> Result<Option<(Vec<u8>, Vec<Kept>)>, LoadError> {
+) -> Result<Option<Changed>, LoadError> {
     let mut edit = Edit {
         spaces,
         helpers,
@@ -199,7 +202,7 @@ impl Edit<'_, '_> {
         self.out.extend_from_slice(bytes);
     }
 
-    fn finish(mut self, code: usize) -> Option<(Vec<u8>, Vec<Kept>)> {
+    fn finish(mut self, code: usize) -> Option<Changed> {
         if self.out.is_empty() {
             return None;
         }
