@@ -66,6 +66,7 @@ mod budget;
 mod exchange;
 mod json;
 mod long;
+mod look;
 mod mail;
 mod memory;
 mod method;
@@ -81,9 +82,12 @@ mod request;
 mod sandbox;
 mod schedule;
 mod text;
+mod tokens;
 mod typed;
 mod values;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::look::params;
 pub use self::{
     process::LuaProcess,
     program::{LuaConfig, LuaProgram, SyntaxError},

@@ -22,8 +22,8 @@ macro_rules! parts {
         [$(($part, include_str!(concat!("prelude/", $part, ".lua")))),*]
     };
 }
-const PRELUDE: [(&str, &str); 13] = parts![
-    "core" "require" "coroutine" "strings" "pattern" "table" "random" "load" "pinned" "calendar"
+const PRELUDE: [(&str, &str); 14] = parts![
+    "core" "casts" "require" "coroutine" "strings" "pattern" "table" "random" "load" "pinned" "calendar"
     "layout" "schema" "types"
 ];
 

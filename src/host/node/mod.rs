@@ -8,6 +8,7 @@
 //! from all others, and the number of the process.
 
 pub(super) mod actor;
+mod arrows;
 mod aside;
 mod calls;
 pub(super) mod chores;
@@ -120,6 +121,8 @@ pub(super) struct FirstLinks {
     pub context: Handed,
     /// It is a call: a `result` that its function returns is a value.
     pub whole: bool,
+    /// Who starts it, if it is a process.
+    pub parent: Option<Arc<ProcessSlot>>,
 }
 
 impl Node {
@@ -365,6 +368,9 @@ impl Node {
         }
         if let Some(link) = first.link {
             link.links().linked.insert(serial);
+        }
+        if let (Some(trace), Some(parent)) = (self.0.trace.get(), &first.parent) {
+            trace.spawned(parent, &slot);
         }
         tracing::info!(%pid, entry, "started");
         let life = run(self.clone(), slot.clone(), started, place);

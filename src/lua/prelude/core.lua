@@ -202,24 +202,7 @@ string.dump = nil
 
 rawset(table, "create", function() return {} end)
 
--- The names of types, called with a value: the value as one of that type, or nil.
-local function whole(n)
-  local kind = type(n)
-  if kind == "string" then n = tonumber(n) end
-  if kind ~= "string" and kind ~= "number" or n == nil then return nil end
-  local result = math.tointeger(n)
-  if result == nil and n == n and n ~= math.huge and n ~= -math.huge then result = math.tointeger(n < 0 and -(-n // 1) or n // 1) end
-  return result
-end
-function integer(n) return whole(n) end
-function number(n)
-  local result = tonumber(n)
-  return result
-end
-function boolean(b)
-  if b == nil then return nil end
-  return not not b
-end
+-- The name of a type, called with a value: the value as one of that type, or nil.
 late.__call = function(library, value)
   if library ~= string then error("attempt to call a table value", 2) end
   if value == nil then return nil end
@@ -227,10 +210,13 @@ late.__call = function(library, value)
   return text
 end
 
--- Some modules are there without `require`, from their first use.
+-- Some modules are there without `require`, and what else makes values of a type, from
+-- their first use.
+local CASTS = { integer = true, number = true, boolean = true }
 local GLOBAL = { process = true, channel = true, errors = true, payload = true, os = true, io = true }
 setmetatable0(_G, {
   __index = function(globals, name)
+    if CASTS[name] then return module("casts")[name] end
     if not GLOBAL[name] then return nil end
     if rawget(globals, name) == nil then globals[name] = module(name) end
     return globals[name]
@@ -240,6 +226,9 @@ function k.lazy()
   k.lazy = nil
   for name in next0, GLOBAL do
     if rawget(k.G, name) == nil then k.G[name] = module(name) end
+  end
+  for name in next0, CASTS do
+    if rawget(k.G, name) == nil then k.G[name] = module("casts")[name] end
   end
   setmetatable0(k.G, nil)
 end
