@@ -63,5 +63,7 @@ fn types_that_repeat_each_other_do_not_grow_without_end() {
         source.push_str(&format!("local x{n}: {{typeof(x{}), a: typeof(x{0})}}\n", n - 1));
     }
     source.push_str("type Large = typeof(x63)\n");
-    assert!(erase(&source).is_err());
+    // Either it is refused, or what comes of it is short.
+    let length = erase(&source).map_or(0, |erased| erased.unwrap_or_default().len());
+    assert!(length < 1 << 20, "{length} bytes");
 }
