@@ -384,6 +384,10 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FUEL", value_parser = number, conflicts_with = "module")]
     pub until: Option<u64>,
 
+    /// Go to and fro in the run, by commands on stdin; `help` lists them
+    #[arg(long, conflicts_with_all = ["module", "until", "log", "json"])]
+    pub repl: bool,
+
     /// Show every command and its answer, and not what the processes write
     #[arg(long)]
     pub log: bool,
@@ -412,6 +416,7 @@ Examples:
   wippy replay trip.wreplay
   wippy replay trip.wreplay --log
   wippy replay trip.wreplay --until 1000000
+  wippy replay trip.wreplay --repl
   wippy replay trip.wreplay --module fixed.wasm";
 
 #[derive(Debug, Args)]

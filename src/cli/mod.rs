@@ -29,6 +29,7 @@ mod style;
 mod system;
 mod table;
 mod terminal;
+mod travel;
 mod unknown;
 mod wit;
 mod yaml;
