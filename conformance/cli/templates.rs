@@ -19,7 +19,10 @@ fn run(dir: &Path, program: &str, args: &[&str]) -> Result<Output> {
     command.current_dir(dir).args(args).env("WIPPY", WIPPY);
     command.env("XDG_CACHE_HOME", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     // Those of the test are for this machine.
-    for name in ["CARGO_TARGET_DIR", "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "WIPPY_LOG"] {
+    // Built once, however often it is made anew.
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-target");
+    command.env("CARGO_TARGET_DIR", target);
+    for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "WIPPY_LOG"] {
         command.env_remove(name);
     }
     Ok(command.output()?)
