@@ -184,7 +184,7 @@ fn ascii(pattern: &str) -> String {
             '[' if chars.peek() != Some(&':') => out.push_str("\\["),
             '[' => {
                 out.push('[');
-                while let Some(char) = chars.next() {
+                for char in chars.by_ref() {
                     out.push(char);
                     if char == ']' {
                         break;

@@ -170,9 +170,10 @@ impl Project {
                 Err(Box::new(problem))
             }
             None => {
-                let processes = self.entries.values().filter_map(|entry| {
-                    super::kinds::is_program(&entry.kind_name).then(|| entry.id.to_string())
-                });
+                let processes = self.entries.values();
+                let processes = processes
+                    .filter(|entry| super::kinds::is_program(&entry.kind_name))
+                    .map(|entry| entry.id.to_string());
                 let processes: Vec<String> = processes.take(1000).collect();
                 let fix = match nearest(&id.to_string(), processes.iter().map(String::as_str)) {
                     Some(meant) => format!("did you mean {meant}?"),
