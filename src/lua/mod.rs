@@ -65,6 +65,7 @@ mod arena;
 mod budget;
 mod json;
 mod long;
+mod look;
 mod mail;
 mod memory;
 mod method;
@@ -78,8 +79,11 @@ mod request;
 mod sandbox;
 mod schedule;
 mod text;
+mod tokens;
 mod values;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::look::params;
 pub use self::{
     process::LuaProcess,
     program::{LuaConfig, LuaProgram, SyntaxError},

@@ -9,10 +9,12 @@ use std::{
 
 use mlua::{Function, Lua, chunk::ChunkMode};
 
-use super::sandbox;
+use super::{look, sandbox};
 use crate::{
     command::{ErrorKind, ProcessError},
-    registry::{self, Entry, EntryKind, Id, LUA_MODULES, Problem, Project, nearest},
+    registry::{
+        self, Entry, EntryKind, Id, LUA_MODULES, Problem, Project, listed, nearest, quoted,
+    },
     replay::journal::{LuaCode, LuaUnit},
 };
 
@@ -194,15 +196,43 @@ impl LuaProgram {
         LuaCode { max_memory: self.0.max_memory, units }
     }
 
-    /// Looks at the source of an entry in Lua.
-    ///
-    /// # Errors
-    ///
-    /// A problem with the line of the source.
-    pub fn check(entry: &Entry) -> Result<(), Box<Problem>> {
-        let Some(code) = entry.kind.lua() else { return Ok(()) };
-        let compiled = compile(&entry.id.to_string(), &code.source);
-        compiled.map(|_| ()).map_err(|error| problem(entry, code, &error))
+    /// Looks at the source of an entry in Lua, and gives what is wrong with it: what is
+    /// no Lua, modules that it requires and may not, a method that it does not have.
+    pub fn check(entry: &Entry) -> Vec<Problem> {
+        let Some(code) = entry.kind.lua() else { return Vec::new() };
+        if let Err(error) = compile(&entry.id.to_string(), &code.source) {
+            return vec![*problem(entry, code, &error)];
+        }
+        let mut found = Vec::new();
+        // Functions may have modules of another engine.
+        if !matches!(entry.kind, EntryKind::FunctionLua(_)) {
+            let requires = look::requires(&code.source);
+            found.extend(requires.into_iter().filter_map(|(name, line)| {
+                let (what, fix) = unknown_module(code, &name)?;
+                Some(in_source(entry, code, Some(line), what, "a module that the entry has", fix))
+            }));
+        }
+        if let EntryKind::ProcessLua(process) = &entry.kind
+            && let Some(given) = look::gives(&code.source)
+            && !given.contains(&process.method)
+        {
+            let given: Vec<&str> = given.iter().map(String::as_str).collect();
+            let (what, fix) = match (nearest(&process.method, given.iter().copied()), &*given) {
+                (Some(meant), _) => (String::new(), format!("did you mean {meant}?")),
+                (None, []) => (
+                    "; it has no functions".to_owned(),
+                    format!("end the source with: return {{ {0} = {0} }}", process.method),
+                ),
+                (None, given) => (String::new(), format!("name one of {}", listed(given))),
+            };
+            found.push(entry.problem(
+                "method",
+                format!("the source has no function {}{what}", quoted(&process.method)),
+                "a function of the table that the source returns",
+                fix,
+            ));
+        }
+        found
     }
 
     /// The id of its entry.
@@ -301,14 +331,62 @@ fn syntax(name: &str, message: &str) -> SyntaxError {
     }
 }
 
+/// Why an entry cannot require a module, and what to do about it; nothing if it can.
+fn unknown_module(code: &registry::LuaCode, name: &str) -> Option<(String, String)> {
+    let there = LUA_MODULES.contains(&name);
+    if code.imports.contains_key(name)
+        || ALWAYS.contains(&name)
+        || there && code.modules.iter().any(|module| module == name)
+    {
+        return None;
+    }
+    if there {
+        let mut modules = code.modules.clone();
+        modules.push(name.to_owned());
+        let fix = format!("add it: modules: [{}]", modules.join(", "));
+        return Some((format!("{}, which is not among its modules", quoted(name)), fix));
+    }
+    let known = LUA_MODULES.iter().copied().chain(code.imports.keys().map(String::as_str));
+    let fix = match nearest(name, known) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => {
+            format!("there are {}; other entries are named by `imports`", LUA_MODULES.join(", "))
+        }
+    };
+    Some((format!("{}, which is no module", quoted(name)), fix))
+}
+
 /// A syntax error as a problem of the file that it is in.
 fn problem(entry: &Entry, code: &registry::LuaCode, error: &SyntaxError) -> Box<Problem> {
-    let (expected, fix) = ("Lua 5.4", "correct the source");
-    let Some(file) = &code.file else {
-        return Box::new(entry.problem("source", error.to_string(), expected, fix));
+    let message = match &code.file {
+        Some(_) => error.message.clone(),
+        None => error.to_string(),
     };
-    let problem = Problem::error(file.as_str(), error.message.clone(), expected, fix);
-    Box::new(problem.at_line(error.line).in_entry(Some(entry.id.clone())))
+    Box::new(in_source(
+        entry,
+        code,
+        error.line,
+        message,
+        "Lua 5.4",
+        "correct the source".to_owned(),
+    ))
+}
+
+/// A problem of a line of the source.
+fn in_source(
+    entry: &Entry,
+    code: &registry::LuaCode,
+    line: Option<u32>,
+    found: String,
+    expected: &str,
+    fix: String,
+) -> Problem {
+    match &code.file {
+        Some(file) => Problem::error(file.as_str(), found, expected, fix)
+            .at_line(line)
+            .in_entry(Some(entry.id.clone())),
+        None => entry.problem("source", found, expected, fix),
+    }
 }
 
 /// The failure to make a state.

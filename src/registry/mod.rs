@@ -50,7 +50,10 @@ pub(crate) use self::kinds::lua_modules;
 #[cfg(feature = "cli")]
 pub(crate) use self::places::open_together;
 pub(crate) use self::{
-    discover::describe_io, places::DirectoryError, problem::quoted, suggest::nearest,
+    discover::{LOCK, describe_io},
+    places::DirectoryError,
+    problem::{listed, quoted},
+    suggest::nearest,
 };
 pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},

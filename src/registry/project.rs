@@ -6,6 +6,7 @@ use super::{
     kinds::FileStorage,
     load,
     places::{Directories, DirectoryError, written},
+    problem::listed,
     suggest::nearest,
 };
 use crate::world::Directory;
@@ -144,11 +145,11 @@ impl Project {
                         .to_owned()
                 }
             };
-            let expected = match names().take(20).collect::<Vec<_>>() {
+            let expected = match names().collect::<Vec<_>>() {
                 none if none.is_empty() => "a command, but the project has none".to_owned(),
-                some => format!("one of {}", some.join(", ")),
+                some => format!("one of {}", listed(&some)),
             };
-            let found = format!("{}, which is no command", super::quoted(name));
+            let found = format!("there is no command {}", super::quoted(name));
             Box::new(Problem::error("command line", found, expected, fix))
         })
     }
@@ -180,12 +181,10 @@ impl Project {
                             .to_owned()
                     }
                     None => {
-                        let some: Vec<&str> =
-                            processes.iter().map(String::as_str).take(20).collect();
-                        format!("name one of {}", some.join(", "))
+                        format!("name one of {}", listed(&processes))
                     }
                 };
-                let found = format!("{id}, which is no entry of this project");
+                let found = format!("the project has no entry {id}");
                 Err(Box::new(Problem::error("command line", found, expected, fix)))
             }
         }
@@ -197,18 +196,18 @@ impl Project {
             Some((EntryKind::ProcessHost(host), _)) => Ok(host),
             other => {
                 let found = match other {
-                    Some((_, entry)) => format!("{id}, an entry of kind {}", entry.kind_name),
-                    None => format!("{id}, which is no entry of this project"),
+                    Some((_, entry)) => format!("{id} is an entry of kind {}", entry.kind_name),
+                    None => format!("the project has no entry {id}"),
                 };
                 let hosts = self
                     .entries
                     .values()
                     .filter(|entry| matches!(entry.kind, EntryKind::ProcessHost(_)));
-                let hosts: Vec<String> = hosts.take(20).map(|entry| entry.id.to_string()).collect();
+                let hosts: Vec<String> = hosts.map(|entry| entry.id.to_string()).collect();
                 let fix = if hosts.is_empty() {
                     format!("add a host to a file of the project:\n{PROCESS_HOST}")
                 } else {
-                    format!("name one of {}", hosts.join(", "))
+                    format!("name one of {}", listed(&hosts))
                 };
                 let expected = "the id of a process.host entry";
                 Err(Box::new(Problem::error("command line", found, expected, fix)))

@@ -11,6 +11,7 @@ use std::{
 
 use super::{
     answering::answering,
+    complete::{Completed, complete},
     crew::Threads,
     error::PrepareError,
     vetted::{self, Vetted},
@@ -60,6 +61,8 @@ pub struct Loaded {
     pub component: Component,
     /// How a core module was made into it; its bytes are gone.
     pub adapted: Option<Arc<Adapted>>,
+    /// A core module that carries its world was made into it.
+    pub completed: bool,
     /// Of what it was made.
     pub source: Arc<ProgramSource>,
 }
@@ -193,10 +196,31 @@ impl Runtime {
             component.map_err(PrepareError::Load)
         };
         if kind != ArtifactKind::Core {
-            return Ok(Loaded { component: component(bytes)?, adapted: None, source });
+            let component = component(bytes)?;
+            return Ok(Loaded { component, adapted: None, completed: false, source });
         }
-        let packages = wasi::PACKAGES.iter().chain(&process::PACKAGES).chain(&sim::PACKAGES);
-        let packages: Vec<_> = packages.map(|&(name, text)| WitPackage { name, text }).collect();
+        // Whoever writes WIT for a module that has its own has a reason.
+        let completed = match wit {
+            None => complete(bytes).map_err(PrepareError::World)?,
+            Some(_) => None,
+        };
+        let mut world = None;
+        match completed {
+            None => {}
+            Some(Completed::Wit(text)) => world = Some(text),
+            Some(Completed::Component(made)) => {
+                tracing::debug!(bytes = made.len(), "core module made a component by its world");
+                let component = component(&made)?;
+                return Ok(Loaded { component, adapted: None, completed: true, source });
+            }
+        }
+        let completed = world.is_some();
+        let mut packages = packages();
+        if completed {
+            // Its text has all that it needs.
+            packages.clear();
+        }
+        let wit = world.as_deref().or(wit);
         let mut adapted = adapt(bytes, &AdaptOptions { wit, packages: &packages })
             .map_err(PrepareError::Adapt)?;
         let made = std::mem::take(&mut adapted.component);
@@ -206,7 +230,7 @@ impl Runtime {
             // What counts is where it is in the file that was given.
             PrepareError::Load(error.in_file(memchr::memmem::find(&made, bytes)))
         })?;
-        Ok(Loaded { component, adapted: Some(Arc::new(adapted)), source })
+        Ok(Loaded { component, adapted: Some(Arc::new(adapted)), completed, source })
     }
 
     /// Links a component with what `grants` lets it have.
@@ -357,6 +381,12 @@ impl ProcessSpec {
         self.answering = answering(&self.function).map_err(|no| no.found)?;
         Ok(self)
     }
+}
+
+/// The WIT packages that a module's own may use.
+pub(crate) fn packages() -> Vec<WitPackage<'static>> {
+    let all = wasi::PACKAGES.iter().chain(&process::PACKAGES).chain(&sim::PACKAGES);
+    all.map(|&(name, text)| WitPackage { name, text }).collect()
 }
 
 /// The binary form of WebAssembly text.

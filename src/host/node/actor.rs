@@ -143,6 +143,7 @@ impl Actor {
 
     fn spawn(&self, spawn: Spawn, program: &dyn Program) -> Reply {
         let first = FirstLinks {
+            parent: None,
             monitor: spawn.monitor.then(|| self.slot.clone()),
             link: spawn.link.then(|| self.slot.clone()),
             watcher: None,
@@ -167,6 +168,7 @@ impl Actor {
             Some(host) => self.node.host(&host)?,
             None => self.node.default_host(&self.slot.host),
         };
+        let first = FirstLinks { parent: Some(self.slot.clone()), ..first };
         let slot =
             self.node.slot(&host, &entry, None, first, |context| program.start(args, context));
         self.slot.gave_birth();

@@ -8,6 +8,7 @@
 //! from all others, and the number of the process.
 
 pub(super) mod actor;
+mod arrows;
 mod aside;
 pub(super) mod chores;
 pub(super) mod dispatcher;
@@ -108,6 +109,8 @@ pub(super) struct FirstLinks {
     pub monitor: Option<Arc<ProcessSlot>>,
     pub link: Option<Arc<ProcessSlot>>,
     pub watcher: Option<Watcher>,
+    /// Who starts it, if it is a process.
+    pub parent: Option<Arc<ProcessSlot>>,
 }
 
 impl Node {
@@ -338,6 +341,9 @@ impl Node {
         }
         if let Some(link) = first.link {
             link.links().linked.insert(serial);
+        }
+        if let (Some(trace), Some(parent)) = (self.0.trace.get(), &first.parent) {
+            trace.spawned(parent, &slot);
         }
         tracing::info!(%pid, entry, "started");
         let life = run(self.clone(), slot.clone(), started, place);

@@ -171,8 +171,9 @@ async fn steps(
         mailbox.vitals.set_state(ProcessState::Running);
         back |= account.is_some_and(Account::call_back);
         let began = probe.map(|probe| {
-            probe.mail(&runner.events);
-            runner.clock.now()
+            let began = runner.clock.now();
+            probe.begins(began, &runner.events);
+            began
         });
         panics::stepping(guard.as_deref(), undertaker, || {
             process.step(&mut runner.events, Fuel(runner.turn), &mut out);

@@ -69,10 +69,15 @@ pub(in crate::host) fn send(
     short("topic", &topic)?;
     let slot = node.find(to).ok_or_else(|| nobody(to))?;
     let message = Message::new(from.map(|slot| slot.pid.clone()), topic, payload);
+    let traced = node.0.trace.get().zip(from);
+    let traced = traced.map(|(trace, from)| (trace, from, trace.sends(from, &slot)));
     let delivered = match &node.0.stage {
         Some(stage) => stage.deliver(from, &slot, message),
         None => slot.mailbox.message(message),
     };
+    if let Some((trace, from, number)) = traced {
+        trace.sent((from, &slot), number, node.clock().now(), delivered.is_ok());
+    }
     delivered.map_err(|why| undelivered(to, &slot.host.options, why))
 }
 

@@ -111,7 +111,7 @@ pub struct Limits {
 }
 
 /// Import groups that the engine itself knows.
-const GROUPS: [&str; 14] = [
+const GROUPS: [&str; 15] = [
     "wasi:cli",
     "wasi:clocks",
     "wasi:filesystem",
@@ -123,6 +123,7 @@ const GROUPS: [&str; 14] = [
     "wasi1",
     "preview1",
     "wasi_snapshot_preview1",
+    "wasi_unstable",
     "wippy:process",
     "wippy:sim",
     "wasi:config",
@@ -145,12 +146,17 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessWasm> {
         .required("method", "the exported function to call", "add a line like this: method: run")
         .map(|method| method.value.trim().to_owned());
     let transport = transport(fields);
-    let wit = fields.text("wit").map(|wit| wit.value.to_owned());
+    let written = fields.text("wit");
+    let wit = written.as_ref().map(|wit| wit.value.to_owned());
     let imports = imports(fields);
     let limits = limits(fields);
     // Of the shared shape with functions; a process has its host instead.
     fields.ignore("pool");
     let wasi = wasi(reading);
+    // Else it is looked at with the module, which may never be.
+    if fs.is_none() || path.is_none() || hash.is_none() || method.is_none() {
+        check_wit(&reading.fields, written);
+    }
     Some(ProcessWasm {
         fs: fs?,
         path: path?,
@@ -176,6 +182,15 @@ fn path(fields: &Fields<'_, '_>, path: At<&str>) -> Option<String> {
         "paths begin at the directory of fs and cannot leave it with ..; write it like this: path: /worker.wasm",
     );
     None
+}
+
+/// Looks at the WIT text of an entry that has other errors.
+fn check_wit(fields: &Fields<'_, '_>, written: Option<At<&str>>) {
+    let Some(wit) = written.filter(|wit| !wit.value.trim().is_empty()) else { return };
+    if let Err(error) = crate::adapter::check_wit(wit.value, &crate::host::packages()) {
+        let expected = "WIT, such as a list of functions: answer: func() -> s32;";
+        fields.report().error(wit.line, &wit.field, error.to_string(), expected, "");
+    }
 }
 
 fn hash(fields: &Fields<'_, '_>) -> Option<Hash> {

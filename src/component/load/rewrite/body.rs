@@ -16,20 +16,34 @@ use super::{
 };
 use crate::component::{error::LoadError, pieces::STEP_PAGES};
 
-/// The body with all that has to be replaced; `None` if there is nothing. `func` is
-/// the function's index.
+/// Code that is as it was, at another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::component) struct Kept {
+    /// Where it is and where it was, from the beginning of the body.
+    pub new: usize,
+    pub old: usize,
+    /// Its bytes.
+    pub len: usize,
+}
+
+/// A body that is changed, and what is the same in it.
+pub(super) type Changed = (Vec<u8>, Vec<Kept>);
+
+/// The body with all that has to be replaced, and where what is left has come to; `None`
+/// if there is nothing. `func` is the function's index.
 pub(super) fn rewrite(
     spaces: &Spaces<'_>,
     helpers: &mut Helpers,
     body: &FunctionBody<'_>,
     func: usize,
-) -> Result<Option<Vec<u8>>, LoadError> {
+) -> Result<Option<Changed>, LoadError> {
     let mut edit = Edit {
         spaces,
         helpers,
         bytes: body.as_bytes(),
         out: Vec::new(),
         copied: 0,
+        kept: Vec::new(),
         locals: spaces.params(func),
         added: Vec::new(),
     };
@@ -61,6 +75,8 @@ struct Edit<'a, 'b> {
     /// The code so far, and up to where it has been copied.
     out: Vec<u8>,
     copied: usize,
+    /// What was copied, with its place in `out`.
+    kept: Vec<Kept>,
     /// Parameters and local variables of the function.
     locals: u32,
     /// The types of those that are added.
@@ -188,18 +204,25 @@ impl Edit<'_, '_> {
 
     /// Puts other code where the bytes from `at` to `end` are.
     fn replace(&mut self, at: usize, end: usize, code: &[I<'_>]) {
-        self.out.extend_from_slice(self.bytes.get(self.copied..at).unwrap_or_default());
+        self.copy(at);
         for instruction in code {
             instruction.encode(&mut self.out);
         }
         self.copied = end;
     }
 
-    fn finish(mut self, code: usize) -> Option<Vec<u8>> {
+    /// Copies the code up to here.
+    fn copy(&mut self, end: usize) {
+        let bytes = self.bytes.get(self.copied..end).unwrap_or_default();
+        self.kept.push(Kept { new: self.out.len(), old: self.copied, len: bytes.len() });
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn finish(mut self, code: usize) -> Option<Changed> {
         if self.out.is_empty() {
             return None;
         }
-        self.out.extend_from_slice(self.bytes.get(self.copied..).unwrap_or_default());
+        self.copy(self.bytes.len());
         let locals = self.bytes.get(..code).unwrap_or_default();
         let mut body = super::helpers::append(Some(locals), self.added.len(), |bytes| {
             for ty in &self.added {
@@ -208,8 +231,11 @@ impl Edit<'_, '_> {
             }
         })
         .ok()?;
+        for kept in &mut self.kept {
+            kept.new = kept.new.saturating_add(body.len());
+        }
         body.append(&mut self.out);
-        Some(body)
+        Some((body, self.kept))
     }
 }
 
