@@ -1,6 +1,8 @@
 //! The evidence that `wippy` does what its specifications say.
 #![warn(missing_docs)]
 
+#[cfg(feature = "peers")]
+pub mod differential;
 pub mod fuzz;
 pub mod original;
 mod random;

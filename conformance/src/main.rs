@@ -28,6 +28,9 @@ enum Command {
     Stress(conformance::stress::Args),
     /// Sends random input to all that reads what a stranger has made
     Fuzz(conformance::fuzz::Args),
+    /// Runs random components and modules beside the reference engine
+    #[cfg(feature = "peers")]
+    Differential(conformance::differential::Args),
     /// Lets good and bad clients ask servers for a while, and looks for what is left
     Soak(conformance::soak::Args),
     /// Measures processes beside bare wasmi and, with the feature `peers`, wasmtime
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
         Command::Original(args) => conformance::original::main(&args),
         Command::Stress(args) => conformance::stress::main(&args),
         Command::Fuzz(args) => conformance::fuzz::main(&args),
+        #[cfg(feature = "peers")]
+        Command::Differential(args) => conformance::differential::main(&args),
         Command::Soak(args) => conformance::soak::main(&args),
         Command::Bench(args) => bench::main(&args),
     }
