@@ -64,6 +64,8 @@
 //! # }
 //! ```
 //!
+//! The [guide] leads from a first process to all that there is.
+//!
 //! # The two halves
 //!
 //! [`value`], [`account`], [`adapter`], [`component`], [`command`], [`imports`],
@@ -98,6 +100,8 @@ pub mod world;
 pub mod artifact;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod guide;
 #[cfg(feature = "host")]
 pub mod host;
 #[cfg(feature = "lua")]

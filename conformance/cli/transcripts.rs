@@ -245,7 +245,7 @@ fn too_little_memory_is_a_message() -> Result {
     let run = "exec \"$WIPPY\" -C conformance/apps/hello run greet Ada";
     let mut codes = Vec::new();
     // Below, the system has no room for the binary itself and cannot even start it.
-    for kib in (32_000..120_000).step_by(4_000) {
+    for kib in (40_000..120_000).step_by(4_000) {
         let output = shell(&["-c".into(), format!("ulimit -v {kib}; {run}")])?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         let code = output.status.code().ok_or_else(|| format!("{kib}: {stderr}"))?;
@@ -327,6 +327,75 @@ fn a_trace_has_a_track_for_each_process() -> Result {
         named(name).any(|event| Some(&event["tid"]) == track.as_ref())
     };
     assert!(has("spawn", &lua) && has("exit", &lua) && has("step", &wasm) && has("ended", &wasm));
+    // Each host has a name, and the tracks are among those of theirs.
+    let hosts: Vec<_> =
+        named("process_name").filter_map(|event| event["args"]["name"].as_str()).collect();
+    assert!(hosts.contains(&"app:terminal") && hosts.contains(&"app:processes"), "{hosts:?}");
+    // An arrow leads from who starts a process to its first step.
+    let arrow = |phase: &str, track: &Option<serde_json::Value>| {
+        let of = |event: &&serde_json::Value| event["ph"] == phase && event["cat"] == "spawn";
+        let of_track = |event: &&serde_json::Value| Some(&event["tid"]) == track.as_ref();
+        trace.iter().filter(of).find(of_track).map(|event| event["id"].clone())
+    };
+    assert!(arrow("s", &lua).is_some());
+    assert_eq!(arrow("s", &lua), arrow("f", &wasm));
+    Ok(())
+}
+
+/// What a trace has when nobody could end it is read by adding its last bracket.
+#[cfg(unix)]
+#[test]
+fn a_trace_of_a_process_that_was_killed_opens() -> Result {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("killed.json");
+    let traps = "conformance/guests/built/traps.wasm";
+    let mut command = wippy();
+    command.args(["-v", "run", "--timeout", "30s", "--invoke", "spin", "--trace"]).arg(&file);
+    let mut child = command.arg(traps).stderr(Stdio::piped()).spawn()?;
+    let mut stderr = child.stderr.take().ok_or("no stderr")?;
+    read_until(&mut stderr, "started")?;
+    while !fs::read_to_string(&file)?.contains("\"step\"") {
+        std::thread::yield_now();
+    }
+    child.kill()?;
+    child.wait()?;
+    let text = fs::read_to_string(&file)?;
+    let trace: Vec<serde_json::Value> = serde_json::from_str(&format!("{text}]"))?;
+    assert!(trace.iter().any(|event| event["name"] == "step"), "{text}");
+    Ok(())
+}
+
+/// A trace that has reached its size is whole, and says so.
+#[test]
+fn a_trace_keeps_to_its_size() -> Result {
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("small.json");
+    let run = ["-C", "conformance/apps/processes", "run", "--trace-size", "2KiB", "--trace"];
+    let output = wippy().args(run).arg(&file).arg("supervise").output()?;
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(stderr.starts_with("warning: --trace: the file has reached its size"), "{stderr}");
+    let text = fs::read(&file)?;
+    assert!(text.len() <= 2048, "{}", text.len());
+    let trace: Vec<serde_json::Value> = serde_json::from_slice(&text)?;
+    assert!(!trace.is_empty());
+    Ok(())
+}
+
+/// The services are told of with the processes, those too that have none just now.
+#[cfg(unix)]
+#[test]
+fn a_signal_prints_the_services() -> Result {
+    let mut command = wippy();
+    command.args(["-C", "conformance/apps/processes", "run"]);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
+    let id = child.id().to_string();
+    let mut stderr = child.stderr.take().ok_or("no stderr")?;
+    read_until(&mut stderr, "starting")?;
+    assert!(Command::new("kill").args(["-USR1", &id]).status()?.success());
+    let seen = read_until(&mut stderr, "last error\n")?;
+    assert!(seen.contains("\nservice "), "{seen}");
+    assert!(Command::new("kill").args(["-TERM", &id]).status()?.success());
+    let mut rest = String::new();
+    std::io::Read::read_to_string(&mut stderr, &mut rest)?;
+    assert_eq!(child.wait()?.code(), Some(0), "{rest}");
     Ok(())
 }
 

@@ -22,7 +22,7 @@ fn report(dir: &Path) -> String {
         more.extend(Artifact::of_process(project, &entry.id).err().map(|problem| *problem));
     }
     for entry in project.entries() {
-        more.extend(LuaProgram::check(entry).err().map(|problem| *problem));
+        more.extend(LuaProgram::check(entry));
     }
     if !loaded.problems.has_errors() {
         more.extend(project.hosts().err().map(|problem| *problem));

@@ -192,6 +192,16 @@ pub fn adapt(module: &[u8], options: &AdaptOptions<'_>) -> Result<Adapted, Adapt
     Ok(Adapted { component, core_imports, renamed: bare.renamed, left_out: bare.left_out })
 }
 
+/// Looks at a WIT text without a module.
+///
+/// # Errors
+///
+/// If it is no WIT, or names what is not there.
+pub fn check_wit(wit: &str, packages: &[WitPackage<'_>]) -> Result<(), AdaptError> {
+    let imports = wit::known_imports(std::iter::empty(), packages);
+    wit::resolve(&Document::new(wit, &imports)?, packages).map(|_| ())
+}
+
 /// Plans the one world that is meant: the only one, or the only one that fits.
 fn choose<'a>(
     core: &'a CoreModule<'a>,

@@ -155,7 +155,7 @@ impl ArtifactError {
     pub fn fix(&self) -> String {
         match self {
             error if error.may_pass() => "look at the machine, and try again".to_owned(),
-            ArtifactError::NoDirectory(_) => "mend that entry".to_owned(),
+            ArtifactError::NoDirectory(_) => "correct that entry".to_owned(),
             ArtifactError::Directory { .. } => {
                 "create the directory, or add to its fs.directory entry: auto_init: true".to_owned()
             }
@@ -167,9 +167,8 @@ impl ArtifactError {
             }
             ArtifactError::NotFound { meant, .. } => match meant {
                 Some(meant) => format!("did you mean {meant}?"),
-                None => {
-                    "build the file, or mend the path; it begins at the directory of fs".to_owned()
-                }
+                None => "build the file, or correct the path; it begins at the directory of fs"
+                    .to_owned(),
             },
             ArtifactError::NotAFile(_) => "name a file".to_owned(),
             ArtifactError::Unreadable { .. } => "look at the permissions of the file".to_owned(),

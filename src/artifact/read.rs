@@ -72,7 +72,8 @@ pub(super) fn file_at(path: &Path, max_size: u64) -> Result<Arc<[u8]>, ArtifactE
         io::ErrorKind::NotFound => ArtifactError::NotFound { path: shown.to_string(), meant: None },
         _ => unreadable(&shown, &error),
     };
-    if !std::fs::metadata(path).map_err(fail)?.is_file() {
+    // A pipe or `/dev/stdin` is as good as a file: the user names it.
+    if std::fs::metadata(path).map_err(fail)?.is_dir() {
         return Err(ArtifactError::NotAFile(shown.to_string()));
     }
     let file = std::fs::File::open(path).map_err(fail)?;

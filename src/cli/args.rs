@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ffi::OsString, num::NonZero, path::PathBuf, time::Duration};
 
-use clap::{Args, CommandFactory, Parser, Subcommand, error::ErrorKind};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum, error::ErrorKind};
 
 use super::{
     exit::{Exit, Failure},
@@ -11,28 +11,39 @@ use super::{
 };
 use crate::{host::simulate::Choice, registry::http_address};
 
+/// The heading of options that every subcommand takes.
+const EVERYWHERE: &str = "Everywhere";
+
 /// Runs WebAssembly modules as processes
 #[derive(Debug, Parser)]
 #[command(
     name = "wippy",
     version,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = format!("{AFTER_HELP}\n\n{}", Exit::HELP)
 )]
 pub(super) struct Cli {
-    /// The project's directory, the one with wippy.lock
-    #[arg(short = 'C', long = "project", value_name = "DIR", default_value = ".", global = true)]
-    pub project: PathBuf,
+    /// The project's directory, the one with wippy.lock; unless it is given, the nearest
+    /// from the current one upwards
+    #[arg(short = 'C', long = "project", value_name = "DIR", global = true, help_heading = EVERYWHERE)]
+    pub project: Option<PathBuf>,
 
     /// Tell on stderr what the runtime does; -vv tells more
-    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, help_heading = EVERYWHERE)]
     pub verbose: u8,
 
     /// Tell nothing on stderr but why the command failed: neither what services and
     /// other processes on hosts write, nor warnings
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = EVERYWHERE)]
     pub silent: bool,
+
+    /// The form of the log: lines to read, or a JSON object a line
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "text", help_heading = EVERYWHERE)]
+    pub log_format: LogFormat,
+
+    /// Colours, also where no terminal is
+    #[arg(short, long, global = true, help_heading = EVERYWHERE)]
+    pub console: bool,
 
     #[command(subcommand)]
     pub command: CliCommand,
@@ -40,6 +51,7 @@ pub(super) struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  wippy new hello --lang lua       a small application to begin with
   wippy run                        start the services of the project, and stay
   wippy run list                   the commands of the project in this directory
   wippy -C shop run greet Ada      the command `greet` of the project in `shop`
@@ -67,9 +79,124 @@ pub(super) enum CliCommand {
     Serve(Box<ServeArgs>),
     /// Check the whole project and everything that it names
     #[command(after_help = CHECK_HELP)]
-    Check,
+    Check(CheckArgs),
     /// Show what a WebAssembly file exports and imports, and an entry for it
     Inspect(InspectArgs),
+    /// Make a small application in a new directory
+    #[command(after_help = NEW_HELP)]
+    New(NewArgs),
+    /// Make a project of a directory: wippy.lock and its source directory
+    Init(InitArgs),
+    /// Write the hashes of files that have been built into their entries
+    #[command(after_help = HASH_HELP)]
+    Hash(HashArgs),
+    /// Write the WIT packages that programs may import into a directory
+    #[command(after_help = WIT_HELP)]
+    Wit(WitArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionArgs),
+    /// Print the manual page
+    #[command(after_help = "Example:\n  wippy man > ~/.local/share/man/man1/wippy.1")]
+    Man,
+    /// Print the version
+    Version,
+}
+
+/// The languages that there is a template for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    Rust,
+    C,
+    Js,
+    Python,
+    Lua,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// The directory, whose name becomes that of the application
+    #[arg(value_name = "NAME")]
+    pub dir: PathBuf,
+
+    /// The language of its program
+    #[arg(long, value_name = "LANGUAGE")]
+    pub lang: Language,
+}
+
+const NEW_HELP: &str = "\
+The application has one command, `greet`, and a README that says how it is built.
+
+Examples:
+  wippy new hello --lang lua
+  wippy new hello --lang rust && cd hello && sh build.sh && wippy run greet Ada";
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Where its YAML files are
+    #[arg(short = 'd', long, value_name = "DIR", default_value = "./src")]
+    pub src_dir: String,
+
+    /// Where modules of others are
+    #[arg(long, value_name = "DIR", default_value = ".wippy")]
+    pub modules_dir: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HashArgs {
+    /// The entries, namespace:name; unless some are named, all that have a hash
+    #[arg(value_name = "ID")]
+    pub entries: Vec<String>,
+}
+
+const HASH_HELP: &str = "\
+An entry names the hash of its file, so that no other is run in its place. Whoever has
+built the file trusts it, and writes its hash anew; nothing else of the YAML changes.
+
+Examples:
+  wippy hash
+  wippy hash app:greet";
+
+#[derive(Debug, Args)]
+pub(super) struct WitArgs {
+    /// The directory, such as wit/deps
+    pub dir: PathBuf,
+
+    /// Write over files that have another text
+    #[arg(long)]
+    pub force: bool,
+}
+
+const WIT_HELP: &str = "\
+A file for each package, such as wasi-io.wit and wippy-process.wit.
+
+Example:
+  wippy wit wit/deps";
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  wippy completions bash > ~/.local/share/bash-completion/completions/wippy
+  wippy completions zsh > ~/.zfunc/_wippy
+  wippy completions fish > ~/.config/fish/completions/wippy.fish";
+
+/// How the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArgs {
+    /// Print the problems as JSON, for tools and editors
+    #[arg(long)]
+    pub json: bool,
 }
 
 const CHECK_HELP: &str = "\
@@ -77,8 +204,9 @@ Reads all YAML files, then reads and hashes each artifact, validates it, compare
 its imports with the entry's `imports` and looks for the entry's method. All
 problems are reported together. Ends with exit code 1 if there are errors.
 
-Example:
-  wippy -C shop check";
+Examples:
+  wippy -C shop check
+  wippy check --json | jq -r '.problems[] | \"\\(.file):\\(.line) \\(.found)\"'";
 
 #[derive(Debug, Args)]
 #[command(override_usage = "\
@@ -91,7 +219,7 @@ wippy run
 #[command(after_help = format!("{RUN_HELP}\n\n{}", Exit::HELP))]
 pub(super) struct RunArgs {
     /// Run the process entry with this id, namespace:name
-    #[arg(long, value_name = "ID")]
+    #[arg(short = 'x', long, value_name = "ID")]
     pub exec: Option<String>,
 
     /// The process.host to run the entry on
@@ -105,9 +233,8 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub limits: LimitArgs,
 
-    /// Write what all processes do to this file, for Perfetto or chrome://tracing
-    #[arg(long, value_name = "FILE")]
-    pub trace: Option<PathBuf>,
+    #[command(flatten)]
+    pub trace: TraceArgs,
 
     #[command(flatten)]
     pub record: RecordArgs,
@@ -164,6 +291,18 @@ Examples:
   wippy serve hello.wasm
   wippy serve --addr 0.0.0.0:80 --dir public::/:ro site.wasm
   wippy serve --invoke shout text.wasm      # curl -d hello http://127.0.0.1:8080/";
+
+// Whether what processes do is written down. No doc comment, as below.
+#[derive(Debug, Args)]
+pub(super) struct TraceArgs {
+    /// Write what all processes do to this file, for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
+
+    /// With --trace: the size that the file may have
+    #[arg(long, value_name = "SIZE", value_parser = size, default_value = "512MiB", requires = "trace")]
+    pub trace_size: u64,
+}
 
 // Whether the run is recorded. No doc comment, for that would be the help of the command.
 #[derive(Debug, Args)]
@@ -245,6 +384,10 @@ pub(super) struct ReplayArgs {
     #[arg(long, value_name = "FUEL", value_parser = number, conflicts_with = "module")]
     pub until: Option<u64>,
 
+    /// Go to and fro in the run, by commands on stdin; `help` lists them
+    #[arg(long, conflicts_with_all = ["module", "until", "log", "json"])]
+    pub repl: bool,
+
     /// Show every command and its answer, and not what the processes write
     #[arg(long)]
     pub log: bool,
@@ -273,6 +416,7 @@ Examples:
   wippy replay trip.wreplay
   wippy replay trip.wreplay --log
   wippy replay trip.wreplay --until 1000000
+  wippy replay trip.wreplay --repl
   wippy replay trip.wreplay --module fixed.wasm";
 
 #[derive(Debug, Args)]
@@ -422,9 +566,12 @@ impl RunArgs {
             return Err(unknown_option());
         }
         match name {
-            Some("list") => match rest.is_empty() {
-                true => Ok(Target::List),
-                false => Err(Failure::usage("`wippy run list` takes no arguments")),
+            Some("list") => match (rest.is_empty(), self.option_for_running()) {
+                (true, None) => Ok(Target::List),
+                (false, _) => Err(Failure::usage("`wippy run list` takes no arguments")),
+                (true, Some(option)) => Err(Failure::usage(format!(
+                    "`wippy run list` runs nothing, and takes no {option}"
+                ))),
             },
             Some(name) if !is_file(name) => {
                 if let Some((option, field)) = self.file.first() {
@@ -437,6 +584,14 @@ impl RunArgs {
             }
             _ => Ok(Target::File(PathBuf::from(first), rest)),
         }
+    }
+
+    /// An option that makes no sense where nothing is run.
+    fn option_for_running(&self) -> Option<&'static str> {
+        let given =
+            [(self.trace.trace.is_some(), "--trace"), (self.record.record.is_some(), "--record")];
+        let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
+        given.or_else(|| self.limits.first()).or_else(|| Some(self.file.first()?.0))
     }
 
     /// An option that makes no sense for services.
@@ -463,7 +618,8 @@ fn unknown_option() -> Failure {
     Failure::Silent(super::output::clap(&error))
 }
 
-fn is_file(name: &str) -> bool {
+/// True if a word names a file, and not a command of the project.
+pub(super) fn is_file(name: &str) -> bool {
     let ends = [".wasm", ".wat", ".wit"].iter().any(|end| name.ends_with(end));
     ends || name.contains(std::path::is_separator)
 }

@@ -27,9 +27,13 @@ pub(super) struct FileArgs {
     #[arg(long, value_name = "DIR", value_parser = given_dir)]
     pub dir: Vec<DirArg>,
 
-    /// Give FILE an environment variable
-    #[arg(long, value_name = "NAME=VALUE", value_parser = variable)]
+    /// Give FILE an environment variable; NAME alone is one of the command's own
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = own_variable)]
     pub env: Vec<(String, String)>,
+
+    /// Give FILE an argument of its own, beside those of the function that is called
+    #[arg(long, value_name = "WORD", allow_hyphen_values = true)]
+    pub arg: Vec<String>,
 
     #[command(flatten)]
     pub network: NetworkArgs,
@@ -46,12 +50,13 @@ pub(super) struct FileArgs {
 impl FileArgs {
     /// The first that is given, and the field of an entry that says the same.
     pub fn first(&self) -> Option<(&'static str, &'static str)> {
-        let FileArgs { invoke, wit, dir, env, network, cwd, ca } = self;
+        let FileArgs { invoke, wit, dir, env, arg, network, cwd, ca } = self;
         let given = [
             (invoke.is_some(), "--invoke", "method"),
             (wit.is_some(), "--wit", "wit"),
             (!dir.is_empty(), "--dir", "wasi.mounts"),
             (!env.is_empty(), "--env", "wasi.env"),
+            (!arg.is_empty(), "--arg", "wasi.args"),
             (cwd.is_some(), "--cwd", "wasi.cwd"),
             (ca.is_some(), "--ca", "wasi.ca"),
         ];
@@ -161,6 +166,22 @@ fn given_dir(text: &str) -> Result<DirArg, String> {
 
 fn rule(text: &str) -> Result<Rule, String> {
     text.parse().map_err(|error: BadRule| error.to_string())
+}
+
+/// The same, or the name of a variable that the command has itself.
+fn own_variable(text: &str) -> Result<(String, String), String> {
+    if text.contains('=') || text.is_empty() {
+        return variable(text);
+    }
+    match std::env::var(text) {
+        Ok(value) => Ok((text.to_owned(), value)),
+        Err(std::env::VarError::NotPresent) => {
+            Err(format!("the environment has no variable {text}; write {text}=VALUE"))
+        }
+        Err(std::env::VarError::NotUnicode(_)) => {
+            Err(format!("the variable {text} of the environment is not UTF-8"))
+        }
+    }
 }
 
 pub(super) fn variable(text: &str) -> Result<(String, String), String> {

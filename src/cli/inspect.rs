@@ -25,7 +25,11 @@ use crate::{
     adapter::{Adapted, CoreImportSource},
     artifact::{Artifact, ArtifactKind},
     component::{DEFAULT_STACK, Engine, Function, LinkedComponent},
-    host::{Loaded, PrepareError, Runtime},
+    host::{
+        Loaded, PrepareError, Runtime,
+        complete::{Completed, complete},
+        is_of_toolchain, offered,
+    },
     process::{Grants, group_of},
     visible,
 };
@@ -86,7 +90,11 @@ impl Sheet<'_> {
     }
 
     fn head(&self, f: &mut Page) -> fmt::Result {
-        let what = if self.adapted().is_some() { "core module" } else { "component" };
+        let what = match (self.loaded.completed, self.adapted().is_some()) {
+            (true, _) => "core module that carries its world, made a component",
+            (false, true) => "core module",
+            (false, false) => "component",
+        };
         let text = if self.artifact.kind == ArtifactKind::Text { ", in text form" } else { "" };
         f.heading(&self.file.display().to_string());
         writeln!(f, "  kind    {what}{text}")?;
@@ -112,7 +120,8 @@ impl Sheet<'_> {
             let signature = function.types().display_func(function.ty()).to_string();
             let shown = cut(&signature, LONGEST);
             long |= shown != signature;
-            writeln!(f, "{indent}{}: {shown}", function.name())?;
+            let whose = if is_of_toolchain(function) { "  (of the toolchain)" } else { "" };
+            writeln!(f, "{indent}{}: {shown}{whose}", function.name())?;
         }
         if long {
             writeln!(f, "  (types too long for this list are cut; --print-wit shows all)")?;
@@ -181,7 +190,7 @@ impl Sheet<'_> {
         f.heading("Entry");
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
         let name = Path::new(&*file).file_stem().unwrap_or_default().to_string_lossy();
-        let others = program.functions().count().saturating_sub(1);
+        let others = offered(program).len().saturating_sub(1);
         let others = match others {
             0 => "",
             1 => "  # or the other export",
@@ -210,16 +219,16 @@ impl Sheet<'_> {
 
     fn main_function(&self) -> Option<(&LinkedComponent, Function)> {
         let program = self.program.ok()?;
-        let plain = |function: &Function| !function.name().starts_with('[');
-        let function = program.function("run").ok().or_else(|| program.functions().find(plain));
-        Some((program, function?))
+        let function = program.function("run").ok();
+        Some((program, function.or_else(|| offered(program).into_iter().next())?))
     }
 
     /// The WIT text of a core module: the one given, or one made of numbers.
     /// None for a component, and for a module whose names WIT cannot have; it
     /// can be called without.
     fn module_wit(&self, program: &LinkedComponent) -> Option<String> {
-        self.adapted()?;
+        // One that carries its world needs none.
+        self.adapted().filter(|_| !self.loaded.completed)?;
         if let Some(wit) = self.wit {
             return Some(wit.to_owned());
         }
@@ -245,10 +254,17 @@ fn method(program: &LinkedComponent, function: &Function) -> String {
 
 /// The whole WIT of a component, by the tools that everybody uses.
 fn whole_wit(artifact: &Artifact, loaded: &Loaded) -> Result<String, String> {
-    if loaded.adapted.is_some() {
+    if loaded.adapted.is_some() && !loaded.completed {
         return Err("a core module has no WIT of its own".to_owned());
     }
-    let bytes = wat::parse_bytes(&artifact.bytes).map_err(|error| error.to_string())?;
+    let mut bytes = wat::parse_bytes(&artifact.bytes).map_err(|error| error.to_string())?;
+    if loaded.completed {
+        match complete(&bytes)? {
+            None => {}
+            Some(Completed::Wit(text)) => return Ok(text),
+            Some(Completed::Component(made)) => bytes = made.into(),
+        }
+    }
     // These libraries are made for the output of compilers. The bytes are valid,
     // but may be stranger than they expect, and a panic must not end the command.
     let hook = panic::take_hook();

@@ -10,6 +10,7 @@ use std::{
     time::Instant,
 };
 
+use serde_json::{Map, Value as Json};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -18,6 +19,7 @@ use tracing::{
 };
 
 use super::{output, stderr, style};
+use crate::visible;
 
 /// The lines of processes.
 const OUTPUT: &str = "wippy::output";
@@ -56,6 +58,13 @@ impl Logs {
         }
     }
 
+    /// Something of the command's own that is good to know.
+    pub(super) fn note(self, text: &str) {
+        if !self.silent {
+            output::note(text);
+        }
+    }
+
     /// A warning of the command's own.
     pub(super) fn warn(self, text: &str) {
         if !self.silent {
@@ -87,6 +96,24 @@ struct Log {
 }
 
 impl Log {
+    /// A line of JSON, but for its beginning, the time.
+    fn object(event: &Event<'_>) -> String {
+        let mut object = Object::default();
+        event.record(&mut object);
+        let Object { message, mut fields } = object;
+        let is_output = event.metadata().target() == OUTPUT;
+        let level = if is_output { "output" } else { level_name(*event.metadata().level()) };
+        let mut line = Map::from_iter([
+            ("level".to_owned(), Json::from(level)),
+            ("message".to_owned(), Json::from(message)),
+        ]);
+        line.append(&mut fields);
+        let line = Json::Object(line).to_string();
+        let line = visible::json(&line);
+        format!("{}\n", line.strip_prefix('{').unwrap_or(&line))
+    }
+
+    /// The line, but for the time.
     fn line(&self, event: &Event<'_>) -> Result<String, fmt::Error> {
         let mut found = Found { verbose: self.verbose, ..Found::default() };
         event.record(&mut found);
@@ -94,10 +121,9 @@ impl Log {
         let level = *event.metadata().level();
         let mut head = String::new();
         if self.verbose {
-            let seconds = began().elapsed().as_secs_f64();
             let word = style::level(level, &format!("{level:>5}"));
-            write!(head, "{seconds:>12.6}s {word} ")?;
-            return Ok(style::block(&head, &format!("{message}{more}")));
+            write!(head, " {word} ")?;
+            return Ok(style::block(&head, &one_line(&format!("{message}{more}"))));
         }
         if event.metadata().target() == OUTPUT {
             return Ok(style::block("", &format!("{process} {stream} | {message}")));
@@ -106,7 +132,7 @@ impl Log {
         write!(head, "{} ", style::level(level, word))?;
         let who = [service, pid, process].into_iter().find(|who| !who.is_empty());
         let who = who.map(|who| format!("{who}: ")).unwrap_or_default();
-        Ok(style::block(&head, &format!("{who}{message}{more}")))
+        Ok(style::block(&head, &one_line(&format!("{who}{message}{more}"))))
     }
 }
 
@@ -121,8 +147,16 @@ impl Subscriber for Log {
     }
 
     fn event(&self, event: &Event<'_>) {
-        if let Ok(line) = self.line(event) {
-            stderr::log(line);
+        if style::is_json() {
+            let time = || format!("{{\"time\":\"{}\",", style::wall_time());
+            return stderr::log_after(time, Log::object(event));
+        }
+        let Ok(line) = self.line(event) else { return };
+        match self.verbose {
+            true => {
+                stderr::log_after(|| format!("{:>12.6}s", began().elapsed().as_secs_f64()), line)
+            }
+            false => stderr::log(line),
         }
     }
 
@@ -137,6 +171,64 @@ impl Subscriber for Log {
     fn enter(&self, _: &span::Id) {}
 
     fn exit(&self, _: &span::Id) {}
+}
+
+/// A message of several lines as one: whoever looks for lines finds it whole.
+fn one_line(text: &str) -> String {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.collect::<Vec<_>>().join("; ")
+}
+
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "error",
+        Level::WARN => "warning",
+        Level::INFO => "info",
+        Level::DEBUG => "debug",
+        _ => "trace",
+    }
+}
+
+/// The fields of an event as JSON.
+#[derive(Default)]
+struct Object {
+    message: String,
+    fields: Map<String, Json>,
+}
+
+impl Object {
+    fn put(&mut self, field: &Field, value: Json) {
+        match (field.name(), value) {
+            ("message", Json::String(message)) => self.message = message,
+            (name, value) => drop(self.fields.insert(name.to_owned(), value)),
+        }
+    }
+}
+
+impl Visit for Object {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.into());
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.put(field, value.into());
+    }
+
+    fn record_i64(&mut self, field: &Field, value: i64) {
+        self.put(field, value.into());
+    }
+
+    fn record_bool(&mut self, field: &Field, value: bool) {
+        self.put(field, value.into());
+    }
+
+    fn record_f64(&mut self, field: &Field, value: f64) {
+        self.put(field, value.into());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}").into());
+    }
 }
 
 /// The fields of an event.

@@ -23,7 +23,10 @@ use std::{
 use super::{
     exit::{COMMAND_LINE, Exit, Failure},
     stderr,
-    style::{BOLD, ERROR, NOTE, WARNING, block, error_line, styled, warning_line},
+    style::{
+        BOLD, ERROR, NOTE, WARNING, block, error_line, is_json, json_line, note_line, styled,
+        warning_line,
+    },
 };
 use crate::{
     registry::{Problem, Problems, Severity},
@@ -103,7 +106,10 @@ impl fmt::Write for Page {
 
 /// Writes lines of our own to stderr.
 pub(super) fn message(text: &str) {
-    stderr::say(format!("{}\n", visible::lines(text)));
+    stderr::say(match is_json() {
+        true => json_line("info", text),
+        false => format!("{}\n", visible::lines(text)),
+    });
 }
 
 /// Writes a line over the one that was written so last; an empty one takes it away.
@@ -114,6 +120,11 @@ pub(super) fn progress(text: &str) {
 /// A line that is no error: `warning: ...`.
 pub(super) fn warning(text: &str) {
     stderr::say(warning_line(text));
+}
+
+/// Something that is good to know: `note: ...`.
+pub(super) fn note(text: &str) {
+    stderr::say(note_line(text));
 }
 
 /// A line that says why the command fails: `error: ...`.
@@ -139,13 +150,18 @@ pub(super) fn failure(failure: &Failure) -> Exit {
 pub(super) fn problems(problems: &Problems) {
     for problem in problems {
         stderr::say(problem_text(problem));
-        message("");
+        if !is_json() {
+            message("");
+        }
     }
     let dropped = problems.dropped();
     if dropped > 0 {
         message(&format!("{dropped} more are not shown\n"));
     }
     let style = if problems.has_errors() { ERROR } else { WARNING };
+    if is_json() {
+        return message(&problems.summary());
+    }
     stderr::say(format!("{}\n", styled(style, &problems.summary())));
 }
 
@@ -157,16 +173,22 @@ fn problem_text(problem: &Problem) -> String {
         Severity::Note => ("note", NOTE),
     };
     let text = problem.to_string();
+    let text = match &*problem.file == COMMAND_LINE {
+        true => text.split_once("found:").map_or(&*text, |(_, rest)| rest.trim_start()),
+        false => &text,
+    };
+    if is_json() {
+        return json_line(word, text);
+    }
     if &*problem.file == COMMAND_LINE {
-        let (_, rest) = text.split_once("found:").unwrap_or(("", &text));
-        return block(&format!("{} ", styled(style, &format!("{word}:"))), rest.trim_start());
+        return block(&format!("{} ", styled(style, &format!("{word}:"))), text);
     }
     match text.split_once(&format!(": {word}")) {
         Some((place, rest)) => {
             let place = styled(BOLD, &format!("{}:", visible::name(place)));
             block(&format!("{place} {}", styled(style, word)), rest)
         }
-        None => block("", &text),
+        None => block("", text),
     }
 }
 

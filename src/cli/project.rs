@@ -1,14 +1,36 @@
 //! The project that a command is about.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{exit::Failure, log::Logs};
 use crate::{
     artifact::ArtifactError,
     component::{DeclareError, Linker},
-    imports::{process, sim, wasi},
-    registry::{EntryKind, Id, Project, Severity},
+    imports::{funcs, process, sim, wasi},
+    registry::{EntryKind, Id, LOCK, Project, Severity},
 };
+
+/// The directory of the project: the one that is named, or else the nearest that has a
+/// lock file, from the current one upwards.
+pub(super) fn directory(named: Option<&Path>) -> PathBuf {
+    let here = PathBuf::from(".");
+    if let Some(named) = named {
+        return named.to_owned();
+    }
+    let mut up = here.clone();
+    for above in std::env::current_dir().unwrap_or_default().ancestors() {
+        if is_one(above) {
+            return up;
+        }
+        up = if up == here { "..".into() } else { up.join("..") };
+    }
+    here
+}
+
+/// True for a directory with a lock file.
+pub(super) fn is_one(dir: &Path) -> bool {
+    dir.join(LOCK).is_file()
+}
 
 /// The log is not shown unless it is asked for.
 pub(super) fn hides_logs(project: &Project) -> bool {
@@ -21,6 +43,7 @@ pub(super) fn linker() -> Result<Linker, Failure> {
     let complain = |error: DeclareError| Failure::config(error.to_string());
     wasi::add_to_linker(&mut linker).map_err(complain)?;
     process::add_to_linker(&mut linker).map_err(complain)?;
+    funcs::add_to_linker(&mut linker).map_err(complain)?;
     sim::add_to_linker(&mut linker).map_err(complain)?;
     Ok(linker)
 }
@@ -55,7 +78,7 @@ pub(super) fn check_host(project: &Project, host: &str) -> Result<String, Failur
 /// A file that cannot be had, in the form of the project's problems.
 pub(super) fn unreadable(error: &ArtifactError) -> Failure {
     let fix = if let ArtifactError::NotFound { .. } = error {
-        "build the file, or mend the path; it begins at the current directory".to_owned()
+        "build the file, or correct the path; it begins at the current directory".to_owned()
     } else {
         error.fix()
     };

@@ -17,7 +17,7 @@ use super::{
     project::{linker, unreadable},
     recording,
     result::show,
-    run,
+    run, travel,
 };
 #[cfg(feature = "lua")]
 use crate::lua::LuaProgram;
@@ -27,7 +27,7 @@ use crate::{
     command::{Command, Stdio, StdioCommand},
     component::LinkedComponent,
     host::{Loaded, ProcessSpec, Runtime},
-    process::Grants,
+    process::{Grants, Stack},
     replay::{
         Front, Player, PlayerError, Role, Stage, Still, Stop, Stopped,
         journal::{
@@ -41,23 +41,15 @@ use crate::{
 
 pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
     let name = args.journal.display().to_string();
-    let file = File::open(&args.journal)
-        .map_err(|why| Failure::config(format!("{name}: it cannot be opened: {why}")))?;
-    let log = args.log || args.json;
-    let runtime = Runtime::new(recording::showing(), linker()?).with_cache();
-    let terminal = Terminal {
-        args,
-        logs,
-        runtime,
-        line: CommandLine::default(),
-        names: Vec::new(),
-        programs: HashMap::new(),
-        worlds: HashMap::new(),
-        changed: false,
-    };
-    let stop = Stop { until: args.until, log };
-    let player = Player::new(BufReader::new(file), terminal, stop);
-    let (mut terminal, played) = player.map_err(|error| failure(args, &name, error))?.play();
+    if args.repl {
+        return travel::travel(args, logs);
+    }
+    let watches = args.until.is_some();
+    let (mut terminal, mut played) = play(args, logs, &name, watches)?;
+    if watches && matches!(played, Err(PlayerError::Differs(_))) {
+        // What is changed in a program to see where it is may have made the difference.
+        (terminal, played) = play(args, logs, &name, false)?;
+    }
     // What has no end yet is written.
     terminal.worlds.clear();
     let stopped = played.map_err(|error| failure(args, &name, error))?;
@@ -94,11 +86,34 @@ pub(super) fn replay(args: &ReplayArgs, logs: Logs) -> Result<Exit, Failure> {
     ended(&terminal, &name, stopped)
 }
 
+/// A replay that has ended.
+type Ended<'a> = (Terminal<'a>, Result<Stopped, PlayerError>);
+
+/// Plays the journal, with processes that know the functions that they are in if it
+/// `watches`.
+fn play<'a>(
+    args: &'a ReplayArgs,
+    logs: Logs,
+    name: &str,
+    watches: bool,
+) -> Result<Ended<'a>, Failure> {
+    let file = open(&args.journal)?;
+    let stop = Stop { until: args.until, log: args.log || args.json };
+    let player = Player::new(file, Terminal::new(args, logs, watches)?, stop);
+    Ok(player.map_err(|error| failure(args, name, error))?.play())
+}
+
+/// The journal.
+pub(super) fn open(path: &Path) -> Result<BufReader<File>, Failure> {
+    let why = |why| Failure::config(format!("{}: it cannot be opened: {why}", path.display()));
+    File::open(path).map(BufReader::new).map_err(why)
+}
+
 /// A program to be played; and true if it is another than it was.
 type Played = Result<(Box<dyn Role>, bool), String>;
 
 /// Where the journal is played.
-struct Terminal<'a> {
+pub(super) struct Terminal<'a> {
     args: &'a ReplayArgs,
     logs: Logs,
     runtime: Runtime,
@@ -110,9 +125,29 @@ struct Terminal<'a> {
     worlds: HashMap<u64, SystemDispatcher>,
     /// A program is another than it was.
     changed: bool,
+    /// Processes know the functions that they are in, if that can be.
+    watches: bool,
 }
 
-impl Terminal<'_> {
+impl<'a> Terminal<'a> {
+    pub(super) fn new(
+        args: &'a ReplayArgs,
+        logs: Logs,
+        watches: bool,
+    ) -> Result<Terminal<'a>, Failure> {
+        Ok(Terminal {
+            args,
+            logs,
+            runtime: Runtime::new(recording::showing(), linker()?).with_cache(),
+            line: CommandLine::default(),
+            names: Vec::new(),
+            programs: HashMap::new(),
+            worlds: HashMap::new(),
+            changed: false,
+            watches,
+        })
+    }
+
     /// The file of a program, and whether it is another than it was.
     fn file(&self, name: &str, code: &WasmCode) -> Result<(Artifact, bool), String> {
         let WasmCode { hash, path, bytes, .. } = code;
@@ -219,6 +254,14 @@ impl Stage for Terminal<'_> {
             Code::Wasm(code) => self.wasm(program.id, name, code)?,
             Code::Lua(code) => self.lua(name, code)?,
         };
+        let role = match role.watched() {
+            Ok(watched) if self.watches => watched,
+            Err(why) if self.watches => {
+                self.logs.warn(&format!("{name}: its functions cannot be told: {why}"));
+                role
+            }
+            Ok(_) | Err(_) => role,
+        };
         self.changed |= changed;
         self.names.push(name.clone());
         Ok((role, changed))
@@ -280,21 +323,10 @@ impl Stage for Terminal<'_> {
 /// Tells where the processes are.
 fn still(args: &ReplayArgs, stopped: &Stopped, processes: &[Still]) -> Result<Exit, Failure> {
     let mut text = String::new();
-    for Still { process, fuel, hash, memory, unread, pending } in processes {
-        if args.json {
-            let line = json!({
-                "process": process, "fuel": fuel, "state": format!("{hash:016x}"),
-                "memory": memory, "unread": unread, "pending": pending,
-            });
-            text.push_str(&format!("{line}\n"));
-            continue;
-        }
-        text.push_str(&format!(
-            "{process}\n  fuel     {fuel}\n  state    {hash:016x}\n  memory   {memory} bytes\n  \
-             unread   {unread}\n"
-        ));
-        for asked in pending {
-            text.push_str(&format!("  waits    {asked}\n"));
+    for still in processes {
+        match args.json {
+            true => text.push_str(&format!("{}\n", json_of(still))),
+            false => text.push_str(&shown(still)),
         }
     }
     if processes.is_empty() && !args.json {
@@ -305,6 +337,44 @@ fn still(args: &ReplayArgs, stopped: &Stopped, processes: &[Still]) -> Result<Ex
         false => output::show(&text)?,
     }
     Ok(Exit::Ok)
+}
+
+fn json_of(still: &Still) -> serde_json::Value {
+    let Still { process, fuel, hash, memory, unread, pending, stack } = still;
+    json!({
+        "process": process, "fuel": fuel, "state": format!("{hash:016x}"),
+        "memory": memory, "unread": unread, "pending": pending,
+        "stack": stack.as_ref().map(|stack| &stack.frames),
+    })
+}
+
+/// A process as people read it.
+pub(super) fn shown(still: &Still) -> String {
+    let Still { process, fuel, hash, memory, unread, pending, stack } = still;
+    let mut text = format!(
+        "{process}\n  fuel     {fuel}\n  state    {hash:016x}\n  memory   {memory} bytes\n  \
+         unread   {unread}\n"
+    );
+    for asked in pending {
+        text.push_str(&format!("  waits    {asked}\n"));
+    }
+    if let Some(stack) = stack {
+        text.push_str(&shown_stack(stack));
+    }
+    text
+}
+
+/// A stack as people read it.
+pub(super) fn shown_stack(Stack { frames, more }: &Stack) -> String {
+    let mut text = String::new();
+    for frame in frames {
+        let heading = if text.is_empty() { "stack" } else { "" };
+        text.push_str(&format!("  {heading:<7}  {frame}\n"));
+    }
+    if *more > 0 {
+        text.push_str(&format!("           and {more} more\n"));
+    }
+    text
 }
 
 /// Ends as the run has ended.
@@ -362,7 +432,7 @@ fn result(terminal: &Terminal<'_>, front: Front) -> Result<Exit, Failure> {
 }
 
 /// Why the replay fails.
-fn failure(args: &ReplayArgs, name: &str, error: PlayerError) -> Failure {
+pub(super) fn failure(args: &ReplayArgs, name: &str, error: PlayerError) -> Failure {
     let exit = match &error {
         PlayerError::Journal(_) | PlayerError::Unfit(_) | PlayerError::Program(_) => Exit::Config,
         PlayerError::Differs(difference) => {

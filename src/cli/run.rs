@@ -21,9 +21,10 @@ use crate::{
     component::{self, DEFAULT_STACK, Function},
     host::{
         Ended, ProcessSpec, Programs, ProjectPrograms, Runtime, Supervisor, WasiDir, WasiSetup,
+        offered,
     },
     process::Grants,
-    registry::{EntryKind, Id, Problem, open_together},
+    registry::{Id, Problem, ProcessLua, Project, open_together},
     value::{Term, Value, usage},
     world::HttpClient,
 };
@@ -42,6 +43,12 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir, logs)?;
+            if let Some(id) = program_id(&project, name) {
+                let host = terminal::host_of(&project)?;
+                let programs = ProjectPrograms::new(project, runtime);
+                let invocation = format!("wippy run {id}");
+                return run_entry(args, programs, host, (&id, words, &invocation, None), logs);
+            }
             let command = project.command(name).map_err(|problem| no_command(name, problem))?;
             let (host, entry) = (terminal::host_of(&project)?, command.entry.clone());
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
@@ -81,14 +88,19 @@ fn run_entry(
     (id, words, invocation, short): (&Id, &[OsString], &str, Option<&str>),
     logs: Logs,
 ) -> Result<Exit, Failure> {
-    match programs.project().entry(id).map(|entry| &entry.kind) {
-        Some(EntryKind::ProcessLua(_)) => {
+    match programs.project().entry(id).and_then(|entry| entry.kind.lua_program()) {
+        Some(process) => {
             let limits = [("--fuel", args.limits.fuel), ("--max-memory", args.limits.max_memory)];
             if let Some((option, _)) = limits.iter().find(|(_, limit)| limit.is_some()) {
                 let why = format!("{option} is for wasm, and {id} is Lua: see its `limits`");
                 return Err(Failure::usage(why));
             }
             let name = id.to_string();
+            if args.help || is_help(words) {
+                output::show(&lua_help(process, invocation, short))?;
+                return Ok(Exit::Ok);
+            }
+            warn_of_words(process, &name, words.len(), logs);
             let terms = texts(words)?.into_iter().map(Term::from).collect();
             let program = programs.load(&name).map_err(|fault| Failure::config(fault.message))?;
             let shown = recording::shows(logs, hides_logs(programs.project()));
@@ -100,7 +112,7 @@ fn run_entry(
                 max_slice,
                 recording::line(args, shown),
             )?;
-            let ended = terminal::run(&front, args.trace.as_deref(), &name, |context| {
+            let ended = terminal::run(&front, &args.trace, &name, |context| {
                 let mut started = program.start(terms, context)?;
                 started.max_execution = args.limits.timeout.or(started.max_execution);
                 Ok(started)
@@ -143,6 +155,12 @@ pub(super) fn spec_of_file(
     let loaded = runtime
         .load(&artifact, wit.as_deref(), DEFAULT_STACK)
         .map_err(|error| Failure::prepare(&name, &error))?;
+    if loaded.completed {
+        logs.note(&format!(
+            "{name} is a core module that carries its world, and is made a component now; \
+             `wasm-tools component new` does it once for all"
+        ));
+    }
     if wit.is_some() && loaded.adapted.is_none() {
         logs.warn("--wit is for core modules; this is a component, which has its own types");
     }
@@ -188,7 +206,7 @@ fn given(args: &FileArgs) -> Result<WasiSetup, Failure> {
     let http = args.ca.as_deref().map(authorities).transpose()?;
     let (env, cwd) = (args.env.as_slice().into(), args.cwd.clone());
     let network = args.network.network().into();
-    Ok(WasiSetup { args: Vec::new(), env, cwd, dirs, network, http })
+    Ok(WasiSetup { args: args.arg.clone(), env, cwd, dirs, network, http })
 }
 
 /// How somebody would type this call again, up to the arguments.
@@ -205,6 +223,14 @@ fn invocation_of_file(path: &Path, args: &RunArgs) -> String {
         }
     }
     format!("{out} {}", quoted(&path.display().to_string()))
+}
+
+/// The id of a process or function, where a name is one and not that of a command.
+fn program_id(project: &Project, name: &str) -> Option<Id> {
+    let id = name.contains(':').then(|| name.parse::<Id>().ok()).flatten()?;
+    let kind = &project.entry(&id)?.kind;
+    let is_program = kind.wasm_program().is_some() || kind.lua_program().is_some();
+    (is_program && project.command(name).is_err()).then_some(id)
 }
 
 /// A name that leads to no command, but may be something else.
@@ -240,25 +266,19 @@ fn only_function(program: &component::LinkedComponent, file: &str) -> Result<Str
     if program.function("run").is_ok() {
         return Ok("run".to_owned());
     }
-    // Constructors and methods need a resource, which a command line has not.
-    let mut functions = program.functions().filter(|f| !f.name().starts_with('['));
-    let Some(first) = functions.next() else {
+    let functions = offered(program);
+    let Some(first) = functions.first() else {
         return Err(Failure::config(format!(
             "{file}: it exports no function that could be called; `wippy inspect {file}` shows \
              what there is"
         )));
     };
-    let others = functions.count();
-    if others == 0 {
+    if functions.len() == 1 {
         return Ok(first.full_name());
     }
-    let listed: String = program
-        .functions()
-        .filter(|f| !f.name().starts_with('['))
-        .take(20)
-        .map(|f| format!("\n    {}", f.full_name()))
-        .collect();
-    let more = others.saturating_sub(19);
+    let listed: String =
+        functions.iter().take(20).map(|f| format!("\n    {}", f.full_name())).collect();
+    let more = functions.len().saturating_sub(20);
     let more = if more == 0 { String::new() } else { format!("\n    and {more} more") };
     Err(Failure::usage(format!(
         "{file} exports several functions; choose one with --invoke:{listed}{more}\n\
@@ -278,9 +298,12 @@ fn start(
 ) -> Result<Exit, Failure> {
     let function = spec.function.clone();
     let typed = !spec.raw_arguments;
-    let asked = args.help || (words.len() == 1 && words.iter().any(|word| word == "--help"));
-    if typed && asked {
-        output::show(&help(&function, invocation, short))?;
+    // A program that reads its arguments itself tells what it takes by itself.
+    if args.help || typed && is_help(words) {
+        output::show(&match typed {
+            true => help(&function, invocation, short),
+            false => words_help(invocation, short),
+        })?;
         return Ok(Exit::Ok);
     }
     let input = match typed {
@@ -298,8 +321,7 @@ fn start(
         spec.program.max_slice(),
         recording::line(args, shown),
     )?;
-    let trace = args.trace.as_deref();
-    let ended = terminal::run(front, trace, &name, |context| spec.start(input, context));
+    let ended = terminal::run(front, &args.trace, &name, |context| spec.start(input, context));
     recording.finish(ended.and_then(|ended| match &ended.outcome {
         Ok(Some(value)) => show(&spec, value, args.json),
         _ => end(args, &spec.name, &ended),
@@ -335,12 +357,71 @@ pub(super) fn limiting(args: &RunArgs) -> Limiting {
     }
 }
 
-fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
-    let usage = usage::usage(invocation, function.types(), function.ty());
+/// True if all that is asked is what the program takes.
+fn is_help(words: &[OsString]) -> bool {
+    matches!(words, [word] if word == "--help")
+}
+
+/// The line of help that says what a command is for, and how it is called.
+fn head(usage: String, short: Option<&str>) -> String {
     match short {
         Some(short) => format!("{}\n\n{usage}", list::one_line(short)),
         None => usage,
     }
+}
+
+/// The help of a program that reads its arguments itself.
+fn words_help(invocation: &str, short: Option<&str>) -> String {
+    let usage = format!(
+        "Usage: {invocation} [ARGS]...\n\nThe program reads its arguments itself; many tell more \
+         when they are given --help:\n  {invocation} -- --help\n"
+    );
+    head(usage, short)
+}
+
+/// The help of a program in Lua: the names of its parameters are all that is known.
+fn lua_help(process: &ProcessLua, invocation: &str, short: Option<&str>) -> String {
+    let params = lua_params(process);
+    let words = match &params {
+        Some(params) => params.iter().map(|param| format!(" <{param}>")).collect(),
+        None => " [ARGS]...".to_owned(),
+    };
+    let note = match params.as_deref() {
+        Some([]) => "",
+        _ => "\nThe arguments are texts for a function in Lua.\n",
+    };
+    head(format!("Usage: {invocation}{words}\n{note}"), short)
+}
+
+/// The parameters of a method in Lua, if all that it can be given are these.
+pub(super) fn lua_params(process: &ProcessLua) -> Option<Vec<String>> {
+    #[cfg(feature = "lua")]
+    return crate::lua::params(&process.code.source, &process.method)
+        // There all arguments can be had in another way.
+        .filter(|_| !process.code.source.contains(".args"));
+    #[cfg(not(feature = "lua"))]
+    return None;
+}
+
+/// Words that a method has no parameters for are lost, which is said.
+pub(super) fn warn_of_words(process: &ProcessLua, name: &str, given: usize, logs: Logs) {
+    if let Some(params) = lua_params(process)
+        && given > params.len()
+    {
+        let takes = match params.len() {
+            0 => "no arguments".to_owned(),
+            1 => "1 argument".to_owned(),
+            n => format!("{n} arguments"),
+        };
+        let method = &process.method;
+        logs.warn(&format!(
+            "{name}: `{method}` takes {takes}, and is given {given}: the rest is lost"
+        ));
+    }
+}
+
+fn help(function: &Function, invocation: &str, short: Option<&str>) -> String {
+    head(usage::usage(invocation, function.types(), function.ty()), short)
 }
 
 /// The words as text.

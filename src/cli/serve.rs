@@ -47,7 +47,7 @@ pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
     let recording = Recording::start(&node, &args.record, max_slice, line)?;
     let entry = HttpService::at(&args.addr);
     let server = Server::new(&node, HOST, HOST, entry, Site::of_one(&name));
-    let mut interrupts = Interrupts::new(&node)?;
+    let mut interrupts = Interrupts::new(&node, None)?;
     let ended = smol::block_on(async {
         let listening = server
             .listen()

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     host::{ProjectPrograms, Runtime, ServiceStatus, Supervisor},
-    registry::{Entry, EntryKind, Project},
+    registry::{Entry, EntryKind, Project, listed},
 };
 
 /// Starts the services and stays until all of them have ended, or a signal.
@@ -38,7 +38,7 @@ pub(super) fn serve(
         max_slice,
         recording::line(args, recording::shows(logs, false)),
     )?;
-    let tracing = Tracing::start(&node, args.trace.as_deref())?;
+    let tracing = Tracing::start(&node, &args.trace)?;
     let failed = terminal::serve(&node, &supervisor, logs);
     tracing.finish();
     recording.finish(failed.and_then(|failed| match failed.as_slice() {
@@ -48,9 +48,9 @@ pub(super) fn serve(
 }
 
 fn told(failed: &[ServiceStatus]) -> String {
-    let ids: Vec<String> = failed.iter().take(20).map(|status| status.id.to_string()).collect();
+    let ids: Vec<String> = failed.iter().map(|status| status.id.to_string()).collect();
     let what = if failed.len() == 1 { "a service has" } else { "services have" };
-    format!("all services have ended, and {what} failed: {}", ids.join(", "))
+    format!("all services have ended, and {what} failed: {}", listed(&ids))
 }
 
 /// Why there is nothing to run, and what to do.

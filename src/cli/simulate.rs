@@ -19,7 +19,7 @@ use super::{
     output,
     project::{linker, load},
     recording,
-    run::{arguments, texts},
+    run::{arguments, texts, warn_of_words},
 };
 use crate::{
     command::ProcessError,
@@ -47,13 +47,20 @@ const MOST_LISTED: usize = 20;
 const OFTEN: Duration = Duration::from_millis(200);
 
 pub(super) fn simulate(dir: &Path, args: &SimulateArgs, logs: Logs) -> Result<Exit, Failure> {
-    let id: Id = args
-        .scenario
-        .parse()
-        .map_err(|why| Failure::usage(format!("`{}` is not an id: {why}", args.scenario)))?;
     let project = load(dir, logs)?;
+    let id: Id = args.scenario.parse().map_err(|why| {
+        let mut text = format!("`{}` is not an id: {why}", args.scenario);
+        if let Ok(command) = project.command(&args.scenario) {
+            let entry = &command.entry;
+            text.push_str(&format!("\n    fix:      name the entry of the command: {entry}"));
+        }
+        Failure::usage(text)
+    })?;
     let entry = scenario(&project, &id)?;
     let is_lua = matches!(entry.kind, EntryKind::ProcessLua(_));
+    if let EntryKind::ProcessLua(process) = &entry.kind {
+        warn_of_words(process, &args.scenario, args.args.len(), logs);
+    }
     let runtime = Runtime::new(recording::showing(), linker()?).with_cache().keeping_files();
     let programs = ProjectPrograms::new(project, runtime);
     let mut simulation = of(programs.clone(), &id, &args.args, is_lua)?;

@@ -116,24 +116,30 @@ fn state() -> MutexGuard<'static, State> {
 
 /// Writes lines that must not be lost.
 pub(super) fn say(text: String) {
-    put(text, usize::MAX);
+    put(String::new, text, usize::MAX);
 }
 
 /// Writes lines of the log, if there is room for them, and not more than that.
-pub(super) fn log(mut text: String) {
+pub(super) fn log(text: String) {
+    log_after(String::new, text);
+}
+
+/// The same after a head that is made when it is its turn: so times are in order.
+pub(super) fn log_after(head: impl FnOnce() -> String, mut text: String) {
     if text.len() > LONGEST {
         text.truncate(text.floor_char_boundary(LONGEST));
         text.push_str(" [cut]\n");
     }
-    put(text, ROOM);
+    put(head, text, ROOM);
 }
 
-fn put(text: String, room: usize) {
+fn put(head: impl FnOnce() -> String, mut text: String, room: usize) {
     let mut state = state();
     if state.closed || !state.has_room(&text, room) {
         return;
     }
     state.tell_lost();
+    text.insert_str(0, &head());
     if *state.writer.get_or_insert_with(start) {
         state.add(text);
         drop(state);

@@ -3,7 +3,6 @@
 use std::{
     fs::File,
     io,
-    path::Path,
     pin::pin,
     sync::{
         Arc,
@@ -17,6 +16,7 @@ use futures_util::StreamExt;
 use smol::Timer;
 
 use super::{
+    args::TraceArgs,
     exit::{Exit, Failure},
     log::Logs,
     output, system, table,
@@ -77,7 +77,7 @@ pub(super) struct Front {
 /// to end, the second ends all processes.
 pub(super) fn run(
     front: &Front,
-    trace: Option<&Path>,
+    trace: &TraceArgs,
     entry: &str,
     start: impl FnOnce(SpawnContext) -> Result<Started, ProcessError>,
 ) -> Result<Arc<Ended>, Failure> {
@@ -85,7 +85,7 @@ pub(super) fn run(
     let streams =
         Streams { stdin: Input::Inherit, stdout: Output::Inherit, stderr: Output::Inherit };
     let tracing = Tracing::start(node, trace)?;
-    let mut interrupts = Interrupts::new(node)?;
+    let mut interrupts = Interrupts::new(node, services.as_ref())?;
     let ended = smol::block_on(async {
         if let Some(services) = services {
             services.start();
@@ -129,14 +129,14 @@ pub(super) fn serve(
     services: &Supervisor,
     logs: Logs,
 ) -> Result<Vec<ServiceStatus>, Failure> {
-    let mut interrupts = Interrupts::new(node)?;
+    let mut interrupts = Interrupts::new(node, Some(services))?;
     smol::block_on(async {
         logs.say(&match services.len() {
             1 => "starting 1 service; Ctrl-C stops it".to_owned(),
             n => format!("starting {n} services; Ctrl-C stops them"),
         });
         services.start();
-        let ended = smol::future::or(services.ended(), table::print_on_lines(node));
+        let ended = smol::future::or(services.ended(), table::print_on_lines(node, services));
         let failed = match interrupts.during(ended).await {
             Some(failed) => failed,
             None => {
@@ -181,6 +181,7 @@ pub(super) async fn wind_down(
 /// SIGINT, SIGTERM and SIGHUP, which end the command, and SIGUSR1.
 pub(super) struct Interrupts<'a> {
     node: &'a Node,
+    services: Option<&'a Supervisor>,
     signals: Signals,
     /// How many there were.
     seen: usize,
@@ -211,7 +212,10 @@ fn hangup_is_ignored() -> bool {
 const ECHO: Duration = Duration::from_millis(50);
 
 impl<'a> Interrupts<'a> {
-    pub fn new(node: &'a Node) -> Result<Interrupts<'a>, Failure> {
+    pub fn new(
+        node: &'a Node,
+        services: Option<&'a Supervisor>,
+    ) -> Result<Interrupts<'a>, Failure> {
         let mut wanted = vec![Signal::Int, Signal::Term];
         #[cfg(unix)]
         {
@@ -227,22 +231,22 @@ impl<'a> Interrupts<'a> {
             system::lacks("threads and files to wait with", "ulimit -n", "ulimit -u", &error)
         })?;
         TAKEN.store(true, Ordering::Relaxed);
-        Ok(Interrupts { node, signals, seen: 0, last: None })
+        Ok(Interrupts { node, services, signals, seen: 0, last: None })
     }
 
     /// The future's value, or nothing if there was a signal before. SIGUSR1 is
     /// none that ends anything: it prints the processes.
     pub async fn during<T>(&mut self, future: impl Future<Output = T>) -> Option<T> {
-        let Interrupts { node, signals, seen, last } = self;
+        let Interrupts { node, services, signals, seen, last } = self;
         let signal = async {
             while let Some(Ok(signal)) = signals.next().await {
                 #[cfg(unix)]
                 if matches!(signal, Signal::Usr1) {
-                    table::print(node);
+                    table::print(node, *services);
                     continue;
                 }
                 #[cfg(not(unix))]
-                let _ = signal;
+                let _ = (&signal, &services);
                 if last.is_none_or(|last| last.elapsed() >= ECHO) {
                     break;
                 }
@@ -259,9 +263,10 @@ pub(super) struct Tracing(Option<Arc<Trace>>);
 
 impl Tracing {
     /// Begins, if a file is wanted.
-    pub fn start(node: &Node, file: Option<&Path>) -> Result<Tracing, Failure> {
-        let Some(file) = file else { return Ok(Tracing(None)) };
-        let trace = File::create(file).and_then(Trace::new).map_err(|why| {
+    pub fn start(node: &Node, args: &TraceArgs) -> Result<Tracing, Failure> {
+        let Some(file) = &args.trace else { return Ok(Tracing(None)) };
+        let create = |file| Trace::with_size(file, args.trace_size);
+        let trace = File::create(file).and_then(create).map_err(|why| {
             Failure::config(format!("--trace: `{}` cannot be written: {why}", file.display()))
         })?;
         let trace = Arc::new(trace);
@@ -271,10 +276,13 @@ impl Tracing {
 
     /// Writes the end.
     pub fn finish(self) {
-        if let Some(trace) = self.0
-            && let Err(error) = trace.finish()
-        {
+        let Some(trace) = self.0 else { return };
+        if let Err(error) = trace.finish() {
             output::warning(&format!("--trace: {error}"));
+        }
+        if trace.is_full() {
+            let why = "the file has reached its size (--trace-size); what came later is not in it";
+            output::warning(&format!("--trace: {why}"));
         }
     }
 }

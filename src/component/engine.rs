@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use wasmparser::WasmFeatures;
 
-use super::load::rewrite::Changes;
+use super::{backtrace::watch, load::rewrite::Changes};
 
 /// Bytes that a bulk operation (`memory.copy`, `memory.fill`, …) or the host
 /// moves for one unit of fuel.
@@ -35,7 +35,7 @@ pub(crate) const BYTES_PER_FUEL: u64 = 64;
 /// another as soon as any program takes another amount for the same work: with another
 /// interpreter, other costs, or other changes to modules. A journal of one version is not
 /// replayed by another.
-pub const FUEL_VERSION: u32 = 2;
+pub const FUEL_VERSION: u32 = 3;
 
 /// The most fuel that a guest is given at once, whatever the slice.
 const MAX_SLICE: u64 = 500_000;
@@ -147,6 +147,23 @@ pub(crate) fn core_like(engine: &wasmi::Engine, translation: Translation) -> was
     wasmi::Engine::new(&config)
 }
 
+/// A new engine of wasmi's for modules that are changed to be watched, with room for what
+/// they have more on the stack.
+pub(crate) fn core_watching(stack: usize) -> wasmi::Engine {
+    let mut config = core_config(stack.saturating_mul(2), Translation::Early);
+    config.operator_cost(watch::costs(costs()));
+    wasmi::Engine::new(&config)
+}
+
+/// What operators cost.
+fn costs() -> wasmi::OperatorCost {
+    wasmi::OperatorCost {
+        memory_grow: u8::MAX,
+        table_grow: u8::MAX,
+        ..wasmi::OperatorCost::default()
+    }
+}
+
 fn mode(translation: Translation) -> wasmi::CompilationMode {
     match translation {
         Translation::Late => wasmi::CompilationMode::Lazy,
@@ -166,11 +183,7 @@ fn core_config(stack: usize, translation: Translation) -> wasmi::Config {
             fuel_per_bytes_translated: 0,
             fuel_per_bytes_validated: 0,
         })
-        .operator_cost(wasmi::OperatorCost {
-            memory_grow: u8::MAX,
-            table_grow: u8::MAX,
-            ..wasmi::OperatorCost::default()
-        })
+        .operator_cost(costs())
         .set_min_stack_height(FIRST_STACK)
         .set_max_stack_height(stack)
         // A frame takes at least a few cells, so that the height is the

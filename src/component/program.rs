@@ -10,7 +10,10 @@ use std::{
 use wasmparser::component_types::ComponentEntityType;
 
 use super::{
-    backtrace::trace::Tracing,
+    backtrace::{
+        trace::Tracing,
+        watch::{WatchedPlan, shown, watched},
+    },
     engine::{DEFAULT_STACK, Engine, Translation, core},
     error::{LinkError, LoadError, LoadErrorKind, panic_message},
     link::{
@@ -198,7 +201,8 @@ impl Component {
         match link(interpreter, &self.def, linker, deny) {
             Ok(plan) => {
                 let plan = Arc::new(plan);
-                Ok(LinkedComponent { tracing: Arc::new(Tracing::new(plan.clone())), plan })
+                let tracing = Arc::new(Tracing::new(plan.clone()));
+                Ok(LinkedComponent { tracing, plan, watched: None })
             }
             Err(Failure::Import(error)) => Err(error),
             Err(Failure::Component(error)) => {
@@ -246,6 +250,8 @@ fn explain(bytes: &Arc<[u8]>, error: LoadError) -> LoadError {
 pub struct LinkedComponent {
     plan: Arc<Plan>,
     tracing: Arc<Tracing>,
+    /// What its processes need that know where they are.
+    watched: Option<Arc<WatchedPlan>>,
 }
 
 /// A function that a program exports.
@@ -304,7 +310,10 @@ impl LinkedComponent {
                 let all: Vec<_> = self.functions().collect();
                 Err(match all.is_empty() {
                     true => format!("`{name}` is not exported; the component exports no functions"),
-                    false => format!("`{name}` is not exported; there is {}", list(all.iter())),
+                    false => {
+                        let are = if all.len() == 1 { "is" } else { "are" };
+                        format!("`{name}` is not exported; there {are} {}", list(all.iter()))
+                    }
                 })
             }
         }
@@ -320,14 +329,44 @@ impl LinkedComponent {
         &self.tracing
     }
 
+    /// The same program, whose processes take the same fuel and know at any time which
+    /// functions they are in, see [`Process::stack`](crate::process::Process::stack). They
+    /// are slower, and take memory for it that is on no account: for replays.
+    ///
+    /// # Errors
+    ///
+    /// If it has more than 64 MiB of modules, or one that cannot be changed.
+    pub fn watched(&self) -> Result<LinkedComponent, LoadError> {
+        let watched = Arc::new(watched(&self.plan)?);
+        let (plan, tracing) = (watched.plan.clone(), self.tracing.clone());
+        Ok(LinkedComponent { plan, tracing, watched: Some(watched) })
+    }
+
     /// A process's machine, with what host functions keep for it.
     pub(crate) fn machine(&self, host: HostState) -> Machine {
-        Machine::new(self.plan.clone(), host)
+        let mut machine = Machine::new(self.plan.clone(), host);
+        if let Some(watched) = &self.watched {
+            machine.watch(watched.memory);
+        }
+        machine
+    }
+
+    /// The names of the functions that a machine of it is in, the innermost first, from at
+    /// most `limit` of them; and how many there are. Nothing if it is not watched.
+    pub(crate) fn stack(&self, machine: &Machine, limit: usize) -> Option<(Vec<String>, usize)> {
+        let (notes, depth) = machine.notes(limit)?;
+        Some((shown(&self.watched.as_ref()?.modules, &notes), depth))
     }
 }
 
 fn list<'a>(functions: impl Iterator<Item = &'a Function>) -> String {
-    functions.map(|f| format!("`{}`", f.full_name())).collect::<Vec<_>>().join(", ")
+    const MOST: usize = 20;
+    let all: Vec<String> = functions.map(|f| format!("`{}`", f.full_name())).collect();
+    let shown = all.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match all.len().saturating_sub(MOST) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// True if `wanted` (`ns:pkg/iface@1.0.0`, `ns:pkg/iface` or `iface`, and any

@@ -42,6 +42,7 @@ pub use self::{
     load::{
         check::{Checked, check},
         error::PrepareError,
+        offered::{is_of_toolchain, offered},
         project::ProjectPrograms,
         runtime::{Loaded, ProcessSpec, ProgramSource, Runtime},
         wasi_setup::{WasiDir, WasiSetup},
@@ -67,6 +68,10 @@ pub use self::{
         states::{ServiceState, ServiceStatus},
     },
 };
+
+#[cfg(feature = "cli")]
+pub(crate) use self::load::complete;
+pub(crate) use self::load::runtime::packages;
 
 #[cfg(test)]
 mod tests;

@@ -63,8 +63,10 @@
 
 mod arena;
 mod budget;
+mod exchange;
 mod json;
 mod long;
+mod look;
 mod mail;
 mod memory;
 mod method;
@@ -73,13 +75,19 @@ mod pinned;
 mod primitives;
 mod process;
 mod program;
+mod pure;
+mod regexp;
 mod reply;
 mod request;
 mod sandbox;
 mod schedule;
 mod text;
+mod tokens;
+mod typed;
 mod values;
 
+#[cfg(feature = "cli")]
+pub(crate) use self::look::params;
 pub use self::{
     process::LuaProcess,
     program::{LuaConfig, LuaProgram, SyntaxError},

@@ -9,15 +9,15 @@ use std::{
 
 use mlua::{Function, Lua, chunk::ChunkMode};
 
-use super::sandbox;
+use super::{look, sandbox, typed};
 use crate::{
     command::{ErrorKind, ProcessError},
-    registry::{self, Entry, EntryKind, Id, LUA_MODULES, Problem, Project, nearest},
+    registry::{self, Entry, Id, LUA_MODULES, Problem, Project, listed, nearest, quoted},
     replay::journal::{LuaCode, LuaUnit},
 };
 
 /// Modules that need not be named in an entry's `modules`.
-const ALWAYS: [&str; 3] = ["process", "channel", "errors"];
+const ALWAYS: [&str; 7] = ["process", "channel", "errors", "payload", "os", "io", "ctx"];
 
 /// The most entries that one imports, directly and through others.
 const MAX_UNITS: usize = 1000;
@@ -41,6 +41,8 @@ struct Inner {
 /// One source.
 struct Unit {
     source: Arc<str>,
+    /// What errors call it: its file, or the id of its entry.
+    shown: Arc<str>,
     /// Compiled by this very library; nobody else's bytecode is ever loaded.
     bytecode: Vec<u8>,
     modules: BTreeSet<String>,
@@ -91,12 +93,12 @@ impl LuaProgram {
     ///
     /// A problem with the entry's file and field, or with the line of its source.
     pub fn compile(project: &Project, id: &Id) -> Result<LuaProgram, Box<Problem>> {
-        let expected = "the id of a process.lua entry";
+        let expected = "the id of a process.lua or function.lua entry";
         let Some(entry) = project.entry(id) else {
             let found = format!("{id}, which is no entry of this project");
             return Err(Box::new(Problem::error("command line", found, expected, "")));
         };
-        let EntryKind::ProcessLua(process) = &entry.kind else {
+        let Some(process) = entry.kind.lua_program() else {
             let found = format!("an entry of kind {}", entry.kind_name);
             return Err(Box::new(entry.problem("kind", found, expected, "name another entry")));
         };
@@ -111,7 +113,8 @@ impl LuaProgram {
                 let found = format!("more than {MAX_UNITS} entries, directly and through others");
                 return Err(Box::new(entry.problem("imports", found, "fewer imports", "")));
             }
-            let bytecode = compile(&name, &code.source).map_err(|e| problem(entry, code, &e))?;
+            let shown: Arc<str> = code.file.as_deref().unwrap_or(&name).into();
+            let bytecode = compile(&shown, &code.source).map_err(|e| problem(entry, code, &e))?;
             let mut imports = BTreeMap::new();
             for (alias, target) in &code.imports {
                 imports.insert(alias.clone(), target.to_string());
@@ -121,7 +124,7 @@ impl LuaProgram {
             }
             let modules = code.modules.iter().cloned().collect();
             let source = code.source.clone();
-            units.insert(name, Unit { source, bytecode, modules, imports });
+            units.insert(name, Unit { source, shown, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: id.to_string(),
@@ -146,8 +149,8 @@ impl LuaProgram {
         for (name, source) in main.into_iter().chain(&config.libraries) {
             let bytecode = compile(name, source)?;
             let (modules, imports) = (modules.clone(), imports.clone());
-            let source = source.as_str().into();
-            units.insert(name.clone(), Unit { source, bytecode, modules, imports });
+            let (source, shown) = (source.as_str().into(), name.as_str().into());
+            units.insert(name.clone(), Unit { source, shown, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: config.name.clone(),
@@ -167,10 +170,11 @@ impl LuaProgram {
         let mut units = BTreeMap::new();
         for unit in &code.units {
             let source = unit.source.as_str().into();
-            let bytecode = compile(&unit.name, &unit.source)?;
+            let shown: Arc<str> = unit.shown.as_str().into();
+            let bytecode = compile(&shown, &unit.source)?;
             let modules = unit.modules.iter().cloned().collect();
             let imports = unit.imports.iter().cloned().collect();
-            units.insert(unit.name.clone(), Unit { source, bytecode, modules, imports });
+            units.insert(unit.name.clone(), Unit { source, shown, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: name.to_owned(),
@@ -186,6 +190,7 @@ impl LuaProgram {
         let pair = |(name, id): (&String, &String)| (name.clone(), id.clone());
         let unit = |(name, unit): (&String, &Unit)| LuaUnit {
             name: name.clone(),
+            shown: unit.shown.to_string(),
             source: unit.source.to_string(),
             modules: unit.modules.iter().cloned().collect(),
             imports: unit.imports.iter().map(pair).collect(),
@@ -194,15 +199,46 @@ impl LuaProgram {
         LuaCode { max_memory: self.0.max_memory, units }
     }
 
-    /// Looks at the source of an entry in Lua.
-    ///
-    /// # Errors
-    ///
-    /// A problem with the line of the source.
-    pub fn check(entry: &Entry) -> Result<(), Box<Problem>> {
-        let Some(code) = entry.kind.lua() else { return Ok(()) };
-        let compiled = compile(&entry.id.to_string(), &code.source);
-        compiled.map(|_| ()).map_err(|error| problem(entry, code, &error))
+    /// Looks at the source of an entry in Lua, and gives what is wrong with it: what is
+    /// no Lua, modules that it requires and may not, a method that it does not have.
+    pub fn check(entry: &Entry) -> Vec<Problem> {
+        let Some(code) = entry.kind.lua() else { return Vec::new() };
+        let name = code.file.clone().unwrap_or_else(|| entry.id.to_string());
+        if let Err(error) = compile(&name, &code.source) {
+            return vec![*problem(entry, code, &error)];
+        }
+        let mut found = Vec::new();
+        let requires = look::requires(&code.source);
+        found.extend(requires.into_iter().filter_map(|(name, line)| {
+            let (what, fix) = unknown_module(code, &name)?;
+            Some(in_source(entry, code, Some(line), what, "a module that the entry has", fix))
+        }));
+        if let Some(process) = entry.kind.lua_program()
+            && let Some(given) = look::gives(&code.source)
+            && !given.contains(&process.method)
+        {
+            let given: Vec<&str> = given.iter().map(String::as_str).collect();
+            let (what, fix) = match (nearest(&process.method, given.iter().copied()), &*given) {
+                (Some(meant), _) => (String::new(), format!("did you mean {meant}?")),
+                (None, []) => (
+                    "; it has no functions".to_owned(),
+                    format!("end the source with: return {{ {0} = {0} }}", process.method),
+                ),
+                (None, given) => (String::new(), format!("name one of {}", listed(given))),
+            };
+            found.push(entry.problem(
+                "method",
+                format!("the source has no function {}{what}", quoted(&process.method)),
+                "a function of the table that the source returns",
+                fix,
+            ));
+        }
+        found
+    }
+
+    /// True if some text of it may `require` a module.
+    pub fn names(&self, module: &str) -> bool {
+        self.0.units.values().any(|unit| unit.modules.contains(module))
     }
 
     /// The id of its entry.
@@ -227,9 +263,11 @@ impl LuaProgram {
 
     /// The chunk of a unit, in a state.
     pub(super) fn load(&self, lua: &Lua, unit: &str) -> mlua::Result<Function> {
-        let bytecode = self.0.units.get(unit).map(|unit| unit.bytecode.as_slice());
-        let chunk = lua.load(bytecode.unwrap_or_default()).set_mode(ChunkMode::Binary);
-        chunk.set_name(format!("={unit}")).into_function()
+        let found = self.0.units.get(unit);
+        let bytecode = found.map(|unit| unit.bytecode.as_slice()).unwrap_or_default();
+        let shown = found.map_or(unit, |unit| &*unit.shown);
+        let chunk = lua.load(bytecode).set_mode(ChunkMode::Binary);
+        chunk.set_name(format!("={shown}")).into_function()
     }
 
     /// The module that a `require` in a unit means.
@@ -237,6 +275,9 @@ impl LuaProgram {
         let Some(own) = self.0.units.get(unit) else { return Err(format!("{unit} is not loaded")) };
         if let Some(import) = own.imports.get(name) {
             return Ok(Required::Import(import));
+        }
+        if name == typed::REQUIRED {
+            return Ok(Required::Types);
         }
         if ALWAYS.contains(&name) {
             return Ok(Required::Module);
@@ -265,6 +306,8 @@ impl LuaProgram {
 /// The meanings of a name in `require`.
 pub(super) enum Required<'a> {
     Module,
+    /// What the types of a text are made with.
+    Types,
     Import(&'a str),
 }
 
@@ -283,11 +326,27 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, SyntaxError> {
         Some(rest) => rest.find('\n').map_or("", |end| rest.get(end..).unwrap_or_default()),
         None => source,
     };
-    let chunk = lua.load(source).set_mode(ChunkMode::Text).set_name(format!("={name}"));
-    match chunk.into_function() {
-        Ok(function) => Ok(function.dump(false)),
-        Err(mlua::Error::SyntaxError { message, .. }) => Err(syntax(name, &message)),
-        Err(error) => Err(plain(error.to_string())),
+    let compiled = |source: &str| {
+        let chunk = lua.load(source).set_mode(ChunkMode::Text).set_name(format!("={name}"));
+        match chunk.into_function() {
+            Ok(function) => Ok(function.dump(false)),
+            Err(mlua::Error::SyntaxError { message, .. }) => Err(syntax(name, &message)),
+            Err(error) => Err(plain(error.to_string())),
+        }
+    };
+    let wrong = match compiled(source) {
+        Ok(code) => return Ok(code),
+        Err(wrong) => wrong,
+    };
+    // Annotations are never plain Lua.
+    match typed::erase(source) {
+        Ok(Some(erased)) => compiled(&erased),
+        Ok(None) => Err(wrong),
+        // Lua has stopped at the first annotation, or before.
+        Err(typed::Wrong { line, why }) if wrong.line.is_some_and(|first| first < line) => {
+            Err(SyntaxError { line: Some(line), message: why })
+        }
+        Err(_) => Err(wrong),
     }
 }
 
@@ -301,14 +360,62 @@ fn syntax(name: &str, message: &str) -> SyntaxError {
     }
 }
 
+/// Why an entry cannot require a module, and what to do about it; nothing if it can.
+fn unknown_module(code: &registry::LuaCode, name: &str) -> Option<(String, String)> {
+    let there = LUA_MODULES.contains(&name);
+    if code.imports.contains_key(name)
+        || ALWAYS.contains(&name)
+        || there && code.modules.iter().any(|module| module == name)
+    {
+        return None;
+    }
+    if there {
+        let mut modules = code.modules.clone();
+        modules.push(name.to_owned());
+        let fix = format!("add it: modules: [{}]", modules.join(", "));
+        return Some((format!("{}, which is not among its modules", quoted(name)), fix));
+    }
+    let known = LUA_MODULES.iter().copied().chain(code.imports.keys().map(String::as_str));
+    let fix = match nearest(name, known) {
+        Some(meant) => format!("did you mean {meant}?"),
+        None => {
+            format!("there are {}; other entries are named by `imports`", LUA_MODULES.join(", "))
+        }
+    };
+    Some((format!("{}, which is no module", quoted(name)), fix))
+}
+
 /// A syntax error as a problem of the file that it is in.
 fn problem(entry: &Entry, code: &registry::LuaCode, error: &SyntaxError) -> Box<Problem> {
-    let (expected, fix) = ("Lua 5.4", "correct the source");
-    let Some(file) = &code.file else {
-        return Box::new(entry.problem("source", error.to_string(), expected, fix));
+    let message = match &code.file {
+        Some(_) => error.message.clone(),
+        None => error.to_string(),
     };
-    let problem = Problem::error(file.as_str(), error.message.clone(), expected, fix);
-    Box::new(problem.at_line(error.line).in_entry(Some(entry.id.clone())))
+    Box::new(in_source(
+        entry,
+        code,
+        error.line,
+        message,
+        "Lua 5.4",
+        "correct the source".to_owned(),
+    ))
+}
+
+/// A problem of a line of the source.
+fn in_source(
+    entry: &Entry,
+    code: &registry::LuaCode,
+    line: Option<u32>,
+    found: String,
+    expected: &str,
+    fix: String,
+) -> Problem {
+    match &code.file {
+        Some(file) => Problem::error(file.as_str(), found, expected, fix)
+            .at_line(line)
+            .in_entry(Some(entry.id.clone())),
+        None => entry.problem("source", found, expected, fix),
+    }
 }
 
 /// The failure to make a state.

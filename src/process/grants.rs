@@ -12,8 +12,9 @@
 //! | `wasi:io/streams` | this interface |
 //! | `wasi:io@0.2.0`, `wasi:io/streams@0.2` | the same in compatible versions |
 //! | `wasi:poll` | `wasi:io/poll`, which `wasi:io` includes |
-//! | `wasi1`, `preview1`, `wasi_snapshot_preview1` | preview 1, for core modules: all of it |
+//! | `wasi1`, `preview1`, `wasi_snapshot_preview1`, `wasi_unstable` | preview 1, for core modules: all of it |
 //! | `wasi:cli`, `wasi:clocks`, … | for core modules: the part of preview 1 that does the same |
+//! | `funcs` | `wippy:runtime/funcs` |
 //! | `log` | the function `log` that is imported by itself |
 //!
 //! Groups are the entry's own: nothing here is shared between entries.
@@ -27,8 +28,14 @@ use crate::component::{Linker, compatible, split_version};
 /// The instance that a core module's preview 1 imports become.
 const PREVIEW1: &str = "wippy:core/wasi-snapshot-preview1";
 
+/// The same of its older name, `wasi_unstable`.
+const UNSTABLE: &str = "wippy:core/wasi-unstable";
+
 /// The names of the group for preview 1; the first is the one to write.
-const PREVIEW1_NAMES: [&str; 3] = ["wasi1", "preview1", "wasi_snapshot_preview1"];
+const PREVIEW1_NAMES: [&str; 4] = ["wasi1", "preview1", "wasi_snapshot_preview1", "wasi_unstable"];
+
+/// The name of the group for functions of the application, as the original writes it.
+const FUNCS: (&str, &str) = ("funcs", "wippy:runtime/funcs");
 
 /// The packages of 0.2 of which any one enables a function of preview 1, by how
 /// its name begins; the first line that fits counts.
@@ -113,7 +120,7 @@ impl Grants {
         };
         self.entry.is_none()
             || self.groups.iter().any(|group| group.covers(interface))
-            || (interface == PREVIEW1 && self.allows_preview1(function))
+            || (is_preview1(interface) && self.allows_preview1(function))
     }
 
     /// True if the groups of 0.2 enable a function of preview 1, or any of it.
@@ -157,7 +164,7 @@ impl Grants {
 
     /// The lines of `imports` that cover none of these imports.
     pub fn unused<'a>(&'a self, imports: &'a [String]) -> impl Iterator<Item = &'a str> {
-        let preview1 = imports.iter().any(|import| import == PREVIEW1);
+        let preview1 = imports.iter().any(|import| is_preview1(import));
         let part = move |group: &Group| preview1 && group.name.starts_with("wasi:");
         self.groups
             .iter()
@@ -192,6 +199,7 @@ impl Group {
         let name = match name {
             name if PREVIEW1_NAMES.contains(&name) => PREVIEW1,
             "wasi:poll" => "wasi:io/poll",
+            name if name == FUNCS.0 => FUNCS.1,
             name => name,
         };
         Group { written: written.to_owned(), name: name.to_owned(), version }
@@ -199,6 +207,7 @@ impl Group {
 
     fn covers(&self, import: &str) -> bool {
         let (name, version) = split_version(import);
+        let name = if is_preview1(name) { PREVIEW1 } else { name };
         let package = name.split_once('/').map(|(package, _)| package);
         (self.name == name || package == Some(&self.name))
             && match &self.version {
@@ -211,6 +220,11 @@ impl Group {
                 }),
             }
     }
+}
+
+/// True for the instance that imports of preview 1 become, under either name.
+fn is_preview1(interface: &str) -> bool {
+    interface == PREVIEW1 || interface == UNSTABLE
 }
 
 /// The group to write in `imports` for an import.
@@ -226,7 +240,7 @@ impl Group {
 pub fn group_of(import: &str) -> String {
     let (name, _) = split_version(import);
     match name.split_once('/') {
-        _ if name == PREVIEW1 => PREVIEW1_NAMES[0].to_owned(),
+        _ if is_preview1(name) => PREVIEW1_NAMES[0].to_owned(),
         // What a core module imports has no package of its own.
         Some(("wippy:core", _)) | None => name.to_owned(),
         Some((package, _)) => package.to_owned(),

@@ -111,6 +111,15 @@ impl Default for StepOutput {
     }
 }
 
+/// The functions that a process is in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stack {
+    /// They, the innermost first, with file and line where these are known.
+    pub frames: Vec<String>,
+    /// How many there are that `frames` does not show.
+    pub more: usize,
+}
+
 /// Something that can be run in bounded steps.
 pub trait Process: Send {
     /// Takes all `events` and does at most one slice of work.
@@ -139,6 +148,16 @@ pub trait Process: Send {
     /// whoever hashes the pieces knows that two processes are the same. For between steps.
     fn state(&mut self, to: &mut dyn FnMut(&[u8])) {
         let _ = to;
+    }
+
+    /// Hands each linear memory to `f`. For between steps.
+    fn memories(&mut self, f: &mut dyn FnMut(&[u8])) {
+        let _ = f;
+    }
+
+    /// The functions that it is in, if it knows them. For between steps.
+    fn stack(&mut self) -> Option<Stack> {
+        None
     }
 
     /// Tells whether a step is in code that cannot unwind. It is the same one from the

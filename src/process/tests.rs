@@ -2,6 +2,7 @@
 
 mod trace;
 mod values;
+mod watched;
 
 use super::{
     Args, Call, Cause, Error, ErrorKind, Event, Fuel, Limits, Outcome, Process, Start, StartData,

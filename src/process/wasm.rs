@@ -4,7 +4,7 @@ use std::{fmt, mem, sync::Arc};
 
 use super::{
     Call, Error, ErrorKind, Event, ExitRequest, Fuel, Inbox, Limits, Outcome, Process, Received,
-    Start, StartData, Status, StepOutput,
+    Stack, Start, StartData, Status, StepOutput,
 };
 use crate::{
     account::Account,
@@ -83,6 +83,9 @@ const MAX_RETRACE: u64 = 50_000_000;
 /// Functions that an error names.
 const MAX_FRAMES: usize = 12;
 
+/// Functions that a stack names.
+const MAX_STACK: usize = 100;
+
 impl WasmProcess {
     /// A process that runs `program`. Nothing of it runs before the first step: that
     /// makes the instances and runs their start functions, and then the call.
@@ -93,7 +96,7 @@ impl WasmProcess {
     /// given its surroundings, or they are beyond the limits.
     pub fn start(program: &LinkedComponent, start: Start) -> Result<WasmProcess, Error> {
         let Start { data, account, inline, state: mut host } = start;
-        let StartData { call, identity, wasi, request, limits } = data;
+        let StartData { call, identity, wasi, request, limits, context: _ } = data;
         let account = account.unwrap_or_else(|| Account::new(limits.max_memory));
         host.begin(account.clone(), inline);
         if let Some(wasi) = wasi {
@@ -460,6 +463,23 @@ impl Process for WasmProcess {
                 inbox.state(to);
             }
         }
+    }
+
+    fn memories(&mut self, f: &mut dyn FnMut(&[u8])) {
+        if let Phase::Live(machine) = &mut self.state {
+            machine.each_memory(&mut |memory| f(memory));
+        }
+    }
+
+    /// Nothing unless its program is [watched](LinkedComponent::watched).
+    fn stack(&mut self) -> Option<Stack> {
+        let machine = match &self.state {
+            Phase::Live(machine) => machine,
+            Phase::Waiting(waiting, _) => waiting.trapped.as_ref()?,
+            Phase::Retracing(..) | Phase::Ended(_) => return None,
+        };
+        let (frames, depth) = self.program.stack(machine, MAX_STACK)?;
+        Some(Stack { frames, more: depth.saturating_sub(MAX_STACK) })
     }
 
     fn close(&mut self) {

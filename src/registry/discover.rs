@@ -20,7 +20,7 @@ use std::{
 };
 
 /// The name of the file that makes a directory a project.
-pub(super) const LOCK: &str = "wippy.lock";
+pub(crate) const LOCK: &str = "wippy.lock";
 /// The lines of a lock file that says what is assumed without one.
 const LOCK_LINES: &str = "directories:\n  src: ./src\n  modules: .wippy";
 /// The largest YAML file that is read.
@@ -103,6 +103,12 @@ fn directories(dir: &Path, problems: &RefCell<Problems>) -> Vec<SourceDirectory>
             return Vec::new();
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            if let Some(above) = project_above(dir) {
+                let found = "no such file, but there is one further up";
+                let fix = format!("name the directory that has it: -C {}", above.display());
+                report.error(None, "", found, format!("a directory with a {LOCK}"), fix);
+                return Vec::new();
+            }
             if dir.join("src").is_dir() {
                 report.push(
                     super::Severity::Warning,
@@ -114,12 +120,15 @@ fn directories(dir: &Path, problems: &RefCell<Problems>) -> Vec<SourceDirectory>
                 );
                 return defaults();
             }
-            let found = if dir.is_dir() {
-                "no such file, and no src directory"
+            let (found, fix) = if dir.is_dir() {
+                let found = "no such file, and no src directory";
+                let ways = "go to a project's directory, or name it with -C DIR, or begin one with \
+                            `wippy new NAME` or `wippy init`";
+                (found, ways.to_owned())
             } else {
-                "no such file; the project's directory itself does not exist"
+                let found = "no such file; the project's directory itself does not exist";
+                (found, "name a directory that exists with -C DIR".to_owned())
             };
-            let fix = format!("go to a project's directory, or name it with -C DIR, or {fix}");
             report.error(None, "", found, format!("a project: a directory with a {LOCK}"), fix);
             return Vec::new();
         }
@@ -162,6 +171,25 @@ fn directories(dir: &Path, problems: &RefCell<Problems>) -> Vec<SourceDirectory>
     }
     lock.finish();
     directories
+}
+
+/// The directory above this one that has a lock file.
+fn project_above(dir: &Path) -> Option<PathBuf> {
+    let real = fs::canonicalize(dir).ok()?;
+    let (mut above, mut named) = (real.as_path(), Some(dir));
+    while let Some(parent) = above.parent() {
+        above = parent;
+        named = named.and_then(Path::parent);
+        if above.join(LOCK).is_file() {
+            // As it was named, if that has enough parts.
+            let plain = |path: &Path| {
+                let normal = |part| matches!(part, std::path::Component::Normal(_));
+                !path.as_os_str().is_empty() && path.components().all(normal)
+            };
+            return Some(named.filter(|named| plain(named)).unwrap_or(above).to_owned());
+        }
+    }
+    None
 }
 
 struct Walk<'a> {

@@ -50,16 +50,20 @@ pub(crate) use self::kinds::lua_modules;
 #[cfg(feature = "cli")]
 pub(crate) use self::places::open_together;
 pub(crate) use self::{
-    discover::describe_io, places::DirectoryError, problem::quoted, suggest::nearest,
+    discover::{LOCK, describe_io},
+    places::DirectoryError,
+    problem::{listed, quoted},
+    suggest::nearest,
 };
 pub use self::{
     environment::{EnvError, EnvVariable, Environment, OsLookup},
     id::{Id, IdError},
     kinds::{
-        Authorities, Cors, EntryKind, FsDirectory, HttpEndpoint, HttpLimits, HttpRouter,
-        HttpService, HttpStatic, HttpTimeouts, HttpTls, LUA_MODULES, Lifecycle, Limits, LuaCode,
-        LuaLimits, Mount, Origins, Pattern, ProcessHost, ProcessLua, ProcessService, ProcessWasm,
-        Restart, Segment, TerminalHost, Transport, Wasi, WasiEnv,
+        Authorities, Cors, EntryKind, FsDirectory, FunctionLua, FunctionWasm, HttpEndpoint,
+        HttpLimits, HttpRouter, HttpService, HttpStatic, HttpTimeouts, HttpTls, LUA_MODULES,
+        Lifecycle, Limits, LuaCode, LuaLimits, Mount, Origins, Pattern, Pool, PoolKind,
+        ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, Retry, Segment,
+        TerminalHost, Transport, Wasi, WasiEnv, WasmSource,
     },
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},

@@ -170,7 +170,7 @@ impl<'e> Filler<'e> {
             Err(error) => Wrong {
                 found: format!("{shown}, and {error}"),
                 expected: "a variable that can be read".into(),
-                fix: "mend the entry of that variable".into(),
+                fix: "correct the entry of that variable".into(),
             },
         })
     }

@@ -20,6 +20,17 @@ pub enum Severity {
     Note,
 }
 
+impl Severity {
+    /// The word for it, in lower case.
+    pub fn name(self) -> &'static str {
+        match self {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Note => "note",
+        }
+    }
+}
+
 /// One thing wrong with a project.
 ///
 /// Its display form is four lines, the first of which editors and terminals
@@ -121,12 +132,7 @@ impl fmt::Display for Problem {
         if let Some(line) = self.line {
             write!(f, ":{line}")?;
         }
-        let severity = match self.severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-            Severity::Note => "note",
-        };
-        write!(f, ": {severity}")?;
+        write!(f, ": {}", self.severity.name())?;
         match (&self.entry, &self.field) {
             (Some(entry), Some(field)) => write!(f, ": {entry}, field {}", visible::name(field))?,
             (Some(entry), None) => write!(f, ": {entry}")?,
@@ -265,6 +271,16 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
+
+/// Words with commas between them: the first twenty, and how many more there are.
+pub(crate) fn listed(words: &[impl AsRef<str>]) -> String {
+    const MOST: usize = 20;
+    let shown: Vec<&str> = words.iter().take(MOST).map(AsRef::as_ref).collect();
+    match words.len().saturating_sub(MOST) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
 
 /// A text from outside as it may be shown: in quotes, escaped, not too long.
 pub(crate) fn quoted(text: &str) -> String {

@@ -6,6 +6,7 @@ use super::{
     kinds::FileStorage,
     load,
     places::{Directories, DirectoryError, written},
+    problem::listed,
     suggest::nearest,
 };
 use crate::world::Directory;
@@ -47,6 +48,8 @@ pub struct Entry {
     pub kind_name: String,
     /// Its `meta` field, null if it has none.
     pub meta: serde_json::Value,
+    /// All its other fields, as they are written: placeholders are not filled in.
+    pub data: serde_json::Value,
     /// The file that declares it, relative to the project's directory.
     pub file: Arc<str>,
     /// The line that it begins on.
@@ -144,20 +147,20 @@ impl Project {
                         .to_owned()
                 }
             };
-            let expected = match names().take(20).collect::<Vec<_>>() {
+            let expected = match names().collect::<Vec<_>>() {
                 none if none.is_empty() => "a command, but the project has none".to_owned(),
-                some => format!("one of {}", some.join(", ")),
+                some => format!("one of {}", listed(&some)),
             };
-            let found = format!("{}, which is no command", super::quoted(name));
+            let found = format!("there is no command {}", super::quoted(name));
             Box::new(Problem::error("command line", found, expected, fix))
         })
     }
 
-    /// The `process.wasm` entry of an id, or what is wrong with the id.
+    /// The program in WebAssembly of an id, or what is wrong with the id.
     pub fn process_wasm(&self, id: &Id) -> Result<&ProcessWasm, Box<Problem>> {
-        let expected = "the id of a process entry, such as process.wasm";
+        let expected = "the id of a process or function entry, such as process.wasm";
         match self.entries.get(id) {
-            Some(Entry { kind: EntryKind::ProcessWasm(process), .. }) => Ok(process),
+            Some(entry) if let Some(program) = entry.kind.wasm_program() => Ok(program),
             Some(entry) => {
                 let found = format!("an entry of kind {}", entry.kind_name);
                 let problem =
@@ -167,11 +170,10 @@ impl Project {
                 Err(Box::new(problem))
             }
             None => {
-                let processes = self.entries.values().filter_map(|entry| {
-                    let runs =
-                        matches!(entry.kind, EntryKind::ProcessWasm(_) | EntryKind::ProcessLua(_));
-                    runs.then(|| entry.id.to_string())
-                });
+                let processes = self.entries.values();
+                let processes = processes
+                    .filter(|entry| super::kinds::is_program(&entry.kind_name))
+                    .map(|entry| entry.id.to_string());
                 let processes: Vec<String> = processes.take(1000).collect();
                 let fix = match nearest(&id.to_string(), processes.iter().map(String::as_str)) {
                     Some(meant) => format!("did you mean {meant}?"),
@@ -180,12 +182,10 @@ impl Project {
                             .to_owned()
                     }
                     None => {
-                        let some: Vec<&str> =
-                            processes.iter().map(String::as_str).take(20).collect();
-                        format!("name one of {}", some.join(", "))
+                        format!("name one of {}", listed(&processes))
                     }
                 };
-                let found = format!("{id}, which is no entry of this project");
+                let found = format!("the project has no entry {id}");
                 Err(Box::new(Problem::error("command line", found, expected, fix)))
             }
         }
@@ -197,18 +197,18 @@ impl Project {
             Some((EntryKind::ProcessHost(host), _)) => Ok(host),
             other => {
                 let found = match other {
-                    Some((_, entry)) => format!("{id}, an entry of kind {}", entry.kind_name),
-                    None => format!("{id}, which is no entry of this project"),
+                    Some((_, entry)) => format!("{id} is an entry of kind {}", entry.kind_name),
+                    None => format!("the project has no entry {id}"),
                 };
                 let hosts = self
                     .entries
                     .values()
                     .filter(|entry| matches!(entry.kind, EntryKind::ProcessHost(_)));
-                let hosts: Vec<String> = hosts.take(20).map(|entry| entry.id.to_string()).collect();
+                let hosts: Vec<String> = hosts.map(|entry| entry.id.to_string()).collect();
                 let fix = if hosts.is_empty() {
                     format!("add a host to a file of the project:\n{PROCESS_HOST}")
                 } else {
-                    format!("name one of {}", hosts.join(", "))
+                    format!("name one of {}", listed(&hosts))
                 };
                 let expected = "the id of a process.host entry";
                 Err(Box::new(Problem::error("command line", found, expected, fix)))
@@ -283,6 +283,15 @@ impl Entry {
     /// The line of one of its own fields, or else the entry's.
     pub fn line_of(&self, field: &str) -> Option<u32> {
         self.lines.get(field).copied().or(self.line)
+    }
+
+    /// The host that it runs on when it is called: its `meta.default_host`.
+    pub fn default_host(&self) -> Option<String> {
+        let host = self.meta.get("default_host")?.as_str()?;
+        match host.contains(':') {
+            true => Some(host.to_owned()),
+            false => Some(format!("{}:{host}", self.id.namespace())),
+        }
     }
 
     /// A problem of one of its fields, for checks that others make.

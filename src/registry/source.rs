@@ -140,8 +140,8 @@ fn no_namespace(file: &SourceFile, report: &Report<'_>, root: &Map) {
     // Other words at the top of an index are a slip as well.
     let slip = root.pairs.iter().any(|pair| slip_of(&pair.key, HEAD).is_some());
     let (severity, found) = match ours || slip {
-        true => (Severity::Error, "nothing; without it the file's entries are not read"),
-        false => (Severity::Warning, "nothing; the file is ignored"),
+        true => (Severity::Error, "no such field; without it the file's entries are not read"),
+        false => (Severity::Warning, "no such field; the file is ignored"),
     };
     report.push(severity, line, "namespace", found, "a namespace", fix);
 }
@@ -204,7 +204,7 @@ fn head(file: &SourceFile, report: &Report<'_>, mut root: Map, entries: &mut Vec
             Severity::Warning,
             fields.line_of("namespace"),
             "entries",
-            "nothing",
+            "no such field",
             "a list of entries",
             fix,
         );

@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     difference::Difference,
-    journal::{Ending, Noted, StartRecord, Step},
+    journal::{Asked, Ending, Noted, StartRecord, Step},
     player::Role,
     script::Prompter,
     show, state,
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     command::{Command, Completion, Reply, Stdio, StdioCommand, Tag, Yield, codec::Coded},
     lock::lock,
-    process::{Error, Event, Fuel, Process, Start, Status, StepOutput},
+    process::{Error, Event, Fuel, Process, Stack, Start, Status, StepOutput},
 };
 
 /// A changed program may take so many times the fuel, and so much more, before it is said
@@ -122,6 +122,12 @@ impl Actor {
         })
     }
 
+    /// What is to be asked within the next step.
+    fn expect(&mut self, inline: Vec<Asked>) {
+        let script = &mut *lock(&self.prompter.0);
+        (script.expected, script.asked) = (inline.into(), 0);
+    }
+
     /// Makes a step as it was made.
     pub fn step(&mut self, step: Step, max_slice: u64) -> Result<(), Box<Difference>> {
         if step.crowded {
@@ -133,7 +139,7 @@ impl Actor {
         if self.changed {
             return self.merge(step, slice);
         }
-        lock(&self.prompter.0).expected = step.inline.into();
+        self.expect(step.inline);
         self.hand_in(&step.events);
         let (before, mut events) = (self.fuel, step.events);
         self.run(&mut events, slice)?;
@@ -154,22 +160,82 @@ impl Actor {
         Ok(())
     }
 
-    /// Makes a part of a step: so much fuel of it.
-    pub fn part(&mut self, step: Step, fuel: u64, max_slice: u64) -> Result<(), Box<Difference>> {
-        lock(&self.prompter.0).expected = step.inline.into();
+    /// Makes a part of a step: so much fuel of it, or what it takes more to get to where it
+    /// can be stopped; not `beyond`, less.
+    pub fn part(
+        &mut self,
+        step: Step,
+        fuel: u64,
+        max_slice: u64,
+        beyond: bool,
+    ) -> Result<(), Box<Difference>> {
+        self.expect(step.inline);
         self.hand_in(&step.events);
         let (before, mut events, mut left) = (self.fuel, step.events, fuel);
         let mut yields = step.yields.into();
         loop {
-            self.run(&mut events, left.min(max_slice))?;
+            let slice = left.min(max_slice);
+            self.run(&mut events, slice)?;
             self.compare_inline(before, None)?;
+            self.take_posted();
             self.compare_yields(before, &mut yields)?;
             left = left.saturating_sub(self.out.fuel_used);
             // A step ends before an operation that takes more than is left.
-            if left == 0 || self.out.status != Status::Continue {
+            let short = !beyond && self.out.fuel_used < slice;
+            if left == 0 || short || self.out.status != Status::Continue {
                 return Ok(());
             }
         }
+    }
+
+    /// Takes what is asked at the end of a part of a step because the part ends there: that
+    /// which nobody waits for, and which in the whole step was asked and answered later.
+    fn take_posted(&mut self) {
+        let script = &mut *lock(&self.prompter.0);
+        let scratch = &mut self.scratch;
+        self.out.yields.retain(|Yield { tag, command }| {
+            let is_next = tag.is_posted()
+                && matches!(script.expected.front(), Some(Asked::Answered(noted, _))
+                    if noted.is_of(command, scratch));
+            if is_next {
+                script.expected.pop_front();
+                script.asked = script.asked.saturating_add(1);
+                script.note(show::command(command));
+            }
+            !is_next
+        });
+    }
+
+    /// Makes a step up to the command that is so many from its beginning, which is asked and
+    /// not answered.
+    pub fn up_to(
+        &mut self,
+        step: Step,
+        command: u64,
+        max_slice: u64,
+    ) -> Result<(), Box<Difference>> {
+        self.expect(step.inline);
+        lock(&self.prompter.0).until = Some(command);
+        self.hand_in(&step.events);
+        let (before, mut events) = (self.fuel, step.events);
+        self.run(&mut events, step.fuel.min(max_slice))?;
+        self.compare_inline(before, None)?;
+        for Yield { tag, command } in mem::take(&mut self.out.yields) {
+            let shown = show::command(&command);
+            lock(&self.prompter.0).note(shown.clone());
+            self.pending.insert(tag.0, Pending { shown, written: None });
+        }
+        Ok(())
+    }
+
+    /// How many commands it has asked and been answered in its last step.
+    pub fn asked(&self) -> u64 {
+        lock(&self.prompter.0).asked
+    }
+
+    /// Its last command, in words.
+    pub fn last_command(&self) -> Option<String> {
+        lock(&self.prompter.0).last.back().cloned()
     }
 
     /// Adds a step of a changed program to those before, or does those first.
@@ -435,6 +501,11 @@ impl Actor {
         state::of(&mut *self.process)
     }
 
+    /// Hands each of its linear memories to `f`.
+    pub fn memories(&mut self, f: &mut dyn FnMut(&[u8])) {
+        self.process.memories(f);
+    }
+
     /// Bytes of its memory.
     pub fn memory(&self) -> u64 {
         self.process.memory_used()
@@ -443,6 +514,11 @@ impl Actor {
     /// Mail that it has not taken.
     pub fn unread(&self) -> usize {
         self.unread
+    }
+
+    /// The functions that it is in.
+    pub fn stack(&mut self) -> Option<Stack> {
+        self.process.stack()
     }
 
     /// What it waits for.

@@ -13,15 +13,15 @@ use super::{
     actor::Actor,
     difference::Difference,
     journal::{
-        CommandLine, Finished, FlightHeader, Header, JournalError, JournalReader, ProgramRecord,
-        Record, StartRecord,
+        Asked, CommandLine, Header, JournalError, JournalReader, ProgramRecord, Record,
+        StartRecord, Step,
     },
+    place::{Advanced, Front, Goal, Still, Stop, Stopped},
 };
 use crate::{
     command::Stdio,
     component::{FUEL_VERSION, LinkedComponent},
-    process::{Error, Outcome, Process, Start, Status, WasmProcess},
-    value::Term,
+    process::{Error, Process, Start, Status, WasmProcess},
 };
 
 /// What a journal is played on.
@@ -59,6 +59,15 @@ pub trait Role {
     /// If what it begins with does not fit.
     fn start(&self, start: Start) -> Result<Box<dyn Process>, Error>;
 
+    /// The same program, of which processes know the functions that they are in.
+    ///
+    /// # Errors
+    ///
+    /// With why there is none.
+    fn watched(&self) -> Result<Box<dyn Role>, String> {
+        Err("what it is in is not known of it".to_owned())
+    }
+
     /// The most fuel that a step of it can be given.
     fn max_slice(&self) -> u64 {
         u64::MAX
@@ -70,71 +79,16 @@ impl Role for LinkedComponent {
         Ok(Box::new(WasmProcess::start(self, start)?))
     }
 
+    fn watched(&self) -> Result<Box<dyn Role>, String> {
+        match LinkedComponent::watched(self) {
+            Ok(watched) => Ok(Box::new(watched)),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
     fn max_slice(&self) -> u64 {
         LinkedComponent::max_slice(self)
     }
-}
-
-/// Where a replay is to stop.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Stop {
-    /// When all processes together have used so much fuel.
-    pub until: Option<u64>,
-    /// Tell every command.
-    pub log: bool,
-}
-
-/// How a replay has ended.
-#[derive(Debug)]
-pub struct Stopped {
-    /// Fuel of all processes.
-    pub fuel: u64,
-    /// How many processes there were.
-    pub processes: u64,
-    /// How many steps they made.
-    pub steps: u64,
-    /// The process whose result is the command's.
-    pub front: Option<Front>,
-    /// The end of the run; nothing if the journal ends before.
-    pub finished: Option<Finished>,
-    /// Variables whose values were left out of the journal.
-    pub redacted: Vec<String>,
-    /// The contents of a flight recorder, if it is one's.
-    pub flight: Option<FlightHeader>,
-    /// The processes as they are where the replay was to stop.
-    pub at: Option<Vec<Still>>,
-}
-
-/// The end of the process in front.
-#[derive(Debug)]
-pub struct Front {
-    /// The number of its program.
-    pub program: u64,
-    /// The name of its program.
-    pub name: String,
-    /// The function that was called.
-    pub method: String,
-    /// How it ended.
-    pub outcome: Outcome,
-    /// What it ended itself with.
-    pub exited: Option<Term>,
-}
-
-/// A process where a replay was to stop.
-#[derive(Clone, Debug)]
-pub struct Still {
-    /// Its pid, or the name of its program.
-    pub process: String,
-    /// Fuel that it has used.
-    pub fuel: u64,
-    /// The hash of all that it is.
-    pub hash: u64,
-    /// Bytes of its memory.
-    pub memory: u64,
-    /// Mail that it has not taken.
-    pub unread: usize,
-    /// What it waits for.
-    pub pending: Vec<String>,
 }
 
 /// Why a replay cannot go on.
@@ -183,6 +137,12 @@ pub struct Player<R, S> {
     programs: HashMap<u64, (String, Box<dyn Role>, bool)>,
     actors: BTreeMap<u64, Actor>,
     stopped: Stopped,
+    /// A record that has been read and not played.
+    next: Option<Record>,
+    /// It is in the middle of a step.
+    entered: bool,
+    /// The process that has made the last step.
+    last: Option<u64>,
 }
 
 impl<R: io::Read, S: Stage> Player<R, S> {
@@ -210,6 +170,7 @@ impl<R: io::Read, S: Stage> Player<R, S> {
             fuel: 0,
             processes: 0,
             steps: 0,
+            commands: 0,
             front: None,
             finished: None,
             redacted: header.redacted.clone(),
@@ -217,7 +178,19 @@ impl<R: io::Read, S: Stage> Player<R, S> {
             at: None,
         };
         let (programs, actors) = (HashMap::new(), BTreeMap::new());
-        Ok(Player { journal, stage, stop, header, programs, actors, stopped })
+        let (next, last) = (None, None);
+        Ok(Player {
+            journal,
+            stage,
+            stop,
+            header,
+            programs,
+            actors,
+            stopped,
+            next,
+            entered: false,
+            last,
+        })
     }
 
     /// Plays to the end, or to where it is to stop, and gives the stage back.
@@ -227,7 +200,7 @@ impl<R: io::Read, S: Stage> Player<R, S> {
     /// If the journal cannot be read on, a program cannot be had, or a process does
     /// something else.
     pub fn play(mut self) -> (S, Result<Stopped, PlayerError>) {
-        let played = self.records();
+        let played = self.play_on();
         for actor in self.actors.values_mut() {
             if actor.front && self.stopped.front.is_none() {
                 self.stopped.front = front(actor);
@@ -236,70 +209,202 @@ impl<R: io::Read, S: Stage> Player<R, S> {
         (self.stage, played.map(|()| self.stopped))
     }
 
-    fn records(&mut self) -> Result<(), PlayerError> {
-        while let Some(record) = self.journal.next()? {
-            if self.stopped.finished.is_some() {
-                return Err(unfit("it goes on after its end"));
-            }
-            match record {
-                Record::Header(_) => return Err(unfit("it says twice who wrote it")),
-                Record::Command(line) => self.stage.called(&line),
-                Record::Program(program) => {
-                    let got = self.stage.program(&program).map_err(PlayerError::Program)?;
-                    let (role, changed) = got;
-                    if role.max_slice() < self.header.max_slice {
-                        let (here, there) = (role.max_slice(), self.header.max_slice);
-                        return Err(PlayerError::Unfit(format!(
-                            "its steps have up to {there} units of fuel, and in this build a step \
-                             can have {here}: the interpreter has been built with checks"
-                        )));
-                    }
-                    self.programs.insert(program.id, (program.name, role, changed));
+    fn play_on(&mut self) -> Result<(), PlayerError> {
+        let goal = self.stop.until.map_or(Goal::End, Goal::Fuel);
+        loop {
+            match self.advance(goal)? {
+                Advanced::Played => {}
+                Advanced::Within => {
+                    self.enter(goal)?;
+                    break;
                 }
-                Record::Start(start) => self.start(*start)?,
-                Record::Step(step) => {
-                    let left = match self.stop.until {
-                        Some(until) => until.saturating_sub(self.stopped.fuel),
-                        None => u64::MAX,
-                    };
-                    let (log, process) = (self.stop.log, step.process);
-                    let max_slice = self.header.max_slice;
-                    let actor = self.actor(process)?;
-                    let before = actor.fuel;
-                    let done = if step.fuel_used > left {
-                        actor.part(*step, left.max(1), max_slice).map(|()| true)
-                    } else {
-                        actor.step(*step, max_slice).map(|()| left == 0)
-                    };
-                    let used = actor.fuel.saturating_sub(before);
-                    self.stopped.fuel = self.stopped.fuel.saturating_add(used);
-                    self.stopped.steps = self.stopped.steps.saturating_add(1);
-                    self.tell(process, log);
-                    if done? {
-                        self.look();
-                        return Ok(());
-                    }
-                }
-                Record::State(state) => {
-                    self.actor(state.process)?.compare_state(state.hash)?;
-                }
-                Record::End(end) => {
-                    let (log, process) = (self.stop.log, end.process);
-                    let actor = self.actor(process)?;
-                    let ended = actor.end(end.fuel, end.error);
-                    self.tell(process, log);
-                    ended?;
-                    if let Some(mut actor) = self.actors.remove(&process)
-                        && actor.front
-                    {
-                        self.stopped.front = front(&mut actor);
-                    }
-                }
-                Record::Finished(finished) => self.stopped.finished = Some(finished),
+                Advanced::There => break,
+                Advanced::Ended if self.stop.until.is_some() => break,
+                Advanced::Ended => return Ok(()),
             }
         }
-        if self.stop.until.is_some() {
-            self.look();
+        self.stopped.at = Some(self.look());
+        Ok(())
+    }
+
+    /// Plays one record on, unless the goal is reached, or lies within the step that is
+    /// next.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Player::play`].
+    pub fn advance(&mut self, goal: Goal) -> Result<Advanced, PlayerError> {
+        let (fuel, commands) = (self.stopped.fuel, self.stopped.commands);
+        let is_there = match goal {
+            Goal::Fuel(goal) | Goal::Before(goal) => fuel >= goal,
+            Goal::Commands(goal) => commands >= goal,
+            Goal::End => false,
+        };
+        if is_there {
+            return Ok(Advanced::There);
+        }
+        let Some(record) = self.peek()? else { return Ok(Advanced::Ended) };
+        let (asked, within) = match record {
+            Record::Step(step) => {
+                let asked = asked(step);
+                let within = match goal {
+                    Goal::Fuel(goal) | Goal::Before(goal) => {
+                        step.fuel_used > goal.saturating_sub(fuel)
+                    }
+                    Goal::Commands(goal) => goal.saturating_sub(commands) <= asked.within,
+                    Goal::End => false,
+                };
+                (asked, within)
+            }
+            Record::Header(_)
+            | Record::Command(_)
+            | Record::Program(_)
+            | Record::Start(_)
+            | Record::State(_)
+            | Record::End(_)
+            | Record::Finished(_) => (Asks::default(), false),
+        };
+        if within {
+            return Ok(Advanced::Within);
+        }
+        let Some(record) = self.next.take() else { return Ok(Advanced::Ended) };
+        self.record(record)?;
+        let all = asked.within.saturating_add(asked.at_end);
+        self.stopped.commands = self.stopped.commands.saturating_add(all);
+        Ok(Advanced::Played)
+    }
+
+    /// Goes into the step that is next, up to a goal that lies within. What the process
+    /// does from here on is not what it did: nothing can be played afterwards.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Player::play`].
+    pub fn enter(&mut self, goal: Goal) -> Result<(), PlayerError> {
+        self.peek()?;
+        let Some(Record::Step(step)) = self.next.take() else {
+            return Err(unfit("what is next is no step"));
+        };
+        self.entered = true;
+        let (log, process, max_slice) = (self.stop.log, step.process, self.header.max_slice);
+        let (fuel, commands) = (self.stopped.fuel, self.stopped.commands);
+        let actor = self.actor(process)?;
+        let before = actor.fuel;
+        let done = match goal {
+            Goal::Fuel(until) => {
+                let left = until.saturating_sub(fuel).max(1);
+                actor.part(*step, left, max_slice, true)
+            }
+            Goal::Before(until) => {
+                actor.part(*step, until.saturating_sub(fuel).max(1), max_slice, false)
+            }
+            Goal::Commands(count) => {
+                let count = count.saturating_sub(commands);
+                actor.up_to(*step, count, max_slice)
+            }
+            Goal::End => actor.step(*step, max_slice),
+        };
+        let (used, asked) = (actor.fuel.saturating_sub(before), actor.asked());
+        self.stopped.fuel = fuel.saturating_add(used);
+        self.stopped.commands = commands.saturating_add(asked);
+        self.stopped.steps = self.stopped.steps.saturating_add(1);
+        self.last = Some(process);
+        self.tell(process, log);
+        Ok(done?)
+    }
+
+    /// The next record, which stays the next.
+    fn peek(&mut self) -> Result<Option<&Record>, PlayerError> {
+        if self.entered {
+            return Err(unfit("it is in the middle of a step, and cannot be played on"));
+        }
+        if self.next.is_none() {
+            self.next = self.journal.next()?;
+        }
+        Ok(self.next.as_ref())
+    }
+
+    /// Fuel that all processes have used so far.
+    pub fn fuel(&self) -> u64 {
+        self.stopped.fuel
+    }
+
+    /// Commands that all processes have asked so far.
+    pub fn commands(&self) -> u64 {
+        self.stopped.commands
+    }
+
+    /// Steps that all processes have made so far.
+    pub fn steps(&self) -> u64 {
+        self.stopped.steps
+    }
+
+    /// The process that has made the last step, if it lives.
+    pub fn last(&self) -> Option<&str> {
+        Some(&self.actors.get(&self.last?)?.name)
+    }
+
+    /// The last command of a process, in words.
+    pub fn last_command(&self, process: &str) -> Option<String> {
+        self.actors.values().find(|actor| actor.name == process)?.last_command()
+    }
+
+    /// Hands each linear memory of a process to `f`; false if there is no such process.
+    pub fn memories(&mut self, process: &str, f: &mut dyn FnMut(&[u8])) -> bool {
+        let actor = self.actors.values_mut().find(|actor| actor.name == process);
+        actor.map(|actor| actor.memories(f)).is_some()
+    }
+
+    /// Plays a record.
+    fn record(&mut self, record: Record) -> Result<(), PlayerError> {
+        if self.stopped.finished.is_some() {
+            return Err(unfit("it goes on after its end"));
+        }
+        match record {
+            Record::Header(_) => return Err(unfit("it says twice who wrote it")),
+            Record::Command(line) => self.stage.called(&line),
+            Record::Program(program) => {
+                let got = self.stage.program(&program).map_err(PlayerError::Program)?;
+                let (role, changed) = got;
+                if role.max_slice() < self.header.max_slice {
+                    let (here, there) = (role.max_slice(), self.header.max_slice);
+                    return Err(PlayerError::Unfit(format!(
+                        "its steps have up to {there} units of fuel, and in this build a step \
+                         can have {here}: the interpreter has been built with checks"
+                    )));
+                }
+                self.programs.insert(program.id, (program.name, role, changed));
+            }
+            Record::Start(start) => self.start(*start)?,
+            Record::Step(step) => {
+                let (log, process) = (self.stop.log, step.process);
+                let max_slice = self.header.max_slice;
+                let actor = self.actor(process)?;
+                let before = actor.fuel;
+                let done = actor.step(*step, max_slice);
+                let used = actor.fuel.saturating_sub(before);
+                self.stopped.fuel = self.stopped.fuel.saturating_add(used);
+                self.stopped.steps = self.stopped.steps.saturating_add(1);
+                self.last = Some(process);
+                self.tell(process, log);
+                done?;
+            }
+            Record::State(state) => {
+                self.actor(state.process)?.compare_state(state.hash)?;
+            }
+            Record::End(end) => {
+                let (log, process) = (self.stop.log, end.process);
+                let actor = self.actor(process)?;
+                let ended = actor.end(end.fuel, end.error);
+                self.tell(process, log);
+                ended?;
+                if let Some(mut actor) = self.actors.remove(&process)
+                    && actor.front
+                {
+                    self.stopped.front = front(&mut actor);
+                }
+            }
+            Record::Finished(finished) => self.stopped.finished = Some(finished),
         }
         Ok(())
     }
@@ -359,8 +464,8 @@ impl<R: io::Read, S: Stage> Player<R, S> {
         }
     }
 
-    /// Notes the processes as they are.
-    fn look(&mut self) {
+    /// The processes as they are.
+    pub fn look(&mut self) -> Vec<Still> {
         let still = |actor: &mut Actor| Still {
             process: actor.name.clone(),
             fuel: actor.fuel,
@@ -368,9 +473,23 @@ impl<R: io::Read, S: Stage> Player<R, S> {
             memory: actor.memory(),
             unread: actor.unread(),
             pending: actor.pending(),
+            stack: actor.stack(),
         };
-        self.stopped.at = Some(self.actors.values_mut().map(still).collect());
+        self.actors.values_mut().map(still).collect()
     }
+}
+
+/// How many commands a step asks.
+#[derive(Clone, Copy, Debug, Default)]
+struct Asks {
+    /// Those that are answered within.
+    within: u64,
+    at_end: u64,
+}
+
+fn asked(step: &Step) -> Asks {
+    let within = step.inline.iter().filter(|asked| matches!(asked, Asked::Answered(..))).count();
+    Asks { within: within as u64, at_end: step.yields.len() as u64 }
 }
 
 /// The end of the process in front, if it has ended.

@@ -20,6 +20,10 @@ const LAST: usize = 10;
 pub(super) struct Script {
     /// What is to be asked next, up to the end of the step.
     pub expected: VecDeque<Asked>,
+    /// How many commands were asked and answered in this step.
+    pub asked: u64,
+    /// The command of the step that is not answered any more, counted from one.
+    pub until: Option<u64>,
     /// It has asked something else than was expected.
     pub difference: Option<(String, String)>,
     /// What was written to stdout and stderr, in its order.
@@ -44,6 +48,14 @@ impl Script {
         if self.difference.is_some() {
             return Err(command);
         }
+        let next = self.asked.saturating_add(1);
+        if let (true, Some(Asked::Answered(noted, _))) =
+            (self.until.is_some_and(|until| next >= until), self.expected.front())
+            && noted.is_of(&command, &mut self.scratch)
+        {
+            self.asked = next;
+            return Err(command);
+        }
         let expected = match self.expected.pop_front() {
             Some(Asked::Answered(noted, reply)) => {
                 if noted.is_of(&command, &mut self.scratch) {
@@ -59,6 +71,7 @@ impl Script {
     }
 
     fn answered(&mut self, command: Command, reply: Reply) -> Reply {
+        self.asked = self.asked.saturating_add(1);
         let shown = show::command(&command);
         if let Some(log) = &mut self.log {
             log.push((shown.clone(), show::reply(&reply)));

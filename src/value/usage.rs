@@ -125,7 +125,7 @@ pub fn parse_argument(ty: &Type, word: &str) -> Result<Value, ParseError> {
 ///
 /// let error = usage::parse_arguments(&types, &func, &["6".to_owned()]).unwrap_err();
 /// assert_eq!(error.to_string(), "\
-/// the argument <b> is missing: 2 are expected, 1 is given
+/// the argument <b> is missing: expected 2 arguments, found 1
 ///   signature: func(a: u32, b: u32)
 ///   for example: 0 0");
 /// # Ok::<(), usage::ArgumentError>(())
@@ -217,17 +217,20 @@ impl fmt::Display for ArgumentError {
         match self {
             ArgumentError::Count { given, least, most, missing, signature, example } => {
                 let expected = match (least, most) {
-                    (_, 0) => "none is expected".to_owned(),
-                    (1, 1) => "1 is expected".to_owned(),
-                    (least, most) if least == most => format!("{least} are expected"),
-                    (least, most) => format!("{least} to {most} are expected"),
+                    (_, 0) => "no arguments".to_owned(),
+                    (1, 1) => "1 argument".to_owned(),
+                    (least, most) if least == most => format!("{least} arguments"),
+                    (least, most) => format!("{least} to {most} arguments"),
                 };
                 match missing {
                     Some(name) => write!(f, "the argument <{name}> is missing")?,
-                    None => f.write_str("too many arguments")?,
+                    None => f.write_str("there are too many arguments")?,
                 }
-                let are = if *given == 1 { "is" } else { "are" };
-                write!(f, ": {expected}, {given} {are} given\n  signature: {signature}")?;
+                let given = match given {
+                    0 => "none".to_owned(),
+                    given => given.to_string(),
+                };
+                write!(f, ": expected {expected}, found {given}\n  signature: {signature}")?;
                 if !example.is_empty() {
                     write!(f, "\n  for example: {example}")?;
                 }

@@ -61,21 +61,76 @@ pub(super) fn trace_module(
     tracer
         .parse_core_module(&mut traced, Parser::new(0), module.source.get())
         .map_err(|error| LoadError::new(format!("a module cannot be traced: {error}")))?;
-    let count = tracer.imported_funcs.saturating_add(tracer.funcs);
+    let count = tracer.counts.all_funcs();
     let bytes = traced.finish();
     Ok((module.rewritten(engine, &bytes)?, count))
 }
 
-struct Tracer {
-    base: u32,
+/// How many there are of what in a module, as far as a change of it has to know.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
     /// The number of parameters of each function type.
     types: Vec<u32>,
     /// The type of each defined function.
     func_types: Vec<u32>,
-    funcs: u32,
-    imported_funcs: u32,
-    imported_memories: u32,
-    imported_globals: u32,
+    pub funcs: u32,
+    pub imported_funcs: u32,
+    pub imported_memories: u32,
+    pub imported_globals: u32,
+    /// Memories, with those that are imported.
+    pub memories: u32,
+}
+
+impl Counts {
+    pub fn of(bytes: &[u8]) -> Result<Counts, LoadError> {
+        let mut counts = Counts::default();
+        for payload in Parser::new(0).parse_all(bytes) {
+            match payload? {
+                Payload::TypeSection(section) => {
+                    for ty in section.into_iter_err_on_gc_types() {
+                        counts.types.push(u32::try_from(ty?.params().len()).unwrap_or(u32::MAX));
+                    }
+                }
+                Payload::ImportSection(section) => {
+                    for import in section.into_imports() {
+                        let count = match import?.ty {
+                            TypeRef::Func(_) | TypeRef::FuncExact(_) => &mut counts.imported_funcs,
+                            TypeRef::Memory(_) => &mut counts.imported_memories,
+                            TypeRef::Global(_) => &mut counts.imported_globals,
+                            _ => continue,
+                        };
+                        *count = count.saturating_add(1);
+                    }
+                }
+                Payload::FunctionSection(section) => {
+                    counts.funcs = section.count();
+                    for ty in section {
+                        counts.func_types.push(ty?);
+                    }
+                }
+                Payload::MemorySection(section) => counts.memories = section.count(),
+                _ => {}
+            }
+        }
+        counts.memories = counts.memories.saturating_add(counts.imported_memories);
+        Ok(counts)
+    }
+
+    /// The parameters of a defined function.
+    pub fn params(&self, func: u32) -> u32 {
+        let ty = self.func_types.get(func as usize);
+        ty.and_then(|ty| self.types.get(*ty as usize)).copied().unwrap_or(0)
+    }
+
+    /// The number of functions, with those that are imported.
+    pub fn all_funcs(&self) -> u32 {
+        self.imported_funcs.saturating_add(self.funcs)
+    }
+}
+
+struct Tracer {
+    base: u32,
+    counts: Counts,
     imports_done: bool,
     /// The defined function that is being read.
     current: u32,
@@ -85,46 +140,8 @@ struct Tracer {
 
 impl Tracer {
     fn new(bytes: &[u8], base: u32) -> Result<Tracer, LoadError> {
-        let mut tracer = Tracer {
-            base,
-            types: Vec::new(),
-            func_types: Vec::new(),
-            funcs: 0,
-            imported_funcs: 0,
-            imported_memories: 0,
-            imported_globals: 0,
-            imports_done: false,
-            current: 0,
-            local: 0,
-        };
-        for payload in Parser::new(0).parse_all(bytes) {
-            match payload? {
-                Payload::TypeSection(section) => {
-                    for ty in section.into_iter_err_on_gc_types() {
-                        tracer.types.push(u32::try_from(ty?.params().len()).unwrap_or(u32::MAX));
-                    }
-                }
-                Payload::ImportSection(section) => {
-                    for import in section.into_imports() {
-                        let count = match import?.ty {
-                            TypeRef::Func(_) | TypeRef::FuncExact(_) => &mut tracer.imported_funcs,
-                            TypeRef::Memory(_) => &mut tracer.imported_memories,
-                            TypeRef::Global(_) => &mut tracer.imported_globals,
-                            _ => continue,
-                        };
-                        *count = count.saturating_add(1);
-                    }
-                }
-                Payload::FunctionSection(section) => {
-                    tracer.funcs = section.count();
-                    for ty in section {
-                        tracer.func_types.push(ty?);
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(tracer)
+        let counts = Counts::of(bytes)?;
+        Ok(Tracer { base, counts, imports_done: false, current: 0, local: 0 })
     }
 
     fn add_imports(&mut self, imports: &mut ImportSection) {
@@ -143,7 +160,7 @@ impl Tracer {
             .instruction(&Instruction::LocalGet(self.local))
             .instruction(&Instruction::I32Const(4))
             .instruction(&Instruction::I32Add)
-            .instruction(&Instruction::GlobalSet(self.imported_globals));
+            .instruction(&Instruction::GlobalSet(self.counts.imported_globals));
     }
 }
 
@@ -151,11 +168,11 @@ impl Reencode for Tracer {
     type Error = std::convert::Infallible;
 
     fn memory_index(&mut self, memory: u32) -> Result<u32, reencode::Error> {
-        Ok(memory.saturating_add(u32::from(memory >= self.imported_memories)))
+        Ok(memory.saturating_add(u32::from(memory >= self.counts.imported_memories)))
     }
 
     fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
-        Ok(global.saturating_add(u32::from(global >= self.imported_globals)))
+        Ok(global.saturating_add(u32::from(global >= self.counts.imported_globals)))
     }
 
     /// They are of no use to the interpreter.
@@ -196,28 +213,23 @@ impl Reencode for Tracer {
         code: &mut CodeSection,
         body: wasmparser::FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
-        let params = self
-            .func_types
-            .get(self.current as usize)
-            .and_then(|ty| self.types.get(*ty as usize))
-            .copied()
-            .unwrap_or(0);
         let mut locals = Vec::new();
-        self.local = params;
+        self.local = self.counts.params(self.current);
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
             self.local = self.local.saturating_add(count);
             locals.push((count, self.val_type(ty)?));
         }
         locals.push((1, ValType::I32));
-        let number = self.base.saturating_add(self.imported_funcs).saturating_add(self.current);
+        let number =
+            self.base.saturating_add(self.counts.imported_funcs).saturating_add(self.current);
         self.current = self.current.saturating_add(1);
 
-        let target = MemArgTarget::Memory(self.imported_memories);
+        let target = MemArgTarget::Memory(self.counts.imported_memories);
         let stack = MemArg { offset: 0, align: 2, target, ordering: None };
         let mut function = Function::new(locals);
         function
-            .instruction(&Instruction::GlobalGet(self.imported_globals))
+            .instruction(&Instruction::GlobalGet(self.counts.imported_globals))
             .instruction(&Instruction::LocalTee(self.local))
             .instruction(&Instruction::I32Const(number as i32))
             .instruction(&Instruction::I32Store(stack));
@@ -230,7 +242,7 @@ impl Reencode for Tracer {
                 // The callee takes this function's place.
                 function
                     .instruction(&Instruction::LocalGet(self.local))
-                    .instruction(&Instruction::GlobalSet(self.imported_globals));
+                    .instruction(&Instruction::GlobalSet(self.counts.imported_globals));
             }
             let call = matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
             function.instruction(&self.instruction(operator)?);

@@ -149,7 +149,7 @@ pub(crate) fn names(modules: &[Traced], functions: &[u32]) -> Vec<String> {
 }
 
 /// A name without what compilers add to it, and not longer than anybody reads.
-fn readable(name: &str) -> String {
+pub(super) fn readable(name: &str) -> String {
     struct Short(String);
     impl fmt::Write for Short {
         fn write_str(&mut self, text: &str) -> fmt::Result {
@@ -171,7 +171,7 @@ fn readable(name: &str) -> String {
 }
 
 /// Where the names of a module's functions are in its bytes.
-fn places_of_names(module: &[u8], functions: u32) -> Box<[Range<u32>]> {
+pub(super) fn places_of_names(module: &[u8], functions: u32) -> Box<[Range<u32>]> {
     let mut places = vec![0..0; functions as usize];
     let begin = module.as_ptr().addr();
     each_name(module, |index, name| {

@@ -1,6 +1,6 @@
 //! Core modules inside a component.
 
-use std::cell::Cell;
+use std::{borrow::Cow, cell::Cell};
 
 use super::{
     rewrite::{self, Changes, Rewritten},
@@ -103,12 +103,24 @@ impl CoreModule {
         CoreModule::translate(engine, new, self.source.clone())
     }
 
+    /// Translates what is made of this module after the changes that it needs.
+    pub(in crate::component) fn remade(
+        &self,
+        engine: &wasmi::Engine,
+        make: impl FnOnce(&Rewritten<'_>) -> Result<Vec<u8>, LoadError>,
+    ) -> Result<CoreModule, LoadError> {
+        let new = rewrite::rewrite(self.source.get(), self.changes)?;
+        let new = Rewritten { bytes: Cow::Owned(make(&new)?), ..new };
+        let module = CoreModule::translate(engine, new, self.source.clone())?;
+        Ok(CoreModule { segments: self.segments, changes: self.changes, ..module })
+    }
+
     fn translate(
         engine: &wasmi::Engine,
         new: Rewritten<'_>,
         source: Source,
     ) -> Result<CoreModule, LoadError> {
-        let Rewritten { bytes, start, first } = new;
+        let Rewritten { bytes, start, first, .. } = new;
         let module = vet::translate(engine, &bytes)
             .map_err(|verdict| vet::explain(&bytes, &source, verdict))?;
         let imports =

@@ -39,6 +39,9 @@ pub(crate) struct Limiter {
     promised: u64,
     /// Memories and tables are being made, of any size.
     making: bool,
+    /// Bytes of memories that are made and count for nobody: those for the notes of a
+    /// process that is watched.
+    free: Option<usize>,
     last: Last,
     /// Why the last growth that failed did so.
     refused: Option<Exceeded>,
@@ -54,7 +57,16 @@ enum Last {
 impl Limiter {
     pub fn new(account: Account) -> Limiter {
         let (charge, last) = (account.open(), Last::Account(0));
-        Limiter { charge, account, asked: None, promised: 0, making: false, last, refused: None }
+        Limiter {
+            charge,
+            account,
+            asked: None,
+            promised: 0,
+            making: false,
+            free: None,
+            last,
+            refused: None,
+        }
     }
 
     /// The account of the process.
@@ -84,6 +96,11 @@ impl Limiter {
     /// While memories and tables are made, they may be of any size at once.
     pub fn set_making(&mut self, making: bool) {
         self.making = making;
+    }
+
+    /// Memories that are made with so many bytes, and cannot grow, count for nobody.
+    pub fn set_free(&mut self, bytes: usize) {
+        self.free = Some(bytes);
     }
 
     /// Growth of something in units of so many bytes, and its largest piece.
@@ -147,6 +164,10 @@ impl ResourceLimiter for Limiter {
         desired: usize,
         maximum: Option<usize>,
     ) -> Result<bool, LimiterError> {
+        if self.making && self.free == Some(desired) && maximum == Some(desired) {
+            self.last = Last::Account(0);
+            return Ok(true);
+        }
         Ok(self.grow((PAGE, STEP_BYTES), current, desired, maximum))
     }
 

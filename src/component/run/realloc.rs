@@ -67,7 +67,7 @@ impl LiftLowerContext<'_> {
         let func = func.ok_or_else(|| Trap::internal("no realloc"))?;
         state.instance(self.options.instance)?.may_leave = false;
         let outer = std::mem::take(&mut state.context);
-        let top = match state.trace.as_ref().map(|trace| trace.top) {
+        let top = match state.top() {
             Some(top) => top.get(context.as_context_mut()),
             None => Val::I32(0),
         };
@@ -127,7 +127,7 @@ impl LiftLowerContext<'_> {
             Ok(address) => address,
             Err(call) => return Ok(Err(Suspended { call, context: outer, top })),
         };
-        if let Some(global) = context.state().trace.as_ref().map(|trace| trace.top) {
+        if let Some(global) = context.state().top() {
             let set = global.set(context.as_context_mut(), top);
             set.map_err(|_| Trap::internal("the trace stack is lost"))?;
         }

@@ -62,6 +62,17 @@ pub(crate) struct StoreData {
     pub recording: Recording,
     /// This is a second run, to find where the first one trapped.
     pub trace: Option<SecondRun>,
+    /// The process is watched.
+    pub watch: Option<Watch>,
+}
+
+/// The parts of a process that is watched, see `backtrace::watch`.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// The address above the last note.
+    pub top: wasmi::Global,
+    /// How many notes there were.
+    pub count: wasmi::Global,
 }
 
 /// The parts of a second run.
@@ -123,7 +134,14 @@ impl StoreData {
             context: [0; 2],
             recording: Recording::default(),
             trace: None,
+            watch: None,
         }
+    }
+
+    /// The address above what the functions that run have noted, if they do.
+    pub fn top(&self) -> Option<wasmi::Global> {
+        let trace = self.trace.as_ref().map(|trace| trace.top);
+        trace.or(self.watch.as_ref().map(|watch| watch.top))
     }
 
     pub fn instance(&mut self, index: u32) -> Result<&mut Instance, Trap> {

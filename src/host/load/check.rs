@@ -6,22 +6,27 @@
 //! `input` of services compared with the method's parameters; certificates, keys and
 //! directories of servers are opened.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
+};
 
 use super::{
     answering::answering,
     error::PrepareError,
     input::Unfit,
-    runtime::{Loaded, ProcessSpec, Runtime, problem, stack_bytes},
+    offered::{is_of_toolchain, offered},
+    runtime::{Loaded, ProcessSpec, Runtime, packages, problem, stack_bytes},
 };
 use crate::{
+    adapter::check_wit,
     artifact::Artifact,
-    component::{MAX_STACK, MIN_STACK},
+    component::{Function, MAX_STACK, MIN_STACK},
     host::serve,
     process::{Grants, group_of},
     registry::{
-        self, Entry, EntryKind, Problem, Problems, ProcessService, ProcessWasm, Project, Severity,
-        Transport,
+        self, Entry, EntryKind, Id, Problem, Problems, ProcessService, ProcessWasm, Project,
+        Severity, Transport, describe_io, listed, quoted,
     },
 };
 
@@ -41,25 +46,28 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     let registry::Loaded { project, mut problems } = loaded;
     let mut processes = 0_usize;
     let mut specs = BTreeMap::new();
+    let broken = check_directories(&project, &mut problems);
     for entry in project.entries() {
-        if let EntryKind::ProcessWasm(process) = &entry.kind {
+        if let Some(process) = entry.kind.wasm_program() {
             processes = processes.saturating_add(1);
-            let mut checking = Checking { runtime, entry, process, problems: &mut problems };
+            let broken = &broken;
+            let mut checking =
+                Checking { runtime, entry, process, broken, problems: &mut problems };
             specs.extend(checking.artifact(&project).map(|spec| (&entry.id, spec)));
             checking.fields();
         }
         if let EntryKind::HttpService(service) = &entry.kind {
             problems.extend(serve::check_service(entry, service));
         }
-        if let EntryKind::HttpStatic(files) = &entry.kind {
+        if let EntryKind::HttpStatic(files) = &entry.kind
+            && !broken.contains(&files.fs)
+        {
             problems.extend(serve::check_static(&project, entry, files));
         }
         #[cfg(feature = "lua")]
-        if let EntryKind::ProcessLua(_) | EntryKind::LibraryLua(_) | EntryKind::FunctionLua(_) =
-            &entry.kind
-        {
-            processes = processes.saturating_add(usize::from(entry.kind_name == "process.lua"));
-            problems.extend(crate::lua::LuaProgram::check(entry).err().map(|problem| *problem));
+        if entry.kind.lua().is_some() {
+            processes = processes.saturating_add(usize::from(entry.kind.lua_program().is_some()));
+            problems.extend(crate::lua::LuaProgram::check(entry));
         }
     }
     for entry in project.entries() {
@@ -80,6 +88,40 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     Checked { project, problems, processes }
 }
 
+/// Directories that others use and that are not there, or are none.
+fn check_directories(project: &Project, problems: &mut Problems) -> BTreeSet<Id> {
+    let mut used = BTreeSet::new();
+    for entry in project.entries() {
+        if let Some(process) = entry.kind.wasm_program() {
+            let wasi = &process.wasi;
+            used.extend(process.fs());
+            used.extend(wasi.mounts.iter().map(|mount| &mount.fs));
+            used.extend(wasi.ca.iter().map(|ca| &ca.fs));
+        }
+        if let EntryKind::HttpStatic(files) = &entry.kind {
+            used.insert(&files.fs);
+        }
+    }
+    let mut broken = BTreeSet::new();
+    for entry in used.into_iter().filter_map(|id| project.entry(id)) {
+        let EntryKind::FsDirectory(directory) = &entry.kind else { continue };
+        let (why, fix) = match std::fs::metadata(&directory.path) {
+            Ok(found) if found.is_dir() => continue,
+            Ok(_) => ("it is not a directory".to_owned(), "name a directory"),
+            // It is made when it is first needed.
+            Err(error) if error.kind() == ErrorKind::NotFound && directory.auto_init => continue,
+            Err(error) => {
+                (describe_io(&error), "create the directory, or add to the entry: auto_init: true")
+            }
+        };
+        let path = quoted(&directory.path.to_string_lossy());
+        let found = format!("the directory {path}: {why}");
+        problems.push(entry.problem("directory", found, "a directory that can be read", fix));
+        broken.insert(entry.id.clone());
+    }
+    broken
+}
+
 /// Compares a service's input with the parameters of the method.
 fn check_input(entry: &Entry, service: &ProcessService, spec: &ProcessSpec) -> Vec<Problem> {
     let unfit = spec.check_input(&service.input).into_iter();
@@ -95,6 +137,8 @@ struct Checking<'a> {
     runtime: &'a Runtime,
     entry: &'a Entry,
     process: &'a ProcessWasm,
+    /// Directories that cannot be opened.
+    broken: &'a BTreeSet<Id>,
     problems: &'a mut Problems,
 }
 
@@ -104,14 +148,23 @@ impl Checking<'_> {
         let artifact = match Artifact::of_process(project, &self.entry.id) {
             Ok(artifact) => artifact,
             Err(problem) => {
-                self.problems.push(*problem);
+                // What is wrong with the directory is told where it is named.
+                if !self.process.fs().is_some_and(|fs| self.broken.contains(fs)) {
+                    self.problems.push(*problem);
+                }
+                self.wit();
                 return None;
             }
         };
         let stack = stack_bytes(self.process.limits.max_stack);
         let loaded = match self.runtime.load(&artifact, self.process.wit.as_deref(), stack) {
             Ok(loaded) => loaded,
-            Err(error) => return self.fail(&error),
+            Err(error) => {
+                if !matches!(error, PrepareError::Adapt(_)) {
+                    self.wit();
+                }
+                return self.fail(&error);
+            }
         };
         let grants = Grants::new(self.entry.id.to_string(), &self.process.imports);
         self.imports(&loaded, &grants);
@@ -137,11 +190,40 @@ impl Checking<'_> {
         Some(spec)
     }
 
+    /// Looks at the WIT text of an entry whose module cannot be looked at.
+    fn wit(&mut self) {
+        let Some(wit) = self.process.wit.as_deref().filter(|wit| !wit.trim().is_empty()) else {
+            return;
+        };
+        if let Err(error) = check_wit(wit, &packages()) {
+            self.problems.push(problem(self.entry, &PrepareError::Adapt(error)));
+        }
+    }
+
     fn function(&mut self, spec: &ProcessSpec) {
         if self.process.transport == Transport::WasiHttp
             && let Err(unfit) = answering(&spec.function)
         {
             self.problems.push(*unfit.problem(self.entry));
+        }
+        if is_of_toolchain(&spec.function) {
+            let others: Vec<String> =
+                offered(&spec.program).iter().map(Function::full_name).collect();
+            let fix = match others.as_slice() {
+                [] => String::new(),
+                [one] => format!("write it like this: method: {one}"),
+                several => format!("name one of {}", listed(several)),
+            };
+            self.warn(
+                Severity::Warning,
+                "method",
+                format!(
+                    "{}, by which the toolchain has put the program in",
+                    spec.function.full_name()
+                ),
+                "a function of the program",
+                fix,
+            );
         }
         if spec.function.ty().is_async {
             self.warn(
@@ -160,10 +242,12 @@ impl Checking<'_> {
     /// Compares the component's imports with those that the entry enables.
     fn imports(&mut self, loaded: &Loaded, grants: &Grants) {
         let imports = loaded.component.imports();
-        let denied = imports.iter().filter(|import| !grants.allows(import));
+        let provided = |import: &&String| self.runtime.linker().provides(import);
+        // To enable what nobody provides would change nothing.
+        let denied = imports.iter().filter(|import| !grants.allows(import)).filter(provided);
         let groups: BTreeSet<String> = denied.map(|import| group_of(import)).collect();
         if !groups.is_empty() {
-            let listed: Vec<&str> = groups.iter().map(String::as_str).collect();
+            let missing: Vec<String> = groups.iter().cloned().collect();
             let lines: String = groups.iter().map(|group| format!("\n  - {group}")).collect();
             let (that, them) =
                 if groups.len() == 1 { ("which is", "it") } else { ("which are", "them") };
@@ -172,21 +256,19 @@ impl Checking<'_> {
                 "imports",
                 format!(
                     "the program imports {}, {that} not enabled: a call traps",
-                    listed.join(", ")
+                    listed(&missing)
                 ),
                 "each group that the program calls",
                 format!("if the program calls {them}, add\nimports:{lines}"),
             );
         }
-        let lacking = imports
-            .iter()
-            .filter(|import| grants.allows(import) && !self.runtime.linker().provides(import));
-        let lacking: Vec<&str> = lacking.map(String::as_str).collect();
+        let lacking: Vec<String> =
+            imports.iter().filter(|import| !provided(import)).cloned().collect();
         if !lacking.is_empty() {
             self.warn(
                 Severity::Warning,
                 "imports",
-                format!("{}, enabled and imported: a call traps", lacking.join(", ")),
+                format!("the program imports {}: a call traps", listed(&lacking)),
                 "imports that this version of wippy provides",
                 "",
             );

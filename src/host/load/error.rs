@@ -17,6 +17,8 @@ pub enum PrepareError {
     Text(String),
     /// The raw module and its WIT text do not fit together.
     Adapt(AdaptError),
+    /// The core module does not fit the world that it carries.
+    World(String),
     /// The bytes are no valid component.
     Load(LoadError),
     /// The engine failed while it made the artifact ready.
@@ -70,6 +72,7 @@ impl PrepareError {
             PrepareError::Load(error) => error.kind() == LoadErrorKind::Engine,
             PrepareError::Text(_)
             | PrepareError::Adapt(_)
+            | PrepareError::World(_)
             | PrepareError::Link(_)
             | PrepareError::Method { .. }
             | PrepareError::Untyped { .. } => false,
@@ -88,7 +91,10 @@ impl PrepareError {
                 | AdaptErrorKind::MissingOption
                 | AdaptErrorKind::Unsupported => "wit",
             },
-            PrepareError::Text(_) | PrepareError::Load(_) | PrepareError::Engine(_) => "path",
+            PrepareError::Text(_)
+            | PrepareError::World(_)
+            | PrepareError::Load(_)
+            | PrepareError::Engine(_) => "path",
             PrepareError::Link(_) => "imports",
             PrepareError::Method { .. } | PrepareError::Untyped { .. } => "method",
         }
@@ -99,6 +105,9 @@ impl PrepareError {
         match self {
             PrepareError::Text(why) => format!("WebAssembly text that does not parse: {why}"),
             PrepareError::Adapt(error) => error.to_string(),
+            PrepareError::World(why) => {
+                format!("a core module that does not fit the world that it carries: {why}")
+            }
             PrepareError::Load(error) => match error.kind() {
                 LoadErrorKind::Invalid => format!("not valid WebAssembly: {error}"),
                 LoadErrorKind::Unsupported | LoadErrorKind::Engine => error.to_string(),
@@ -120,6 +129,7 @@ impl PrepareError {
                 LoadErrorKind::Engine => "",
             },
             PrepareError::Engine(_) => "",
+            PrepareError::World(_) => "a module as its toolchain has made it",
             PrepareError::Link(_) => "imports that this version of wippy can provide",
             PrepareError::Method { .. } => "one of the functions that the program exports",
             PrepareError::Untyped { .. } => "a function on numbers, or WIT text that types it",
@@ -141,7 +151,7 @@ impl PrepareError {
     /// The thing to do; empty where the finding says it.
     pub fn fix(&self) -> String {
         match self {
-            PrepareError::Text(_) => "mend the text where the arrow points".to_owned(),
+            PrepareError::Text(_) => "correct the text where the arrow points".to_owned(),
             PrepareError::Load(error) => match error.kind() {
                 LoadErrorKind::Invalid => {
                     "build the file again; `wasm-tools validate FILE` may say more".to_owned()
@@ -153,6 +163,9 @@ impl PrepareError {
                 LoadErrorKind::Engine => String::new(),
             },
             PrepareError::Engine(_) => String::new(),
+            PrepareError::World(_) => {
+                "build it again; `wasm-tools component new FILE` may say more".to_owned()
+            }
             PrepareError::Link(_) => {
                 "build the component against the WIT that wippy provides, or compose it with what it \
                  imports"

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `project`, `runtime` | the programs of a project, each loaded once |
 //! | `crew`, `vetted` | work on all cores while one is loaded; what is known of files seen before |
+//! | `complete`, `offered` | modules that carry their world; which exports are the author's |
 //! | `answering` | how a program answers requests |
 //! | `spec`, `wasi_setup`, `input` | what a process is started with |
 //! | `lua` | the same for Lua entries |
@@ -11,11 +12,13 @@
 
 pub(super) mod answering;
 pub(super) mod check;
+pub(crate) mod complete;
 pub(super) mod crew;
 pub(super) mod error;
 pub(super) mod input;
 #[cfg(feature = "lua")]
 pub(super) mod lua;
+pub(super) mod offered;
 pub(super) mod project;
 pub(super) mod runtime;
 pub(super) mod spec;

@@ -57,7 +57,7 @@ impl Place {
         let mut place = Place(host.clone(), host.account.open());
         let max = host.options.max_processes;
         if before >= max {
-            let why = format!("{} takes no more than {max} processes at a time", host.id);
+            let why = format!("{} runs at most {max} at a time", host.id);
             return Err(ProcessError::new(ErrorKind::Unavailable, why));
         }
         place.1.add(PROCESS).map_err(|exceeded| {

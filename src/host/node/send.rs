@@ -21,8 +21,12 @@ pub(super) fn crowded(exceeded: Exceeded) -> ProcessError {
 }
 
 pub(super) fn nobody(to: &str) -> ProcessError {
-    let what = if to.contains('|') { "there is no process" } else { "no process has the name" };
-    ProcessError::new(ErrorKind::NotFound, format!("{what} {}", shown(to)))
+    let to = shown(to);
+    let why = match to.contains('|') {
+        true => format!("process {to} not found"),
+        false => format!("no process has the name {to}"),
+    };
+    ProcessError::new(ErrorKind::NotFound, why)
 }
 
 /// The longest text of somebody else that a message repeats, in bytes.
@@ -69,10 +73,15 @@ pub(in crate::host) fn send(
     short("topic", &topic)?;
     let slot = node.find(to).ok_or_else(|| nobody(to))?;
     let message = Message::new(from.map(|slot| slot.pid.clone()), topic, payload);
+    let traced = node.0.trace.get().zip(from);
+    let traced = traced.map(|(trace, from)| (trace, from, trace.sends(from, &slot)));
     let delivered = match &node.0.stage {
         Some(stage) => stage.deliver(from, &slot, message),
         None => slot.mailbox.message(message),
     };
+    if let Some((trace, from, number)) = traced {
+        trace.sent((from, &slot), number, node.clock().now(), delivered.is_ok());
+    }
     delivered.map_err(|why| undelivered(to, &slot.host.options, why))
 }
 

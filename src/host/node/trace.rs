@@ -1,20 +1,24 @@
 //! What the processes of a node do, as a trace in Chrome's JSON format, which
 //! Perfetto and `chrome://tracing` open.
 //!
-//! Each process is a track. On it lie its steps, with their fuel, and its waits;
-//! what it asks for; the mail that it is handed. Events are written as they
-//! happen, so that a trace of a node that was killed can be read as well: the
-//! format does without its end.
+//! Each process is a track, among those of its host. On it lie its steps, with their
+//! fuel, and its waits; what it asks for; the mail that it is handed. Arrows lead from who
+//! sends a message or starts a process to who is handed it or begins.
+//!
+//! Each event is written when it happens, and as a whole, so that a trace of a node that
+//! was killed can be read as well: the format does without its end. A file does not become
+//! larger than it may be; what comes later is left out.
 
 use std::{
-    io::{self, BufWriter, Write},
-    sync::{Mutex, OnceLock},
+    collections::HashMap,
+    io::{self, Write},
+    sync::{Arc, Mutex, OnceLock},
     time::{Duration, Instant},
 };
 
 use serde_json::{Value as Json, json};
 
-use super::{stage::Clock, table::ProcessSlot, vitals::ProcessState};
+use super::{arrows::Arrows, stage::Clock, table::ProcessSlot, vitals::ProcessState};
 use crate::{
     command::{
         ActorCommand, ClockCommand, Command, Ending, HostCall, HttpCommand, Mail, NetCommand, Pid,
@@ -29,11 +33,21 @@ use crate::{
 pub struct Trace {
     start: OnceLock<Instant>,
     out: Mutex<Out>,
+    arrows: Mutex<Arrows>,
 }
 
+/// Bytes of a trace, unless it is said otherwise: what viewers open without trouble.
+const MOST: u64 = 512 << 20;
+
 struct Out {
-    writer: BufWriter<Box<dyn Write + Send>>,
+    writer: Box<dyn Write + Send>,
     any: bool,
+    /// Bytes that may still be written.
+    left: u64,
+    /// There was no room for some.
+    full: bool,
+    /// The numbers of hosts, by their ids.
+    hosts: HashMap<Arc<str>, u64>,
     /// Nothing can be written any more.
     failed: bool,
     /// Its end has been written.
@@ -47,10 +61,33 @@ impl Trace {
     ///
     /// If its beginning cannot be written.
     pub fn new(writer: impl Write + Send + 'static) -> io::Result<Trace> {
-        let mut writer = BufWriter::new(Box::new(writer) as Box<dyn Write + Send>);
+        Trace::with_size(writer, MOST)
+    }
+
+    /// A trace that goes to `writer`, and has no more than so many bytes.
+    ///
+    /// # Errors
+    ///
+    /// If its beginning cannot be written.
+    pub fn with_size(writer: impl Write + Send + 'static, most: u64) -> io::Result<Trace> {
+        let mut writer = Box::new(writer) as Box<dyn Write + Send>;
         writer.write_all(b"[\n")?;
-        let out = Out { writer, any: false, failed: false, finished: false };
-        Ok(Trace { start: OnceLock::new(), out: Mutex::new(out) })
+        let out = Out {
+            writer,
+            any: false,
+            // For the brackets.
+            left: most.saturating_sub(8),
+            full: false,
+            hosts: HashMap::new(),
+            failed: false,
+            finished: false,
+        };
+        Ok(Trace { start: OnceLock::new(), out: Mutex::new(out), arrows: Mutex::default() })
+    }
+
+    /// True if something has been left out for want of room.
+    pub fn is_full(&self) -> bool {
+        lock(&self.out).full
     }
 
     /// Writes the end, once. What happens later is left out.
@@ -75,29 +112,55 @@ impl Trace {
     }
 
     fn event(&self, slot: &ProcessSlot, at: Instant, name: &str, more: Json) {
+        let mut out = lock(&self.out);
+        let host = out.host(&slot.host.id);
         let mut event = json!({
             "name": name,
-            "pid": 1,
+            "pid": host,
             "tid": slot.serial,
             "ts": self.micros(at),
         });
         if let (Some(event), Json::Object(more)) = (event.as_object_mut(), more) {
             event.extend(more);
         }
-        let mut out = lock(&self.out);
-        if out.failed || out.finished {
-            return;
+        out.write(&event);
+    }
+
+    /// An arrow begins or ends at a process.
+    fn arrow(&self, slot: &ProcessSlot, at: Instant, what: &str, number: u64, ends: bool) {
+        let (phase, more) = if ends { ("f", "e") } else { ("s", "") };
+        let mut fields = json!({"ph": phase, "cat": what, "id": number});
+        // It ends at the step, and not at what comes after it.
+        if let (Some(fields), true) = (fields.as_object_mut(), ends) {
+            fields.insert("bp".to_owned(), more.into());
         }
-        let comma: &[u8] = if out.any { b",\n" } else { b"" };
-        let written = out.writer.write_all(comma);
-        let written = written.and_then(|()| {
-            let text = serde_json::to_string(&event)?;
-            out.writer.write_all(visible::json(&text).as_bytes())
-        });
-        out.any = true;
-        if let Err(error) = written {
-            tracing::warn!(%error, "the trace ends here");
-            out.failed = true;
+        self.event(slot, at, what, fields);
+    }
+
+    /// A message is about to be delivered.
+    pub(super) fn sends(&self, from: &ProcessSlot, to: &ProcessSlot) -> Option<u64> {
+        lock(&self.arrows).sends(&from.pid, to.serial)
+    }
+
+    /// It has been delivered, or not.
+    pub(super) fn sent(
+        &self,
+        (from, to): (&ProcessSlot, &ProcessSlot),
+        number: Option<u64>,
+        at: Instant,
+        delivered: bool,
+    ) {
+        match (number, delivered) {
+            (Some(number), true) => self.arrow(from, at, "message", number, false),
+            (Some(_), false) => lock(&self.arrows).takes_back(&from.pid, to.serial),
+            (None, _) => {}
+        }
+    }
+
+    /// A process has been started by another.
+    pub(super) fn spawned(&self, parent: &ProcessSlot, child: &ProcessSlot) {
+        if lock(&self.arrows).is_born(child.serial) {
+            self.arrow(parent, child.born, "spawn", child.serial, false);
         }
     }
 
@@ -126,6 +189,39 @@ impl Trace {
     }
 }
 
+impl Out {
+    /// The number of a host, which is told of when it is new.
+    fn host(&mut self, id: &Arc<str>) -> u64 {
+        if let Some(number) = self.hosts.get(id) {
+            return *number;
+        }
+        let number = self.hosts.len() as u64 + 1;
+        self.hosts.insert(id.clone(), number);
+        let args = json!({"name": &**id});
+        self.write(&json!({"name": "process_name", "ph": "M", "pid": number, "args": args}));
+        number
+    }
+
+    /// Writes an event as a whole, so that a file that ends here can be read.
+    fn write(&mut self, event: &Json) {
+        if self.failed || self.finished || self.full {
+            return;
+        }
+        let comma = if self.any { ",\n" } else { "" };
+        let text = format!("{comma}{}", visible::json(&event.to_string()));
+        let Some(left) = self.left.checked_sub(text.len() as u64) else {
+            self.full = true;
+            return;
+        };
+        self.left = left;
+        self.any = true;
+        if let Err(error) = self.writer.write_all(text.as_bytes()) {
+            tracing::warn!(%error, "the trace ends here");
+            self.failed = true;
+        }
+    }
+}
+
 /// A trace and the process that it is asked to tell of.
 pub(in crate::host) struct Probe<'a> {
     pub trace: &'a Trace,
@@ -151,13 +247,22 @@ impl Probe<'_> {
         self.instant(command.name(), args_of(command));
     }
 
-    /// The process is handed mail.
-    pub fn mail(&self, events: &[Event]) {
+    /// The process begins a step, and is handed mail.
+    pub fn begins(&self, at: Instant, events: &[Event]) {
+        if lock(&self.trace.arrows).begins(self.slot.serial) {
+            self.trace.arrow(self.slot, at, "spawn", self.slot.serial, true);
+        }
         for event in events {
             let Event::Mail(mail) = event else { continue };
             let (name, args) = match mail {
                 Mail::Message(message) => {
-                    let from = message.from.as_ref().map(Pid::as_str);
+                    let from = message.from.as_ref();
+                    let number = from
+                        .and_then(|from| lock(&self.trace.arrows).arrives(from, self.slot.serial));
+                    if let Some(number) = number {
+                        self.trace.arrow(self.slot, at, "message", number, true);
+                    }
+                    let from = from.map(Pid::as_str);
                     ("message", json!({"from": from, "topic": &*message.topic}))
                 }
                 Mail::Exit { from, result } => {
@@ -166,7 +271,7 @@ impl Probe<'_> {
                 Mail::LinkDown { from, .. } => ("link-down", json!({"from": from.as_str()})),
                 Mail::Cancel { reason, .. } => ("cancelled", json!({"reason": reason})),
             };
-            self.instant(name, args);
+            self.trace.instant(self.slot, at, name, args);
         }
     }
 
@@ -174,6 +279,7 @@ impl Probe<'_> {
     pub fn ended(&self, ending: &Ending) {
         let error = ending.as_ref().err().map(ToString::to_string);
         self.instant("ended", json!({"error": error}));
+        lock(&self.trace.arrows).ends(self.slot.serial);
     }
 
     fn instant(&self, name: &str, args: Json) {
@@ -187,6 +293,7 @@ fn args_of(command: &Command) -> Json {
         Command::Call(HostCall { interface, function, .. }) => {
             json!({"function": format!("{interface}#{function}")})
         }
+        Command::Project(command) => json!({"command": command.name()}),
         Command::Wait(Wait { until, .. }) => json!({"until": until}),
         Command::Random(RandomCommand::Bytes { len, .. }) => json!({"len": len}),
         Command::Stdio(command) => match command {
@@ -272,6 +379,8 @@ fn args_of_actor(command: &ActorCommand) -> Json {
     use ActorCommand as Actor;
     match command {
         Actor::Spawn(spawn) | Actor::Exec(spawn) => json!({"entry": spawn.entry}),
+        Actor::Call(call) => json!({"entry": call.entry}),
+        Actor::GiveUp(number) => json!({"call": number}),
         Actor::Send { to, topic, .. } => json!({"to": &**to, "topic": &**topic}),
         Actor::Cancel { to, .. } | Actor::Terminate { to } => json!({"to": &**to}),
         Actor::Monitor(pid) | Actor::Unmonitor(pid) | Actor::Link(pid) | Actor::Unlink(pid) => {

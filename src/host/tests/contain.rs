@@ -45,7 +45,7 @@ fn job_of(runtime: &Runtime, component: Component, method: &str) -> ProcessSpec 
     let program = runtime.link(&component, &Grants::all()).unwrap();
     let hash = Hash::of(b"");
     let source = ProgramSource { hash, wit: None, stack: 0, bytes: None }.into();
-    let loaded = Loaded { component, adapted: None, source };
+    let loaded = Loaded { component, adapted: None, completed: false, source };
     ProcessSpec::new("test", &loaded, program, method).unwrap()
 }
 

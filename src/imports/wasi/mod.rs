@@ -207,7 +207,10 @@ pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
     for (_, package) in PACKAGES {
         linker.declare(package)?;
     }
-    linker.declare(P1)?;
+    // The same functions once more under their older name; some of their records differ.
+    let functions = P1.find("interface ").and_then(|at| P1.get(at..)).unwrap_or_default();
+    let older = functions.replacen("wasi-snapshot-preview1", "wasi-unstable", 1);
+    linker.declare(&format!("{P1}\n{older}"))?;
     io::bind(linker)?;
     clocks::bind(linker)?;
     random::bind(linker)?;

@@ -126,7 +126,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// Reports a field that is not there.
     pub fn missing(&self, name: &str, expected: &str, fix: &str) {
-        self.report.error(self.line, &self.path(name), "nothing", expected, fix);
+        self.report.error(self.line, &self.path(name), "no such field", expected, fix);
     }
 
     /// A string.
@@ -441,6 +441,10 @@ impl<'n, 'p> Fields<'n, 'p> {
                 .filter(|meant| self.map.get(meant).is_none() || suggest::is_one_slip(key, meant));
             let elsewhere = known::protection(key);
             let wrong = slip.is_some() || elsewhere.is_some();
+            // It is where the values of others are written down.
+            if pair.used && !wrong {
+                continue;
+            }
             let severity = if wrong { Severity::Error } else { severity };
             let like = || suggest::part_of(key, words());
             let fix = match (slip.or_else(|| self.report.nearest(key, words())), elsewhere) {

@@ -56,6 +56,8 @@ pub(crate) struct Pair {
     pub key: String,
     pub line: Option<u32>,
     pub value: Node,
+    /// Something of the value is used elsewhere, by its anchor.
+    pub used: bool,
 }
 
 impl Map {

@@ -3,7 +3,7 @@
 //! An alias is read as its anchor's events once more, and counted like them. One
 //! that stands inside its own anchor never ends, which the depth ends.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Data, Map, Node, Pair, YamlError,
@@ -19,7 +19,12 @@ const MAX_PATH: usize = 4096;
 pub(super) fn build(events: &[Event<'_>]) -> Result<Node, YamlError> {
     let named = events.iter().enumerate().filter(|(_, event)| event.anchor != 0);
     let anchors = named.map(|(at, event)| (event.anchor, at)).collect();
-    let mut builder = Builder { events, anchors, budget: Budget::default() };
+    let aliases = events.iter().filter_map(|event| match event.what {
+        What::Alias(anchor) => Some(anchor),
+        What::Scalar { .. } | What::List | What::Map | What::End => None,
+    });
+    let used = aliases.collect();
+    let mut builder = Builder { events, anchors, used, budget: Budget::default() };
     let mut at = 0;
     let mut root = builder.value(&mut at, Place::default())?;
     root.line = root.line.or(Some(1));
@@ -30,6 +35,8 @@ struct Builder<'e, 't> {
     events: &'e [Event<'t>],
     /// Where the value of an anchor begins.
     anchors: HashMap<usize, usize>,
+    /// Those that an alias calls.
+    used: HashSet<usize>,
     budget: Budget,
 }
 
@@ -78,6 +85,12 @@ impl Builder<'_, '_> {
         }
     }
 
+    /// True if an alias calls something between two events.
+    fn is_used(&self, start: usize, end: usize) -> bool {
+        let mut within = self.events.get(start..end).unwrap_or_default().iter();
+        !self.used.is_empty() && within.any(|event| self.used.contains(&event.anchor))
+    }
+
     /// True if the list or mapping ends here; then the end is taken.
     fn ends(&self, at: &mut usize) -> bool {
         let ends = self.events.get(*at).is_none_or(|event| matches!(event.what, What::End));
@@ -118,7 +131,9 @@ impl Builder<'_, '_> {
                 Data::Float(n) => odd(&mut map, n.to_string(), line),
             };
             let below = Self::below(place, key.len().saturating_add(1), line)?;
+            let start = *at;
             let mut value = self.value(at, below)?;
+            let used = self.is_used(start, *at);
             if value.line.is_none() || value.data == Data::Null {
                 value.line = line;
             }
@@ -126,7 +141,7 @@ impl Builder<'_, '_> {
                 map.repeated.push((key, line, *first));
             } else {
                 seen.insert(key.clone(), line);
-                map.pairs.push(Pair { key, line, value });
+                map.pairs.push(Pair { key, line, value, used });
             }
         }
         let first = map.pairs.first().and_then(|pair| pair.line);

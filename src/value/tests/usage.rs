@@ -72,7 +72,7 @@ fn words_that_do_not_fit() {
     for (given, message) in [
         (
             &["'x'"][..],
-            "the argument <scale> is missing: 3 to 5 are expected, 1 is given
+            "the argument <scale> is missing: expected 3 to 5 arguments, found 1
   signature: func(c: char, scale: f32, tags: list<string>, note: option<string>, deep: option<u8>)
   for example: \"'a'\" 0.5 '[\"text\"]'",
         ),
@@ -102,7 +102,7 @@ fn words_that_do_not_fit() {
     let error = usage::parse_arguments(&types, &none, &words(&["x"])).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "too many arguments: none is expected, 1 is given\n  signature: func()"
+        "there are too many arguments: expected no arguments, found 1\n  signature: func()"
     );
 }
 

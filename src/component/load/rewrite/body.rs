@@ -10,25 +10,40 @@ use super::{
     bulk::Bulk,
     grow::Grow,
     helpers::{Helper, Helpers},
+    selects::{Change, Conditions},
     spaces::Spaces,
     stores::{Note, Recent},
 };
 use crate::component::{error::LoadError, pieces::STEP_PAGES};
 
-/// The body with all that has to be replaced; `None` if there is nothing. `func` is
-/// the function's index.
+/// Code that is as it was, at another place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::component) struct Kept {
+    /// Where it is and where it was, from the beginning of the body.
+    pub new: usize,
+    pub old: usize,
+    /// Its bytes.
+    pub len: usize,
+}
+
+/// A body that is changed, and what is the same in it.
+pub(super) type Changed = (Vec<u8>, Vec<Kept>);
+
+/// The body with all that has to be replaced, and where what is left has come to; `None`
+/// if there is nothing. `func` is the function's index.
 pub(super) fn rewrite(
     spaces: &Spaces<'_>,
     helpers: &mut Helpers,
     body: &FunctionBody<'_>,
     func: usize,
-) -> Result<Option<Vec<u8>>, LoadError> {
+) -> Result<Option<Changed>, LoadError> {
     let mut edit = Edit {
         spaces,
         helpers,
         bytes: body.as_bytes(),
         out: Vec::new(),
         copied: 0,
+        kept: Vec::new(),
         locals: spaces.params(func),
         added: Vec::new(),
     };
@@ -37,14 +52,18 @@ pub(super) fn rewrite(
     let Some(code) = edit.count_locals(body) else { return Ok(None) };
     let begin = body.range().start;
     let Ok(mut reader) = body.get_operators_reader() else { return Ok(None) };
-    let mut recent = Recent::default();
+    let (mut recent, mut conditions) = (Recent::default(), Conditions::default());
     while !reader.eof() {
         let Ok((operator, offset)) = reader.read_with_offset() else { return Ok(None) };
         let place =
             |offset: u64| usize::try_from(offset.saturating_sub(begin)).unwrap_or(usize::MAX);
         let (at, end) = (place(offset), place(reader.original_position()));
-        edit.operator(&recent, &operator, at, end)?;
+        match conditions.select_to_change(&operator) {
+            Some(change) => edit.select(&change, at),
+            None => edit.operator(&recent, &operator, at, end)?,
+        }
         recent.push(spaces, &operator, at);
+        conditions.push(&operator, at);
     }
     Ok(edit.finish(code))
 }
@@ -56,6 +75,8 @@ struct Edit<'a, 'b> {
     /// The code so far, and up to where it has been copied.
     out: Vec<u8>,
     copied: usize,
+    /// What was copied, with its place in `out`.
+    kept: Vec<Kept>,
     /// Parameters and local variables of the function.
     locals: u32,
     /// The types of those that are added.
@@ -96,6 +117,17 @@ impl Edit<'_, '_> {
             self.call(Helper::Grow(Grow::Table(*table)), at, end)?;
         }
         Ok(())
+    }
+
+    /// Changes the condition of the `select` at this place.
+    fn select(&mut self, change: &Change, at: usize) {
+        match change {
+            Change::Comparison(begin, code) => self.replace(*begin, at, code),
+            Change::Copy => {
+                let [local] = self.locals([ValType::I32]);
+                self.replace(at, at, &[I::LocalSet(local), I::LocalGet(local)]);
+            }
+        }
     }
 
     fn call(&mut self, helper: Helper, at: usize, end: usize) -> Result<(), LoadError> {
@@ -172,18 +204,25 @@ impl Edit<'_, '_> {
 
     /// Puts other code where the bytes from `at` to `end` are.
     fn replace(&mut self, at: usize, end: usize, code: &[I<'_>]) {
-        self.out.extend_from_slice(self.bytes.get(self.copied..at).unwrap_or_default());
+        self.copy(at);
         for instruction in code {
             instruction.encode(&mut self.out);
         }
         self.copied = end;
     }
 
-    fn finish(mut self, code: usize) -> Option<Vec<u8>> {
+    /// Copies the code up to here.
+    fn copy(&mut self, end: usize) {
+        let bytes = self.bytes.get(self.copied..end).unwrap_or_default();
+        self.kept.push(Kept { new: self.out.len(), old: self.copied, len: bytes.len() });
+        self.out.extend_from_slice(bytes);
+    }
+
+    fn finish(mut self, code: usize) -> Option<Changed> {
         if self.out.is_empty() {
             return None;
         }
-        self.out.extend_from_slice(self.bytes.get(self.copied..).unwrap_or_default());
+        self.copy(self.bytes.len());
         let locals = self.bytes.get(..code).unwrap_or_default();
         let mut body = super::helpers::append(Some(locals), self.added.len(), |bytes| {
             for ty in &self.added {
@@ -192,8 +231,11 @@ impl Edit<'_, '_> {
             }
         })
         .ok()?;
+        for kept in &mut self.kept {
+            kept.new = kept.new.saturating_add(body.len());
+        }
         body.append(&mut self.out);
-        Some(body)
+        Some((body, self.kept))
     }
 }
 

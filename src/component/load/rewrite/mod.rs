@@ -8,6 +8,7 @@
 //! | `grow` | `memory.grow` and `table.grow` by many, which do, too; and `table.grow` loses its place when fuel ends |
 //! | `first` | memories and tables that are large from the beginning |
 //! | `shown` | globals and tables, which others see only if they are exported |
+//! | `selects` | comparisons before a `select`, which the translator mistakes |
 //! | `stores` | stores that make the translator panic |
 //!
 //! All of it is done in one pass over the module: its sections are copied as they
@@ -22,6 +23,7 @@ mod first;
 mod grow;
 mod helpers;
 mod scan;
+mod selects;
 mod shown;
 mod signature;
 mod spaces;
@@ -29,7 +31,7 @@ mod stores;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::HashMap};
 
 use wasm_encoder::{
     Encode, ExportKind, Module, RawSection,
@@ -37,6 +39,7 @@ use wasm_encoder::{
 };
 use wasmparser::{BinaryReader, CodeSectionReader};
 
+pub(in crate::component) use self::body::Kept;
 use self::{
     first::{DATA_SECTION, ELEMENT_SECTION, First, beyond_all},
     helpers::{Helpers, append},
@@ -65,6 +68,8 @@ pub(in crate::component) struct Rewritten<'a> {
     pub start: Option<Box<str>>,
     /// Bytes of memories and tables that it grows then.
     pub first: u64,
+    /// Of each function body that is another, by its number: the code that is the same.
+    pub kept: HashMap<usize, Vec<Kept>>,
 }
 
 /// The changes that are made to modules.
@@ -84,7 +89,7 @@ pub(in crate::component) fn rewrite(
     let spaces = Spaces::new(bytes)?;
     let shown = if shows_state { shown::exports(&spaces) } else { Vec::new() };
     let mut helpers = Helpers::new(&spaces)?;
-    let bodies = bodies(&spaces, &mut helpers, mends)?;
+    let (bodies, kept) = bodies(&spaces, &mut helpers, mends)?;
     let first = if mends { First::new(&spaces) } else { First::default() };
     let start = match first.is_empty() {
         true => spaces.start,
@@ -93,21 +98,24 @@ pub(in crate::component) fn rewrite(
     let name = start.map(|_| unused_name("[start]", &spaces.exports));
     let changed = bodies.iter().any(|body| matches!(body, Cow::Owned(_)));
     if !changed && start.is_none() && shown.is_empty() && !beyond_all(&spaces) {
-        return Ok(Rewritten { bytes: Cow::Borrowed(bytes), start: None, first: 0 });
+        return Ok(Rewritten { bytes: Cow::Borrowed(bytes), start: None, first: 0, kept });
     }
     let mut exports = shown;
     exports.extend(start.zip(name.clone()).map(|(func, name)| (name, ExportKind::Func, func)));
     let bytes = Cow::Owned(module(&spaces, &helpers, &bodies, &first, &exports)?);
-    Ok(Rewritten { bytes, start: name.map(Into::into), first: first.bytes() })
+    Ok(Rewritten { bytes, start: name.map(Into::into), first: first.bytes(), kept })
 }
+
+/// The function bodies, and what is the same in those that are changed.
+type Bodies<'a> = (Vec<Cow<'a, [u8]>>, HashMap<usize, Vec<Kept>>);
 
 /// The function bodies, changed where they have to be.
 fn bodies<'a>(
     spaces: &Spaces<'a>,
     helpers: &mut Helpers,
     mends: bool,
-) -> Result<Vec<Cow<'a, [u8]>>, LoadError> {
-    let mut bodies = Vec::new();
+) -> Result<Bodies<'a>, LoadError> {
+    let (mut bodies, mut all) = (Vec::new(), HashMap::new());
     let sections = spaces.sections.iter().filter(|(id, _)| *id == CODE_SECTION);
     for (_, section) in sections {
         let reader = CodeSectionReader::new(BinaryReader::new(section, 0))?;
@@ -118,10 +126,16 @@ fn bodies<'a>(
                 true => body::rewrite(spaces, helpers, &body, func)?,
                 false => None,
             };
-            bodies.push(new.map_or(Cow::Borrowed(body.as_bytes()), Cow::Owned));
+            bodies.push(match new {
+                Some((new, kept)) => {
+                    all.insert(bodies.len(), kept);
+                    Cow::Owned(new)
+                }
+                None => Cow::Borrowed(body.as_bytes()),
+            });
         }
     }
-    Ok(bodies)
+    Ok((bodies, all))
 }
 
 /// Puts the module together.

@@ -49,8 +49,8 @@ impl Machine {
                 self.store.data().limiter.account().charge(most)?
             }
         };
-        let trace = self.store.data().trace.as_ref();
-        let top = trace.map_or(Val::I32(0), |trace| trace.top.get(&self.store));
+        let top = self.store.data().top();
+        let top = top.map_or(Val::I32(0), |top| top.get(&self.store));
         let state = CoreState::Ready(func, args);
         self.frames.push(Frame::Core(Box::new(Core { state, results, top, _charge: stack })));
         Ok(())
@@ -119,8 +119,7 @@ impl Machine {
             Ok(ResumableCall::Finished) => {
                 let top = core.top.clone();
                 self.frames.pop();
-                if let Some(trace) = &self.store.data().trace {
-                    let global = trace.top;
+                if let Some(global) = self.store.data().top() {
                     global.set(&mut self.store, top).map_err(|_| Trap::internal("trace"))?;
                 }
                 let results = results.to_vec();

@@ -8,11 +8,18 @@ use super::Machine;
 use crate::{
     account::Exceeded,
     component::{
-        backtrace::instrument::{STACK, TRACE},
+        backtrace::{
+            instrument::{STACK, TRACE},
+            watch::COUNT,
+        },
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::plan::{CoreRef, Op},
-        run::{builtins, state::charge, task::Frame},
+        run::{
+            builtins,
+            state::{StoreData, charge},
+            task::Frame,
+        },
     },
 };
 
@@ -37,18 +44,19 @@ impl Machine {
         }
         match op {
             Op::Instantiate { module, imports } => {
-                let mut externs = Vec::with_capacity(imports.len());
+                let mut externs: Vec<wasmi::Extern> = Vec::with_capacity(imports.len());
                 for import in imports {
                     externs.push(self.resolve(import)?);
                 }
-                if let Some(trace) = &self.store.data().trace {
+                if let Some(top) = self.store.data().top() {
                     // The interpreter lists imports by their sorts.
                     for (place, (from, name)) in module.imports.iter().enumerate() {
                         if **from == *TRACE {
-                            let item = if **name == *STACK {
-                                trace.stack.into()
-                            } else {
-                                trace.top.into()
+                            let StoreData { trace, watch, .. } = self.store.data();
+                            let item = match (&**name, trace, watch) {
+                                (STACK, Some(trace), _) => trace.stack.into(),
+                                (COUNT, _, Some(watch)) => watch.count.into(),
+                                _ => top.into(),
                             };
                             externs.insert(place.min(externs.len()), item);
                         }

@@ -24,6 +24,7 @@
 //! | `request` | what a guest's call of an import leaves to do |
 //! | `guest` | the guest's code |
 //! | `retrace` | the second run |
+//! | `watch` | where a process is that is watched |
 
 mod call;
 mod guest;
@@ -34,6 +35,7 @@ mod retrace;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -54,6 +56,7 @@ use crate::{
     account::{Charge, Exceeded},
     command::{Tag, Yield},
     component::{
+        backtrace::watch::NOTES,
         error::Trap,
         link::{
             host::HostState,
@@ -151,8 +154,11 @@ impl Machine {
     /// Hands each linear memory that a core module exports to `f`, once.
     pub fn each_memory(&mut self, f: &mut dyn FnMut(&mut [u8])) {
         let mut memories = Vec::new();
+        let watched = self.store.data().watch.is_some();
         for instance in &self.store.data().cores {
-            memories.extend(instance.exports(&self.store).filter_map(wasmi::Export::into_memory));
+            let exports = instance.exports(&self.store);
+            let exports = exports.filter(|export| !watched || export.name() != NOTES);
+            memories.extend(exports.filter_map(wasmi::Export::into_memory));
         }
         let mut seen = Vec::new();
         for memory in memories {

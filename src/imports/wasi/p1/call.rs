@@ -73,20 +73,36 @@ pub(super) fn carry_out(command: FsCommand) -> Result<Answer, Stop> {
 }
 
 /// The arguments of a call, in the order of the parameters.
-pub(super) struct Params(std::vec::IntoIter<Value>);
+pub(super) struct Params {
+    args: std::vec::IntoIter<Value>,
+    face: Face,
+}
+
+/// The version of WASI 0.1 that a module was built for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Face {
+    /// `wasi_snapshot_preview1`.
+    Snapshot,
+    /// `wasi_unstable`, the one before it, which differs in some records and numbers.
+    Unstable,
+}
 
 impl Params {
-    pub fn new(args: Vec<Value>) -> Params {
-        Params(args.into_iter())
+    pub fn new(args: Vec<Value>, face: Face) -> Params {
+        Params { args: args.into_iter(), face }
+    }
+
+    pub fn face(&self) -> Face {
+        self.face
     }
 
     pub fn u32(&mut self) -> Result<u32, Trap> {
-        let Some(Value::S32(value)) = self.0.next() else { return Err(unexpected_argument()) };
+        let Some(Value::S32(value)) = self.args.next() else { return Err(unexpected_argument()) };
         Ok(value.cast_unsigned())
     }
 
     pub fn u64(&mut self) -> Result<u64, Trap> {
-        let Some(Value::S64(value)) = self.0.next() else { return Err(unexpected_argument()) };
+        let Some(Value::S64(value)) = self.args.next() else { return Err(unexpected_argument()) };
         Ok(value.cast_unsigned())
     }
 

@@ -2,7 +2,7 @@
 //! sockets that nobody has.
 
 use super::{
-    call::{Body, Params, Record, Stop, ask, carry_out, success, write_aligned},
+    call::{Body, Face, Params, Record, Stop, ask, carry_out, success, write_aligned},
     errno::Code,
     fds::{Fd, File},
 };
@@ -78,16 +78,16 @@ pub(super) const BODIES: &[(&str, Body)] = &[
         Err(Code::NOTSUP.into())
     }),
     ("fd-filestat-get", |cx, params| {
-        let (fd, to) = (params.u32()?, params.u32()?);
+        let (fd, to, face) = (params.u32()?, params.u32()?, params.face());
         match cx.state::<WasiState>().fds.get(fd)? {
             Fd::Stream(stream) => ask(StdioCommand::IsTerminal(*stream), move |cx, reply| {
                 // It has a kind and nothing else.
                 let stat = Record::<64>::new().set(16, [terminal(reply)?]);
-                write_aligned(cx, to, stat.bytes(), 8)?;
+                write_aligned(cx, to, of_face(&stat, face), 8)?;
                 success()
             }),
-            Fd::File(File { descriptor, .. }) => stat(FsCommand::Stat(*descriptor.file), to),
-            Fd::Dir(dir) => stat(FsCommand::Stat(*dir.descriptor.file), to),
+            Fd::File(File { descriptor, .. }) => stat(FsCommand::Stat(*descriptor.file), to, face),
+            Fd::Dir(dir) => stat(FsCommand::Stat(*dir.descriptor.file), to, face),
         }
     }),
     ("fd-filestat-set-size", |cx, params| {
@@ -220,23 +220,38 @@ pub(super) fn number(kind: FileKind) -> u8 {
 }
 
 /// Gives what is known of a file.
-pub(super) fn stat(command: FsCommand, to: u32) -> Result<Answer, Stop> {
+pub(super) fn stat(command: FsCommand, to: u32, face: Face) -> Result<Answer, Stop> {
     ask(command, move |cx, reply| {
         let stat = reply.stat()?;
         let Stat { kind, device, inode, links, size, accessed, modified, changed } = stat;
         let time = |time: Option<u64>| time.unwrap_or_default().to_le_bytes();
-        let stat = Record::<64>::new()
+        let head = Record::<64>::new()
             .set(0, device.to_le_bytes())
             .set(8, inode.to_le_bytes())
-            .set(16, [number(kind)])
-            .set(24, links.to_le_bytes())
-            .set(32, size.to_le_bytes())
-            .set(40, time(accessed))
-            .set(48, time(modified))
-            .set(56, time(changed));
-        write_aligned(cx, to, stat.bytes(), 8)?;
+            .set(16, [number(kind)]);
+        let (head, rest) = match face {
+            Face::Snapshot => (head.set(24, links.to_le_bytes()), 32),
+            // Half as wide, and so the rest is nearer.
+            Face::Unstable => {
+                let links = u32::try_from(links).unwrap_or(u32::MAX);
+                (head.set(20, links.to_le_bytes()), 24)
+            }
+        };
+        let stat = [size.to_le_bytes(), time(accessed), time(modified), time(changed)]
+            .into_iter()
+            .zip((rest..).step_by(8))
+            .fold(head, |stat, (field, at)| stat.set(at, field));
+        write_aligned(cx, to, of_face(&stat, face), 8)?;
         success()
     })
+}
+
+/// The bytes of a `filestat`, which was shorter in the beginning.
+fn of_face(stat: &Record<64>, face: Face) -> &[u8] {
+    match face {
+        Face::Snapshot => stat.bytes(),
+        Face::Unstable => stat.bytes().get(..56).unwrap_or_default(),
+    }
 }
 
 /// The next arguments, two times and `fstflags`. That both kinds of a time are

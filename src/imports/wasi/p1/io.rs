@@ -4,7 +4,7 @@
 //! a guest is told how much it was and goes on by itself.
 
 use super::{
-    call::{Body, Params, PartList, Stop, answer, ask, give_u32, give_u64},
+    call::{Body, Face, Params, PartList, Stop, answer, ask, give_u32, give_u64},
     errno::Code,
     fd::{check_offset, file},
     fds::{Fd, File},
@@ -201,7 +201,15 @@ fn seekable<'a>(cx: &'a mut HostCx<'_>, fd: u32) -> Result<&'a mut File, Code> {
 
 fn seek(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     let (fd, offset) = (params.u32()?, params.u64()?.cast_signed());
-    let (whence, to) = (params.case(3, "whence")?, params.u32()?);
+    let (whence, face) = (params.case(3, "whence")?, params.face());
+    let to = params.u32()?;
+    let whence = match (face, whence) {
+        (Face::Snapshot, whence) => whence,
+        // From the position, from the end, from the beginning.
+        (Face::Unstable, 0) => 1,
+        (Face::Unstable, 1) => 2,
+        (Face::Unstable, _) => 0,
+    };
     let file = seekable(cx, fd)?;
     let (id, position) = (*file.descriptor.file, file.position);
     match whence {

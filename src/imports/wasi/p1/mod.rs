@@ -1,4 +1,4 @@
-//! WASI 0.1 (`wasi_snapshot_preview1`), for core modules.
+//! WASI 0.1 (`wasi_snapshot_preview1`, and `wasi_unstable` before it), for core modules.
 //!
 //! A second face of what 0.2 shows: the same descriptors, mounts, clocks and
 //! commands, reached by numbers instead of handles. What 0.1 adds is a table of
@@ -35,7 +35,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 
-use self::call::{Body, Params, answer};
+use self::call::{Body, Face, Params, answer};
 pub(super) use self::fds::Fds;
 use super::{WasiState, filesystem::directories};
 use crate::{
@@ -43,26 +43,30 @@ use crate::{
     value::Value,
 };
 
-const INTERFACE: &str = "wippy:core/wasi-snapshot-preview1";
+/// What the imports of core modules become, and what they were built for.
+const INTERFACES: [(&str, Face); 2] = [
+    ("wippy:core/wasi-snapshot-preview1", Face::Snapshot),
+    ("wippy:core/wasi-unstable", Face::Unstable),
+];
 
 pub(super) fn bind(linker: &mut Linker) -> Result<(), DeclareError> {
-    for bodies in [system::BODIES, fd::BODIES, io::BODIES, dir::BODIES, path::BODIES, poll::BODIES]
-    {
-        for (function, body) in bodies {
+    let all = [system::BODIES, fd::BODIES, io::BODIES, dir::BODIES, path::BODIES, poll::BODIES];
+    for (interface, face) in INTERFACES {
+        for (function, body) in all.into_iter().flatten() {
             let body = *body;
-            linker.func(INTERFACE, function, move |cx, args| call(cx, body, args))?;
+            linker.func(interface, function, move |cx, args| call(cx, body, args, face))?;
         }
     }
     Ok(())
 }
 
 /// Calls a function, the first time after the directories have been opened.
-fn call(cx: &mut HostCx<'_>, body: Body, args: Vec<Value>) -> Result<Answer, Trap> {
+fn call(cx: &mut HostCx<'_>, body: Body, args: Vec<Value>, face: Face) -> Result<Answer, Trap> {
     if cx.state::<WasiState>().fds.is_open() {
-        return answer(body(cx, &mut Params::new(args)));
+        return answer(body(cx, &mut Params::new(args, face)));
     }
     directories(cx, move |cx, directories| {
         cx.state::<WasiState>().fds.open(directories);
-        answer(body(cx, &mut Params::new(args)))
+        answer(body(cx, &mut Params::new(args, face)))
     })
 }

@@ -25,7 +25,7 @@ pub(super) const BODIES: &[(&str, Body)] = &[
     ("path-filestat-get", |cx, params| {
         let (fd, follow) = (params.u32()?, follow(params)?);
         let place = place(cx, fd, params)?;
-        stat(request::stat_at(place, follow), params.u32()?)
+        stat(request::stat_at(place, follow), params.u32()?, params.face())
     }),
     ("path-filestat-set-times", |cx, params| {
         let (fd, follow) = (params.u32()?, follow(params)?);

@@ -5,7 +5,8 @@
 
 use super::{
     call::{
-        Body, Params, Record, Stop, answer, ask, ask_time, give_u32, read_aligned, write_aligned,
+        Body, Face, Params, Record, Stop, answer, ask, ask_time, give_u32, read_aligned,
+        write_aligned,
     },
     errno::Code,
     fds::Fd,
@@ -24,6 +25,8 @@ pub(super) const BODIES: &[(&str, Body)] = &[("poll-oneoff", poll)];
 
 /// Bytes of a `subscription` and of an `event`.
 const SUBSCRIPTION: u32 = 48;
+/// Bytes of a `subscription` of `wasi_unstable`, in which a clock has an identifier too.
+const OLD_SUBSCRIPTION: usize = 56;
 const EVENT: u32 = 32;
 
 /// More cannot be waited for at once: the host keeps something for each.
@@ -76,9 +79,17 @@ fn poll(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
     if count == 0 || count > MAX_SUBSCRIPTIONS {
         return Err(Code::INVAL.into());
     }
-    let len = count.saturating_mul(SUBSCRIPTION);
+    let size = match params.face() {
+        Face::Snapshot => SUBSCRIPTION,
+        Face::Unstable => OLD_SUBSCRIPTION as u32,
+    };
+    let len = count.saturating_mul(size);
     cx.charge(len.into());
     let list = read_aligned(cx, from, len, 8)?.to_vec();
+    let list = match params.face() {
+        Face::Snapshot => list,
+        Face::Unstable => list.as_chunks().0.iter().flat_map(renewed).collect(),
+    };
     let (list, _) = list.as_chunks::<48>();
     let fds = &mut cx.state::<WasiState>().fds;
     let mut all = Vec::with_capacity(list.len());
@@ -114,6 +125,17 @@ fn poll(cx: &mut HostCx<'_>, params: &mut Params) -> Result<Answer, Stop> {
         }),
         (false, false) => wait(cx, all, Times::default(), to),
     }
+}
+
+/// A subscription of `wasi_unstable` as one of today.
+fn renewed(old: &[u8; OLD_SUBSCRIPTION]) -> [u8; 48] {
+    let mut new = [0; 48];
+    let skipped = if old.get(8) == Some(&ON_CLOCK) { 8 } else { 0 };
+    for (i, byte) in new.iter_mut().enumerate() {
+        let at = if i < 16 { i } else { i.saturating_add(skipped) };
+        *byte = old.get(at).copied().unwrap_or_default();
+    }
+    new
 }
 
 /// Bytes of a subscription; the offsets are within it.
