@@ -19,6 +19,7 @@
 //! | `shapes` | and modules with the shapes that compilers make |
 //! | `values` | a value comes back from text, JSON, bytes and through a guest |
 //! | `echo` | values arrive through components in a row; what runs is the same in any slices, and in a replay |
+//! | `handles` | handles of a resource are the same in any slices |
 //! | `sections` | components that are almost right are taken or refused, as the reference validator does |
 //! | `places` | a guest changes nothing but what it may, and is told the same in a fresh copy |
 //! | `readers` | journals, binary forms, WAVE, JSON and Lua are read or refused |
@@ -32,6 +33,7 @@ mod config;
 mod corpus;
 pub(crate) mod echo;
 mod generate;
+pub(crate) mod handles;
 mod mutate;
 mod places;
 mod readers;
@@ -60,7 +62,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "config", run: config::run },
     Target { name: "adapter", run: adapter::run },
     Target { name: "component", run: component::run },
@@ -68,6 +70,7 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "shapes", run: shapes::run },
     Target { name: "values", run: values::run },
     Target { name: "echo", run: echo::run },
+    Target { name: "handles", run: handles::run },
     Target { name: "sections", run: sections::run },
     Target { name: "wasi1", run: places::wasi1 },
     Target { name: "codec", run: readers::codec },

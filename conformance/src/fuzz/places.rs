@@ -32,9 +32,32 @@ const ERRORS: u32 = 77;
 
 /// Paths, one behind the other in the guest's memory.
 const PATHS: [&str; 26] = [
-    "a", "dir", "dir/b", "dir/", "link", "link/", "out", "out/", "out/secret", "out/new", "up",
-    "up/outside/secret", "abs", "abs/secret", "loop", "new", "new/", "dir/new", ".", "..",
-    "../outside/secret", "dir/../../outside/secret", "/", "", "dir/out2", "dir/./b",
+    "a",
+    "dir",
+    "dir/b",
+    "dir/",
+    "link",
+    "link/",
+    "out",
+    "out/",
+    "out/secret",
+    "out/new",
+    "up",
+    "up/outside/secret",
+    "abs",
+    "abs/secret",
+    "loop",
+    "new",
+    "new/",
+    "dir/new",
+    ".",
+    "..",
+    "../outside/secret",
+    "dir/../../outside/secret",
+    "/",
+    "",
+    "dir/out2",
+    "dir/./b",
 ];
 
 /// Where the paths begin, where a result goes, where errors are noted, where bytes are.
@@ -71,7 +94,10 @@ enum Param {
 use Param::{Buffer, Fd, Flags, Long, Path as P, Result as R, Rights, Stat, Vectors};
 
 const FUNCTIONS: [Function; 26] = [
-    Function { name: "path_open", params: &[Fd, Flags(1), P, Flags(15), Rights, Rights, Flags(31), R] },
+    Function {
+        name: "path_open",
+        params: &[Fd, Flags(1), P, Flags(15), Rights, Rights, Flags(31), R],
+    },
     Function { name: "path_create_directory", params: &[Fd, P] },
     Function { name: "path_remove_directory", params: &[Fd, P] },
     Function { name: "path_unlink_file", params: &[Fd, P] },
@@ -300,7 +326,8 @@ impl Place {
             true => format!("{name}: a directory"),
             false => {
                 let length = about.len();
-                let content = if length > 1 << 20 { Vec::new() } else { fs::read(path).unwrap_or_default() };
+                let content =
+                    if length > 1 << 20 { Vec::new() } else { fs::read(path).unwrap_or_default() };
                 format!("{name}: {length} bytes {:?}{times}", String::from_utf8_lossy(&content))
             }
         }
@@ -322,8 +349,9 @@ impl Place {
         start.data.wasi = Some(WasiConfig { preopens, ..WasiConfig::default() });
         start.data.limits = Limits { max_memory: 64 << 20, max_fuel: Some(50_000_000) };
         let mut process = WasmProcess::start(program, start).expect("it can be called");
-        let outcome =
-            run_process(&mut process, Fuel(100_000), |command| smol::block_on(world.later(command)));
+        let outcome = run_process(&mut process, Fuel(100_000), |command| {
+            smol::block_on(world.later(command))
+        });
         assert!(outcome.is_ok(), "{outcome:?}");
         output.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
