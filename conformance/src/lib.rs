@@ -4,6 +4,7 @@
 #[cfg(feature = "peers")]
 pub mod differential;
 pub mod fuzz;
+pub mod original;
 mod random;
 pub mod soak;
 pub mod stress;

@@ -22,6 +22,8 @@ enum Command {
     Wasi(conformance::wasi::Args),
     /// Runs the reference engine's test programs with the command `wippy`
     Programs(conformance::wasi::programs::Args),
+    /// Runs the original's public test application
+    Original(conformance::original::Args),
     /// Lets processes do to each other what they can, and keeps the books
     Stress(conformance::stress::Args),
     /// Sends random input to all that reads what a stranger has made
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Wast(args) => conformance::wast::main(&args),
         Command::Wasi(args) => conformance::wasi::main(&args),
         Command::Programs(args) => conformance::wasi::programs::main(&args),
+        Command::Original(args) => conformance::original::main(&args),
         Command::Stress(args) => conformance::stress::main(&args),
         Command::Fuzz(args) => conformance::fuzz::main(&args),
         #[cfg(feature = "peers")]
