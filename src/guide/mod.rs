@@ -14,7 +14,7 @@
 //! | [`engine`] | its faults, and its differences from the original |
 //!
 //! These modules have nothing in them but their text. The commands in it are run by a
-//! test, `conformance/tests/guide.rs`.
+//! test, `conformance/cli/guide.rs`.
 
 #[doc = include_str!("application.md")]
 pub mod application {}

@@ -32,6 +32,7 @@ mod id;
 mod kinds;
 mod known;
 mod load;
+mod overrides;
 pub(crate) mod path;
 mod placeholder;
 mod places;
@@ -64,6 +65,7 @@ pub use self::{
         LuaLimits, Mount, Origins, Pattern, ProcessHost, ProcessLua, ProcessService, ProcessWasm,
         Restart, Segment, TerminalHost, Transport, Wasi, WasiEnv,
     },
+    overrides::Override,
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},
     services::{Service, ServiceKind},
