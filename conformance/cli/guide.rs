@@ -17,7 +17,7 @@ use std::{
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 /// Beginnings of commands that are not run, and why.
-const WITHOUT: [(&str, &str); 12] = [
+const WITHOUT: [(&str, &str); 13] = [
     ("wippy serve", "it answers until it is stopped"),
     ("wippy run --record trip.wreplay serve", "it answers until it is stopped"),
     ("wippy -C conformance/apps/processes run\n", "its services stay"),
@@ -30,6 +30,7 @@ const WITHOUT: [(&str, &str); 12] = [
     ("wippy simulate --seed 417", "the seed is that of somebody's mistake"),
     ("wippy replay trip.wreplay --module", "the program is somebody's"),
     ("wippy graph --format dot", "it takes Graphviz"),
+    ("wippy check --json | jq", "it takes jq"),
 ];
 
 fn root() -> &'static Path {

@@ -99,6 +99,8 @@ pub(super) enum CliCommand {
     /// Draw the entries of a project and what they need
     #[command(after_help = GRAPH_HELP)]
     Graph(GraphArgs),
+    /// Print a JSON schema of the YAML files of a project, for editors
+    Schema,
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionArgs),

@@ -61,12 +61,16 @@ pub fn main() -> ExitCode {
 fn settings(cli: &Cli) -> (u8, bool, LogFormat) {
     let (mut verbose, mut silent, mut format) = (0, false, cli.log_format);
     let CliCommand::Run(run) = &cli.command else { return (verbose, silent, format) };
+    let json = |(name, value): &(String, String)| name == "logger.encoding" && value == "json";
+    if run.set.iter().any(json) {
+        format = LogFormat::Json;
+    }
+    style::set_format(format);
     for (name, value) in &run.set {
         match (&**name, &**value) {
             ("logger.level", "debug") => verbose = 2,
             ("logger.level", "error") => silent = true,
             ("logger.level", _) => {}
-            ("logger.encoding", "json") => format = LogFormat::Json,
             ("logger.encoding", _) => {}
             (name, _) => output::note(&format!("--set: this engine has no setting `{name}`")),
         }
@@ -106,6 +110,9 @@ fn command() -> Exit {
         CliCommand::Graph(args) => graph::graph(&project, args),
         CliCommand::Completions(args) => pages::completions(args),
         CliCommand::Man => pages::man(),
+        CliCommand::Schema => {
+            output::json(&format!("{:#}\n", crate::registry::schema())).map(|()| Exit::Ok)
+        }
         CliCommand::Version => {
             output::show(concat!("wippy ", env!("CARGO_PKG_VERSION"), "\n")).map(|()| Exit::Ok)
         }

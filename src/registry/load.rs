@@ -111,6 +111,7 @@ impl Loader<'_> {
                 entry: Some(entry.id.clone()),
                 kind: entry.kind.value.as_str().into(),
                 problems: self.problems,
+                noting: None,
             };
             let before = self.problems.borrow().count(Severity::Error);
             // What is not run here is not looked into either.
@@ -118,7 +119,7 @@ impl Loader<'_> {
                 filler.entry(&report, &mut entry.map);
             }
             let filled = self.problems.borrow().count(Severity::Error) == before;
-            let read = kinds::read(&entry, self.dir, self.problems, &mut self.references);
+            let read = kinds::read(&entry, self.dir, self.problems, &mut self.references, None);
             let command = command(&report, &entry);
             let (Some(read), true) = (read, filled) else { continue };
             if let Some(storage) = read.storage {

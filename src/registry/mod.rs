@@ -38,6 +38,7 @@ mod placeholder;
 mod places;
 mod problem;
 mod project;
+mod schema;
 mod services;
 mod source;
 mod suggest;
@@ -68,6 +69,7 @@ pub use self::{
     overrides::Override,
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},
+    schema::schema,
     services::{Service, ServiceKind},
 };
 
