@@ -11,7 +11,7 @@ use super::{
     output,
 };
 use crate::{
-    registry::{Entry, EntryKind, Id, Project},
+    registry::{Entry, EntryKind, Id, ProcessWasm, Project},
     visible,
 };
 
@@ -45,6 +45,7 @@ fn shape(kind: &EntryKind) -> Shape {
         | EntryKind::ProcessLua(_)
         | EntryKind::LibraryLua(_)
         | EntryKind::FunctionLua(_)
+        | EntryKind::FunctionWasm(_)
         | EntryKind::HttpRouter(_)
         | EntryKind::HttpEndpoint(_)
         | EntryKind::HttpStatic(_)
@@ -68,20 +69,11 @@ fn edges(entry: &Entry) -> Vec<Edge<'_>> {
             to.push((&service.host, "on"));
             to.extend(service.lifecycle.requires.iter().map(|id| (id, "requires")));
         }
-        EntryKind::ProcessWasm(process) => {
-            let wasi = &process.wasi;
-            to.push((&process.fs, "file"));
-            to.extend(wasi.mounts.iter().map(|mount| {
-                (&mount.fs, if mount.read_only { "reads" } else { "reads and writes" })
-            }));
-            to.extend(wasi.env.iter().map(|variable| (&variable.id, "variable")));
-            to.extend(wasi.ca.iter().map(|ca| (&ca.fs, "authorities")));
-        }
-        EntryKind::ProcessLua(process) => {
-            to.extend(process.code.imports.values().map(|id| (id, "imports")));
-        }
-        EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => {
-            to.extend(code.imports.values().map(|id| (id, "imports")));
+        EntryKind::ProcessWasm(process) => to.extend(needs(process)),
+        EntryKind::FunctionWasm(function) => to.extend(needs(&function.program)),
+        EntryKind::ProcessLua(_) | EntryKind::LibraryLua(_) | EntryKind::FunctionLua(_) => {
+            let imports = entry.kind.lua().into_iter().flat_map(|code| code.imports.values());
+            to.extend(imports.map(|id| (id, "imports")));
         }
         EntryKind::HttpRouter(router) => to.push((&router.server, "of")),
         EntryKind::HttpEndpoint(endpoint) => {
@@ -107,6 +99,19 @@ fn edges(entry: &Entry) -> Vec<Edge<'_>> {
         | EntryKind::Other => {}
     }
     to.into_iter().map(|(to, how)| Edge { from: &entry.id, to, how }).collect()
+}
+
+/// What a program needs.
+fn needs(process: &ProcessWasm) -> impl Iterator<Item = (&Id, &'static str)> {
+    let wasi = &process.wasi;
+    let mounts = wasi
+        .mounts
+        .iter()
+        .map(|mount| (&mount.fs, if mount.read_only { "reads" } else { "reads and writes" }));
+    let file = process.fs().map(|fs| (fs, "file"));
+    let variables = wasi.env.iter().map(|variable| (&variable.id, "variable"));
+    let authorities = wasi.ca.iter().map(|ca| (&ca.fs, "authorities"));
+    file.into_iter().chain(mounts).chain(variables).chain(authorities)
 }
 
 /// The numbers of the entries that are drawn: files and variables only if somebody uses

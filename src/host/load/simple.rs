@@ -13,7 +13,7 @@ use crate::{
     artifact::Artifact,
     component::{DEFAULT_STACK, DeclareError, Engine, Linker},
     host::Node,
-    imports::{process, sim, wasi},
+    imports::{funcs, process, sim, wasi},
     process::Grants,
     registry::{Project, listed, open_together},
 };
@@ -29,6 +29,7 @@ impl Runtime {
         wasi::add_to_linker(&mut linker)?;
         process::add_to_linker(&mut linker)?;
         sim::add_to_linker(&mut linker)?;
+        funcs::add_to_linker(&mut linker)?;
         Ok(Runtime::new(Engine::default(), linker))
     }
 }

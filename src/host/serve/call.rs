@@ -36,6 +36,7 @@ use smol::Timer;
 use super::{
     answer::{Answer, Answerer, busy, closing, empty, plain, typed},
     body::{Content, Exchange},
+    site::Endpoint,
 };
 use crate::{
     account::Charge,
@@ -58,7 +59,7 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    fn on(node: &Node, pid: &Pid) -> Waits {
+    pub fn on(node: &Node, pid: &Pid) -> Waits {
         Waits { node: node.clone(), pid: Some(pid.clone()) }
     }
 
@@ -81,11 +82,12 @@ impl Answerer {
     /// The answer of a process of an entry.
     pub async fn call(
         &self,
-        func: &str,
+        endpoint: &Endpoint,
         request: Request<Incoming>,
         exchange: &mut Exchange,
         secure: bool,
     ) -> Answer {
+        let func = &*endpoint.func;
         let program = match self.node.program(func).await {
             Ok(program) => program,
             Err(fault) => return failed(func, &fault, exchange),
@@ -93,6 +95,9 @@ impl Answerer {
         match program.answering() {
             Answering::Whole(param) => self.whole(func, &*program, param, request, exchange).await,
             Answering::Streaming => self.streamed(func, &*program, request, exchange, secure).await,
+            Answering::Described => {
+                self.described(endpoint, &*program, request, exchange, secure).await
+            }
             Answering::Not => {
                 let why = format!("{func} does not answer requests");
                 failed(func, &ProcessError::new(ErrorKind::Invalid, why), exchange)
@@ -229,7 +234,7 @@ impl Answerer {
     }
 
     /// The whole body.
-    async fn body(
+    pub(super) async fn body(
         &self,
         request: Request<Incoming>,
         charge: &mut Charge,
@@ -307,7 +312,7 @@ fn head_of(parts: Parts, secure: bool) -> Result<RequestHead, u32> {
 }
 
 /// The answer when there is no process.
-fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) -> Answer {
+pub(super) fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) -> Answer {
     exchange.error = Some(fault.message.lines().next().unwrap_or_default().to_owned());
     if fault.kind == ErrorKind::Unavailable {
         return busy("the server has no room for another request");
@@ -317,7 +322,7 @@ fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) -> Answer {
 }
 
 /// The end of a process as an answer.
-fn answer_of(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
+pub(super) fn answer_of(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
     if let Err(error) = &ended.outcome {
         let why = error.to_string();
         let (pid, kind) = (exchange.pid.as_ref().map(tracing::field::display), error.fault().kind);

@@ -29,6 +29,7 @@ mod body;
 mod call;
 mod connection;
 mod cors;
+mod described;
 mod files;
 mod listen;
 mod site;

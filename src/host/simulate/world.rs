@@ -294,6 +294,7 @@ impl StagedWorld for SimulatedWorld {
             Command::Http(command) => missing("HTTP", command.name()),
             Command::Net(command) => self.net(command),
             Command::Actor(command) => missing("host here", command.name()),
+            Command::Project(command) => missing("project here", command.name()),
             Command::Chore(chore) => {
                 chore.run();
                 Reply::Done
