@@ -89,7 +89,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], Vec<Section>)> {
     while let Some((id, after)) = rest.split_first() {
         let mut reader = wasmparser::BinaryReader::new(after, 0);
         let length = usize::try_from(reader.read_var_u32().ok()?).ok()?;
-        let begin = usize::try_from(reader.current_position()).ok()?;
+        let begin = reader.current_position();
         let end = begin.checked_add(length)?;
         sections.push((*id, after.get(begin..end)?.to_vec()));
         rest = after.get(end..)?;
