@@ -398,9 +398,13 @@ pub(super) fn lua_params(process: &ProcessLua) -> Option<Vec<String>> {
     #[cfg(feature = "lua")]
     return crate::lua::params(&process.code.source, &process.method)
         // There all arguments can be had in another way.
+        .filter(|_| !process.code.modules.iter().any(|module| module == "io"))
         .filter(|_| !process.code.source.contains(".args"));
     #[cfg(not(feature = "lua"))]
-    return None;
+    {
+        let _ = process;
+        None
+    }
 }
 
 /// Words that a method has no parameters for are lost, which is said.
