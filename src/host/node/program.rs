@@ -1,7 +1,7 @@
 //! What a node is made of, as its users see it: options of hosts, programs, what
 //! a new process is given, what is known of a live one.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use super::{
     actor::Actor,
@@ -147,12 +147,20 @@ pub enum BodyParam {
     Bytes,
 }
 
-/// A request from outside, for the process that answers it piece by piece.
-pub(in crate::host) struct Asked(pub Incoming);
+/// A request for the process that answers it piece by piece.
+pub(in crate::host) enum Request {
+    /// From outside.
+    Received(Incoming),
+    /// On a stage, which knows what it is.
+    Staged(Box<dyn Any + Send>),
+}
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Asked").field(&self.0.head).finish()
+        match self {
+            Request::Received(received) => f.debug_tuple("Request").field(&received.head).finish(),
+            Request::Staged(_) => f.write_str("Request"),
+        }
     }
 }
 
@@ -166,7 +174,7 @@ pub struct SpawnContext {
     /// Who answers for it.
     pub(in crate::host) actor: Actor,
     /// The request that it is started for.
-    pub(in crate::host) request: Option<Asked>,
+    pub(in crate::host) request: Option<Request>,
 }
 
 impl SpawnContext {

@@ -34,6 +34,7 @@ mod listen;
 mod site;
 mod tls;
 
+pub(super) use self::{call::parts_of, site::Found};
 pub use self::{
     listen::{Listening, Server},
     site::Site,

@@ -12,6 +12,7 @@ use super::{
     copy::Copies,
     failure::{Cause, Checks, Failure},
     files::Disk,
+    http::Servers,
     simulator::Simulator,
     state::{Line, State},
 };
@@ -166,15 +167,11 @@ impl Simulation {
         self.programs.project()
     }
 
-    /// Services of the project that would be started and are not, as the simulation serves
-    /// nobody outside.
+    /// Entries whose files are not served in a simulation.
     pub fn left_out(&self) -> Vec<Id> {
-        let is_http = |id: &&Id| {
-            let kind = self.project().entry(id).map(|entry| &entry.kind);
-            matches!(kind, Some(EntryKind::HttpService(_)))
-        };
-        let all = self.project().services();
-        all.iter().map(|service| service.id).filter(is_http).cloned().collect()
+        let all = self.project().entries();
+        let files = all.filter(|entry| matches!(entry.kind, EntryKind::HttpStatic(_)));
+        files.map(|entry| entry.id.clone()).collect()
     }
 
     /// Runs a seed.
@@ -264,6 +261,9 @@ impl Simulation {
             node.set_trace(trace);
         }
         let supervisor = Supervisor::new(node.clone(), self.project());
+        let servers = Executor::Staged(simulator.stage());
+        let servers = Servers::new(node.clone(), self.project(), servers, simulator.wire().clone());
+        simulator.set_servers(servers);
         let ended = Arc::<OnceLock<Result<Arc<Ended>, ProcessError>>>::default();
         let executor = Executor::Staged(simulator.stage());
         {
