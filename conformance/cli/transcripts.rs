@@ -245,7 +245,7 @@ fn too_little_memory_is_a_message() -> Result {
     let run = "exec \"$WIPPY\" -C conformance/apps/hello run greet Ada";
     let mut codes = Vec::new();
     // Below, the system has no room for the binary itself and cannot even start it.
-    for kib in (32_000..120_000).step_by(4_000) {
+    for kib in (40_000..120_000).step_by(4_000) {
         let output = shell(&["-c".into(), format!("ulimit -v {kib}; {run}")])?;
         let stderr = String::from_utf8_lossy(&output.stderr);
         let code = output.status.code().ok_or_else(|| format!("{kib}: {stderr}"))?;

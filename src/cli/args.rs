@@ -20,7 +20,6 @@ const EVERYWHERE: &str = "Everywhere";
     name = "wippy",
     version,
     arg_required_else_help = true,
-    disable_help_subcommand = true,
     after_help = format!("{AFTER_HELP}\n\n{}", Exit::HELP)
 )]
 pub(super) struct Cli {
@@ -52,6 +51,7 @@ pub(super) struct Cli {
 
 const AFTER_HELP: &str = "\
 Examples:
+  wippy new hello --lang lua       a small application to begin with
   wippy run                        start the services of the project, and stay
   wippy run list                   the commands of the project in this directory
   wippy -C shop run greet Ada      the command `greet` of the project in `shop`
@@ -82,7 +82,108 @@ pub(super) enum CliCommand {
     Check(CheckArgs),
     /// Show what a WebAssembly file exports and imports, and an entry for it
     Inspect(InspectArgs),
+    /// Make a small application in a new directory
+    #[command(after_help = NEW_HELP)]
+    New(NewArgs),
+    /// Make a project of a directory: wippy.lock and its source directory
+    Init(InitArgs),
+    /// Write the hashes of files that have been built into their entries
+    #[command(after_help = HASH_HELP)]
+    Hash(HashArgs),
+    /// Write the WIT packages that programs may import into a directory
+    #[command(after_help = WIT_HELP)]
+    Wit(WitArgs),
+    /// Print a completion script for a shell
+    #[command(after_help = COMPLETIONS_HELP)]
+    Completions(CompletionArgs),
+    /// Print the manual page
+    #[command(after_help = "Example:\n  wippy man > ~/.local/share/man/man1/wippy.1")]
+    Man,
+    /// Print the version
+    Version,
 }
+
+/// The languages that there is a template for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Language {
+    Rust,
+    C,
+    Js,
+    Python,
+    Lua,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct NewArgs {
+    /// The directory, whose name becomes that of the application
+    #[arg(value_name = "NAME")]
+    pub dir: PathBuf,
+
+    /// The language of its program
+    #[arg(long, value_name = "LANGUAGE")]
+    pub lang: Language,
+}
+
+const NEW_HELP: &str = "\
+The application has one command, `greet`, and a README that says how it is built.
+
+Examples:
+  wippy new hello --lang lua
+  wippy new hello --lang rust && cd hello && sh build.sh && wippy run greet Ada";
+
+#[derive(Debug, Args)]
+pub(super) struct InitArgs {
+    /// Where its YAML files are
+    #[arg(short = 'd', long, value_name = "DIR", default_value = "./src")]
+    pub src_dir: String,
+
+    /// Where modules of others are
+    #[arg(long, value_name = "DIR", default_value = ".wippy")]
+    pub modules_dir: String,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct HashArgs {
+    /// The entries, namespace:name; unless some are named, all that have a hash
+    #[arg(value_name = "ID")]
+    pub entries: Vec<String>,
+}
+
+const HASH_HELP: &str = "\
+An entry names the hash of its file, so that no other is run in its place. Whoever has
+built the file trusts it, and writes its hash anew; nothing else of the YAML changes.
+
+Examples:
+  wippy hash
+  wippy hash app:greet";
+
+#[derive(Debug, Args)]
+pub(super) struct WitArgs {
+    /// The directory, such as wit/deps
+    pub dir: PathBuf,
+
+    /// Write over files that have another text
+    #[arg(long)]
+    pub force: bool,
+}
+
+const WIT_HELP: &str = "\
+A file for each package, such as wasi-io.wit and wippy-process.wit.
+
+Example:
+  wippy wit wit/deps";
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionArgs {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  wippy completions bash > ~/.local/share/bash-completion/completions/wippy
+  wippy completions zsh > ~/.zfunc/_wippy
+  wippy completions fish > ~/.config/fish/completions/wippy.fish";
 
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -9,10 +9,13 @@ mod args;
 mod check;
 mod exit;
 mod given;
+mod hash;
 mod inspect;
 mod list;
 mod log;
+mod new;
 mod output;
+mod pages;
 mod project;
 mod recording;
 mod replay;
@@ -28,6 +31,7 @@ mod table;
 mod terminal;
 mod travel;
 mod unknown;
+mod wit;
 mod yaml;
 
 use std::{process::ExitCode, time::Duration};
@@ -72,6 +76,15 @@ fn command() -> Exit {
         CliCommand::Serve(args) => serve::serve(args, logs),
         CliCommand::Check(args) => check::check(&project, args),
         CliCommand::Inspect(args) => inspect::inspect(args),
+        CliCommand::New(args) => new::new(args),
+        CliCommand::Init(args) => new::init(cli.project.as_deref(), args),
+        CliCommand::Hash(args) => hash::hash(&project, args),
+        CliCommand::Wit(args) => wit::wit(args),
+        CliCommand::Completions(args) => pages::completions(args),
+        CliCommand::Man => pages::man(),
+        CliCommand::Version => {
+            output::show(concat!("wippy ", env!("CARGO_PKG_VERSION"), "\n")).map(|()| Exit::Ok)
+        }
     };
     result.unwrap_or_else(|failure| output::failure(&failure))
 }

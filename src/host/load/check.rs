@@ -169,19 +169,6 @@ impl Checking<'_> {
             }
         };
         let grants = Grants::new(self.entry.id.to_string(), &self.process.imports);
-        if loaded.completed {
-            self.warn(
-                Severity::Note,
-                "path",
-                format!(
-                    "{}: a core module that carries its world; it is made a component whenever it \
-                     is loaded",
-                    self.process.path
-                ),
-                "",
-                "`wasm-tools component new FILE -o FILE` makes it one; then write its new hash",
-            );
-        }
         self.imports(&loaded, &grants);
         if self.process.wit.is_some() && loaded.adapted.is_none() {
             self.warn(
