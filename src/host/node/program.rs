@@ -205,6 +205,18 @@ impl SpawnContext {
         self.answers_of(World::System(world))
     }
 
+    /// The dispatcher of a process that was made in Rust: with its streams on the machine, or
+    /// of a simulation, where the process is.
+    pub fn own_answers(&mut self) -> NodeDispatcher {
+        match self.staged() {
+            Some(world) => self.answers_of(World::Staged(world)),
+            None => {
+                let streams = std::mem::take(&mut self.streams);
+                self.answers(SystemDispatcher::new(streams))
+            }
+        }
+    }
+
     pub(in crate::host) fn answers_of(&self, world: World) -> NodeDispatcher {
         NodeDispatcher::new(world, self.actor.clone())
     }

@@ -67,8 +67,27 @@ pub struct Simulation {
     scenario: String,
     start: Arc<Start>,
     copies: Arc<Copies>,
+    /// Programs and hosts that the project does not have.
+    more: Option<Arc<More>>,
     /// How it is run.
     pub options: Options,
+}
+
+/// The programs of a project, and others.
+struct More {
+    own: ProjectPrograms,
+    programs: Box<dyn Programs>,
+    hosts: Vec<(String, HostOptions)>,
+}
+
+impl Programs for Arc<More> {
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
+        self.own.ready(entry).or_else(|| self.programs.ready(entry))
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        self.programs.load(entry).or_else(|_| self.own.load(entry))
+    }
 }
 
 /// How a run has gone.
@@ -158,8 +177,20 @@ impl Simulation {
             scenario: scenario.to_string(),
             start: Arc::new(start),
             copies: Arc::default(),
+            more: None,
             options: Options::default(),
         }
+    }
+
+    /// The same, with programs and hosts that the project does not have.
+    pub fn with(
+        self,
+        programs: impl Programs + 'static,
+        hosts: Vec<(String, HostOptions)>,
+    ) -> Simulation {
+        let own = self.programs.clone();
+        let more = Some(Arc::new(More { own, programs: Box::new(programs), hosts }));
+        Simulation { more, ..self }
     }
 
     /// The project.
@@ -209,7 +240,11 @@ impl Simulation {
     fn play(&self, seed: u64, choices: Choices, written: Written) -> Result<Run, Refused> {
         let disk = Disk::new(self.copies.clone());
         let simulator = Simulator::new(seed, choices, disk.clone(), written.lines);
-        let node = Node::staged(self.programs.clone(), MEMORY, simulator.stage());
+        let stage = simulator.stage();
+        let node = match &self.more {
+            None => Node::staged(self.programs.clone(), MEMORY, stage),
+            Some(more) => Node::staged(more.clone(), MEMORY, stage),
+        };
         let result = self.play_on(&node, &simulator, written);
         // What is left of the processes refers to the simulator, and it to them.
         simulator.clear();
@@ -244,6 +279,9 @@ impl Simulation {
         written: Written,
     ) -> Result<Result<Term, Failure>, Refused> {
         let mut hosts = self.programs.hosts();
+        if let Some(more) = &self.more {
+            hosts.extend(more.hosts.iter().cloned());
+        }
         let terminal = self.project().hosts().ok().map(|hosts| hosts.terminal.0.to_string());
         let host = terminal.unwrap_or_else(|| {
             hosts.push((HOST.to_owned(), HostOptions::for_one()));
