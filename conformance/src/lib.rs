@@ -1,7 +1,10 @@
 //! The evidence that `wippy` does what its specifications say.
 #![warn(missing_docs)]
 
+#[cfg(feature = "peers")]
+pub mod differential;
 pub mod fuzz;
+pub mod original;
 mod random;
 pub mod soak;
 pub mod stress;

@@ -112,3 +112,44 @@
 (assert_invalid
   (component (core module (type (struct))))
   "it uses garbage collection, which this engine does not have")
+
+;; A `select` takes the comparison with 0 right before it for its condition.
+(module
+  (func $same (param i32) (result i32) (local.get 0))
+  (func (export "zero") (param i32) (result i32)
+    (select (i32.const 8) (i32.const 9) (i32.eqz (local.get 0))))
+  (func (export "zero-call") (param i32) (result i32)
+    (select (i32.const 8) (i32.const 9) (i32.eqz (call $same (local.get 0)))))
+  (func (export "equal") (param i32) (result i64)
+    (select (i64.const 8) (i64.const 9) (i32.eq (local.get 0) (i32.const 0))))
+  (func (export "equal-turned") (param i32) (result f64)
+    (select (f64.const 8) (f64.const 9) (i32.eq (i32.const 0) (local.get 0))))
+  (func (export "not-equal") (param i32) (result f32)
+    (select (f32.const 8) (f32.const 9) (i32.ne (local.get 0) (i32.const 0))))
+  (func (export "two") (param i32 i32) (result i32)
+    (select (i32.const 8) (i32.const 9) (i32.eq (call $same (local.get 0)) (local.get 1))))
+  (func (export "behind") (param i32) (result i32)
+    i32.const 8
+    i32.const 9
+    local.get 0
+    i32.eqz
+    nop
+    select)
+  (func (export "twice") (param i32) (result i32)
+    (select (i32.const 8) (i32.const 9) (i32.eqz (i32.eqz (local.get 0))))))
+(assert_return (invoke "zero" (i32.const 0)) (i32.const 8))
+(assert_return (invoke "zero" (i32.const 5)) (i32.const 9))
+(assert_return (invoke "zero-call" (i32.const 0)) (i32.const 8))
+(assert_return (invoke "zero-call" (i32.const 5)) (i32.const 9))
+(assert_return (invoke "equal" (i32.const 0)) (i64.const 8))
+(assert_return (invoke "equal" (i32.const 5)) (i64.const 9))
+(assert_return (invoke "equal-turned" (i32.const 0)) (f64.const 8))
+(assert_return (invoke "equal-turned" (i32.const 5)) (f64.const 9))
+(assert_return (invoke "not-equal" (i32.const 0)) (f32.const 9))
+(assert_return (invoke "not-equal" (i32.const 5)) (f32.const 8))
+(assert_return (invoke "two" (i32.const 3) (i32.const 3)) (i32.const 8))
+(assert_return (invoke "two" (i32.const 3) (i32.const 0)) (i32.const 9))
+(assert_return (invoke "behind" (i32.const 0)) (i32.const 8))
+(assert_return (invoke "behind" (i32.const 5)) (i32.const 9))
+(assert_return (invoke "twice" (i32.const 0)) (i32.const 9))
+(assert_return (invoke "twice" (i32.const 5)) (i32.const 8))

@@ -180,3 +180,26 @@
 (component instance $c $caller)
 (assert_return (invoke "sum" (u32.const 7)) (u32.const 3))
 (assert_trap (invoke "sum" (u32.const 65520)) "out-of-bounds")
+
+;; What a list holds is stored before where it is: seen by a guest that gives the same
+;; memory for both.
+(component
+  (core module $m
+    (memory (export "mem") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 8))
+    (func (export "first") (param i32 i32) (result i32) (i32.load (local.get 0))))
+  (core instance $i (instantiate $m))
+  (alias core export $i "mem" (core memory $mem))
+  (alias core export $i "realloc" (core func $realloc))
+  (alias core export $i "first" (core func $first))
+  (func (export "bytes") (param "it" (list (list u8))) (result u32)
+    (canon lift (core func $first) (memory $mem) (realloc $realloc)))
+  (func (export "texts") (param "it" (list string)) (result u32)
+    (canon lift (core func $first) (memory $mem) (realloc $realloc)))
+  (func (export "lists") (param "it" (list (list (list u8)))) (result u32)
+    (canon lift (core func $first) (memory $mem) (realloc $realloc))))
+(assert_return (invoke "bytes" (list.const (list.const (u8.const 255) (u8.const 255) (u8.const 255)
+  (u8.const 255)))) (u32.const 8))
+(assert_return (invoke "texts" (list.const (str.const "abcd"))) (u32.const 8))
+(assert_return (invoke "lists" (list.const (list.const (list.const (u8.const 255) (u8.const 255)
+  (u8.const 255) (u8.const 255))))) (u32.const 8))

@@ -22,7 +22,7 @@ pub use self::{error::ArtifactError, read::DEFAULT_MAX_SIZE, sniff::ArtifactKind
 pub use crate::registry::hash::{Hash, HashError, sha256_hex};
 pub(crate) use crate::registry::path::clean_path;
 use crate::{
-    registry::{DirectoryError, EntryKind, Id, Problem, Project, describe_io},
+    registry::{DirectoryError, EntryKind, Id, Problem, Project, WasmSource, describe_io},
     world::Directory,
 };
 use std::{path::Path, sync::Arc};
@@ -39,7 +39,7 @@ pub struct Artifact {
 }
 
 impl Artifact {
-    /// The artifact of a `process.wasm` entry. A problem names the entry's file,
+    /// The artifact of an entry in WebAssembly. A problem names the entry's file,
     /// line and field.
     pub fn of_process(project: &Project, id: &Id) -> Result<Artifact, Box<Problem>> {
         let process = project.process_wasm(id)?;
@@ -51,9 +51,15 @@ impl Artifact {
             };
             Box::new(problem.that_may_pass(error.may_pass()))
         };
-        let opened = directory(project, &process.fs).map_err(complain)?;
-        Artifact::read(&opened, &process.path, Some(&process.hash), DEFAULT_MAX_SIZE)
-            .map_err(complain)
+        let (fs, path, hash) = match &process.source {
+            WasmSource::File { fs, path, hash } => (fs, path, hash),
+            WasmSource::Text { text, .. } => {
+                let (bytes, kind) = (Arc::from(text.as_bytes()), ArtifactKind::Text);
+                return Ok(Artifact { hash: Hash::of(text.as_bytes()), bytes, kind });
+            }
+        };
+        let opened = directory(project, fs).map_err(complain)?;
+        Artifact::read(&opened, path, Some(hash), DEFAULT_MAX_SIZE).map_err(complain)
     }
 
     /// Reads a file below an open directory and checks its hash.

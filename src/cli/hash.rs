@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     artifact::{Artifact, DEFAULT_MAX_SIZE, Hash, directory},
-    registry::{Entry, EntryKind, Id, Project, quoted},
+    registry::{Entry, Id, Project, WasmSource, quoted},
 };
 
 /// A hash that is to be another.
@@ -30,19 +30,20 @@ pub(super) fn hash(dir: &Path, args: &HashArgs) -> Result<Exit, Failure> {
     let wanted = wanted(&project, &args.entries)?;
     let (mut changes, mut same) = (BTreeMap::<&str, Vec<Change<'_>>>::new(), 0_usize);
     for entry in wanted {
-        let EntryKind::ProcessWasm(process) = &entry.kind else { continue };
+        let Some(process) = entry.kind.wasm_program() else { continue };
+        let WasmSource::File { fs: from, path, hash } = &process.source else { continue };
         let unreadable = |found: String, expected: String, fix: String| {
             Failure::Problem(Box::new(entry.problem("path", found, expected, fix)))
         };
-        let found = directory(&project, &process.fs)
-            .and_then(|dir| Artifact::read(&dir, &process.path, None, DEFAULT_MAX_SIZE))
+        let found = directory(&project, from)
+            .and_then(|dir| Artifact::read(&dir, path, None, DEFAULT_MAX_SIZE))
             .map_err(|error| unreadable(error.found(), error.expected(), error.fix()))?;
-        if found.hash == process.hash {
+        if found.hash == *hash {
             same = same.saturating_add(1);
             continue;
         }
         let line = entry.line_of("hash");
-        let change = Change { entry, line, old: process.hash, new: found.hash };
+        let change = Change { entry, line, old: *hash, new: found.hash };
         changes.entry(&entry.file).or_default().push(change);
     }
     let mut page = String::new();

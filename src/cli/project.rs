@@ -6,7 +6,7 @@ use super::{exit::Failure, log::Logs};
 use crate::{
     artifact::ArtifactError,
     component::{DeclareError, Linker},
-    imports::{process, sim, wasi},
+    imports::{funcs, process, sim, wasi},
     registry::{EntryKind, Id, LOCK, Project, Severity},
 };
 
@@ -43,6 +43,7 @@ pub(super) fn linker() -> Result<Linker, Failure> {
     let complain = |error: DeclareError| Failure::config(error.to_string());
     wasi::add_to_linker(&mut linker).map_err(complain)?;
     process::add_to_linker(&mut linker).map_err(complain)?;
+    funcs::add_to_linker(&mut linker).map_err(complain)?;
     sim::add_to_linker(&mut linker).map_err(complain)?;
     Ok(linker)
 }

@@ -24,7 +24,7 @@ use crate::{
         offered,
     },
     process::Grants,
-    registry::{EntryKind, Id, Problem, ProcessLua, open_together},
+    registry::{Id, Problem, ProcessLua, Project, open_together},
     value::{Term, Value, usage},
     world::HttpClient,
 };
@@ -43,6 +43,12 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
             let project = load(dir, logs)?;
+            if let Some(id) = program_id(&project, name) {
+                let host = terminal::host_of(&project)?;
+                let programs = ProjectPrograms::new(project, runtime);
+                let invocation = format!("wippy run {id}");
+                return run_entry(args, programs, host, (&id, words, &invocation, None), logs);
+            }
             let command = project.command(name).map_err(|problem| no_command(name, problem))?;
             let (host, entry) = (terminal::host_of(&project)?, command.entry.clone());
             let (invocation, short) = (format!("wippy run {name}"), command.short.clone());
@@ -82,8 +88,8 @@ fn run_entry(
     (id, words, invocation, short): (&Id, &[OsString], &str, Option<&str>),
     logs: Logs,
 ) -> Result<Exit, Failure> {
-    match programs.project().entry(id).map(|entry| &entry.kind) {
-        Some(EntryKind::ProcessLua(process)) => {
+    match programs.project().entry(id).and_then(|entry| entry.kind.lua_program()) {
+        Some(process) => {
             let limits = [("--fuel", args.limits.fuel), ("--max-memory", args.limits.max_memory)];
             if let Some((option, _)) = limits.iter().find(|(_, limit)| limit.is_some()) {
                 let why = format!("{option} is for wasm, and {id} is Lua: see its `limits`");
@@ -217,6 +223,14 @@ fn invocation_of_file(path: &Path, args: &RunArgs) -> String {
         }
     }
     format!("{out} {}", quoted(&path.display().to_string()))
+}
+
+/// The id of a process or function, where a name is one and not that of a command.
+fn program_id(project: &Project, name: &str) -> Option<Id> {
+    let id = name.contains(':').then(|| name.parse::<Id>().ok()).flatten()?;
+    let kind = &project.entry(&id)?.kind;
+    let is_program = kind.wasm_program().is_some() || kind.lua_program().is_some();
+    (is_program && project.command(name).is_err()).then_some(id)
 }
 
 /// A name that leads to no command, but may be something else.
@@ -384,7 +398,7 @@ pub(super) fn lua_params(process: &ProcessLua) -> Option<Vec<String>> {
     #[cfg(feature = "lua")]
     return crate::lua::params(&process.code.source, &process.method)
         // There all arguments can be had in another way.
-        .filter(|_| !process.code.modules.iter().any(|module| module == "io"));
+        .filter(|_| !process.code.source.contains(".args"));
     #[cfg(not(feature = "lua"))]
     return None;
 }

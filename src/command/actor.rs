@@ -106,8 +106,12 @@ impl Mail {
     }
 }
 
+/// Values that a process begins with beside its arguments, and hands on to those that it
+/// starts and calls.
+pub type Context = Arc<[(String, Term)]>;
+
 /// A process to be spawned.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Spawn {
     /// The id of a process entry.
     pub entry: String,
@@ -119,6 +123,38 @@ pub struct Spawn {
     pub monitor: bool,
     /// The two end together.
     pub link: bool,
+    /// What is added to the caller's own context, and takes the place of what has the
+    /// same name there.
+    pub context: Vec<(String, Term)>,
+}
+
+/// A function to be called.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FunctionCall {
+    /// The id of a function entry, or of a process entry.
+    pub entry: String,
+    /// The arguments.
+    pub args: Vec<Term>,
+    /// As that of a [`Spawn`].
+    pub context: Vec<(String, Term)>,
+    /// Milliseconds that all of it may take.
+    pub timeout: Option<u64>,
+    /// How often it is tried, if not as the entry says.
+    pub attempts: Option<Attempts>,
+    /// The number by which [`ActorCommand::GiveUp`] knows it; 0 if it is not to be known.
+    pub number: u64,
+}
+
+/// How a call that has failed is made again. Only an error that says that it is
+/// retryable is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Attempts {
+    /// Calls altogether.
+    pub most: u64,
+    /// Milliseconds before the second.
+    pub delay: u64,
+    /// How many times longer each further wait is.
+    pub factor: f64,
 }
 
 /// Something that a process asks of its host. Whoever answers knows who asks. Each may fail with
@@ -131,6 +167,12 @@ pub enum ActorCommand {
     /// Starts a process and waits for its end.
     /// [`Reply::Ended`](super::Reply::Ended); `monitor` and `link` mean nothing.
     Exec(Spawn),
+    /// Calls a function: starts a process, as many as its pool lets run, and waits for the
+    /// end. [`Reply::Ended`](super::Reply::Ended)
+    Call(Box<FunctionCall>),
+    /// Gives up a call of the caller's: it is answered with an error, and its process
+    /// ends. [`Reply::Bool`](super::Reply::Bool), whether it was under way
+    GiveUp(u64),
     /// Sends a message to a pid or a name. [`Reply::Done`](super::Reply::Done)
     Send {
         /// The pid or the name.
@@ -193,6 +235,8 @@ impl ActorCommand {
         match self {
             ActorCommand::Spawn(_) => "spawn",
             ActorCommand::Exec(_) => "exec",
+            ActorCommand::Call(_) => "call-function",
+            ActorCommand::GiveUp(_) => "give-up",
             ActorCommand::Send { .. } => "send",
             ActorCommand::Monitor(_) => "monitor",
             ActorCommand::Unmonitor(_) => "unmonitor",

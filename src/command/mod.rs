@@ -23,6 +23,7 @@
 //! | `net` | sockets and names | `world/net` |
 //! | `wait` | several things at once, and which of them hold | `world/wait` |
 //! | `actor` | other processes | `host/node/dispatcher` |
+//! | `project` | variables and entries | `host/node/project` |
 //! | `call` | functions of the embedder, and checks of `wippy:sim` | by the embedder |
 //! | `chore` | work of the engine's own | `host/node/chores` |
 //!
@@ -39,6 +40,7 @@ pub(crate) mod error;
 pub(crate) mod fs;
 pub mod http;
 mod net;
+mod project;
 mod random;
 mod reply;
 mod stdio;
@@ -48,7 +50,7 @@ mod wait;
 #[cfg(feature = "host")]
 pub(crate) use self::ended::SMALL_ENDING;
 pub use self::{
-    actor::{ActorCommand, Mail, Message, Pid, Spawn},
+    actor::{ActorCommand, Attempts, Context, FunctionCall, Mail, Message, Pid, Spawn},
     call::HostCall,
     chore::Chore,
     clock::{Clock, ClockCommand},
@@ -57,6 +59,7 @@ pub use self::{
     fs::{Advice, DirEntry, Errno, FileId, FileKind, FsCommand, NewTime, OpenFlags, Stat},
     http::{HttpCommand, HttpError},
     net::{Datagram, IpFamily, NetCommand, NetError, SocketOption},
+    project::ProjectCommand,
     random::RandomCommand,
     reply::Reply,
     stdio::{Stdio, StdioCommand},
@@ -108,6 +111,8 @@ pub enum Command {
     Net(NetCommand),
     /// Something with other processes.
     Actor(ActorCommand),
+    /// Something about the project.
+    Project(ProjectCommand),
     /// To be told when something holds.
     Wait(Wait),
     /// Work of the engine's own, to be done where it holds up nobody: it tells nothing
@@ -129,6 +134,7 @@ impl Command {
             Command::Http(command) => command.name(),
             Command::Net(command) => command.name(),
             Command::Actor(command) => command.name(),
+            Command::Project(command) => command.name(),
             Command::Wait(wait) => wait.name(),
             Command::Chore(_) => "chore",
         }
@@ -156,6 +162,7 @@ families! {
     Http: HttpCommand,
     Net: NetCommand,
     Actor: ActorCommand,
+    Project: ProjectCommand,
     Wait: Wait,
 }
 

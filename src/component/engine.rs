@@ -35,7 +35,7 @@ pub(crate) const BYTES_PER_FUEL: u64 = 64;
 /// another as soon as any program takes another amount for the same work: with another
 /// interpreter, other costs, or other changes to modules. A journal of one version is not
 /// replayed by another.
-pub const FUEL_VERSION: u32 = 2;
+pub const FUEL_VERSION: u32 = 3;
 
 /// The most fuel that a guest is given at once, whatever the slice.
 const MAX_SLICE: u64 = 500_000;

@@ -7,11 +7,11 @@
 
 use std::{cell::RefCell, fmt, io};
 
-use mlua::{Function, Lua, MultiValue, Result, Value};
+use mlua::{Function, Lua, LuaString, MultiValue, Result, Value};
 use serde::{
     Serialize, Serializer,
     de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
-    ser::{Error as _, SerializeMap, SerializeSeq},
+    ser::{Error as _, SerializeMap},
 };
 
 use super::{
@@ -19,13 +19,12 @@ use super::{
     reply,
     values::{Giver, MAX_DEPTH, kind, wraps},
 };
-use crate::{
-    command::{ErrorKind, ProcessError},
-    value::Term,
-};
+use crate::value::Term;
 
 /// The longest text that is read or written.
 const MAX_TEXT: usize = 16 << 20;
+/// The longest YAML, which is more work.
+const MAX_YAML: usize = 1 << 20;
 /// The most values in one that is read.
 const MAX_VALUES: u32 = 1 << 20;
 
@@ -41,13 +40,29 @@ pub(super) fn primitive(
                 Ok(text) => Ok([Value::String(lua.create_string(text)?)]
                     .into_iter()
                     .collect::<MultiValue>()),
-                Err(why) => reply::refused(lua, &own, &ProcessError::new(ErrorKind::Invalid, why)),
+                Err(why) => refused(lua, &why),
             })
         }
+        "yaml_encode" => {
+            lua.create_function(move |lua, value: Value| match yaml(lua, &own, &value) {
+                Ok(text) => Ok([Value::String(lua.create_string(text)?)].into_iter().collect()),
+                Err(why) => refused(lua, &why),
+            })
+        }
+        "yaml_decode" => lua.create_function(move |lua, text: LuaString| {
+            let bytes = text.as_bytes();
+            if bytes.len() > MAX_YAML {
+                return refused(lua, &format!("more than {MAX_YAML} bytes"));
+            }
+            let cost = bytes.len().saturating_mul(16);
+            own.budget.charge(i64::try_from(cost).unwrap_or(i64::MAX));
+            match read_yaml(lua, &bytes) {
+                Ok(value) => Ok([value].into_iter().collect()),
+                Err(why) => refused(lua, &why),
+            }
+        }),
         "json_decode" => lua.create_function(move |lua, value: Value| {
-            let refuse = |why: String| {
-                reply::refused(lua, &own, &ProcessError::new(ErrorKind::Invalid, why))
-            };
+            let refuse = |why: String| refused(lua, &why);
             let Value::String(text) = &value else {
                 let kind = kind(&value);
                 return refuse(format!("JSON text expected, got {kind}"));
@@ -65,6 +80,35 @@ pub(super) fn primitive(
         _ => return Ok(None),
     };
     primitive.map(Some)
+}
+
+/// Nothing, and why.
+fn refused(lua: &Lua, why: &str) -> Result<MultiValue> {
+    let why = Value::String(lua.create_string(why)?);
+    Ok([Value::Nil, why].into_iter().collect())
+}
+
+/// A Lua value as YAML.
+fn yaml(lua: &Lua, primitives: &Primitives, value: &Value) -> std::result::Result<Vec<u8>, String> {
+    let mut giver = Giver::new(lua, primitives);
+    let term = giver.term(value, "value");
+    primitives.budget.charge(giver.work().saturating_mul(4));
+    let mut text = Text { bytes: Vec::new(), limit: MAX_YAML.min(primitives.room(lua, 1 << 16)) };
+    let written = serde_yaml::to_writer(&mut text, &Json(&term?));
+    primitives.budget.charge(i64::try_from(text.bytes.len()).unwrap_or(i64::MAX));
+    written.map_err(|error| error.to_string())?;
+    Ok(text.bytes)
+}
+
+/// The Lua value of YAML.
+fn read_yaml(lua: &Lua, text: &[u8]) -> std::result::Result<Value, String> {
+    let reading = Reading { lua, refused: RefCell::default(), values: RefCell::new(0) };
+    let yaml = serde_yaml::Deserializer::from_slice(text);
+    let value = Reader { reading: &reading, depth: 0 }.deserialize(yaml);
+    value.map_err(|error| match reading.refused.take() {
+        Some(why) => why,
+        None => format!("no YAML: {error}"),
+    })
 }
 
 /// A Lua value as JSON.
@@ -115,66 +159,38 @@ impl Serialize for Json<'_> {
             Term::Int(value) => to.serialize_i64(*value),
             Term::Uint(value) => to.serialize_u64(*value),
             Term::Float(value) if value.is_finite() => to.serialize_f64(*value),
-            Term::Float(value) => Err(S::Error::custom(format!("JSON has no number {value}"))),
+            Term::Float(_) => to.serialize_unit(),
             Term::Text(text) => to.serialize_str(text),
             Term::Bytes(_) => Err(S::Error::custom(NO_BYTES)),
             Term::List(items) => to.collect_seq(items.iter().map(Json)),
-            Term::Map(pairs) => match array_length(pairs) {
-                Some(length) => positions(to, pairs, length),
-                None => {
-                    let mut object = to.serialize_map(Some(pairs.len()))?;
-                    for (key, value) in pairs {
-                        let why = match key {
-                            Term::Text(name) => {
-                                object.serialize_entry(&**name, &Json(value))?;
-                                continue;
-                            }
-                            Term::Int(key) => format!("the key {key}: {KEYS}"),
-                            Term::Float(key) => format!("the key {key:?}: {KEYS}"),
-                            Term::Bool(key) => format!("the key {key}: {KEYS}"),
-                            Term::Nil
-                            | Term::Uint(_)
-                            | Term::Bytes(_)
-                            | Term::List(_)
-                            | Term::Map(_) => NO_BYTES.to_owned(),
-                        };
-                        return Err(S::Error::custom(why));
-                    }
-                    object.end()
+            Term::Map(pairs) => {
+                let mut object = to.serialize_map(Some(pairs.len()))?;
+                for (key, value) in pairs {
+                    let why = match key {
+                        Term::Text(name) => {
+                            object.serialize_entry(&**name, &Json(value))?;
+                            continue;
+                        }
+                        Term::Int(key) => format!("the key {key}: {KEYS}"),
+                        Term::Float(key) => format!("the key {key:?}: {KEYS}"),
+                        Term::Bool(key) => format!("the key {key}: {KEYS}"),
+                        Term::Nil
+                        | Term::Uint(_)
+                        | Term::Bytes(_)
+                        | Term::List(_)
+                        | Term::Map(_) => NO_BYTES.to_owned(),
+                    };
+                    return Err(S::Error::custom(why));
                 }
-            },
+                object.end()
+            }
         }
     }
 }
 
 const NO_BYTES: &str = "JSON has no bytes that are not UTF-8";
-const KEYS: &str = "a JSON object has strings for keys, and an array no large holes; \
-     write tostring(key), or json.null where there is nothing";
-
-/// Writes an array of values at positions, sorted.
-fn positions<S: Serializer>(
-    to: S,
-    pairs: &[(Term, Term)],
-    length: i64,
-) -> std::result::Result<S::Ok, S::Error> {
-    let mut array = to.serialize_seq(usize::try_from(length).ok())?;
-    let mut pairs = pairs.iter().peekable();
-    for at in 1..=length {
-        let here = pairs.next_if(|(key, _)| *key == Term::Int(at));
-        array.serialize_element(&Json(here.map_or(&Term::Nil, |(_, value)| value)))?;
-    }
-    array.end()
-}
-
-/// The length of the array that a table with a few holes stands for. Its entries
-/// are sorted, integers before texts.
-fn array_length(pairs: &[(Term, Term)]) -> Option<i64> {
-    let ((Term::Int(1..), _), (Term::Int(last), _)) = (pairs.first()?, pairs.last()?) else {
-        return None;
-    };
-    let most = i64::try_from(pairs.len()).ok()?;
-    (*last <= 10 || last / 2 <= most).then_some(*last)
-}
+const KEYS: &str = "a JSON object has strings for keys, and an array no holes; write \
+     tostring(key), or json.null where there is nothing";
 
 /// The Lua value of JSON.
 fn read(lua: &Lua, text: &[u8]) -> std::result::Result<Value, String> {

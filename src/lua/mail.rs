@@ -5,6 +5,9 @@ use mlua::{Function, Lua, MultiValue, Result, Value};
 use super::{primitives::Primitives, values::from_term};
 use crate::command::{Ending, ErrorKind, Mail, Message, Pid, ProcessError};
 
+/// Topics that are remembered because they are no longer listened to.
+const MAX_MUTED: usize = 1024;
+
 pub(super) fn primitive(
     lua: &Lua,
     primitives: &Primitives,
@@ -15,6 +18,14 @@ pub(super) fn primitive(
         // `@inbox`, `@events` or a topic.
         "take" => lua.create_function(move |lua, source: String| {
             let mut state = own.state();
+            if !state.muted.is_empty() {
+                let muted = std::mem::take(&mut state.muted);
+                let is_muted = |mail: &Mail| {
+                    matches!(mail, Mail::Message(message) if muted.contains(&*message.topic))
+                };
+                while state.inbox.take(is_muted).is_some() {}
+                state.muted = muted;
+            }
             let topics = std::mem::take(&mut state.topics);
             let mail = state.inbox.take(|mail| match (mail, source.as_str()) {
                 (Mail::Message(message), "@inbox") => !topics.contains(&*message.topic),
@@ -39,9 +50,14 @@ pub(super) fn primitive(
         "listen" => lua.create_function(move |_, (topic, on): (String, bool)| {
             let mut state = own.state();
             if on {
+                state.muted.remove(topic.as_str());
                 state.topics.insert(topic.into());
             } else {
+                // What comes of a topic that was listened to is for nobody.
                 state.topics.remove(topic.as_str());
+                if state.muted.len() < MAX_MUTED {
+                    state.muted.insert(topic.into());
+                }
             }
             Ok(())
         }),

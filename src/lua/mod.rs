@@ -63,6 +63,7 @@
 
 mod arena;
 mod budget;
+mod exchange;
 mod json;
 mod long;
 mod look;
@@ -74,12 +75,15 @@ mod pinned;
 mod primitives;
 mod process;
 mod program;
+mod pure;
+mod regexp;
 mod reply;
 mod request;
 mod sandbox;
 mod schedule;
 mod text;
 mod tokens;
+mod typed;
 mod values;
 
 #[cfg(feature = "cli")]

@@ -21,6 +21,7 @@ use super::{
     long::Limited,
     mail, method, pinned,
     program::{LuaProgram, Required},
+    pure, regexp,
     reply::{self, short},
     request, sandbox,
     schedule::{Schedule, Wake},
@@ -28,10 +29,9 @@ use super::{
 };
 use crate::{
     account::Account,
-    command::{ErrorKind, InlineDispatcher, ProcessError, Yield},
+    command::{Context, ErrorKind, InlineDispatcher, ProcessError, Yield},
     lock::lock,
     process::{Identity, Inbox},
-    registry::units,
 };
 
 /// All that a process keeps in Rust.
@@ -42,10 +42,14 @@ pub(super) struct Shared {
     pub inbox: Inbox,
     /// Topics that have channels of their own.
     pub topics: HashSet<Arc<str>>,
+    /// Topics that had some, and have none any more.
+    pub muted: HashSet<Arc<str>>,
     pub immediate: Option<Box<dyn InlineDispatcher>>,
     pub identity: Option<Identity>,
     pub env: Arc<[(String, String)]>,
     pub argv: Vec<String>,
+    pub context: Context,
+    pub patterns: regexp::Patterns,
     /// Where the last error was raised.
     pub trace: String,
 }
@@ -59,6 +63,8 @@ pub(super) struct Primitives {
     pub account: Account,
     /// The metatable of errors.
     pub errors: Table,
+    /// That of payloads, which stand for the first of their values.
+    pub payloads: Table,
     table: Table,
 }
 
@@ -70,12 +76,14 @@ impl Primitives {
             budget: Arc::new(Budget::new(lua.watch().clone())),
             account,
             errors: lua.create_table()?,
+            payloads: lua.create_table()?,
             table: lua.create_table()?,
         };
         primitives.budget.begin(u64::from(u32::MAX));
         primitives.budget.watch(lua)?;
         let table = &primitives.table;
         table.raw_set("error_meta", &primitives.errors)?;
+        table.raw_set("payload_meta", &primitives.payloads)?;
         // One nothing for all: a value, which a table can hold.
         let null = lua.create_table()?;
         table.raw_set("null", Value::NULL)?;
@@ -145,6 +153,8 @@ impl Primitives {
             Primitives::addresses,
             json::primitive,
             mail::primitive,
+            pure::primitive,
+            regexp::primitive,
         ] {
             if let Some(primitive) = group(lua, self, name)? {
                 return Ok(Some(primitive));
@@ -193,6 +203,10 @@ impl Primitives {
                 own.state().trace = trace.unwrap_or_default();
                 reply::plain(lua, &own, error)
             }),
+            "trace" => lua.create_function(|lua, ()| {
+                let trace = lua.traceback(None, 1).map(|trace| short(&trace.as_bytes()));
+                lua.create_string(reply::frames(&trace.unwrap_or_default()))
+            }),
             "is_error" => lua.create_function(move |_, value: Value| {
                 let table = value.as_table();
                 Ok(table.and_then(Table::metatable).is_some_and(|meta| meta == own.errors))
@@ -237,15 +251,20 @@ impl Primitives {
                 let found = state.env.iter().find(|(known, _)| *known == name);
                 Ok(found.map(|(_, value)| value.clone()))
             }),
-            "duration" => lua.create_function(|_, value: Value| {
-                Ok(match value {
-                    Value::Integer(ns) => Some(ns.max(0)),
-                    // The cast saturates.
-                    Value::Number(ns) if ns.is_finite() => Some(ns.max(0.0) as i64),
-                    Value::String(text) => units::duration(&text.to_string_lossy())
-                        .and_then(|duration| i64::try_from(duration.as_nanos()).ok()),
-                    _ => None,
-                })
+            "env_all" => lua.create_function(move |lua, ()| {
+                let env = own.state().env.clone();
+                lua.create_table_from(
+                    env.iter().map(|(name, value)| (name.as_str(), value.as_str())),
+                )
+            }),
+            "context" => lua.create_function(move |lua, ()| {
+                let context = own.state().context.clone();
+                let table = lua.create_table_with_capacity(0, context.len())?;
+                for (name, value) in context.iter() {
+                    let value = super::values::from_term(lua, value);
+                    table.raw_set(name.as_str(), value.map_err(Error::RuntimeError)?)?;
+                }
+                Ok(table)
             }),
             "log" => lua.create_function(move |lua, entry: (String, LuaString, Value)| {
                 own.log(lua, &entry.0, &short(&entry.1.as_bytes()), &entry.2);
@@ -285,11 +304,12 @@ fn parts(lua: &Lua, program: &LuaProgram, name: &str) -> Result<Option<Function>
             Ok(name.as_string().and_then(|name| sandbox::part_of(&name.as_bytes())))
         }),
         "kinds" => lua.create_function(|lua, ()| {
-            lua.create_sequence_from(ErrorKind::ALL.map(ErrorKind::name))
+            lua.create_table_from(ErrorKind::ALL.map(|kind| (kind.name(), reply::kind_name(kind))))
         }),
         "main_unit" => lua.create_function(move |_, ()| Ok(own.name().to_owned())),
         "resolve" => lua.create_function(move |_, (unit, name): (String, String)| {
             Ok(match own.resolve(&unit, &name) {
+                Ok(Required::Types) => (Some("types"), None),
                 Ok(Required::Module) => (Some("module"), None),
                 Ok(Required::Import(id)) => (Some("import"), Some(id.to_owned())),
                 Err(why) => (None, Some(why)),

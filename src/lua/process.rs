@@ -83,7 +83,7 @@ impl LuaProcess {
 
     fn make(program: &LuaProgram, start: Start, is_pinned: bool) -> Result<LuaProcess, Error> {
         let Start { data, account, inline, state: _ } = start;
-        let StartData { call, identity, wasi, request: _, limits } = data;
+        let StartData { call, identity, wasi, request: _, limits, context } = data;
         let Some(Call { method, args }) = call else {
             return Err(Error::new(ErrorKind::Invalid, "a Lua process begins with a call"));
         };
@@ -109,6 +109,7 @@ impl LuaProcess {
             let WasiConfig { args, env, cwd: _, preopens: _ } = wasi.unwrap_or_default();
             state.identity = identity;
             state.env = env;
+            state.context = context;
             // The first is the program's name.
             state.argv = args.into_iter().skip(1).collect();
             state.immediate = inline;

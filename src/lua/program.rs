@@ -9,17 +9,15 @@ use std::{
 
 use mlua::{Function, Lua, chunk::ChunkMode};
 
-use super::{look, sandbox};
+use super::{look, sandbox, typed};
 use crate::{
     command::{ErrorKind, ProcessError},
-    registry::{
-        self, Entry, EntryKind, Id, LUA_MODULES, Problem, Project, listed, nearest, quoted,
-    },
+    registry::{self, Entry, Id, LUA_MODULES, Problem, Project, listed, nearest, quoted},
     replay::journal::{LuaCode, LuaUnit},
 };
 
 /// Modules that need not be named in an entry's `modules`.
-const ALWAYS: [&str; 3] = ["process", "channel", "errors"];
+const ALWAYS: [&str; 7] = ["process", "channel", "errors", "payload", "os", "io", "ctx"];
 
 /// The most entries that one imports, directly and through others.
 const MAX_UNITS: usize = 1000;
@@ -43,6 +41,8 @@ struct Inner {
 /// One source.
 struct Unit {
     source: Arc<str>,
+    /// What errors call it: its file, or the id of its entry.
+    shown: Arc<str>,
     /// Compiled by this very library; nobody else's bytecode is ever loaded.
     bytecode: Vec<u8>,
     modules: BTreeSet<String>,
@@ -93,12 +93,12 @@ impl LuaProgram {
     ///
     /// A problem with the entry's file and field, or with the line of its source.
     pub fn compile(project: &Project, id: &Id) -> Result<LuaProgram, Box<Problem>> {
-        let expected = "the id of a process.lua entry";
+        let expected = "the id of a process.lua or function.lua entry";
         let Some(entry) = project.entry(id) else {
             let found = format!("{id}, which is no entry of this project");
             return Err(Box::new(Problem::error("command line", found, expected, "")));
         };
-        let EntryKind::ProcessLua(process) = &entry.kind else {
+        let Some(process) = entry.kind.lua_program() else {
             let found = format!("an entry of kind {}", entry.kind_name);
             return Err(Box::new(entry.problem("kind", found, expected, "name another entry")));
         };
@@ -113,7 +113,8 @@ impl LuaProgram {
                 let found = format!("more than {MAX_UNITS} entries, directly and through others");
                 return Err(Box::new(entry.problem("imports", found, "fewer imports", "")));
             }
-            let bytecode = compile(&name, &code.source).map_err(|e| problem(entry, code, &e))?;
+            let shown: Arc<str> = code.file.as_deref().unwrap_or(&name).into();
+            let bytecode = compile(&shown, &code.source).map_err(|e| problem(entry, code, &e))?;
             let mut imports = BTreeMap::new();
             for (alias, target) in &code.imports {
                 imports.insert(alias.clone(), target.to_string());
@@ -123,7 +124,7 @@ impl LuaProgram {
             }
             let modules = code.modules.iter().cloned().collect();
             let source = code.source.clone();
-            units.insert(name, Unit { source, bytecode, modules, imports });
+            units.insert(name, Unit { source, shown, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: id.to_string(),
@@ -148,8 +149,8 @@ impl LuaProgram {
         for (name, source) in main.into_iter().chain(&config.libraries) {
             let bytecode = compile(name, source)?;
             let (modules, imports) = (modules.clone(), imports.clone());
-            let source = source.as_str().into();
-            units.insert(name.clone(), Unit { source, bytecode, modules, imports });
+            let (source, shown) = (source.as_str().into(), name.as_str().into());
+            units.insert(name.clone(), Unit { source, shown, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: config.name.clone(),
@@ -169,10 +170,11 @@ impl LuaProgram {
         let mut units = BTreeMap::new();
         for unit in &code.units {
             let source = unit.source.as_str().into();
-            let bytecode = compile(&unit.name, &unit.source)?;
+            let shown: Arc<str> = unit.shown.as_str().into();
+            let bytecode = compile(&shown, &unit.source)?;
             let modules = unit.modules.iter().cloned().collect();
             let imports = unit.imports.iter().cloned().collect();
-            units.insert(unit.name.clone(), Unit { source, bytecode, modules, imports });
+            units.insert(unit.name.clone(), Unit { source, shown, bytecode, modules, imports });
         }
         Ok(LuaProgram(Arc::new(Inner {
             main: name.to_owned(),
@@ -188,6 +190,7 @@ impl LuaProgram {
         let pair = |(name, id): (&String, &String)| (name.clone(), id.clone());
         let unit = |(name, unit): (&String, &Unit)| LuaUnit {
             name: name.clone(),
+            shown: unit.shown.to_string(),
             source: unit.source.to_string(),
             modules: unit.modules.iter().cloned().collect(),
             imports: unit.imports.iter().map(pair).collect(),
@@ -200,19 +203,17 @@ impl LuaProgram {
     /// no Lua, modules that it requires and may not, a method that it does not have.
     pub fn check(entry: &Entry) -> Vec<Problem> {
         let Some(code) = entry.kind.lua() else { return Vec::new() };
-        if let Err(error) = compile(&entry.id.to_string(), &code.source) {
+        let name = code.file.clone().unwrap_or_else(|| entry.id.to_string());
+        if let Err(error) = compile(&name, &code.source) {
             return vec![*problem(entry, code, &error)];
         }
         let mut found = Vec::new();
-        // Functions may have modules of another engine.
-        if !matches!(entry.kind, EntryKind::FunctionLua(_)) {
-            let requires = look::requires(&code.source);
-            found.extend(requires.into_iter().filter_map(|(name, line)| {
-                let (what, fix) = unknown_module(code, &name)?;
-                Some(in_source(entry, code, Some(line), what, "a module that the entry has", fix))
-            }));
-        }
-        if let EntryKind::ProcessLua(process) = &entry.kind
+        let requires = look::requires(&code.source);
+        found.extend(requires.into_iter().filter_map(|(name, line)| {
+            let (what, fix) = unknown_module(code, &name)?;
+            Some(in_source(entry, code, Some(line), what, "a module that the entry has", fix))
+        }));
+        if let Some(process) = entry.kind.lua_program()
             && let Some(given) = look::gives(&code.source)
             && !given.contains(&process.method)
         {
@@ -233,6 +234,11 @@ impl LuaProgram {
             ));
         }
         found
+    }
+
+    /// True if some text of it may `require` a module.
+    pub fn names(&self, module: &str) -> bool {
+        self.0.units.values().any(|unit| unit.modules.contains(module))
     }
 
     /// The id of its entry.
@@ -257,9 +263,11 @@ impl LuaProgram {
 
     /// The chunk of a unit, in a state.
     pub(super) fn load(&self, lua: &Lua, unit: &str) -> mlua::Result<Function> {
-        let bytecode = self.0.units.get(unit).map(|unit| unit.bytecode.as_slice());
-        let chunk = lua.load(bytecode.unwrap_or_default()).set_mode(ChunkMode::Binary);
-        chunk.set_name(format!("={unit}")).into_function()
+        let found = self.0.units.get(unit);
+        let bytecode = found.map(|unit| unit.bytecode.as_slice()).unwrap_or_default();
+        let shown = found.map_or(unit, |unit| &*unit.shown);
+        let chunk = lua.load(bytecode).set_mode(ChunkMode::Binary);
+        chunk.set_name(format!("={shown}")).into_function()
     }
 
     /// The module that a `require` in a unit means.
@@ -267,6 +275,9 @@ impl LuaProgram {
         let Some(own) = self.0.units.get(unit) else { return Err(format!("{unit} is not loaded")) };
         if let Some(import) = own.imports.get(name) {
             return Ok(Required::Import(import));
+        }
+        if name == typed::REQUIRED {
+            return Ok(Required::Types);
         }
         if ALWAYS.contains(&name) {
             return Ok(Required::Module);
@@ -295,6 +306,8 @@ impl LuaProgram {
 /// The meanings of a name in `require`.
 pub(super) enum Required<'a> {
     Module,
+    /// What the types of a text are made with.
+    Types,
     Import(&'a str),
 }
 
@@ -313,11 +326,27 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, SyntaxError> {
         Some(rest) => rest.find('\n').map_or("", |end| rest.get(end..).unwrap_or_default()),
         None => source,
     };
-    let chunk = lua.load(source).set_mode(ChunkMode::Text).set_name(format!("={name}"));
-    match chunk.into_function() {
-        Ok(function) => Ok(function.dump(false)),
-        Err(mlua::Error::SyntaxError { message, .. }) => Err(syntax(name, &message)),
-        Err(error) => Err(plain(error.to_string())),
+    let compiled = |source: &str| {
+        let chunk = lua.load(source).set_mode(ChunkMode::Text).set_name(format!("={name}"));
+        match chunk.into_function() {
+            Ok(function) => Ok(function.dump(false)),
+            Err(mlua::Error::SyntaxError { message, .. }) => Err(syntax(name, &message)),
+            Err(error) => Err(plain(error.to_string())),
+        }
+    };
+    let wrong = match compiled(source) {
+        Ok(code) => return Ok(code),
+        Err(wrong) => wrong,
+    };
+    // Annotations are never plain Lua.
+    match typed::erase(source) {
+        Ok(Some(erased)) => compiled(&erased),
+        Ok(None) => Err(wrong),
+        // Lua has stopped at the first annotation, or before.
+        Err(typed::Wrong { line, why }) if wrong.line.is_some_and(|first| first < line) => {
+            Err(SyntaxError { line: Some(line), message: why })
+        }
+        Err(_) => Err(wrong),
     }
 }
 

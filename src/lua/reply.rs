@@ -3,6 +3,7 @@
 use mlua::{Error, Lua, LuaString, MultiValue, Result, Value};
 
 use super::{
+    exchange,
     primitives::Primitives,
     values::{Giver, from_term},
 };
@@ -20,7 +21,13 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         Reply::Bool(value) => Value::Boolean(*value),
         Reply::Text(text) => Value::String(lua.create_string(text)?),
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
-        Reply::Done | Reply::Ready(_) | Reply::Value(None) => Value::Boolean(true),
+        Reply::Ready(ready) => Value::Boolean(!ready.on.is_empty()),
+        Reply::Done | Reply::Value(None) => Value::Boolean(true),
+        Reply::Handle(id) => Value::Integer(i64::try_from(id.0).unwrap_or(i64::MAX)),
+        Reply::Response(response) => Value::Table(exchange::response(lua, response)?),
+        Reply::HttpError(error) => return refused(lua, primitives, &exchange::fault(error)),
+        // It has to be waited for.
+        Reply::Failed(Errno::WouldBlock) => Value::Boolean(false),
         Reply::Ended(ending) => {
             return match &**ending {
                 Ok(term) => result(lua, primitives, term),
@@ -39,14 +46,11 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         // No command of a program is answered so.
         Reply::Value(Some(_))
         | Reply::File { .. }
-        | Reply::Handle(_)
-        | Reply::Response(_)
         | Reply::Trailers(_)
         | Reply::Address(_)
         | Reply::Addresses(_)
         | Reply::Datagrams(_)
         | Reply::NetError(_)
-        | Reply::HttpError(_)
         | Reply::Stat(_)
         | Reply::Entries(_) => {
             let Unexpected(why) = reply.clone().instead_of("a value");
@@ -95,6 +99,24 @@ fn kind(errno: Errno) -> ErrorKind {
         | Errno::TextFileBusy
         | Errno::CrossDevice
         | Errno::TooManyOpen => ErrorKind::Internal,
+    }
+}
+
+/// The name of a kind, as the original's programs know it: `NotFound`, and nothing for an
+/// unknown one.
+pub(super) fn kind_name(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::NotFound => "NotFound",
+        ErrorKind::AlreadyExists => "AlreadyExists",
+        ErrorKind::Invalid => "Invalid",
+        ErrorKind::PermissionDenied => "PermissionDenied",
+        ErrorKind::Unavailable => "Unavailable",
+        ErrorKind::Internal => "Internal",
+        ErrorKind::Canceled => "Canceled",
+        ErrorKind::Conflict => "Conflict",
+        ErrorKind::Timeout => "Timeout",
+        ErrorKind::RateLimited => "RateLimited",
+        ErrorKind::Unknown => "",
     }
 }
 
@@ -203,7 +225,7 @@ pub(super) fn fault(
     let field = |value: Option<LuaString>| value.map(|text| short(&text.as_bytes()));
     if !table.metatable().is_some_and(|meta| meta == primitives.errors) {
         let message = field(table.raw_get("message").ok().flatten());
-        let message = message.unwrap_or_else(|| "the error is a table".to_owned());
+        let message = message.unwrap_or_else(|| shown(&mut giver, error));
         return ProcessError {
             details: giver.term(error, "").unwrap_or(Term::Nil),
             ..ProcessError::new(kind, message)
@@ -211,12 +233,29 @@ pub(super) fn fault(
     }
     let text = |at: i64| field(table.raw_get(at).ok().flatten()).unwrap_or_default();
     let details: Value = table.raw_get(4).unwrap_or(Value::Nil);
+    let name = text(1);
+    let kind = ErrorKind::ALL.into_iter().find(|kind| kind_name(*kind) == name).unwrap_or(kind);
+    let message = match field(table.raw_get(5).ok().flatten()) {
+        Some(context) => format!("{context}: {}", text(2)),
+        None => text(2),
+    };
     ProcessError {
-        kind: ErrorKind::of_name(&text(1)).unwrap_or(kind),
-        message: text(2),
-        retryable: table.raw_get(3).unwrap_or_default(),
+        kind,
+        message,
+        retryable: table.raw_get::<Option<bool>>(3).ok().flatten().unwrap_or(kind.retryable()),
         details: giver.term(&details, "details").unwrap_or(Term::Nil),
     }
+}
+
+/// A table that is an error, as text.
+fn shown(giver: &mut Giver<'_>, error: &Value) -> String {
+    const SHOWN: usize = 200;
+    let text = giver.term(error, "").ok().and_then(|term| crate::value::term::to_json(&term).ok());
+    let Some(text) = text.map(|json| json.to_string()) else {
+        return "the error is a table".to_owned();
+    };
+    let (head, whole) = crate::visible::head(&text, SHOWN);
+    format!("the error is a table: {head}{}", if whole { "" } else { "…" })
 }
 
 /// A Lua traceback as the lines below an error's message.

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     command::{
-        ActorCommand, Clock, ClockCommand, Command, ErrorKind, Pid, ProcessError, RandomCommand,
-        Spawn, Stdio, StdioCommand, Wait, Yield,
+        ActorCommand, Attempts, Clock, ClockCommand, Command, ErrorKind, FunctionCall, Pid,
+        ProcessError, ProjectCommand, RandomCommand, Spawn, Stdio, StdioCommand, Wait, Yield,
     },
     imports::sim::Check,
     value::Term,
@@ -20,6 +20,8 @@ use crate::{
 
 /// The longest name: a topic, a pid, the id of an entry.
 const MAX_NAME: usize = 4096;
+/// The longest content: the value of a variable.
+const MAX_CONTENT: usize = 1 << 20;
 /// Bytes of a command that is waited for, beside its arguments.
 const COMMAND: usize = 512;
 
@@ -81,23 +83,23 @@ impl From<String> for Refusal {
     }
 }
 
-struct Request<'a, I> {
+pub(super) struct Request<'a, I> {
     primitives: &'a Primitives,
     lua: &'a Lua,
     args: I,
     at: usize,
-    name: &'a str,
+    pub(super) name: &'a str,
     /// Bytes of the command.
-    size: usize,
+    pub(super) size: usize,
 }
 
 impl<I: Iterator<Item = Value>> Request<'_, I> {
-    fn next(&mut self) -> Value {
+    pub(super) fn next(&mut self) -> Value {
         self.at = self.at.saturating_add(1);
         self.args.next().unwrap_or(Value::Nil)
     }
 
-    fn text(&mut self, what: &str) -> std::result::Result<String, String> {
+    pub(super) fn text(&mut self, what: &str) -> std::result::Result<String, String> {
         let value = self.next();
         let at = self.at;
         let Some(text) = value.as_string() else {
@@ -135,7 +137,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         self.next().as_boolean().unwrap_or_default()
     }
 
-    fn number(&mut self) -> u64 {
+    pub(super) fn number(&mut self) -> u64 {
         self.next().as_integer().and_then(|n| u64::try_from(n).ok()).unwrap_or_default()
     }
 
@@ -166,11 +168,115 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         let entry = self.text("the id of an entry")?;
         let host = self.optional("the id of a host")?;
         let (monitor, link) = (self.flag(), self.flag());
-        Ok(Spawn { entry, host, args: self.rest()?, monitor, link })
+        let context = self.context()?;
+        Ok(Spawn { entry, host, args: self.rest()?, monitor, link, context })
+    }
+
+    /// A text that may be empty, and long.
+    pub(super) fn content(&mut self, what: &str) -> std::result::Result<String, String> {
+        let value = self.next();
+        let Some(text) = value.as_string() else {
+            return Err(format!("argument {} is {what}, not a {}", self.at, kind(&value)));
+        };
+        let text = text.as_bytes();
+        self.size = self.size.saturating_add(text.len());
+        match std::str::from_utf8(&text) {
+            _ if text.len() > MAX_CONTENT => Err(format!("{what} has at most {MAX_CONTENT} bytes")),
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => Err(format!("argument {} is {what}, and not UTF-8", self.at)),
+        }
+    }
+
+    /// One value.
+    pub(super) fn one(&mut self, what: &str) -> std::result::Result<Term, String> {
+        let value = self.next();
+        let mut giver = Giver::new(self.lua, self.primitives);
+        let term = giver.term(&value, what);
+        self.size = self.size.saturating_add(giver.size());
+        term
+    }
+
+    /// A table of values by name; none of nil.
+    fn pairs(&mut self, what: &str) -> std::result::Result<Vec<(String, Term)>, String> {
+        let value = self.next();
+        let table = match &value {
+            Value::Nil => return Ok(Vec::new()),
+            Value::Table(table) => table,
+            other => return Err(format!("argument {} is {what}, not a {}", self.at, kind(other))),
+        };
+        let mut giver = Giver::new(self.lua, self.primitives);
+        let mut pairs = Vec::new();
+        for pair in table.pairs::<Value, Value>() {
+            let (key, value) = pair.map_err(|error| error.to_string())?;
+            let Value::String(key) = &key else {
+                return Err(format!("{what} has names for its values, not a {}", kind(&key)));
+            };
+            let key = reply::short(&key.as_bytes());
+            let value = giver.term(&value, &key)?;
+            pairs.push((key, value));
+        }
+        // The same in every run, as the order of a table is not.
+        pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.primitives.budget.charge(giver.work());
+        self.size = self.size.saturating_add(giver.size());
+        Ok(pairs)
+    }
+
+    /// What is handed on, without names that are the runtime's own.
+    fn context(&mut self) -> std::result::Result<Vec<(String, Term)>, String> {
+        let context = self.pairs("a context")?;
+        match context.iter().find(|(name, _)| name == "@request") {
+            Some((name, _)) => Err(format!("the name {name} in a context is reserved")),
+            None => Ok(context),
+        }
+    }
+
+    /// A call: an id, what is handed on, milliseconds, how often it is tried, a number,
+    /// and the arguments.
+    fn call(&mut self) -> std::result::Result<FunctionCall, String> {
+        let entry = self.text("the id of a function, namespace:name")?;
+        if !entry
+            .split_once(':')
+            .is_some_and(|(namespace, name)| !namespace.is_empty() && !name.is_empty())
+        {
+            return Err(format!("'{entry}' is no id of a function, namespace:name"));
+        }
+        let context = self.context()?;
+        let timeout = match self.next() {
+            Value::Nil => None,
+            value => {
+                let ms = value.as_number().or(value.as_integer().map(|ms| ms as f64));
+                let ms = ms
+                    .filter(|ms| *ms > 0.0)
+                    .ok_or("the timeout is a number of milliseconds above 0")?;
+                // The cast saturates.
+                Some(ms.ceil() as u64)
+            }
+        };
+        let attempts = match self.next() {
+            Value::Table(table) => {
+                let number = |name: &str, or: f64| {
+                    let value = table.raw_get::<Option<f64>>(name).ok().flatten();
+                    value.filter(|n| n.is_finite() && *n >= 0.0).unwrap_or(or)
+                };
+                Some(Attempts {
+                    most: (number("max_attempts", 1.0) as u64).max(1),
+                    delay: number("initial_delay", 0.0) as u64,
+                    factor: number("backoff_factor", 1.0),
+                })
+            }
+            _ => None,
+        };
+        let number = self.number();
+        Ok(FunctionCall { entry, context, timeout, attempts, number, args: self.rest()? })
     }
 
     fn command(&mut self) -> std::result::Result<Command, Refusal> {
         const DEST: &str = "a pid or a name";
+        const VARIABLE: &str = "the name of a variable";
+        if let Some(command) = self.exchange()? {
+            return Ok(command);
+        }
         let actor = match self.name {
             "now" => return Ok(Command::Clock(ClockCommand::Now(Clock::Wall))),
             "clock" => return Ok(Command::Clock(ClockCommand::Now(Clock::Monotonic))),
@@ -213,6 +319,16 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             }
             "spawn" => ActorCommand::Spawn(self.spawn()?),
             "exec" => ActorCommand::Exec(self.spawn()?),
+            "call" => ActorCommand::Call(Box::new(self.call()?)),
+            "give_up" => ActorCommand::GiveUp(self.number()),
+            "variable" => return Ok(ProjectCommand::Variable(self.text(VARIABLE)?).into()),
+            "variables" => return Ok(ProjectCommand::Variables.into()),
+            "set_variable" => {
+                let (name, value) = (self.text(VARIABLE)?, self.content("a value")?);
+                return Ok(ProjectCommand::SetVariable { name, value }.into());
+            }
+            "entry" => return Ok(ProjectCommand::Entry(self.text("the id of an entry")?).into()),
+            "find_entries" => return Ok(ProjectCommand::Find(self.pairs("a filter")?).into()),
             "send" => {
                 let to = self.text(DEST)?;
                 let topic = self.text("a topic")?;
@@ -246,9 +362,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         if value.is_nil() {
             return Ok(None);
         }
-        let duration =
-            self.primitives.function("duration").and_then(|f| f.call::<Option<u64>>(value));
-        let ns = duration.ok().flatten().ok_or("argument 3 is a duration like \"5s\"")?;
-        Ok(Some(ns / 1_000_000))
+        let ns = value.as_integer().ok_or("argument 3 is a duration like \"5s\"")?;
+        Ok(Some(u64::try_from(ns).unwrap_or(0) / 1_000_000))
     }
 }

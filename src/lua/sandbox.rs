@@ -22,8 +22,10 @@ macro_rules! parts {
         [$(($part, include_str!(concat!("prelude/", $part, ".lua")))),*]
     };
 }
-const PRELUDE: [(&str, &str); 9] =
-    parts!["core" "require" "coroutine" "text" "pattern" "table" "random" "load" "pinned"];
+const PRELUDE: [(&str, &str); 14] = parts![
+    "core" "casts" "require" "coroutine" "strings" "pattern" "table" "random" "load" "pinned" "calendar"
+    "layout" "schema" "types"
+];
 
 macro_rules! modules {
     ($($module:literal)*) => {
@@ -35,7 +37,7 @@ macro_rules! modules {
 const MODULES: &[(&str, &str)] = crate::registry::lua_modules!(modules);
 
 /// The parts that may be interrupted like a program.
-const OPEN: [&str; 3] = ["text", "pattern", "table"];
+const OPEN: [&str; 3] = ["strings", "pattern", "table"];
 
 /// The line behind which these say that they are.
 pub(super) const OPEN_LINE: usize = 10_000;
@@ -46,7 +48,7 @@ pub(super) fn part_of(function: &[u8]) -> Option<&'static str> {
     Some(match function {
         b"find" | b"match" | b"gmatch" | b"gsub" => "pattern",
         b"rep" | b"upper" | b"lower" | b"reverse" | b"sub" | b"unpack" | b"format" | b"len"
-        | b"codepoint" | b"offset" => "text",
+        | b"codepoint" | b"offset" => "strings",
         b"concat" | b"insert" | b"remove" | b"move" | b"sort" => "table",
         b"create" | b"resume" | b"wrap" | b"yield" | b"status" | b"running" | b"close"
         | b"spawn" => "coroutine",

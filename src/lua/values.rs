@@ -151,7 +151,14 @@ impl<'a> Giver<'a> {
             return Err(Misfit::new(format!("tables nested more than {MAX_DEPTH} deep")));
         }
         self.above.push(itself);
-        let term = match table.metatable().is_some_and(|meta| meta == self.primitives.errors) {
+        let metatable = table.metatable();
+        if metatable.as_ref().is_some_and(|meta| *meta == self.primitives.payloads) {
+            let first: Value = table.raw_get(1).unwrap_or(Value::Nil);
+            let term = self.value(&first);
+            self.above.pop();
+            return term;
+        }
+        let term = match metatable.is_some_and(|meta| meta == self.primitives.errors) {
             true => self.error(table),
             false => self.entries(table),
         };

@@ -14,6 +14,7 @@
 //! | `wasi:poll` | `wasi:io/poll`, which `wasi:io` includes |
 //! | `wasi1`, `preview1`, `wasi_snapshot_preview1`, `wasi_unstable` | preview 1, for core modules: all of it |
 //! | `wasi:cli`, `wasi:clocks`, … | for core modules: the part of preview 1 that does the same |
+//! | `funcs` | `wippy:runtime/funcs` |
 //! | `log` | the function `log` that is imported by itself |
 //!
 //! Groups are the entry's own: nothing here is shared between entries.
@@ -32,6 +33,9 @@ const UNSTABLE: &str = "wippy:core/wasi-unstable";
 
 /// The names of the group for preview 1; the first is the one to write.
 const PREVIEW1_NAMES: [&str; 4] = ["wasi1", "preview1", "wasi_snapshot_preview1", "wasi_unstable"];
+
+/// The name of the group for functions of the application, as the original writes it.
+const FUNCS: (&str, &str) = ("funcs", "wippy:runtime/funcs");
 
 /// The packages of 0.2 of which any one enables a function of preview 1, by how
 /// its name begins; the first line that fits counts.
@@ -195,6 +199,7 @@ impl Group {
         let name = match name {
             name if PREVIEW1_NAMES.contains(&name) => PREVIEW1,
             "wasi:poll" => "wasi:io/poll",
+            name if name == FUNCS.0 => FUNCS.1,
             name => name,
         };
         Group { written: written.to_owned(), name: name.to_owned(), version }

@@ -10,7 +10,7 @@ use std::fmt;
 use super::{Error, Identity};
 use crate::{
     account::Account,
-    command::{ErrorKind, InlineDispatcher, http::IncomingRequest},
+    command::{Context, ErrorKind, InlineDispatcher, http::IncomingRequest},
     component::{DEFAULT_MEMORY, Function, HostState},
     imports::wasi::WasiConfig,
     value::{Term, Type, Value, check, term},
@@ -55,6 +55,9 @@ pub struct StartData {
     pub request: Option<IncomingRequest>,
     /// How much it may use.
     pub limits: Limits,
+    /// Values that whoever has started it hands on. A Lua program finds them in its
+    /// module `ctx`.
+    pub context: Context,
 }
 
 /// A call of a function of a program.

@@ -96,7 +96,7 @@ impl WasmProcess {
     /// given its surroundings, or they are beyond the limits.
     pub fn start(program: &LinkedComponent, start: Start) -> Result<WasmProcess, Error> {
         let Start { data, account, inline, state: mut host } = start;
-        let StartData { call, identity, wasi, request, limits } = data;
+        let StartData { call, identity, wasi, request, limits, context: _ } = data;
         let account = account.unwrap_or_else(|| Account::new(limits.max_memory));
         host.begin(account.clone(), inline);
         if let Some(wasi) = wasi {

@@ -120,6 +120,46 @@ impl Environment {
         Ok(stored.or_else(|| variable.default.clone()))
     }
 
+    /// The id of the entry that declares a variable, by its public name or that id.
+    pub fn declared(&self, name: &str) -> Option<&Id> {
+        let by_id = || Some(self.variables.get_key_value(&name.parse::<Id>().ok()?)?.0);
+        self.names.get(name).or_else(by_id)
+    }
+
+    /// The public name of the variable that an entry declares, if it has one.
+    pub fn public_name(&self, id: &Id) -> Option<&str> {
+        self.variables.get(id)?.variable.as_deref()
+    }
+
+    /// Looks whether a variable could be given another value.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Environment::set`].
+    pub fn can_set(&self, id: &Id) -> Result<(), EnvError> {
+        let variable = self.variables.get(id).ok_or_else(|| EnvError::NoEntry(id.clone()))?;
+        let read_only = || EnvError::ReadOnly(id.clone());
+        let storage =
+            variable.storage.as_ref().filter(|_| !variable.readonly).ok_or_else(read_only)?;
+        if self.takes(storage, 0)? { Ok(()) } else { Err(read_only()) }
+    }
+
+    /// True if a storage takes values.
+    fn takes(&self, storage: &Id, depth: usize) -> Result<bool, EnvError> {
+        match self.storage(storage, depth)? {
+            Storage::Os | Storage::Fixed(_) => Ok(false),
+            Storage::Memory(_) => Ok(true),
+            Storage::Router(storages) => {
+                for storage in storages {
+                    if self.takes(storage, depth.saturating_add(1))? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
+            }
+        }
+    }
+
     /// The value of the variable with a public name, if it has one.
     pub fn lookup_name(&self, name: &str) -> Result<Option<String>, EnvError> {
         match self.names.get(name) {

@@ -59,7 +59,15 @@ pub(super) fn foreign(kind: &str, path: &str) -> impl Iterator<Item = &'static s
             matches!(kind, "process.host" | "terminal.host" | "process.service" | "http.service")
         }
         Of::Programs => {
-            matches!(kind, "process.wasm" | "process.lua" | "function.lua" | "library.lua")
+            matches!(
+                kind,
+                "process.wasm"
+                    | "process.lua"
+                    | "function.wasm"
+                    | "function.wat"
+                    | "function.lua"
+                    | "library.lua"
+            )
         }
         Of::EntryKind(one) => kind == one,
     };

@@ -127,6 +127,7 @@ impl Loader<'_> {
                 variables.push((report.clone(), variable.clone(), variable_line(&entry)));
             }
             let meta = entry.map.get("meta").map(|pair| to_json(&pair.value));
+            let data = data(&entry.map);
             let lines = lines(&entry.map, command.as_ref().and_then(|(_, line)| *line));
             let command = command.map(|(command, _)| command);
             let id = entry.id.clone();
@@ -135,6 +136,7 @@ impl Loader<'_> {
                 kind: read.kind,
                 kind_name: entry.kind.value,
                 meta: meta.unwrap_or(serde_json::Value::Null),
+                data,
                 file: entry.file,
                 line: entry.line,
                 lines,
@@ -206,9 +208,9 @@ impl Loader<'_> {
                     "kind: http.router\n  server: app:server",
                 ),
                 Want::HttpFunction => (
-                    |kind| kind == "process.wasm",
-                    "the id of a process.wasm entry",
-                    "kind: process.wasm\n  transport: wasi-http",
+                    kinds::is_program,
+                    "the id of a process or function entry that answers requests",
+                    "kind: function.lua\n  source: file://NAME.lua\n  method: main",
                 ),
                 Want::Any => (|_| true, "the id of an entry", "kind: process.host"),
             };
@@ -441,6 +443,27 @@ fn command(report: &Report<'_>, entry: &RawEntry) -> Option<(Command, Option<u32
         };
     report.error(name.line, &name.field, name.found, wrong, fix);
     None
+}
+
+/// The fields of an entry but its name, kind and `meta`, as they are written.
+fn data(map: &Map) -> serde_json::Value {
+    let own = map.pairs.iter().filter(|pair| !matches!(&*pair.key, "name" | "kind" | "meta"));
+    serde_json::Value::Object(own.map(|pair| (pair.key.clone(), as_written(&pair.value))).collect())
+}
+
+/// A node as JSON, with its placeholders.
+fn as_written(node: &Node) -> serde_json::Value {
+    match &node.data {
+        Data::Text(text) => {
+            let written = text.template.as_ref().unwrap_or(&text.value);
+            serde_json::Value::String(written.clone())
+        }
+        Data::List(items) => items.iter().map(as_written).collect(),
+        Data::Map(map) => serde_json::Value::Object(
+            map.pairs.iter().map(|pair| (pair.key.clone(), as_written(&pair.value))).collect(),
+        ),
+        Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) => to_json(node),
+    }
 }
 
 /// A node as JSON.

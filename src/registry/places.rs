@@ -330,10 +330,7 @@ impl Directories {
 }
 
 fn processes(entries: &BTreeMap<Id, Entry>) -> impl Iterator<Item = &ProcessWasm> {
-    entries.values().filter_map(|entry| {
-        let EntryKind::ProcessWasm(process) = &entry.kind else { return None };
-        Some(&**process)
-    })
+    entries.values().filter_map(|entry| entry.kind.wasm_program())
 }
 
 /// The directories that are mounted somewhere to be written.
@@ -345,7 +342,7 @@ pub(super) fn written(entries: &BTreeMap<Id, Entry>) -> BTreeSet<&Id> {
 /// The directories that some process needs.
 fn used(entries: &BTreeMap<Id, Entry>) -> BTreeSet<&Id> {
     let mounts = processes(entries).flat_map(|process| &process.wasi.mounts);
-    let programs = processes(entries).map(|process| &process.fs);
+    let programs = processes(entries).filter_map(|process| process.fs());
     mounts.map(|mount| &mount.fs).chain(programs).collect()
 }
 

@@ -48,6 +48,8 @@ pub struct Entry {
     pub kind_name: String,
     /// Its `meta` field, null if it has none.
     pub meta: serde_json::Value,
+    /// All its other fields, as they are written: placeholders are not filled in.
+    pub data: serde_json::Value,
     /// The file that declares it, relative to the project's directory.
     pub file: Arc<str>,
     /// The line that it begins on.
@@ -154,11 +156,11 @@ impl Project {
         })
     }
 
-    /// The `process.wasm` entry of an id, or what is wrong with the id.
+    /// The program in WebAssembly of an id, or what is wrong with the id.
     pub fn process_wasm(&self, id: &Id) -> Result<&ProcessWasm, Box<Problem>> {
-        let expected = "the id of a process entry, such as process.wasm";
+        let expected = "the id of a process or function entry, such as process.wasm";
         match self.entries.get(id) {
-            Some(Entry { kind: EntryKind::ProcessWasm(process), .. }) => Ok(process),
+            Some(entry) if let Some(program) = entry.kind.wasm_program() => Ok(program),
             Some(entry) => {
                 let found = format!("an entry of kind {}", entry.kind_name);
                 let problem =
@@ -168,11 +170,10 @@ impl Project {
                 Err(Box::new(problem))
             }
             None => {
-                let processes = self.entries.values().filter_map(|entry| {
-                    let runs =
-                        matches!(entry.kind, EntryKind::ProcessWasm(_) | EntryKind::ProcessLua(_));
-                    runs.then(|| entry.id.to_string())
-                });
+                let processes = self.entries.values();
+                let processes = processes
+                    .filter(|entry| super::kinds::is_program(&entry.kind_name))
+                    .map(|entry| entry.id.to_string());
                 let processes: Vec<String> = processes.take(1000).collect();
                 let fix = match nearest(&id.to_string(), processes.iter().map(String::as_str)) {
                     Some(meant) => format!("did you mean {meant}?"),
@@ -282,6 +283,15 @@ impl Entry {
     /// The line of one of its own fields, or else the entry's.
     pub fn line_of(&self, field: &str) -> Option<u32> {
         self.lines.get(field).copied().or(self.line)
+    }
+
+    /// The host that it runs on when it is called: its `meta.default_host`.
+    pub fn default_host(&self) -> Option<String> {
+        let host = self.meta.get("default_host")?.as_str()?;
+        match host.contains(':') {
+            true => Some(host.to_owned()),
+            false => Some(format!("{}:{host}", self.id.namespace())),
+        }
     }
 
     /// A problem of one of its fields, for checks that others make.

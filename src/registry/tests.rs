@@ -125,10 +125,11 @@ fn a_good_project_loads_without_a_word() {
     let project = loaded.into_result().unwrap();
 
     let process = project.process_wasm(&id("myns:file_processor")).unwrap();
-    assert_eq!(process.fs, id("myns:wasm_binaries"));
-    assert_eq!(process.path, "/processor.wasm");
+    let WasmSource::File { fs, path, hash } = &process.source else { panic!("a file") };
+    assert_eq!(*fs, id("myns:wasm_binaries"));
+    assert_eq!(path, "/processor.wasm");
     assert_eq!(
-        process.hash.to_string(),
+        hash.to_string(),
         "sha256:292b796376f8b4cc360acf2ea6b82d1084871c3607a079f30b446da8e5c984a4"
     );
     assert_eq!((process.method.as_str(), process.transport), ("process", Transport::Payload));
@@ -148,7 +149,7 @@ fn a_good_project_loads_without_a_word() {
     };
     assert_eq!(process.limits, limits);
 
-    let EntryKind::FsDirectory(binaries) = &project.entry(&process.fs).unwrap().kind else {
+    let EntryKind::FsDirectory(binaries) = &project.entry(fs).unwrap().kind else {
         panic!("a directory")
     };
     assert_eq!(binaries.path, sandbox.0.join("src/wasm"));

@@ -40,7 +40,8 @@ pub use self::{
 use crate::{
     account::{Account, Exceeded},
     command::{
-        ActorCommand, Command, FileId, HostCall, InlineDispatcher, Reply, http::IncomingRequest,
+        ActorCommand, Command, ErrorKind, FileId, HostCall, InlineDispatcher, ProcessError,
+        ProjectCommand, Reply, http::IncomingRequest,
     },
     imports::sim::Check,
     network::Network,
@@ -189,6 +190,7 @@ impl SystemDispatcher {
             Command::Net(command) => Ok(net::now(world, command)),
             Command::Wait(wait) => wait::now(world, wait).map_err(Command::Wait),
             Command::Actor(command) => Ok(no_host(&command)),
+            Command::Project(command) => Ok(no_project(&command)),
             Command::Call(call) => Ok(no_embedder(&call)),
             Command::Chore(_) => Ok(no_chores()),
         }
@@ -213,6 +215,7 @@ impl SystemDispatcher {
             Command::Net(command) => net::now(&world, command),
             Command::Wait(wait) => wait::later(world, wait).await,
             Command::Actor(command) => no_host(&command),
+            Command::Project(command) => no_project(&command),
             Command::Call(call) => no_embedder(&call),
             Command::Chore(_) => no_chores(),
         }
@@ -221,6 +224,11 @@ impl SystemDispatcher {
 
 fn no_host(command: &ActorCommand) -> Reply {
     Reply::Refused(format!("no host answers `{}` here", command.name()))
+}
+
+fn no_project(command: &ProjectCommand) -> Reply {
+    let why = format!("the process belongs to no project that could answer `{}`", command.name());
+    Reply::ProcessError(ProcessError::new(ErrorKind::Unavailable, why))
 }
 
 /// Checks are for a simulation, and nothing is done about them here.

@@ -16,7 +16,9 @@
 //! | `adapter` | what the adapter writes is a valid component |
 //! | `component` | the loader takes what the reference validator takes; what runs, runs the same in any slices |
 //! | `translate` | so do modules that a generator has made |
+//! | `shapes` | and modules with the shapes that compilers make |
 //! | `values` | a value comes back from text, JSON, bytes and through a guest |
+//! | `echo` | values arrive through components in a row; what runs is the same in any slices, and in a replay |
 //! | `readers` | journals, binary forms, WAVE, JSON and Lua are read or refused |
 //! | `generate` | types and values that bytes choose |
 //! | `corpus` | what the changes begin with |
@@ -26,9 +28,11 @@ mod adapter;
 mod component;
 mod config;
 mod corpus;
+pub(crate) mod echo;
 mod generate;
 mod mutate;
 mod readers;
+pub(crate) mod shapes;
 mod translate;
 mod values;
 
@@ -52,12 +56,14 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 12] = [
     Target { name: "config", run: config::run },
     Target { name: "adapter", run: adapter::run },
     Target { name: "component", run: component::run },
     Target { name: "translate", run: translate::run },
+    Target { name: "shapes", run: shapes::run },
     Target { name: "values", run: values::run },
+    Target { name: "echo", run: echo::run },
     Target { name: "codec", run: readers::codec },
     Target { name: "journal", run: readers::journal },
     Target { name: "wave", run: readers::wave },
@@ -101,14 +107,15 @@ impl Target {
         while !until.is_over(runs, begin) {
             let input = mutator.next();
             let caught = catch_unwind(AssertUnwindSafe(|| (self.run)(&input)));
-            caught.map_err(|said| Broken::new(&input, words(&*said)))?;
+            caught.map_err(|said| Broken::new(&input, panic_words(&*said)))?;
             runs += 1;
         }
         Ok(runs)
     }
 }
 
-fn words(said: &(dyn std::any::Any + Send)) -> String {
+/// The words of a panic.
+pub(crate) fn panic_words(said: &(dyn std::any::Any + Send)) -> String {
     let text = said.downcast_ref::<String>().cloned();
     text.or_else(|| said.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }

@@ -11,6 +11,22 @@ use super::component::exercise;
 
 /// A module of what this engine has, that imports nothing.
 pub fn module(data: &[u8]) -> Option<Vec<u8>> {
+    Some(generated(data, true)?.to_bytes())
+}
+
+/// The same, but so changed that it ends.
+pub fn ending(data: &[u8]) -> Option<Vec<u8>> {
+    // The reference engine, as it is built here, has no references of the host's.
+    let references = data.first().is_some_and(|byte| byte % 8 == 0);
+    let mut module = generated(data, references)?;
+    module.ensure_termination(TURNS).ok()?;
+    Some(module.to_bytes())
+}
+
+/// Calls and rounds of loops until a module ends itself.
+const TURNS: u32 = 2_000;
+
+fn generated(data: &[u8], references: bool) -> Option<Module> {
     let mut bytes = Unstructured::new(data);
     let config = Config {
         max_imports: 0,
@@ -24,6 +40,7 @@ pub fn module(data: &[u8]) -> Option<Vec<u8>> {
         table_max_size_required: true,
         allow_start_export: true,
         canonicalize_nans: true,
+        reference_types_enabled: references,
         compact_imports_enabled: false,
         custom_page_sizes_enabled: false,
         exceptions_enabled: false,
@@ -34,7 +51,7 @@ pub fn module(data: &[u8]) -> Option<Vec<u8>> {
         shared_everything_threads_enabled: false,
         ..Config::default()
     };
-    Some(Module::new(config, &mut bytes).ok()?.to_bytes())
+    Module::new(config, &mut bytes).ok()
 }
 
 pub fn run(data: &[u8]) {

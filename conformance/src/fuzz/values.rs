@@ -21,12 +21,13 @@ use wit_parser::{
     abi::{AbiVariant, WasmSignature, WasmType},
 };
 
-use super::generate;
+use super::generate::{self, Kinds};
 
 pub fn run(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let mut types = Types::default();
-    let id = generate::ty(&mut types, &mut bytes, 0);
+    let kinds = Kinds { maps: true, ..Kinds::default() };
+    let id = generate::ty(&mut types, &mut bytes, 0, kinds);
     let ty = Type::new(Arc::new(types), id);
     let Some(value) = generate::value(&ty, &mut bytes) else { return };
     check(&ty, &value).expect("a value is of its type");
@@ -89,7 +90,7 @@ fn wit(ty: &Type) -> String {
 }
 
 /// A type as it is written in WIT.
-fn named(ty: &Type, id: TypeId) -> String {
+pub fn named(ty: &Type, id: TypeId) -> String {
     let name = |id: &TypeId| named(ty, *id);
     let or_none = |id: &Option<TypeId>| id.as_ref().map_or("_".to_owned(), name);
     match ty.types().get(id) {

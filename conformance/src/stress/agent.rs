@@ -313,7 +313,14 @@ impl Agent {
             self.owe();
         }
         let host = self.random.one_in(2).then(|| ["a", "b"][number as usize % 2].to_owned());
-        let spawn = Spawn { entry: entry.to_owned(), host, args: vec![arg], monitor, link };
+        let spawn = Spawn {
+            entry: entry.to_owned(),
+            host,
+            args: vec![arg],
+            monitor,
+            link,
+            ..Spawn::default()
+        };
         (Asked::Spawn { monitor, link, private }, ActorCommand::Spawn(spawn))
     }
 

@@ -182,7 +182,7 @@ impl Director {
                 },
                 Next::Time if !self.ledger.stopped() => {
                     self.turns += 1;
-                    if self.turns % TURNS == 0 {
+                    if self.turns.is_multiple_of(TURNS) {
                         self.next = Next::Mortal;
                         self.round += 1;
                     }
@@ -238,6 +238,7 @@ fn spawn(entry: &str, host: &str, seed: i64) -> Command {
         entry: entry.to_owned(),
         host: Some(host.to_owned()),
         args: vec![Term::Int(seed)],
+        context: Default::default(),
         monitor: false,
         link: false,
     }))
@@ -247,10 +248,9 @@ impl Process for Director {
     fn step(&mut self, events: &mut Vec<Event>, _: Fuel, out: &mut StepOutput) {
         (out.fuel_used, out.received) = (1, Received::default());
         for event in events.drain(..) {
-            match event {
-                Event::Completion(done) => self.answered(done.reply),
-                // Nobody knows it; who sends to all that live knows it as well.
-                _ => {}
+            // Nobody knows it who would send it mail.
+            if let Event::Completion(done) = event {
+                self.answered(done.reply);
             }
         }
         if self.asked.is_some() {

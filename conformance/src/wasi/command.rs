@@ -25,7 +25,7 @@ pub enum Wippy {
 
 impl Wippy {
     /// To be given its arguments.
-    pub(super) fn command(&self) -> Command {
+    pub(crate) fn command(&self) -> Command {
         let mut command = match self {
             Wippy::Program(path) => Command::new(path),
             Wippy::Within(path) => {

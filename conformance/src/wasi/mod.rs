@@ -25,7 +25,7 @@ mod known;
 mod peer;
 pub mod programs;
 mod report;
-mod scratch;
+pub(crate) mod scratch;
 mod served;
 pub mod suite;
 

@@ -3,13 +3,19 @@ local time, json = require("time"), require("json")
 
 local part, others, known, script = nil, nil, {}, nil
 
+-- Plays have the names of the constants, whose values are those of the original.
+local names = {}
+for name, kind in pairs(errors) do
+  if type(kind) == "string" then names[kind] = name end
+end
+
 local function say(text) assert(process.send("log", part, text)) end
 
 -- The kind; the message only if it is a play's own, which begins with `"`; what it
 -- is about, in JSON.
 local function show_error(err)
   if type(err) == "string" then return err end
-  local text = err:kind()
+  local text = names[err:kind()]
   if err:retryable() then text = text .. " again" end
   if err:message():sub(1, 1) == '"' then text = text .. " " .. err:message():match("^[^\n]*") end
   if err:details() ~= nil then text = text .. " about " .. json.encode(err:details()) end
@@ -126,10 +132,10 @@ function acts.flood(_, name)
 end
 function acts.message(_, topic)
   if topic == "" then return tell_message((inbox():receive())) end
+  -- Listened to for good: what comes for a topic that is not listened to any more is lost.
   local ch = process.listen(topic, { message = true })
   process.events()
   tell_message((ch:receive()))
-  process.unlisten(ch)
 end
 function acts.notice() tell_event((process.events():receive())) end
 function acts.look()

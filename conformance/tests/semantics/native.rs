@@ -189,7 +189,14 @@ impl Player {
                     return None;
                 }
                 let (entry, args) = (self.entry(name), message.payload);
-                ActorCommand::Exec(Spawn { entry, host: None, args, monitor: false, link: false })
+                ActorCommand::Exec(Spawn {
+                    entry,
+                    host: None,
+                    args,
+                    monitor: false,
+                    link: false,
+                    ..Spawn::default()
+                })
             }
             "register" => ActorCommand::Register(name.to_owned()),
             "unregister" => ActorCommand::Unregister(name.to_owned()),
@@ -339,6 +346,7 @@ impl Player {
             args: args.into(),
             monitor: has("monitor"),
             link: has("link"),
+            ..Spawn::default()
         }
     }
 

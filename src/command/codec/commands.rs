@@ -6,9 +6,10 @@ use super::{
 #[cfg(test)]
 use crate::command::codec::tests::Random;
 use crate::command::{
-    ActorCommand, Advice, Chore, Clock, ClockCommand, Command, DirEntry, Errno, FileId, FileKind,
-    FsCommand, HostCall, Interest, Interests, NewTime, OpenFlags, RandomCommand, Ready, Reply,
-    Spawn, Stat, Stdio, StdioCommand, StreamCommand, Wait,
+    ActorCommand, Advice, Attempts, Chore, Clock, ClockCommand, Command, DirEntry, Errno, FileId,
+    FileKind, FsCommand, FunctionCall, HostCall, Interest, Interests, NewTime, OpenFlags,
+    ProjectCommand, RandomCommand, Ready, Reply, Spawn, Stat, Stdio, StdioCommand, StreamCommand,
+    Wait,
 };
 
 coded_enum! { Command {
@@ -23,6 +24,7 @@ coded_enum! { Command {
     8 = Stream(command);
     9 = Http(command);
     10 = Net(command);
+    11 = Project(command);
 } }
 
 coded_enum! { Reply {
@@ -167,9 +169,23 @@ coded_enum! { ActorCommand {
     12 = Lookup(name);
     13 = Pause;
     14 = Processes { most };
+    15 = Call(call);
+    16 = GiveUp(number);
 } }
 
-coded_struct! { Spawn { entry, host, args, monitor, link } }
+coded_struct! { Spawn { entry, host, args, monitor, link, context } }
+
+coded_struct! { FunctionCall { entry, args, context, timeout, attempts, number } }
+
+coded_struct! { Attempts { most, delay, factor } }
+
+coded_enum! { ProjectCommand {
+    0 = Variable(name);
+    1 = Variables;
+    2 = SetVariable { name, value };
+    3 = Entry(id);
+    4 = Find(filter);
+} }
 
 coded_enum! { FsCommand {
     0 = Open { dir, path, follow, flags };

@@ -10,7 +10,7 @@ use crate::{
     process::{Args, Call, Cause, Error, Limits, StartData},
 };
 
-coded_struct! { StartData { call, identity, wasi, request, limits } }
+coded_struct! { StartData { call, identity, wasi, request, limits, context } }
 
 coded_struct! { Call { method, args } }
 

@@ -206,7 +206,7 @@ impl Lift {
             Level::Entries { ty, at, left, mut out, mut key } => {
                 match (key.take(), inner) {
                     (Some(key), Some(value)) => out.push((key, value)),
-                    (_, inner) => key = inner,
+                    (known, inner) => key = known.or(inner),
                 }
                 self.entries(ty, at, left, out, key, source)?.map(Value::Map)
             }

@@ -38,19 +38,31 @@ enum Task {
         ty: TypeId,
         place: Place,
     },
-    /// The rest of a list's elements; the next goes to `at`.
+    /// The rest of a list's elements; the next goes to `at`, and then the list to its
+    /// own place.
     Elements {
         rest: std::vec::IntoIter<Value>,
         ty: TypeId,
         at: u64,
+        then: Option<Pair>,
     },
     Entries {
         rest: std::vec::IntoIter<(Value, Value)>,
         ty: (TypeId, TypeId),
         at: u64,
+        then: Pair,
     },
     /// Fills the core values up to the width of a variant.
     Pad(usize),
+}
+
+/// A pointer and a length that are stored when what they point to is: a guest whose
+/// memory is in two places at once can tell.
+#[derive(Clone, Copy)]
+struct Pair {
+    place: Place,
+    pointer: u64,
+    len: u64,
 }
 
 /// Memory that has been asked for, and what it is for.
@@ -217,26 +229,33 @@ impl Lower {
             match task {
                 Task::Value { value, ty, place } => self.value(value, ty, place, target)?,
                 Task::Pad(width) => self.pad(width),
-                Task::Elements { mut rest, ty, mut at } => {
+                Task::Elements { mut rest, ty, mut at, then } => {
                     let size = u64::from(target.layouts.get(ty, target.ptr64).size);
-                    while let Some(value) = rest.next() {
+                    loop {
+                        let Some(value) = rest.next() else {
+                            if let Some(pair) = then {
+                                self.pair(pair, target)?;
+                            }
+                            break;
+                        };
                         self.value(value, ty, Place::At(at), target)?;
                         at = at.saturating_add(size);
                         if self.left(base) || self.is_over() {
-                            self.tasks.insert(base, Task::Elements { rest, ty, at });
+                            self.tasks.insert(base, Task::Elements { rest, ty, at, then });
                             break;
                         }
                     }
                 }
-                Task::Entries { mut rest, ty, at } => {
-                    if let Some((key, value)) = rest.next() {
+                Task::Entries { mut rest, ty, at, then } => match rest.next() {
+                    Some((key, value)) => {
                         let size = target.layouts.tuple(&[ty.0, ty.1], target.ptr64).size;
                         let next = at.saturating_add(u64::from(size));
-                        self.tasks.push(Task::Entries { rest, ty, at: next });
+                        self.tasks.push(Task::Entries { rest, ty, at: next, then });
                         let entry = [(key, ty.0), (value, ty.1)];
                         self.product(entry.into_iter(), Place::At(at), target)?;
                     }
-                }
+                    None => self.pair(then, target)?,
+                },
             }
         }
     }
@@ -259,22 +278,25 @@ impl Lower {
                 self.product(members, Place::At(at), target)?;
             }
             Pending::List { list, ty, place } => {
-                self.pair(place, address, list.len() as u64, target)?;
+                let pair = Pair { place, pointer: address, len: list.len() as u64 };
                 match list {
-                    List::Scalars(scalar, bytes) => self.copy(at, bytes, Some(scalar), target)?,
+                    List::Scalars(scalar, bytes) => {
+                        self.copy(at, bytes, Some(scalar), Some(pair), target)?;
+                    }
                     List::Values(values) => {
-                        self.tasks.push(Task::Elements { rest: values.into_iter(), ty, at });
+                        let (rest, then) = (values.into_iter(), Some(pair));
+                        self.tasks.push(Task::Elements { rest, ty, at, then });
                     }
                 }
             }
             Pending::Map { entries, ty, place } => {
-                self.pair(place, address, entries.len() as u64, target)?;
-                self.tasks.push(Task::Entries { rest: entries.into_iter(), ty, at });
+                let then = Pair { place, pointer: address, len: entries.len() as u64 };
+                self.tasks.push(Task::Entries { rest: entries.into_iter(), ty, at, then });
             }
             Pending::Text { text, place } => {
                 let len = text.len() as u64;
-                self.copy(at, text.into_bytes(), None, target)?;
-                self.pair(place, address, len, target)?;
+                let pair = Pair { place, pointer: address, len };
+                self.copy(at, text.into_bytes(), None, Some(pair), target)?;
             }
             Pending::String { stored, write } => {
                 let made = (address, realloc.new_size);
@@ -290,13 +312,8 @@ impl Lower {
     }
 
     /// Stores a pointer and a length.
-    fn pair(
-        &mut self,
-        place: Place,
-        pointer: u64,
-        len: u64,
-        target: &mut Target<'_>,
-    ) -> Result<(), Trap> {
+    fn pair(&mut self, pair: Pair, target: &mut Target<'_>) -> Result<(), Trap> {
+        let Pair { place, pointer, len } = pair;
         match place {
             Place::Flat => self.flat.extend([pointer, len]),
             Place::At(at) if target.ptr64 => {

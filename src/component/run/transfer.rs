@@ -73,10 +73,10 @@ impl LiftLowerContext<'_> {
         lends: &mut Lends,
     ) -> Result<Lifting, Trap> {
         let mut lift = Lift::new(flat, budget(context));
-        let values =
-            self.with_source(context, lends, |source| lift.values(types, spilled, source))?;
+        let values = self.with_source(context, lends, |source| lift.values(types, spilled, source));
+        // Also if it traps, for a part before a cut has been charged for then.
         settle(context, &mut lift.work);
-        Ok(match values {
+        Ok(match values? {
             Some(values) => Lifting::Done(values, lift.charge),
             None => Lifting::Cut(Box::new(lift)),
         })
@@ -90,9 +90,9 @@ impl LiftLowerContext<'_> {
         lends: &mut Lends,
     ) -> Result<Lifting, Trap> {
         lift.until = budget(context);
-        let values = self.with_source(context, lends, |source| lift.resume(source))?;
+        let values = self.with_source(context, lends, |source| lift.resume(source));
         settle(context, &mut lift.work);
-        Ok(match values {
+        Ok(match values? {
             Some(values) => Lifting::Done(values, lift.charge),
             None => Lifting::Cut(lift),
         })
@@ -156,9 +156,9 @@ impl LiftLowerContext<'_> {
                 lower.provide(address, target)?;
             }
             lower.run(target)
-        })?;
+        });
         settle(context, &mut lower.work);
-        Ok(next)
+        next
     }
 
     /// Calls `f` with what values are lowered into.

@@ -48,7 +48,7 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
     let mut specs = BTreeMap::new();
     let broken = check_directories(&project, &mut problems);
     for entry in project.entries() {
-        if let EntryKind::ProcessWasm(process) = &entry.kind {
+        if let Some(process) = entry.kind.wasm_program() {
             processes = processes.saturating_add(1);
             let broken = &broken;
             let mut checking =
@@ -65,10 +65,8 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
             problems.extend(serve::check_static(&project, entry, files));
         }
         #[cfg(feature = "lua")]
-        if let EntryKind::ProcessLua(_) | EntryKind::LibraryLua(_) | EntryKind::FunctionLua(_) =
-            &entry.kind
-        {
-            processes = processes.saturating_add(usize::from(entry.kind_name == "process.lua"));
+        if entry.kind.lua().is_some() {
+            processes = processes.saturating_add(usize::from(entry.kind.lua_program().is_some()));
             problems.extend(crate::lua::LuaProgram::check(entry));
         }
     }
@@ -94,9 +92,9 @@ pub fn check(runtime: &Runtime, loaded: registry::Loaded) -> Checked {
 fn check_directories(project: &Project, problems: &mut Problems) -> BTreeSet<Id> {
     let mut used = BTreeSet::new();
     for entry in project.entries() {
-        if let EntryKind::ProcessWasm(process) = &entry.kind {
+        if let Some(process) = entry.kind.wasm_program() {
             let wasi = &process.wasi;
-            used.insert(&process.fs);
+            used.extend(process.fs());
             used.extend(wasi.mounts.iter().map(|mount| &mount.fs));
             used.extend(wasi.ca.iter().map(|ca| &ca.fs));
         }
@@ -151,7 +149,7 @@ impl Checking<'_> {
             Ok(artifact) => artifact,
             Err(problem) => {
                 // What is wrong with the directory is told where it is named.
-                if !self.broken.contains(&self.process.fs) {
+                if !self.process.fs().is_some_and(|fs| self.broken.contains(fs)) {
                     self.problems.push(*problem);
                 }
                 self.wit();

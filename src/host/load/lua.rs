@@ -6,13 +6,14 @@ use crate::{
     command::{ErrorKind, InlineDispatcher, ProcessError},
     host::node::{
         dispatcher::World,
-        program::{Program, SpawnContext, Started},
+        program::{Answering, Program, SpawnContext, Started},
         recorder::Recordable,
     },
     imports::wasi::WasiConfig,
     lua::{self, LuaProcess},
+    network::Network,
     process::{Args, Call, Limits, Process, Start, StartData},
-    registry::{self, Id, Project},
+    registry::{self, Id, Pool, Project, Retry},
     replay::journal::Code,
     value::Term,
     world::{Output, SystemDispatcher},
@@ -23,6 +24,8 @@ pub(in crate::host) struct LuaProgram {
     program: lua::LuaProgram,
     /// The variables of the project by their public names, for `env.get`.
     env: Arc<[(String, String)]>,
+    calls: Option<(Pool, Option<Retry>)>,
+    default_host: Option<String>,
 }
 
 impl LuaProgram {
@@ -40,7 +43,13 @@ impl LuaProgram {
                 env.insert(name.clone(), value);
             }
         }
-        Ok(Arc::new(LuaProgram { program, env: env.into_iter().collect() }))
+        let entry = project.entry(id);
+        Ok(Arc::new(LuaProgram {
+            program,
+            env: env.into_iter().collect(),
+            calls: entry.and_then(|entry| entry.kind.calls()),
+            default_host: entry.and_then(|entry| entry.default_host()),
+        }))
     }
 }
 
@@ -53,7 +62,13 @@ impl Program for LuaProgram {
         let streams = std::mem::take(&mut context.streams);
         let answers = context.answers_of(match staged {
             Some(world) => World::Staged(world),
-            None => World::System(SystemDispatcher::new(streams)),
+            None => {
+                let world = SystemDispatcher::new(streams);
+                if self.program.names("http_client") {
+                    world.set_network(Network::ALL.into());
+                }
+                World::System(world)
+            }
         });
         let text = |term: &Term| {
             let Term::Text(text) = term else { return None };
@@ -61,6 +76,7 @@ impl Program for LuaProgram {
         };
         let program = &self.program;
         let account = context.account(program.max_memory());
+        let handed = context.context();
         let mut argv = vec![context.identity.entry.clone()];
         argv.extend(args.iter().filter_map(text));
         let data = StartData {
@@ -69,6 +85,7 @@ impl Program for LuaProgram {
             wasi: Some(WasiConfig { args: argv, env: self.env.clone(), ..WasiConfig::default() }),
             request: None,
             limits: Limits { max_memory: program.max_memory(), ..Limits::default() },
+            context: handed,
         };
         let mut inline: Box<dyn InlineDispatcher> = Box::new(answers.clone());
         let tape = recorder.map(|recorder| {
@@ -90,6 +107,18 @@ impl Program for LuaProgram {
         }
         let max_execution = self.program.max_execution();
         Ok(Started { process, answers, result: None, max_execution })
+    }
+
+    fn answering(&self) -> Answering {
+        Answering::Described
+    }
+
+    fn calls(&self) -> Option<(Pool, Option<Retry>)> {
+        self.calls
+    }
+
+    fn default_host(&self) -> Option<String> {
+        self.default_host.clone()
     }
 }
 

@@ -52,6 +52,7 @@ impl ProjectPrograms {
             | EntryKind::ProcessLua(_)
             | EntryKind::LibraryLua(_)
             | EntryKind::FunctionLua(_)
+            | EntryKind::FunctionWasm(_)
             | EntryKind::HttpService(_)
             | EntryKind::HttpRouter(_)
             | EntryKind::HttpEndpoint(_)
@@ -73,6 +74,10 @@ impl ProjectPrograms {
 }
 
 impl Programs for ProjectPrograms {
+    fn project(&self) -> Option<&Project> {
+        Some(&self.0.project)
+    }
+
     fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
         self.cache().get(entry).cloned()
     }
@@ -90,7 +95,9 @@ impl Programs for ProjectPrograms {
                 ));
             }
             #[cfg(feature = "lua")]
-            Some(EntryKind::ProcessLua(_)) => super::lua::LuaProgram::load(project, &id)?,
+            Some(kind) if kind.lua_program().is_some() => {
+                super::lua::LuaProgram::load(project, &id)?
+            }
             Some(_) => {
                 let fault = |problem: Box<Problem>| {
                     let kind = match (problem.engine, problem.may_pass) {

@@ -25,10 +25,10 @@ use crate::{
         MAX_STACK, MIN_STACK, Vetting,
     },
     host::node::{panics, program::Answering},
-    imports::{process, sim, wasi},
+    imports::{funcs, process, sim, wasi},
     lock::lock,
     process::{Grants, Limits},
-    registry::{Entry, EntryKind, Id, Problem, Project, Transport},
+    registry::{Entry, EntryKind, Id, Pool, Problem, Project, Retry, Transport, WasmSource},
 };
 
 /// Turns artifacts into programs, and shares what can be shared.
@@ -182,7 +182,9 @@ impl Runtime {
             hash: artifact.hash,
             wit: wit.map(Into::into),
             stack,
-            bytes: self.keeps_files.then(|| artifact.bytes.clone()),
+            // A text may be in no file of its own.
+            bytes: (self.keeps_files || artifact.kind == ArtifactKind::Text)
+                .then(|| artifact.bytes.clone()),
         });
         let crew = Threads::new();
         let known = self.vetted.contains(&artifact.hash, wit);
@@ -255,7 +257,7 @@ impl Runtime {
         Ok(program)
     }
 
-    /// The runnable form of a `process.wasm` entry.
+    /// The runnable form of an entry in WebAssembly.
     ///
     /// # Errors
     ///
@@ -279,15 +281,18 @@ impl Runtime {
         spec.max_execution = limits.max_execution;
         spec.given = WasiSetup::of_entry(project, entry, &process.wasi)?;
         spec.grants = grants;
-        if let Some(EntryKind::FsDirectory(directory)) =
-            project.entry(&process.fs).map(|entry| &entry.kind)
-        {
-            spec.path = Some(directory.path.join(process.path.trim_start_matches('/')));
+        let directory = process.fs().and_then(|fs| project.entry(fs)).map(|entry| &entry.kind);
+        if let Some(EntryKind::FsDirectory(directory)) = directory {
+            spec.path = Some(directory.path.join(process.path().trim_start_matches('/')));
+        } else if let WasmSource::Text { file: Some(file), .. } = &process.source {
+            spec.path = Some(project.dir().join(file));
         }
         if process.transport == Transport::WasiHttp {
             spec.answering = answering(&spec.function).map_err(|unfit| unfit.problem(entry))?;
         }
-        spec.program_name = process.path.rsplit('/').next().unwrap_or_default().to_owned();
+        spec.program_name = process.path().rsplit('/').next().unwrap_or_default().to_owned();
+        spec.calls = entry.kind.calls();
+        spec.default_host = entry.default_host();
         Ok(spec)
     }
 }
@@ -327,6 +332,10 @@ pub struct ProcessSpec {
     pub path: Option<PathBuf>,
     /// How it answers requests from outside.
     pub answering: Answering,
+    /// How calls of it are made, if it is a function.
+    pub calls: Option<(Pool, Option<Retry>)>,
+    /// The host that it runs on when it is called.
+    pub default_host: Option<String>,
 }
 
 impl ProcessSpec {
@@ -367,6 +376,8 @@ impl ProcessSpec {
             grants: Grants::all(),
             path: None,
             answering: Answering::Not,
+            calls: None,
+            default_host: None,
         })
     }
 }
@@ -385,7 +396,8 @@ impl ProcessSpec {
 
 /// The WIT packages that a module's own may use.
 pub(crate) fn packages() -> Vec<WitPackage<'static>> {
-    let all = wasi::PACKAGES.iter().chain(&process::PACKAGES).chain(&sim::PACKAGES);
+    let all = wasi::PACKAGES.iter().chain(&process::PACKAGES);
+    let all = all.chain(&sim::PACKAGES).chain(&funcs::PACKAGES);
     all.map(|&(name, text)| WitPackage { name, text }).collect()
 }
 
@@ -406,15 +418,24 @@ pub(in crate::host) fn stack_bytes(max_stack: Option<u64>) -> usize {
 /// The failure of an entry's artifact as a problem of the entry.
 pub(in crate::host) fn problem(entry: &Entry, error: &PrepareError) -> Problem {
     let mut found = error.found();
-    // The field may be absent, and then it is the file that does not fit.
-    let absent = match (&entry.kind, error.field()) {
-        (EntryKind::ProcessWasm(process), "wit") => process.wit.is_none(),
-        (EntryKind::ProcessWasm(process), "imports") => process.imports.is_empty(),
-        _ => false,
+    let process = entry.kind.wasm_program();
+    let source = match process.map(|process| &process.source) {
+        Some(WasmSource::Text { .. }) => "source",
+        Some(WasmSource::File { .. }) | None => "path",
     };
-    let field = if absent { "path" } else { error.field() };
-    if let (EntryKind::ProcessWasm(process), "path") = (&entry.kind, field) {
-        found = format!("{}: {found}", process.path);
+    // The field may be absent, and then it is the file that does not fit.
+    let absent = process.is_some_and(|process| match error.field() {
+        "wit" => process.wit.is_none(),
+        "imports" => process.imports.is_empty(),
+        _ => false,
+    });
+    let field = match error.field() {
+        "path" => source,
+        _ if absent => source,
+        field => field,
+    };
+    if let (Some(process), "path") = (process, field) {
+        found = format!("{}: {found}", process.path());
     }
     let problem = entry.problem(field, found, error.expected(), error.fix());
     problem.of_engine(error.is_of_engine())

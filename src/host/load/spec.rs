@@ -22,6 +22,7 @@ use crate::{
     },
     imports::wasi::WasiConfig,
     process::{Call, Error, Identity, Process, Start, StartData, WasmProcess},
+    registry::{Pool, Retry},
     value::{Term, Value},
     world::{Dispatcher, Output, Streams, SystemDispatcher},
 };
@@ -76,7 +77,9 @@ impl ProcessSpec {
         })?;
         let answers = context.answers_of(world);
         let pid = context.identity.pid.clone();
+        let handed = context.context();
         let mut data = self.start_data(input, wasi, Some(context.identity));
+        data.context = handed;
         data.request = request;
         let tape = recorder.map(|recorder| {
             let tape = recorder.tape(serial, &account);
@@ -110,7 +113,8 @@ impl ProcessSpec {
         identity: Option<Identity>,
     ) -> StartData {
         let call = Some(Call::new(self.function.full_name(), input));
-        StartData { call, identity, wasi: Some(wasi), request: None, limits: self.limits }
+        let limits = self.limits;
+        StartData { call, identity, wasi: Some(wasi), limits, ..StartData::default() }
     }
 
     /// Runs a process alone, without a node: there is nobody that it could talk
@@ -181,6 +185,14 @@ impl Program for ProcessSpec {
     fn answering(&self) -> Answering {
         self.answering
     }
+
+    fn calls(&self) -> Option<(Pool, Option<Retry>)> {
+        self.calls
+    }
+
+    fn default_host(&self) -> Option<String> {
+        self.default_host.clone()
+    }
 }
 
 /// Tells of the end of a process that lives alone and whose thread is given up.
@@ -218,6 +230,7 @@ impl Dispatcher for Alone {
             | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
+            | Command::Project(_)
             | Command::Call(_) => self.0.now(command),
         }
     }
@@ -234,6 +247,7 @@ impl Dispatcher for Alone {
             | Command::Net(_)
             | Command::Wait(_)
             | Command::Actor(_)
+            | Command::Project(_)
             | Command::Call(_) => self.0.later(command).await,
         }
     }

@@ -13,7 +13,11 @@ use super::{
     watch::watch,
 };
 use crate::{
-    command::{ActorCommand, ErrorKind, ProcessError, Reply, SharedEnding, Spawn},
+    account::Account,
+    command::{
+        ActorCommand, ErrorKind, FunctionCall, ProcessError, ProjectCommand, Reply, SharedEnding,
+        Spawn,
+    },
     process::Error,
     value::Term,
     visible,
@@ -43,6 +47,7 @@ pub(in crate::host) struct Actor {
 enum Slow {
     Spawn(Spawn),
     Exec(Spawn),
+    Call(Box<FunctionCall>),
     Pause,
 }
 
@@ -51,6 +56,7 @@ impl From<Slow> for ActorCommand {
         match slow {
             Slow::Spawn(spawn) => ActorCommand::Spawn(spawn),
             Slow::Exec(spawn) => ActorCommand::Exec(spawn),
+            Slow::Call(call) => ActorCommand::Call(call),
             Slow::Pause => ActorCommand::Pause,
         }
     }
@@ -79,9 +85,12 @@ impl Actor {
             Err(Slow::Exec(spawn)) => {
                 let ended = async {
                     let program = self.node.program(&spawn.entry).await?;
-                    self.exec(spawn, &*program).await
+                    self.run(spawn, &*program, FirstLinks::default()).await
                 };
                 ended.await.map_or_else(Reply::ProcessError, Reply::Ended)
+            }
+            Err(Slow::Call(call)) => {
+                self.call(*call).await.map_or_else(Reply::ProcessError, Reply::Ended)
             }
         }
     }
@@ -94,6 +103,8 @@ impl Actor {
                 None => return Err(Slow::Spawn(spawn)),
             },
             ActorCommand::Exec(spawn) => return Err(Slow::Exec(spawn)),
+            ActorCommand::Call(call) => return Err(Slow::Call(call)),
+            ActorCommand::GiveUp(number) => Reply::Bool(slot.calls.give_up(number)),
             ActorCommand::Pause => return Err(Slow::Pause),
             ActorCommand::Send { to, topic, payload } => {
                 done(send(node, Some(slot), &to, topic, payload))
@@ -132,6 +143,12 @@ impl Actor {
         })
     }
 
+    /// Answers a command about the project.
+    pub(super) fn ask_project(&self, command: ProjectCommand) -> Reply {
+        let room = self.slot.mailbox.account.get().map_or(u64::MAX, Account::room);
+        self.node.ask_project(command, room)
+    }
+
     /// An error, if the caller's mailbox has no room for the notices that it asks for.
     fn room(&self) -> Result<(), ProcessError> {
         if !self.slot.mailbox.has_room() {
@@ -146,7 +163,7 @@ impl Actor {
             parent: None,
             monitor: spawn.monitor.then(|| self.slot.clone()),
             link: spawn.link.then(|| self.slot.clone()),
-            watcher: None,
+            ..FirstLinks::default()
         };
         match self.start(spawn, program, first) {
             Ok(slot) => Reply::Pid(slot.pid.clone()),
@@ -158,9 +175,10 @@ impl Actor {
         &self,
         spawn: Spawn,
         program: &dyn Program,
-        first: FirstLinks,
+        mut first: FirstLinks,
     ) -> Result<Arc<ProcessSlot>, ProcessError> {
-        let Spawn { entry, host, args, monitor, link } = spawn;
+        let Spawn { entry, host, args, monitor, link, context } = spawn;
+        first.context = self.slot.context.handed_on(context)?;
         if monitor || link {
             self.room()?;
         }
@@ -176,10 +194,11 @@ impl Actor {
     }
 
     /// Starts a process and waits for its end. It ends with the one that waits.
-    async fn exec(
+    pub(super) async fn run(
         &self,
         spawn: Spawn,
         program: &dyn Program,
+        first: FirstLinks,
     ) -> Result<SharedEnding, ProcessError> {
         struct Guard(Arc<ProcessSlot>);
         impl Drop for Guard {
@@ -188,7 +207,7 @@ impl Actor {
             }
         }
         let (watcher, watched) = watch();
-        let first = FirstLinks { watcher: Some(watcher), ..FirstLinks::default() };
+        let first = FirstLinks { watcher: Some(watcher), ..first };
         let spawn = Spawn { monitor: false, link: false, ..spawn };
         let guard = Guard(self.start(spawn, program, first)?);
         let ended = watched.ended().await;

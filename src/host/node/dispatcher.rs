@@ -48,6 +48,7 @@ impl Dispatcher for NodeDispatcher {
     fn now(&self, command: Command) -> Result<Reply, Command> {
         match command {
             Command::Actor(command) => self.actor.now(command).map_err(Command::Actor),
+            Command::Project(command) => Ok(self.actor.ask_project(command)),
             // At once, so that it makes no difference whether it has been done.
             Command::Chore(chore) if self.stage().is_some() => {
                 chore.run();
@@ -76,6 +77,7 @@ impl Dispatcher for NodeDispatcher {
     async fn later(&self, command: Command) -> Reply {
         match command {
             Command::Actor(command) => self.actor.later(command).await,
+            Command::Project(command) => self.actor.ask_project(command),
             Command::Chore(chore) => chores::later(chore).await,
             Command::Clock(_)
             | Command::Random(_)

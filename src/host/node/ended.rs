@@ -76,14 +76,23 @@ impl Ended {
 }
 
 /// The news for other processes. A method that returns a `result` says with it
-/// whether it has done what it is for, so an `err` is a failure.
-pub(super) fn ending(outcome: &Outcome, exited: Option<Term>, result: Option<&Type>) -> Ending {
+/// whether it has done what it is for, so an `err` is a failure; the result of a function
+/// is told whole.
+pub(super) fn ending(
+    outcome: &Outcome,
+    exited: Option<Term>,
+    result: Option<&Type>,
+    whole: bool,
+) -> Ending {
     let value = match (outcome, exited) {
         (Err(error), _) => return Err(error.fault()),
         (Ok(_), Some(term)) => return Ok(term),
         (Ok(value), None) => value,
     };
     let (Some(value), Some(ty)) = (value, result) else { return Ok(Term::Nil) };
+    if whole {
+        return term(ty, value);
+    }
     let (TypeDef::Result { ok, err }, Value::Variant { case, payload }) = (ty.def(), value) else {
         return term(ty, value);
     };

@@ -29,7 +29,8 @@ use crate::{
 /// The whole life of one process.
 pub(super) async fn run(node: Node, slot: Arc<ProcessSlot>, started: Started, place: Place) {
     let Started { mut process, answers, result, max_execution } = started;
-    let options = RunOptions { slice: slot.host.options.slice, max_execution };
+    let (slice, whole) = (slot.host.options.slice, slot.whole);
+    let options = RunOptions { slice, max_execution, whole };
     let probe = node.0.trace.get().map(|trace| Probe { trace, slot: &slot, clock: node.clock() });
     if let Some(probe) = &probe {
         probe.trace.started(&slot);

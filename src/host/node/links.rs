@@ -108,5 +108,5 @@ impl Node {
 
 /// The end of a process that is not there.
 pub(in crate::host) fn gone(pid: &Pid) -> ProcessError {
-    ProcessError::new(ErrorKind::NotFound, format!("there is no process {}", shown(pid.as_str())))
+    ProcessError::new(ErrorKind::NotFound, format!("process {} not found", shown(pid.as_str())))
 }

@@ -10,7 +10,9 @@
 pub(super) mod actor;
 mod arrows;
 mod aside;
+mod calls;
 pub(super) mod chores;
+pub(super) mod context;
 pub(super) mod dispatcher;
 pub(super) mod ended;
 pub(super) mod executor;
@@ -27,6 +29,7 @@ pub(super) mod panics;
 mod pids;
 mod pieces;
 pub(super) mod program;
+mod project;
 pub(super) mod recorder;
 pub(super) mod run;
 pub(super) mod send;
@@ -55,12 +58,15 @@ use std::{
 
 use self::{
     actor::Actor,
+    calls::Pools,
+    context::Handed,
     executor::Executor,
     farewell::run,
     host::{HostInner, Place},
     machine::memory_share,
     pids::{epoch, serial},
     program::{Handle, HostOptions, Info, Program, Programs, SpawnContext, Started},
+    project::Variables,
     recorder::Recorder,
     send::shown,
     stage::{Clock, Stage},
@@ -93,6 +99,8 @@ pub(super) struct Inner {
     machine: Account,
     pub names: Mutex<HashMap<Arc<str>, Arc<ProcessSlot>>>,
     pub programs: Box<dyn Programs>,
+    pools: Pools,
+    variables: Variables,
     pub trace: OnceLock<Arc<Trace>>,
     pub recorder: OnceLock<Arc<Recorder>>,
     /// Takes the place of the machine, in a simulation.
@@ -109,6 +117,10 @@ pub(super) struct FirstLinks {
     pub monitor: Option<Arc<ProcessSlot>>,
     pub link: Option<Arc<ProcessSlot>>,
     pub watcher: Option<Watcher>,
+    /// What it is handed on, beside its arguments.
+    pub context: Handed,
+    /// It is a call: a `result` that its function returns is a value.
+    pub whole: bool,
     /// Who starts it, if it is a process.
     pub parent: Option<Arc<ProcessSlot>>,
 }
@@ -143,6 +155,8 @@ impl Node {
             machine: Account::of_host(memory),
             names: Mutex::default(),
             programs: Box::new(programs),
+            pools: Pools::default(),
+            variables: Variables::default(),
             trace: OnceLock::new(),
             recorder: OnceLock::new(),
             stage,
@@ -274,6 +288,21 @@ impl Node {
         Ok(Handle { pid: slot.pid.clone(), watched })
     }
 
+    /// The same, of a process that finds these values in its context.
+    pub(super) fn launch_with(
+        &self,
+        host: &str,
+        entry: &str,
+        context: Vec<(String, Term)>,
+        start: impl FnOnce(SpawnContext) -> Result<Started, ProcessError>,
+    ) -> Result<Handle, ProcessError> {
+        let (watcher, watched) = watch();
+        let context = Handed::of(context);
+        let first = FirstLinks { watcher: Some(watcher), context, ..FirstLinks::default() };
+        let slot = self.slot(&self.host(host)?, entry, None, first, start)?;
+        Ok(Handle { pid: slot.pid.clone(), watched })
+    }
+
     /// The program of an entry, if it can be had without waiting. On a stage nobody waits
     /// for it, so that it makes no difference who has used it before.
     pub(super) fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
@@ -305,7 +334,7 @@ impl Node {
         host: &Arc<HostInner>,
         entry: &str,
         streams: Option<Streams>,
-        first: FirstLinks,
+        mut first: FirstLinks,
         start: impl FnOnce(SpawnContext) -> Result<Started, ProcessError>,
     ) -> Result<Arc<ProcessSlot>, ProcessError> {
         let stops = || ProcessError::new(ErrorKind::Unavailable, "the runtime stops");
@@ -316,13 +345,11 @@ impl Node {
         let place = Place::take(host)?;
         let serial = self.0.next.fetch_add(1, Ordering::Relaxed);
         let pid = Pid::new(format!("{}|{}.{serial}", host.id, self.0.epoch));
-        let slot = Arc::new(ProcessSlot::new(
-            pid.clone(),
-            serial,
-            entry.into(),
-            host.clone(),
-            self.clock().now(),
-        ));
+        let mut slot =
+            ProcessSlot::new(pid.clone(), serial, entry.into(), host.clone(), self.clock().now());
+        slot.context = std::mem::take(&mut first.context).held_by(&host.account)?;
+        slot.whole = first.whole;
+        let slot = Arc::new(slot);
         let identity =
             Identity { pid: pid.clone(), host: host.id.to_string(), entry: entry.to_owned() };
         let actor = Actor { node: self.clone(), slot: slot.clone() };

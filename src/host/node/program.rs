@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     account::Account,
-    command::{ErrorKind, Pid, ProcessError},
+    command::{Context, ErrorKind, Pid, ProcessError},
     process::{DEFAULT_SLICE, Fuel, Identity, Process},
-    registry::ProcessHost,
+    registry::{Pool, ProcessHost, Project, Retry},
     value::{Term, Type},
     world::{Incoming, Streams, SystemDispatcher},
 };
@@ -93,6 +93,11 @@ pub trait Programs: Send + Sync {
     /// [`ErrorKind::NotFound`] if there is no such entry, and others if it cannot be
     /// run.
     fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError>;
+
+    /// The project that they belong to, if they do.
+    fn project(&self) -> Option<&Project> {
+        None
+    }
 }
 
 /// No programs: nothing can be spawned by its entry.
@@ -120,6 +125,16 @@ pub trait Program: Send + Sync {
     fn answering(&self) -> Answering {
         Answering::Not
     }
+
+    /// How calls of it are made, if it is a function.
+    fn calls(&self) -> Option<(Pool, Option<Retry>)> {
+        None
+    }
+
+    /// The host that it runs on when it is called.
+    fn default_host(&self) -> Option<String> {
+        None
+    }
 }
 
 /// How a program answers requests from outside.
@@ -132,6 +147,8 @@ pub enum Answering {
     Whole(BodyParam),
     /// By `wasi:http/incoming-handler`, piece by piece.
     Streaming,
+    /// By a program that finds the request in its context, and returns the answer.
+    Described,
 }
 
 /// What a function that answers requests takes.
@@ -188,6 +205,11 @@ impl SpawnContext {
     /// Who writes down what the process does, if somebody does.
     pub(in crate::host) fn recorder(&self) -> Option<Arc<Recorder>> {
         self.actor.node.0.recorder.get().cloned()
+    }
+
+    /// What it is handed on, beside its arguments.
+    pub fn context(&self) -> Context {
+        self.actor.slot.context.values()
     }
 
     /// The number of the process on its node.

@@ -247,7 +247,7 @@ impl Recordable for ProcessSpec {
     fn code(&self, embed: bool) -> Code {
         let source = &self.source;
         let path = self.path.as_ref().map(|path| absolute(path).to_string_lossy().into_owned());
-        let bytes = source.bytes.as_ref().filter(|_| embed);
+        let bytes = source.bytes.as_ref().filter(|_| embed || path.is_none());
         Code::Wasm(WasmCode {
             hash: source.hash.to_string(),
             wit: source.wit.as_deref().map(str::to_owned),

@@ -57,11 +57,14 @@ pub struct RunOptions {
     /// How long the process may run, from its first step: the making of its
     /// instances counts, the loading of its program before that does not.
     pub max_execution: Option<Duration>,
+    /// A `result` that the function returns is a value for other processes, and does not
+    /// say whether it has failed.
+    pub whole: bool,
 }
 
 impl Default for RunOptions {
     fn default() -> RunOptions {
-        RunOptions { slice: DEFAULT_SLICE, max_execution: None }
+        RunOptions { slice: DEFAULT_SLICE, max_execution: None, whole: false }
     }
 }
 
@@ -115,7 +118,7 @@ pub(in crate::host) async fn live(
     if let Err(why) = aside(process, lends, |process| process.close()).await {
         tracing::error!(why, "a process could not be closed; please report it");
     }
-    let ending = ending(&outcome, exited, result);
+    let ending = ending(&outcome, exited, result, options.whole);
     if let Some(probe) = probe {
         probe.ended(&ending);
     }

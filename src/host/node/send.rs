@@ -21,8 +21,12 @@ pub(super) fn crowded(exceeded: Exceeded) -> ProcessError {
 }
 
 pub(super) fn nobody(to: &str) -> ProcessError {
-    let what = if to.contains('|') { "there is no process" } else { "no process has the name" };
-    ProcessError::new(ErrorKind::NotFound, format!("{what} {}", shown(to)))
+    let to = shown(to);
+    let why = match to.contains('|') {
+        true => format!("process {to} not found"),
+        false => format!("no process has the name {to}"),
+    };
+    ProcessError::new(ErrorKind::NotFound, why)
 }
 
 /// The longest text of somebody else that a message repeats, in bytes.

@@ -12,6 +12,8 @@ use std::{
 };
 
 use super::{
+    calls::Calls,
+    context::Handed,
     host::HostInner,
     links::Links,
     mailbox::{Capacity, Mailbox},
@@ -34,6 +36,12 @@ pub(in crate::host) struct ProcessSlot {
     links: Mutex<Links>,
     /// Processes that it has started in its present step.
     births: AtomicU32,
+    /// What it hands on to those that it starts.
+    pub context: Handed,
+    /// It is a call: a `result` that its function returns is a value.
+    pub whole: bool,
+    /// Calls of functions that it has under way.
+    pub calls: Calls,
 }
 
 impl ProcessSlot {
@@ -48,7 +56,20 @@ impl ProcessSlot {
         let mailbox = Mailbox::new(Capacity { mails, bytes }, &host.account);
         let links = Mutex::new(Links { charge: host.account.open(), ..Links::default() });
         let births = AtomicU32::new(0);
-        ProcessSlot { pid, serial, entry, host, born, mailbox, links, births }
+        let (context, calls) = (Handed::default(), Calls::default());
+        ProcessSlot {
+            pid,
+            serial,
+            entry,
+            host,
+            born,
+            mailbox,
+            links,
+            births,
+            context,
+            whole: false,
+            calls,
+        }
     }
 
     /// It has started another.

@@ -293,6 +293,7 @@ fn args_of(command: &Command) -> Json {
         Command::Call(HostCall { interface, function, .. }) => {
             json!({"function": format!("{interface}#{function}")})
         }
+        Command::Project(command) => json!({"command": command.name()}),
         Command::Wait(Wait { until, .. }) => json!({"until": until}),
         Command::Random(RandomCommand::Bytes { len, .. }) => json!({"len": len}),
         Command::Stdio(command) => match command {
@@ -378,6 +379,8 @@ fn args_of_actor(command: &ActorCommand) -> Json {
     use ActorCommand as Actor;
     match command {
         Actor::Spawn(spawn) | Actor::Exec(spawn) => json!({"entry": spawn.entry}),
+        Actor::Call(call) => json!({"entry": call.entry}),
+        Actor::GiveUp(number) => json!({"call": number}),
         Actor::Send { to, topic, .. } => json!({"to": &**to, "topic": &**topic}),
         Actor::Cancel { to, .. } | Actor::Terminate { to } => json!({"to": &**to}),
         Actor::Monitor(pid) | Actor::Unmonitor(pid) | Actor::Link(pid) | Actor::Unlink(pid) => {

@@ -113,7 +113,7 @@ impl Answerer {
                     return preflight(|answer| cors::preflight(cors, request.headers(), answer));
                 }
                 let asked = cors.map(|_| request.headers().clone());
-                let mut answer = self.call(&endpoint.func, request, exchange, secure).await;
+                let mut answer = self.call(endpoint, request, exchange, secure).await;
                 if let (Some(cors), Some(asked)) = (cors, asked) {
                     cors::decorate(cors, &asked, answer.headers_mut());
                 }

@@ -36,6 +36,8 @@ use smol::Timer;
 use super::{
     answer::{Answer, Answerer, busy, closing, empty, plain, typed},
     body::{Content, Exchange},
+    described,
+    site::Endpoint,
 };
 use crate::{
     account::Charge,
@@ -58,7 +60,7 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    fn on(node: &Node, pid: &Pid) -> Waits {
+    pub fn on(node: &Node, pid: &Pid) -> Waits {
         Waits { node: node.clone(), pid: Some(pid.clone()) }
     }
 
@@ -81,11 +83,12 @@ impl Answerer {
     /// The answer of a process of an entry.
     pub async fn call(
         &self,
-        func: &str,
+        endpoint: &Endpoint,
         request: Request<Incoming>,
         exchange: &mut Exchange,
         secure: bool,
     ) -> Answer {
+        let func = &*endpoint.func;
         let program = match self.node.program(func).await {
             Ok(program) => program,
             Err(fault) => return failed(func, &fault, exchange),
@@ -93,6 +96,9 @@ impl Answerer {
         match program.answering() {
             Answering::Whole(param) => self.whole(func, &*program, param, request, exchange).await,
             Answering::Streaming => self.streamed(func, &*program, request, exchange, secure).await,
+            Answering::Described => {
+                self.described(endpoint, &*program, request, exchange, secure).await
+            }
             Answering::Not => {
                 let why = format!("{func} does not answer requests");
                 failed(func, &ProcessError::new(ErrorKind::Invalid, why), exchange)
@@ -229,7 +235,7 @@ impl Answerer {
     }
 
     /// The whole body.
-    async fn body(
+    pub(super) async fn body(
         &self,
         request: Request<Incoming>,
         charge: &mut Charge,
@@ -307,7 +313,7 @@ fn head_of(parts: Parts, secure: bool) -> Result<RequestHead, u32> {
 }
 
 /// The answer when there is no process.
-fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) -> Answer {
+pub(super) fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) -> Answer {
     exchange.error = Some(fault.message.lines().next().unwrap_or_default().to_owned());
     if fault.kind == ErrorKind::Unavailable {
         return busy("the server has no room for another request");
@@ -317,7 +323,7 @@ fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) -> Answer {
 }
 
 /// The end of a process as an answer, with what is not told noted.
-fn noted(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
+pub(super) fn noted(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
     let (answer, error) = answer_of(ended, exchange.pid.as_ref());
     exchange.error = error.or(exchange.error.take());
     answer
@@ -374,9 +380,11 @@ fn answer_of(ended: Arc<Ended>, pid: Option<&Pid>) -> (Answer, Option<String>) {
     (answer, None)
 }
 
-/// Status, fields and body of the answer that the end of a process is.
-pub(in crate::host) fn parts_of(ended: Arc<Ended>) -> (u16, Fields, Vec<u8>) {
-    let (parts, content) = answer_of(ended, None).0.into_parts();
+/// Status, fields and body of the answer that the end of a process is, or says if it may.
+pub(in crate::host) fn parts_of(ended: Arc<Ended>, says: bool) -> (u16, Fields, Vec<u8>) {
+    let answer = if says { described::said(&ended, false) } else { None };
+    let (answer, _) = answer.unwrap_or_else(|| answer_of(ended, None));
+    let (parts, content) = answer.into_parts();
     let bytes = match content {
         Content::Whole(bytes) => bytes.unwrap_or_default(),
         Content::File(_) | Content::Stream(..) => Bytes::new(),

@@ -29,12 +29,13 @@ mod body;
 mod call;
 mod connection;
 mod cors;
+mod described;
 mod files;
 mod listen;
 mod site;
 mod tls;
 
-pub(super) use self::{call::parts_of, site::Found};
+pub(super) use self::{call::parts_of, described::text, site::Found};
 pub use self::{
     listen::{Listening, Server},
     site::Site,

@@ -221,6 +221,7 @@ impl Stage for Simulator {
             | Command::Clock(_)
             | Command::Random(_)
             | Command::Stdio(_)
+            | Command::Project(_)
             | Command::Wait(_)
             | Command::Chore(_) => false,
         };

@@ -362,6 +362,7 @@ impl StagedWorld for SimulatedWorld {
             Command::Http(command) => self.http(command),
             Command::Net(command) => self.net(command),
             Command::Actor(command) => missing("host here", command.name()),
+            Command::Project(command) => missing("project here", command.name()),
             Command::Chore(chore) => {
                 chore.run();
                 Reply::Done

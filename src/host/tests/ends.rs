@@ -31,7 +31,14 @@ fn node(scripts: Vec<(&'static str, Vec<Do>)>) -> Node {
 
 fn spawn(entry: &str) -> ActorCommand {
     let entry = entry.to_owned();
-    ActorCommand::Spawn(Spawn { entry, host: None, args: vec![], monitor: false, link: false })
+    ActorCommand::Spawn(Spawn {
+        entry,
+        host: None,
+        args: vec![],
+        monitor: false,
+        link: false,
+        ..Spawn::default()
+    })
 }
 
 #[test]

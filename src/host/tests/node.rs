@@ -212,7 +212,14 @@ pub(super) fn one_worker() -> HostOptions {
 
 fn spawn(entry: &str, monitor: bool, link: bool) -> Do {
     let entry = entry.to_owned();
-    Do::Ask(ActorCommand::Spawn(Spawn { entry, host: None, args: vec![], monitor, link }))
+    Do::Ask(ActorCommand::Spawn(Spawn {
+        entry,
+        host: None,
+        args: vec![],
+        monitor,
+        link,
+        ..Spawn::default()
+    }))
 }
 
 fn send(topic: &str) -> Do {
@@ -448,7 +455,8 @@ fn full_mailboxes_and_full_hosts_push_back() {
 fn what_cannot_be_started_is_said() {
     let exec = |entry: &str, host: Option<&str>| {
         let (entry, host) = (entry.to_owned(), host.map(str::to_owned));
-        let spawn = Spawn { entry, host, args: vec![], monitor: false, link: false };
+        let spawn =
+            Spawn { entry, host, args: vec![], monitor: false, link: false, ..Spawn::default() };
         Do::Ask(ActorCommand::Exec(spawn))
     };
     let main = vec![
@@ -474,8 +482,14 @@ fn what_cannot_be_started_is_said() {
 
 #[test]
 fn who_waits_for_an_exec_takes_it_along() {
-    let exec =
-        Spawn { entry: "child".into(), host: None, args: vec![], monitor: false, link: false };
+    let exec = Spawn {
+        entry: "child".into(),
+        host: None,
+        args: vec![],
+        monitor: false,
+        link: false,
+        ..Spawn::default()
+    };
     let main = vec![
         spawn("waits", true, false),
         Do::To(|pid| ActorCommand::Cancel {

@@ -88,7 +88,7 @@ fn start(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Spawn, Failure> {
         None => None,
     };
     let args = convert::terms(cx, &mut fields)?;
-    Ok(Spawn { entry, host, args, monitor: false, link: false })
+    Ok(Spawn { entry, host, args, ..Spawn::default() })
 }
 
 fn with_pid(

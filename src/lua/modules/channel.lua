@@ -170,7 +170,7 @@ local function select(cases)
       if got then return { channel = ch, value = value, ok = ok } end
     end
   end
-  if cases.default then return { default = true } end
+  if cases.default then return { default = true, ok = true } end
   local waiter = { task = task() }
   for i = 1, count do
     local case = cases[i]

@@ -14,6 +14,9 @@ function io.write(...) return command("write", 1, joined("", ...)) end
 function io.print(...) return command("write", 1, joined("\t", ...) .. "\n") end
 function io.eprint(...) return command("write", 2, joined("\t", ...) .. "\n") end
 
+-- All that is written is on its way already.
+function io.flush() return true end
+
 -- What has been read of the input and not been given: `rest` from `at` on.
 local rest, at, ended = "", 1, false
 local function more()

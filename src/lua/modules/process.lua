@@ -2,7 +2,7 @@
 local k = ...
 k.module("channel")
 local command, take, mailbox, setmetatable, type = k.command, k.take, k.mailbox, setmetatable, type
-local pack, unpack, format, sub = table.pack, table.unpack, format, sub
+local format, sub, next, tostring = format, sub, next, tostring
 
 local process = {
   null = k.null,
@@ -20,19 +20,56 @@ end
 local function asked(name)
   return function(...) return command(name, ...) end
 end
-for _, name in next, { "send", "terminate", "cancel", "monitor", "unmonitor", "link", "unlink" } do
+for _, name in next, { "send", "terminate", "monitor", "unmonitor", "link", "unlink" } do
   process[name] = asked(name)
 end
 process.registry = {}
 for _, name in next, { "register", "unregister", "lookup" } do process.registry[name] = asked(name) end
-local function spawns(name, monitor, link)
-  return function(id, host, ...) return command(name, id, host, monitor, link, ...) end
+-- How long it has, or why it is to end and how long it has.
+function process.cancel(to, why, patience)
+  if why ~= nil and patience == nil then
+    k.module("time")
+    if k.nanoseconds(why) then why, patience = nil, why end
+  end
+  if patience ~= nil then
+    k.module("time")
+    patience = k.nanoseconds(patience) or patience
+  end
+  return command("cancel", to, why, patience)
 end
-process.exec = spawns("exec", false, false)
-process.spawn = spawns("spawn", false, false)
-process.spawn_monitored = spawns("spawn", true, false)
-process.spawn_linked = spawns("spawn", false, true)
-process.spawn_linked_monitored = spawns("spawn", true, true)
+
+-- Starts, with what is handed on beside the arguments.
+local spawner = {}
+local spawner_meta = { __index = spawner, __name = "spawner", __metatable = k.opaque }
+local function spawns(to, name, monitor, link)
+  process[to] = function(id, host, ...) return command(name, id, host, monitor, link, nil, ...) end
+  spawner[to] = function(self, id, host, ...)
+    return command(name, id, host, monitor, link, self.context, ...)
+  end
+end
+spawns("exec", "exec", false, false)
+spawns("spawn", "spawn", false, false)
+spawns("spawn_monitored", "spawn", true, false)
+spawns("spawn_linked", "spawn", false, true)
+spawns("spawn_linked_monitored", "spawn", true, true)
+
+local function with_context(self, values)
+  if type(values) ~= "table" then error(k.bad(1, "with_context", "table", values), 3) end
+  local context = {}
+  for key, value in next, self and self.context or {} do context[key] = value end
+  for key, value in next, values do context[key] = value end
+  return setmetatable({ context = context }, spawner_meta)
+end
+function process.with_context(values)
+  local it = with_context(nil, values)
+  return it
+end
+function spawner:with_context(values)
+  local it = with_context(self, values)
+  return it
+end
+function spawner:with_actor(actor) return self:with_context({ [k.ACTOR] = k.security(actor, "actor") }) end
+function spawner:with_scope(scope) return self:with_context({ [k.SCOPE] = k.security(scope, "scope") }) end
 
 local options = { trap_links = false }
 function process.get_options() return { trap_links = options.trap_links } end
@@ -48,14 +85,10 @@ function process.set_options(new)
 end
 
 -- Messages.
-local payload = {}
-payload.__index, payload.__name = payload, "payload"
-function payload:data()
-  if self.why then return nil, self.why end
-  return unpack(self, 1, self.n)
-end
+k.module("payload")
+local payload = k.payload
 local message = {}
-message.__index, message.__name = message, "message"
+message.__index, message.__name, message.__metatable = message, "message", k.opaque
 function message:topic() return self._topic end
 function message:from() return self._from end
 function message:payload() return self._payload end
@@ -63,7 +96,7 @@ function message:payload() return self._payload end
 -- Whether there is mail, and what becomes of it.
 local function as_message(what, topic, from, why, ...)
   if what == nil then return false end
-  local data = setmetatable(pack(...), payload)
+  local data = payload("lua/any", k.c.select("#", ...), ...)
   data.why = why
   return true, setmetatable({ _topic = topic, _from = from, _payload = data }, message)
 end
@@ -72,9 +105,11 @@ local function as_data(what, _, _, why, ...)
   if why then return true, why end
   return true, (...)
 end
+-- An event is its own payload.
+local event_meta = { __index = { payload = function(event) return event end, data = function(event) return event end } }
 local function as_event(what, from, value, err)
   if what == nil then return false end
-  local event = { kind = EVENTS[what], from = from }
+  local event = setmetatable({ kind = EVENTS[what], from = from }, event_meta)
   if what == "cancel" then event.reason = value else event.result = { value = value, error = err } end
   return true, event
 end
@@ -97,9 +132,7 @@ function process.listen(topic, how)
   if topic == "" or sub(topic, 1, 1) == "@" then
     return nil, k.error("INVALID", format("a topic may not be empty or begin with @: '%s'", topic), false)
   end
-  if listening[topic] then
-    return nil, k.error("ALREADY_EXISTS", format("the topic '%s' is listened to already", topic), false)
-  end
+  if listening[topic] then return listening[topic] end
   local messages = type(how) == "table" and how.message
   local ch = mailbox(topic, messages and as_message or as_data)
   listening[topic] = ch

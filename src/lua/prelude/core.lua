@@ -16,7 +16,7 @@ local charge, caught, failed, prelude, part_of = k.charge, k.caught, k.failed, k
 -- The originals, whatever the program makes of its globals: the environment of the
 -- parts.
 local c = {
-  error = error, type = type, select = select, tostring = tostring, next = next0, rawget = rawget,
+  error = error, type = type, select = select, tostring = tostring, tonumber = tonumber, next = next0, rawget = rawget,
   rawequal = rawequal, setmetatable = setmetatable0, getmetatable = getmetatable,
   string = string, table = table, coroutine = coroutine, math = math, utf8 = utf8,
   rep = string.rep, upper = string.upper, lower = string.lower, reverse = string.reverse,
@@ -26,6 +26,10 @@ local c = {
   yield = yield0, status = coroutine.status, running = coroutine.running, close = coroutine.close,
 }
 k.c, k.G = c, _G
+-- What `getmetatable` gives of objects that programs are not to look into.
+k.opaque = "userdata"
+-- The names under which a context has who acts, and what that may do.
+k.ACTOR, k.SCOPE = "@actor", "@scope"
 
 -- What a coroutine says to the scheduler when it stops.
 local WAITS, RESTS = 0, 3
@@ -92,12 +96,27 @@ function k.error(...)
   return k.error(...)
 end
 
+-- The type of such an object is told as that of one of the host's.
+local getmetatable0 = getmetatable
+k.G.type = function(...)
+  local kind = c.type(...)
+  if kind == "table" and getmetatable0((...)) == "userdata" then return "userdata" end
+  return kind
+end
+
 -- Coroutines, and those of them that another has resumed or that live on their own.
 local active = setmetatable0({}, { __mode = "k" })
 local function wrapped(f)
   return create0(function(...) return xpcall0(f, failed, ...) end)
 end
 k.active, k.wrapped = active, wrapped
+
+-- What a program has said of the answer to a request is its result.
+local function answered(value, err, ...)
+  local answer = k.answer and err == nil and k.answer()
+  if answer then return answer end
+  return value, err, ...
+end
 
 -- The function of an entry, as the first coroutine of its process. Its source
 -- returns a table of functions, or one function, or sets a global.
@@ -109,7 +128,7 @@ function k.start(chunk, method, ...)
     if type(exports) == "function" then f = exports end
     if f == nil then f = rawget(k.G, method) end
     if type(f) ~= "function" then error(k.error("NOT_FOUND", k.no_method(method, exports, f), false), 0) end
-    return f(...)
+    return answered(f(...))
   end)
   active[co], k.main = true, co
   k.spawn(co, ...)
@@ -168,7 +187,7 @@ local late = {
     rawset(library, name, value)
   end,
   __pairs = function(library)
-    for _, part in next0, { "text", "pattern", "table", "coroutine", "random" } do make(part) end
+    for _, part in next0, { "strings", "pattern", "table", "coroutine", "random" } do make(part) end
     return next0, library, nil
   end,
 }
@@ -181,10 +200,23 @@ for _, library in next0, { string, table, coroutine, math, utf8 } do
 end
 string.dump = nil
 
--- Three modules are there without `require`, from their first use.
-local GLOBAL = { process = true, channel = true, errors = true }
+rawset(table, "create", function() return {} end)
+
+-- The name of a type, called with a value: the value as one of that type, or nil.
+late.__call = function(library, value)
+  if library ~= string then error("attempt to call a table value", 2) end
+  if value == nil then return nil end
+  local text = c.tostring(value)
+  return text
+end
+
+-- Some modules are there without `require`, and what else makes values of a type, from
+-- their first use.
+local CASTS = { integer = true, number = true, boolean = true }
+local GLOBAL = { process = true, channel = true, errors = true, payload = true, os = true, io = true }
 setmetatable0(_G, {
   __index = function(globals, name)
+    if CASTS[name] then return module("casts")[name] end
     if not GLOBAL[name] then return nil end
     if rawget(globals, name) == nil then globals[name] = module(name) end
     return globals[name]
@@ -194,6 +226,9 @@ function k.lazy()
   k.lazy = nil
   for name in next0, GLOBAL do
     if rawget(k.G, name) == nil then k.G[name] = module(name) end
+  end
+  for name in next0, CASTS do
+    if rawget(k.G, name) == nil then k.G[name] = module("casts")[name] end
   end
   setmetatable0(k.G, nil)
 end

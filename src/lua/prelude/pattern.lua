@@ -5,6 +5,13 @@ local error, type, tostring = error, type, tostring
 local string, concat, find0, gsub0, next0 = string, table.concat, k.find, k.gsub, k.next
 local rest, bad, format, sub = k.rest, k.bad, format, sub
 
+-- An error is searched as its text.
+local getmetatable = getmetatable
+local function subject(s)
+  if type(s) == "table" and getmetatable(s) == k.opaque then return tostring(s) end
+  return s
+end
+
 -- A `false` in front is an error in how the function is used, a `true` says that
 -- the slice is used up.
 local function lift(name, level, first, ...)
@@ -16,9 +23,10 @@ local function lift(name, level, first, ...)
   return first, ...
 end
 -- Called as the last thing, so that the caller is one level nearer.
-function string.find(s, p, init, plain) return lift("find", 2, find0(s, p, init, plain and 1 or 2)) end
-function string.match(s, p, init) return lift("match", 2, find0(s, p, init, 3)) end
+function string.find(s, p, init, plain) return lift("find", 2, find0(subject(s), p, init, plain and 1 or 2)) end
+function string.match(s, p, init) return lift("match", 2, find0(subject(s), p, init, 3)) end
 function string.gmatch(s, p, init)
+  s = subject(s)
   local at, last = lift("gmatch", 3, find0(s, p, init, 0)), nil
   s = tostring(s)
   local function step(from, to, ...)
@@ -32,6 +40,7 @@ function string.gmatch(s, p, init)
   return function() return step(lift("gmatch", 3, next0(s, p, at, last, false))) end
 end
 function string.gsub(s, p, repl, limit)
+  s = subject(s)
   local kind = type(repl)
   if kind == "string" or kind == "number" then
     local result, count = lift("gsub", 3, gsub0(s, p, repl, limit))

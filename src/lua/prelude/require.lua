@@ -27,6 +27,7 @@ function k.requirer(unit)
   return function(name)
     if type(name) ~= "string" then error(bad(1, "require", "string", name), 2) end
     local what, found = k.resolve(unit, name)
+    if what == "types" then return k.module("types") end
     if what == "module" then return k.module(name) end
     if what ~= "import" then error(found, 2) end
     local value = library(found)

@@ -1,14 +1,10 @@
-//! `process.lua`, `library.lua` and `function.lua`: programs in Lua. Their source
-//! is read when the project is loaded, and compiled by [`crate::lua`].
+//! `process.lua`, `library.lua` and the program of `function.lua`: programs in Lua. Their
+//! source is read when the project is loaded, and compiled by [`crate::lua`].
 
-use super::{Reading, Want};
-use crate::{
-    artifact::clean_path,
-    registry::{
-        Id, Severity,
-        discover::{MAX_FILE, describe_io, read_bounded},
-        fields::{read_id, read_text, shorten},
-    },
+use super::{Reading, Want, source};
+use crate::registry::{
+    Id, Severity,
+    fields::{read_id, read_text, shorten},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -50,7 +46,12 @@ pub struct LuaLimits {
 /// is to add its name here, in alphabetical order, and the file `lua/modules/NAME.lua`.
 macro_rules! lua_modules {
     ($then:ident) => {
-        $then!["channel" "env" "errors" "io" "json" "logger" "process" "sim" "time"]
+        $then![
+            "base64" "channel" "crypto" "ctx" "env" "errors" "funcs" "hash" "http" "http_client"
+            "io" "json"
+            "logger" "os" "payload" "process" "registry" "security" "sim" "text" "time"
+            "uuid" "yaml"
+        ]
     };
 }
 #[cfg(feature = "lua")]
@@ -76,7 +77,7 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessLua> {
         limits.max_memory = fields.size("max_memory").filter(|n| *n > 0);
         fields.finish_strictly();
     }
-    // Of the shared shape with functions; a process has its host instead.
+    // Of functions; a process has its host instead.
     fields.ignore("pool");
     Some(ProcessLua { code: code?, method: method?, limits })
 }
@@ -84,17 +85,6 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessLua> {
 /// A library.
 pub(super) fn library(reading: &mut Reading<'_>) -> Option<LuaCode> {
     code(reading, LUA_MODULES)
-}
-
-/// A function. This engine does not call it, so all but its code is left to those
-/// that do, and modules that only they have are no mistake.
-pub(super) fn function(reading: &mut Reading<'_>) -> Option<LuaCode> {
-    let code = code(reading, &[]);
-    let method = method(reading);
-    for field in ["pool", "limits"] {
-        reading.fields.ignore(field);
-    }
-    method.and(code)
 }
 
 fn method(reading: &Reading<'_>) -> Option<String> {
@@ -106,63 +96,16 @@ fn method(reading: &Reading<'_>) -> Option<String> {
 
 /// `known` are the modules that there are; any, if there are none.
 fn code(reading: &mut Reading<'_>, known: &[&str]) -> Option<LuaCode> {
-    let source = source(reading);
+    let form = source::Form {
+        expected: "file:// and the path of a Lua file beside this one, or Lua text",
+        fix: "write it like this: source: file://worker.lua",
+        text: "Lua text in UTF-8",
+    };
+    let source = source::read(reading, &form);
     let modules = modules(reading, known);
     let imports = imports(reading);
     let (source, file) = source?;
     Some(LuaCode { source: source.into(), file, modules, imports })
-}
-
-const SOURCE: &str = "file:// and the path of a Lua file beside this one, or Lua text";
-const SOURCE_FIX: &str = "write it like this: source: file://worker.lua";
-
-fn source(reading: &Reading<'_>) -> Option<(String, Option<String>)> {
-    let written = reading.fields.required("source", SOURCE, SOURCE_FIX)?;
-    let Some(path) = written.value.strip_prefix("file://") else {
-        return Some((written.value.to_owned(), None));
-    };
-    let complain = |found: String, expected: &str, fix: &str| {
-        let report = reading.fields.report();
-        report.error(written.line, &written.field, found, expected, fix);
-    };
-    let inside = !path.starts_with('/') && !path.contains('\0');
-    let Some(clean) = clean_path(path).filter(|clean| inside && clean != ".") else {
-        let expected = "the path of a file below the directory of this file";
-        complain(written.found.clone(), expected, SOURCE_FIX);
-        return None;
-    };
-    let path = reading.module.join(&clean);
-    let real = |path: &std::path::Path| path.canonicalize();
-    match (real(&path), real(reading.project)) {
-        (Ok(file), Ok(project)) if !file.starts_with(&project) => {
-            let found = format!("{}: a link that leads out of the project", written.found);
-            complain(found, "a file inside the project", "copy the file into the project");
-            return None;
-        }
-        _ => {}
-    }
-    let bytes = match read_bounded(&path) {
-        Ok(Some(bytes)) => bytes,
-        Ok(None) => {
-            let found = format!("{}: the file is too large", written.found);
-            complain(found, &format!("at most {MAX_FILE} bytes"), "split it into libraries");
-            return None;
-        }
-        Err(error) => {
-            let found = format!("{}: {}", written.found, describe_io(&error));
-            complain(found, "a readable file", "the path begins at the directory of this file");
-            return None;
-        }
-    };
-    let Ok(text) = String::from_utf8(bytes) else {
-        let found = format!("{}: the file is not UTF-8", written.found);
-        complain(found, "Lua text in UTF-8", "save the file as UTF-8; bytecode is not loaded");
-        return None;
-    };
-    let name = path.strip_prefix(reading.project).unwrap_or(&path);
-    let parts = name.components().filter(|part| !matches!(part, std::path::Component::CurDir));
-    let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy()).collect();
-    Some((text, Some(parts.join("/"))))
 }
 
 fn modules(reading: &Reading<'_>, known: &[&str]) -> Vec<String> {

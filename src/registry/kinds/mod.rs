@@ -6,10 +6,12 @@
 
 mod env;
 mod fs;
+mod function;
 mod host;
 mod http;
 mod lua;
 mod service;
+mod source;
 mod wasm;
 
 #[cfg(feature = "cli")]
@@ -23,6 +25,7 @@ pub(super) use self::{
 };
 pub use self::{
     fs::FsDirectory,
+    function::{FunctionLua, FunctionWasm, Pool, PoolKind, Retry},
     host::{Lifecycle, ProcessHost, Restart, TerminalHost},
     http::{
         Cors, HttpEndpoint, HttpLimits, HttpRouter, HttpService, HttpStatic, HttpTimeouts, HttpTls,
@@ -30,7 +33,7 @@ pub use self::{
     },
     lua::{LUA_MODULES, LuaCode, LuaLimits, ProcessLua},
     service::ProcessService,
-    wasm::{Authorities, Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv},
+    wasm::{Authorities, Limits, Mount, ProcessWasm, Transport, Wasi, WasiEnv, WasmSource},
 };
 use super::{
     EnvVariable, Id, Problems, Severity,
@@ -63,8 +66,10 @@ pub enum EntryKind {
     ProcessLua(Box<ProcessLua>),
     /// `library.lua`
     LibraryLua(Box<LuaCode>),
-    /// `function.lua`, which this engine does not call, but which others import.
-    FunctionLua(Box<LuaCode>),
+    /// `function.lua`
+    FunctionLua(Box<FunctionLua>),
+    /// `function.wasm` and `function.wat`
+    FunctionWasm(Box<FunctionWasm>),
     /// `http.service`
     HttpService(Box<HttpService>),
     /// `http.router`
@@ -82,7 +87,8 @@ impl EntryKind {
     pub fn lua(&self) -> Option<&LuaCode> {
         match self {
             EntryKind::ProcessLua(process) => Some(&process.code),
-            EntryKind::LibraryLua(code) | EntryKind::FunctionLua(code) => Some(code),
+            EntryKind::FunctionLua(function) => Some(&function.program.code),
+            EntryKind::LibraryLua(code) => Some(code),
             EntryKind::FsDirectory(_)
             | EntryKind::EnvStorage
             | EntryKind::EnvVariable(_)
@@ -90,11 +96,45 @@ impl EntryKind {
             | EntryKind::TerminalHost(_)
             | EntryKind::ProcessService(_)
             | EntryKind::ProcessWasm(_)
+            | EntryKind::FunctionWasm(_)
             | EntryKind::HttpService(_)
             | EntryKind::HttpRouter(_)
             | EntryKind::HttpEndpoint(_)
             | EntryKind::HttpStatic(_)
             | EntryKind::Other => None,
+        }
+    }
+
+    /// The program of an entry in Lua that can be run.
+    pub fn lua_program(&self) -> Option<&ProcessLua> {
+        if let EntryKind::ProcessLua(process) = self {
+            Some(process)
+        } else if let EntryKind::FunctionLua(function) = self {
+            Some(&function.program)
+        } else {
+            None
+        }
+    }
+
+    /// The program of an entry in WebAssembly.
+    pub fn wasm_program(&self) -> Option<&ProcessWasm> {
+        if let EntryKind::ProcessWasm(process) = self {
+            Some(process)
+        } else if let EntryKind::FunctionWasm(function) = self {
+            Some(&function.program)
+        } else {
+            None
+        }
+    }
+
+    /// How calls of it are made, if it is a function.
+    pub fn calls(&self) -> Option<(Pool, Option<Retry>)> {
+        if let EntryKind::FunctionLua(function) = self {
+            Some((function.pool, function.retry))
+        } else if let EntryKind::FunctionWasm(function) = self {
+            Some((function.pool, function.retry))
+        } else {
+            None
         }
     }
 }
@@ -108,7 +148,7 @@ pub(super) const STORAGES: [&str; 5] = [
 ];
 
 /// The kinds that this engine runs.
-const OWN: [&str; 12] = [
+const OWN: [&str; 15] = [
     "fs.directory",
     "env.variable",
     "process.host",
@@ -117,6 +157,9 @@ const OWN: [&str; 12] = [
     "process.wasm",
     "process.lua",
     "library.lua",
+    "function.wasm",
+    "function.wat",
+    "function.lua",
     "http.service",
     "http.router",
     "http.endpoint",
@@ -124,7 +167,7 @@ const OWN: [&str; 12] = [
 ];
 
 /// Kinds of the family that this engine does not run.
-const LATER: [&str; 30] = [
+const LATER: [&str; 27] = [
     "cloudstorage.s3",
     "config.aws",
     "contract.binding",
@@ -134,10 +177,7 @@ const LATER: [&str; 30] = [
     "db.sql.sqlite",
     "exec.native",
     "fs.embed",
-    "function.lua",
     "function.lua.bc",
-    "function.wasm",
-    "function.wat",
     "http.client",
     "library.lua.bc",
     "ns.definition",
@@ -170,6 +210,14 @@ pub(super) fn is_own(kind: &str) -> bool {
 /// True if entries of a kind can be run as processes.
 pub(super) fn is_process(kind: &str) -> bool {
     kind.starts_with("process.") && !matches!(kind, "process.host" | "process.service")
+}
+
+/// True if entries of a kind are programs, to be run or to be called.
+pub(super) fn is_program(kind: &str) -> bool {
+    matches!(
+        kind,
+        "process.wasm" | "process.lua" | "function.wasm" | "function.wat" | "function.lua"
+    )
 }
 
 /// The kinds of entries that a reference may lead to.
@@ -270,7 +318,13 @@ pub(super) fn read(
             plain(lua::library(&mut reading).map(|l| EntryKind::LibraryLua(Box::new(l))))
         }
         "function.lua" => {
-            plain(lua::function(&mut reading).map(|f| EntryKind::FunctionLua(Box::new(f))))
+            plain(function::of_lua(&mut reading).map(|f| EntryKind::FunctionLua(Box::new(f))))
+        }
+        "function.wasm" => {
+            plain(function::of_wasm(&mut reading).map(|f| EntryKind::FunctionWasm(Box::new(f))))
+        }
+        "function.wat" => {
+            plain(function::of_wat(&mut reading).map(|f| EntryKind::FunctionWasm(Box::new(f))))
         }
         "http.service" => {
             plain(http::service(&mut reading).map(|s| EntryKind::HttpService(Box::new(s))))

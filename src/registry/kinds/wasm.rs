@@ -1,6 +1,6 @@
 //! `process.wasm`: a WebAssembly component or module that runs as a process.
 
-use super::{Reading, Want};
+use super::{Reading, Want, source};
 use crate::{
     artifact::{Hash, HashError, clean_path},
     network::{BadRule, FORMS, Network, Rules},
@@ -12,18 +12,15 @@ use crate::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::Arc,
     time::Duration,
 };
 
 /// The fields of a `process.wasm` entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProcessWasm {
-    /// The `fs.directory` entry that the binary is in.
-    pub fs: Id,
-    /// The binary's path within that directory.
-    pub path: String,
-    /// The SHA-256 of the binary.
-    pub hash: Hash,
+    /// The program itself.
+    pub source: WasmSource,
     /// The exported function.
     pub method: String,
     /// How the function is called.
@@ -36,6 +33,46 @@ pub struct ProcessWasm {
     pub wasi: Wasi,
     /// The limits of what it may use.
     pub limits: Limits,
+}
+
+/// Where a program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WasmSource {
+    /// A file.
+    File {
+        /// The `fs.directory` entry that it is in.
+        fs: Id,
+        /// Its path within that directory.
+        path: String,
+        /// Its SHA-256.
+        hash: Hash,
+    },
+    /// WebAssembly text.
+    Text {
+        /// The text.
+        text: Arc<str>,
+        /// The file that it comes from, relative to the project; none if it stands in the
+        /// entry.
+        file: Option<String>,
+    },
+}
+
+impl ProcessWasm {
+    /// The `fs.directory` entry that the program is in, if it is in one.
+    pub fn fs(&self) -> Option<&Id> {
+        match &self.source {
+            WasmSource::File { fs, .. } => Some(fs),
+            WasmSource::Text { .. } => None,
+        }
+    }
+
+    /// The path of the program's file.
+    pub fn path(&self) -> &str {
+        match &self.source {
+            WasmSource::File { path, .. } => path,
+            WasmSource::Text { file, .. } => file.as_deref().unwrap_or_default(),
+        }
+    }
 }
 
 /// How a function is called.
@@ -111,7 +148,8 @@ pub struct Limits {
 }
 
 /// Import groups that the engine itself knows.
-const GROUPS: [&str; 15] = [
+const GROUPS: [&str; 17] = [
+    "funcs",
     "wasi:cli",
     "wasi:clocks",
     "wasi:filesystem",
@@ -125,6 +163,7 @@ const GROUPS: [&str; 15] = [
     "wasi_snapshot_preview1",
     "wasi_unstable",
     "wippy:process",
+    "wippy:runtime",
     "wippy:sim",
     "wasi:config",
 ];
@@ -142,6 +181,26 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessWasm> {
         .required("path", "the binary's path within fs", "add a line like this: path: /worker.wasm")
         .and_then(|path| self::path(fields, path));
     let hash = hash(fields);
+    let source = fs.zip(path).zip(hash);
+    let source = source.map(|((fs, path), hash)| WasmSource::File { fs, path, hash });
+    program(reading, source)
+}
+
+/// A program whose WebAssembly text stands in the entry, or in a file beside it.
+pub(super) fn text(reading: &mut Reading<'_>) -> Option<ProcessWasm> {
+    let form = source::Form {
+        expected: "file:// and the path of a .wat file beside this one, or WebAssembly text",
+        fix: "write it like this: source: file://answer.wat",
+        text: "WebAssembly text in UTF-8",
+    };
+    let source = source::read(reading, &form);
+    let source = source.map(|(text, file)| WasmSource::Text { text: text.into(), file });
+    program(reading, source)
+}
+
+/// All fields but those that say where the program is.
+fn program(reading: &mut Reading<'_>, source: Option<WasmSource>) -> Option<ProcessWasm> {
+    let fields = &reading.fields;
     let method = fields
         .required("method", "the exported function to call", "add a line like this: method: run")
         .map(|method| method.value.trim().to_owned());
@@ -150,17 +209,15 @@ pub(super) fn process(reading: &mut Reading<'_>) -> Option<ProcessWasm> {
     let wit = written.as_ref().map(|wit| wit.value.to_owned());
     let imports = imports(fields);
     let limits = limits(fields);
-    // Of the shared shape with functions; a process has its host instead.
+    // Of functions; a process has its host instead.
     fields.ignore("pool");
     let wasi = wasi(reading);
     // Else it is looked at with the module, which may never be.
-    if fs.is_none() || path.is_none() || hash.is_none() || method.is_none() {
+    if source.is_none() || method.is_none() {
         check_wit(&reading.fields, written);
     }
     Some(ProcessWasm {
-        fs: fs?,
-        path: path?,
-        hash: hash?,
+        source: source?,
         method: method?,
         transport: transport?,
         wit,

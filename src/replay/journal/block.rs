@@ -9,7 +9,7 @@ use crate::command::codec::{self, TooDeep};
 pub const MAGIC: &[u8; 8] = b"\x89wreplay";
 
 /// The version that is written, and the only one that is read so far.
-pub const VERSION: u8 = 2;
+pub const VERSION: u8 = 3;
 
 /// Bytes of records from which on a block is written.
 pub const BLOCK: usize = 64 << 10;

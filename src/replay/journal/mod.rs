@@ -158,6 +158,8 @@ pub struct LuaCode {
 pub struct LuaUnit {
     /// The id of its entry.
     pub name: String,
+    /// What errors call it.
+    pub shown: String,
     /// The text.
     pub source: String,
     /// Modules that it may `require`.
@@ -257,7 +259,7 @@ coded_struct! { WasmCode { hash, wit, stack, grants, path, bytes } }
 
 coded_struct! { LuaCode { max_memory, units } }
 
-coded_struct! { LuaUnit { name, source, modules, imports } }
+coded_struct! { LuaUnit { name, shown, source, modules, imports } }
 
 coded_struct! { StartRecord { process, program, front, data } }
 

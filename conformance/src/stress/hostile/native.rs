@@ -57,7 +57,7 @@ impl Amplifier {
     fn spawn(&mut self, args: Vec<Term>) -> ActorCommand {
         let (entry, host) = ("idle".to_owned(), Some("hostile".to_owned()));
         let monitor = self.random.one_in(2);
-        ActorCommand::Spawn(Spawn { entry, host, args, monitor, link: false })
+        ActorCommand::Spawn(Spawn { entry, host, args, monitor, link: false, ..Spawn::default() })
     }
 
     /// The next thing that it asks for; nothing if it ends.

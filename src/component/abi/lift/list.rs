@@ -76,10 +76,13 @@ impl Lift {
                 self.leaving.push(Level::Entries { ty, at, left, out, key });
                 return Ok(None);
             }
-            self.work = self.work.saturating_add(2 * VALUE_WORK);
             let first = match key.take() {
+                // Its entry has been counted.
                 Some(key) => Some(key),
-                None => self.value(ty.0, Place::At(at), source)?,
+                None => {
+                    self.work = self.work.saturating_add(2 * VALUE_WORK);
+                    self.value(ty.0, Place::At(at), source)?
+                }
             };
             let Some(first) = first else {
                 self.leaving.push(Level::Entries { ty, at, left, out, key: None });

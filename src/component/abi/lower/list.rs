@@ -48,10 +48,11 @@ impl Lower {
     ) -> Result<(), Trap> {
         match (place, typed(list, ty, target.types)?) {
             (Place::At(at), List::Scalars(scalar, bytes)) => {
-                self.copy(at, bytes, Some(scalar), target)?;
+                self.copy(at, bytes, Some(scalar), None, target)?;
             }
             (Place::At(at), List::Values(values)) => {
-                self.tasks.push(Task::Elements { rest: values.into_iter(), ty, at });
+                let (rest, then) = (values.into_iter(), None);
+                self.tasks.push(Task::Elements { rest, ty, at, then });
             }
             (Place::Flat, list) => {
                 for value in list.iter().collect::<Vec<_>>().into_iter().rev() {

@@ -1,6 +1,6 @@
 //! Work on many bytes: it comes before all else, and is done in parts.
 
-use super::{Lower, Pending, Realloc, Target};
+use super::{Lower, Pair, Pending, Realloc, Target};
 use crate::{
     component::{
         Trap,
@@ -23,7 +23,7 @@ pub(super) struct Stored {
 /// Work on many bytes.
 pub(super) enum Busy {
     /// Bytes are copied.
-    Copy { bytes: Vec<u8>, scalar: Option<Scalar>, from: usize, at: u64 },
+    Copy { bytes: Vec<u8>, scalar: Option<Scalar>, from: usize, at: u64, then: Option<Pair> },
     /// A text is looked at.
     Scan { text: String, scan: Scan, place: Place },
     /// A text up to `end` is written to memory that has been made for it.
@@ -44,30 +44,32 @@ impl Lower {
         usize::try_from(left).unwrap_or(usize::MAX).clamp(PART, 1 << 20) & !7
     }
 
-    /// Writes bytes, now if they are few.
+    /// Writes bytes, now if they are few, and then where they are.
     pub(super) fn copy(
         &mut self,
         at: u64,
         mut bytes: Vec<u8>,
         scalar: Option<Scalar>,
+        then: Option<Pair>,
         target: &mut Target<'_>,
     ) -> Result<(), Trap> {
         if bytes.len() > SMALL {
-            self.busy = Some(Busy::Copy { bytes, scalar, from: 0, at });
+            self.busy = Some(Busy::Copy { bytes, scalar, from: 0, at, then });
             return Ok(());
         }
         if let Some(scalar) = scalar {
             canonicalize(scalar, &mut bytes);
         }
         self.work = self.work.saturating_add(bytes.len() as u64);
-        target.write(at, &bytes)
+        target.write(at, &bytes)?;
+        then.map_or(Ok(()), |pair| self.pair(pair, target))
     }
 
     /// Does a part of what is to be done with many bytes.
     pub(super) fn go_on(&mut self, busy: Busy, target: &mut Target<'_>) -> Result<(), Trap> {
         let most = self.part();
         match busy {
-            Busy::Copy { mut bytes, scalar, from, at } => {
+            Busy::Copy { mut bytes, scalar, from, at, then } => {
                 let end = bytes.len().min(from.saturating_add(most));
                 let part = bytes.get_mut(from..end).unwrap_or_default();
                 if let Some(scalar) = scalar {
@@ -76,7 +78,9 @@ impl Lower {
                 target.write(at.saturating_add(from as u64), part)?;
                 self.work = self.work.saturating_add(part.len() as u64);
                 if end < bytes.len() {
-                    self.busy = Some(Busy::Copy { bytes, scalar, from: end, at });
+                    self.busy = Some(Busy::Copy { bytes, scalar, from: end, at, then });
+                } else if let Some(pair) = then {
+                    self.pair(pair, target)?;
                 }
             }
             Busy::Scan { text, mut scan, place } => {
@@ -117,7 +121,8 @@ impl Lower {
         target: &mut Target<'_>,
     ) -> Result<(), Trap> {
         let Some(Step { align, size, write }) = stored.script.steps.next() else {
-            return self.pair(stored.place, old, stored.script.tagged_units, target);
+            let (place, len) = (stored.place, stored.script.tagged_units);
+            return self.pair(Pair { place, pointer: old, len }, target);
         };
         let realloc = Realloc { old, old_size, align, new_size: size };
         self.ask(realloc, Pending::String { stored, write });

@@ -10,6 +10,7 @@ use super::{
     bulk::Bulk,
     grow::Grow,
     helpers::{Helper, Helpers},
+    selects::{Change, Conditions},
     spaces::Spaces,
     stores::{Note, Recent},
 };
@@ -51,14 +52,18 @@ pub(super) fn rewrite(
     let Some(code) = edit.count_locals(body) else { return Ok(None) };
     let begin = body.range().start;
     let Ok(mut reader) = body.get_operators_reader() else { return Ok(None) };
-    let mut recent = Recent::default();
+    let (mut recent, mut conditions) = (Recent::default(), Conditions::default());
     while !reader.eof() {
         let Ok((operator, offset)) = reader.read_with_offset() else { return Ok(None) };
         let place =
             |offset: u64| usize::try_from(offset.saturating_sub(begin)).unwrap_or(usize::MAX);
         let (at, end) = (place(offset), place(reader.original_position()));
-        edit.operator(&recent, &operator, at, end)?;
+        match conditions.select_to_change(&operator) {
+            Some(change) => edit.select(&change, at),
+            None => edit.operator(&recent, &operator, at, end)?,
+        }
         recent.push(spaces, &operator, at);
+        conditions.push(&operator, at);
     }
     Ok(edit.finish(code))
 }
@@ -112,6 +117,17 @@ impl Edit<'_, '_> {
             self.call(Helper::Grow(Grow::Table(*table)), at, end)?;
         }
         Ok(())
+    }
+
+    /// Changes the condition of the `select` at this place.
+    fn select(&mut self, change: &Change, at: usize) {
+        match change {
+            Change::Comparison(begin, code) => self.replace(*begin, at, code),
+            Change::Copy => {
+                let [local] = self.locals([ValType::I32]);
+                self.replace(at, at, &[I::LocalSet(local), I::LocalGet(local)]);
+            }
+        }
     }
 
     fn call(&mut self, helper: Helper, at: usize, end: usize) -> Result<(), LoadError> {

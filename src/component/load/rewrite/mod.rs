@@ -8,6 +8,7 @@
 //! | `grow` | `memory.grow` and `table.grow` by many, which do, too; and `table.grow` loses its place when fuel ends |
 //! | `first` | memories and tables that are large from the beginning |
 //! | `shown` | globals and tables, which others see only if they are exported |
+//! | `selects` | comparisons before a `select`, which the translator mistakes |
 //! | `stores` | stores that make the translator panic |
 //!
 //! All of it is done in one pass over the module: its sections are copied as they
@@ -22,6 +23,7 @@ mod first;
 mod grow;
 mod helpers;
 mod scan;
+mod selects;
 mod shown;
 mod signature;
 mod spaces;

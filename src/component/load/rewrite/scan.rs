@@ -18,7 +18,9 @@ const OVERLAP: usize = 3;
 /// * a bulk instruction: 0xfc, then 8 to 17, or a padded number;
 /// * an integer store of which the offset takes three bytes or more, or with the
 ///   index of a memory: 0x36, 0x37 or 0x3a to 0x3e, then the alignment, of which
-///   bit 6 announces an index, then the offset.
+///   bit 6 announces an index, then the offset;
+/// * a `select` right behind a comparison of numbers for being equal, or with an
+///   instruction of one byte between them: 0x45 to 0x47, then 0x1b or 0x1c.
 ///
 /// `memories` is how many the module has.
 pub(super) fn may_need_rewriting(body: &[u8], memories: usize) -> bool {
@@ -49,7 +51,10 @@ fn block_matches(block: &[u8], memories: u8) -> bool {
         let other = (*b >> 6) | (*b >> 7);
         let integer = u8::from(a.wrapping_sub(0x36) <= 8) & u8::from(*a & 0xfe != 0x38);
         let store = integer & (far | other) & 1;
-        found |= grow | bulk | store;
+        let equal = u8::from(a.wrapping_sub(0x45) <= 2);
+        let select = |byte: u8| u8::from(byte.wrapping_sub(0x1b) <= 1);
+        let select = equal & (select(*b) | select(*c));
+        found |= grow | bulk | store | select;
     }
     found != 0
 }
@@ -82,6 +87,9 @@ mod tests {
             "(i32.store offset=65536 (i32.const 0) (i32.const 0))",
             "(i64.store32 offset=1000000 (i32.const 0) (i64.const 0))",
             "(i32.store8 $n (i32.const 0) (i32.const 0))",
+            "(drop (select (i32.const 1) (i32.const 2) (i32.eqz (i32.const 3))))",
+            "(drop (select (i64.const 1) (i64.const 2) (i32.ne (i32.const 3) (i32.const 4)) (nop)))",
+            "(drop (select (result i32) (i32.const 1) (i32.const 2) (i32.eq (i32.const 3) (i32.const 4))))",
         ];
         for wanted in wanted {
             for before in 0..130 {

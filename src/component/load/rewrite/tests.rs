@@ -104,6 +104,31 @@ fn only_stores_that_may_meet_the_same_variable_twice_are_changed() {
 }
 
 #[test]
+fn a_comparison_before_a_select_is_written_in_another_way() {
+    let of = |condition: &str, instruction: &str| {
+        let wat = format!(
+            "(module (memory 1) (func $i (result i32) (i32.const 0))
+                (func (param $a i32) (param $b i32) (result i32)
+                    (select (i32.const 8) (i32.const 9) {condition})))"
+        );
+        count(&wat, instruction)
+    };
+    assert_eq!(of("(i32.eqz (local.get $a))", "I32LtU"), 1);
+    assert_eq!(of("(i32.eqz (call $i))", "I32Eqz"), 0);
+    assert_eq!(of("(i32.ne (local.get $a) (i32.const 0))", "I32Xor"), 1);
+    assert_eq!(of("(i32.eq (i32.const 0) (local.get $a))", "I32LtU"), 1);
+    assert_eq!(of("(i32.eqz (local.get $a)) (nop)", "LocalSet"), 1);
+    for plain in [
+        "(i32.eq (local.get $a) (i32.const 7))",
+        "(i32.ne (local.get $a) (local.get $b))",
+        "(i32.eq (i32.load (local.get $a)) (local.get $b))",
+        "(i32.lt_u (local.get $a) (i32.const 0))",
+    ] {
+        assert_eq!(of(plain, "I32Xor") + of(plain, "LocalSet"), 0, "{plain}");
+    }
+}
+
+#[test]
 fn operands_that_can_be_had_again_are_not_kept() {
     let sets = |operands: &str| {
         let wat = format!(

@@ -17,12 +17,13 @@ use crate::{
         http::{RequestHead, ResponseHead, Scheme},
     },
     host::{
-        Node,
+        Handle, Node,
         node::{
+            context::REQUEST,
             executor::Executor,
             program::{Answering, BodyParam, Request},
         },
-        serve::{Found, Server, Site, parts_of},
+        serve::{Found, Server, Site, parts_of, text},
     },
     lock::lock,
     network::{Known, Network},
@@ -187,8 +188,8 @@ impl Servers {
     ) -> Result<Arrived, HttpError> {
         let target = head.path_with_query.as_deref().unwrap_or("/");
         let path = target.split('?').next().unwrap_or_default().to_owned();
-        let func = match place.site.find(head.method.as_str(), &path) {
-            Found::Endpoint(endpoint) => endpoint.func.clone(),
+        let (func, params) = match place.site.find(head.method.as_str(), &path) {
+            Found::Endpoint(endpoint) => (endpoint.func.clone(), endpoint.path.captures(&path)),
             Found::Others { .. } => return Ok(plain(405, "another method is allowed")),
             Found::Nothing => return Ok(plain(404, "there is nothing at this path")),
         };
@@ -205,16 +206,17 @@ impl Servers {
                 let launched = self
                     .node
                     .launch(&place.processes, &func, None, |context| program.start(args, context));
-                let handle = match launched {
-                    Ok(handle) => handle,
-                    Err(fault) => return Ok(failed(&fault)),
+                self.ended(launched, false).await
+            }
+            Answering::Described => {
+                let Ok(mut args) = self.args(place, BodyParam::Bytes, body).await? else {
+                    return Ok(plain(413, "the body is too large"));
                 };
-                let mut waits = Waits(self.node.clone(), Some(handle.pid().clone()));
-                let ended = handle.ended().await;
-                waits.1 = None;
-                let Some(ended) = ended else { return Ok(plain(503, "the server stops")) };
-                let (status, headers, body) = parts_of(ended);
-                Ok(Arrived { head: ResponseHead { status, headers }, body: Body::whole(body) })
+                let told = described(place, &head, &path, &params, args.pop());
+                let context = vec![(REQUEST.to_owned(), told)];
+                let start = |context| program.start(Vec::new(), context);
+                let launched = self.node.launch_with(&place.processes, &func, context, start);
+                self.ended(launched, true).await
             }
             Answering::Streaming => {
                 let respond_to = RespondTo::new(self.wire.clone());
@@ -250,6 +252,24 @@ impl Servers {
                 }
             }
         }
+    }
+
+    /// The end of a process as a response.
+    async fn ended(
+        &self,
+        launched: Result<Handle, ProcessError>,
+        says: bool,
+    ) -> Result<Arrived, HttpError> {
+        let handle = match launched {
+            Ok(handle) => handle,
+            Err(fault) => return Ok(failed(&fault)),
+        };
+        let mut waits = Waits(self.node.clone(), Some(handle.pid().clone()));
+        let ended = handle.ended().await;
+        waits.1 = None;
+        let Some(ended) = ended else { return Ok(plain(503, "the server stops")) };
+        let (status, headers, body) = parts_of(ended, says);
+        Ok(Arrived { head: ResponseHead { status, headers }, body: Body::whole(body) })
     }
 
     /// Ends the process if who reads its response goes before the end.
@@ -317,6 +337,34 @@ impl Drop for Waits {
             drop(self.0.terminate(pid.as_str()));
         }
     }
+}
+
+/// A request as a program is told of it.
+fn described(
+    place: &Place,
+    head: &RequestHead,
+    path: &str,
+    params: &[(&str, &str)],
+    body: Option<Term>,
+) -> Term {
+    let target = head.path_with_query.as_deref().unwrap_or("/");
+    let query = target.split_once('?').map_or("", |(_, query)| query);
+    let fields = incoming(head.clone(), None).headers.into_iter();
+    let fields = fields.map(|(name, value)| Term::List(vec![name.as_str().into(), text(value)]));
+    let params = params.iter().map(|(name, part)| (Term::from(*name), Term::from(*part)));
+    let mut told = vec![
+        ("method", head.method.as_str().into()),
+        ("path", path.into()),
+        ("query", query.into()),
+        ("headers", Term::List(fields.collect())),
+        ("params", Term::Map(params.collect())),
+        ("secure", Term::Bool(place.secure)),
+        ("remote", "127.0.0.1:0".into()),
+    ];
+    if let Some(Term::Bytes(body)) = body {
+        told.push(("body", text(body.to_vec())));
+    }
+    Term::record(told)
 }
 
 /// The head of a request as a server gets it.

@@ -214,7 +214,14 @@ fn lives_are_the_hosts() {
         Term::Int(1),
     ];
     let host = Some("a:h".to_owned());
-    let spawn = Spawn { entry: "a:b".to_owned(), host, args, monitor: false, link: true };
+    let spawn = Spawn {
+        entry: "a:b".to_owned(),
+        host,
+        args,
+        monitor: false,
+        link: true,
+        ..Spawn::default()
+    };
     assert_eq!(guest.actor(), ActorCommand::Spawn(spawn));
 
     guest.answers(Reply::ProcessError(ProcessError::new(ErrorKind::Unavailable, "full")));

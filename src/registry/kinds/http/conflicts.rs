@@ -49,6 +49,7 @@ pub(in crate::registry) fn check(entries: &BTreeMap<Id, Entry>, problems: &RefCe
             | EntryKind::ProcessLua(_)
             | EntryKind::LibraryLua(_)
             | EntryKind::FunctionLua(_)
+            | EntryKind::FunctionWasm(_)
             | EntryKind::HttpRouter(_)
             | EntryKind::Other => continue,
         };

@@ -21,7 +21,7 @@ pub struct Cors {
     /// They may send cookies and the like.
     pub credentials: bool,
     /// For so long they need not ask again.
-    pub max_age: Option<Duration>,
+    pub max_age: Duration,
 }
 
 /// Who may ask.
@@ -29,7 +29,7 @@ pub struct Cors {
 pub enum Origins {
     /// Everybody.
     All,
-    /// These, such as `https://example.com`.
+    /// These, such as `https://example.com`, `localhost` or `*.example.com`.
     Some(Vec<String>),
 }
 
@@ -54,7 +54,7 @@ pub(super) fn read(fields: &Fields<'_, '_>, has_cors: bool) -> Option<Cors> {
         headers: Vec::new(),
         expose: Vec::new(),
         credentials: false,
-        max_age: None,
+        max_age: Duration::from_secs(86_400),
     };
     if let Some(options) = options {
         if let Some(origins) = list(&options, OPTIONS[0]) {
@@ -68,7 +68,7 @@ pub(super) fn read(fields: &Fields<'_, '_>, has_cors: bool) -> Option<Cors> {
         cors.headers.retain(|name| name != "*");
         cors.credentials = flag(&options, OPTIONS[3]);
         cors.expose = list(&options, OPTIONS[4]).unwrap_or_default();
-        cors.max_age = max_age(&options, OPTIONS[5]);
+        cors.max_age = max_age(&options, OPTIONS[5]).unwrap_or(cors.max_age);
         let any = OPTIONS.iter().any(|name| options.has(name));
         if any && !has_cors {
             options.report().push(

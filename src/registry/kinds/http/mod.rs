@@ -160,7 +160,7 @@ pub(super) fn endpoint(reading: &mut Reading<'_>) -> Option<HttpEndpoint> {
     let func = fields.required_id(
         "func",
         reading.id.namespace(),
-        "the id of the entry that answers, a process.wasm with transport: wasi-http",
+        "the id of the entry that answers: a function.lua, or wasm with transport: wasi-http",
         "add a line like this: func: app:hello",
     );
     let func = reading.refer(func, Want::HttpFunction);

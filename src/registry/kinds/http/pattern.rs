@@ -130,6 +130,26 @@ impl Pattern {
         parts.next().is_none()
     }
 
+    /// The parts of a path that matches which have names, not decoded.
+    pub fn captures<'p>(&self, path: &'p str) -> Vec<(&str, &'p str)> {
+        let mut rest = path.strip_prefix('/');
+        let mut captures = Vec::new();
+        for segment in &self.0 {
+            let Some(left) = rest else { break };
+            let (part, more) = left.split_once('/').map_or((left, None), |(p, m)| (p, Some(m)));
+            match segment {
+                Segment::Text(_) => {}
+                Segment::Name(name) => captures.push((name.as_str(), part)),
+                Segment::Rest(name) => {
+                    captures.push((name.as_str(), left));
+                    break;
+                }
+            }
+            rest = more;
+        }
+        captures
+    }
+
     /// The same for all patterns that match the same paths.
     pub(super) fn shape(&self) -> String {
         let part = |segment: &Segment| match segment {

@@ -1,0 +1,163 @@
+//! What processes ask of their project: variables, which they may set, and entries.
+//!
+//! A variable that a process sets is kept by the node, and seen by all its processes
+//! until the node ends; the project itself does not change.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard},
+};
+
+use super::{Node, send::shown};
+use crate::{
+    command::{ErrorKind, ProcessError, ProjectCommand, Reply},
+    lock::lock,
+    registry::{Entry, Id, Project},
+    value::{Term, term},
+};
+
+/// Bytes of a variable that a process sets.
+const MAX_VALUE: usize = 64 << 10;
+
+/// The variables that processes have set.
+#[derive(Default)]
+pub(super) struct Variables(Mutex<BTreeMap<Id, String>>);
+
+impl Variables {
+    fn all(&self) -> MutexGuard<'_, BTreeMap<Id, String>> {
+        lock(&self.0)
+    }
+}
+
+impl Node {
+    /// Answers a command about the project, with at most so many bytes.
+    pub(super) fn ask_project(&self, command: ProjectCommand, room: u64) -> Reply {
+        let Some(project) = self.0.programs.project() else {
+            let why = "there is no project here";
+            return Reply::ProcessError(ProcessError::new(ErrorKind::Unavailable, why));
+        };
+        let variables = &self.0.variables;
+        let answer = match command {
+            ProjectCommand::Variable(name) => variable(project, &name)
+                .map(|id| variables.all().get(&id).cloned().map_or(Reply::Done, Reply::Text)),
+            ProjectCommand::Variables => {
+                let name = |id: &Id| project.environment().public_name(id).map(Term::from);
+                let all = variables.all();
+                let set = all
+                    .iter()
+                    .filter_map(|(id, value)| Some((name(id)?, Term::from(value.as_str()))));
+                Ok(Reply::Ended(Ok(Term::Map(set.collect())).into()))
+            }
+            ProjectCommand::SetVariable { name, value } => set(project, &name, &value).map(|id| {
+                variables.all().insert(id, value);
+                Reply::Done
+            }),
+            ProjectCommand::Entry(id) => found(project, &id)
+                .and_then(|entry| Ok(Reply::Ended(Ok(Room(room).entry(entry)?).into()))),
+            ProjectCommand::Find(filter) => {
+                let mut room = Room(room);
+                let fitting = project.entries().filter(|entry| fits(entry, &filter));
+                let entries: Result<Vec<Term>, _> =
+                    fitting.map(|entry| room.entry(entry)).collect();
+                entries.map(|entries| Reply::Ended(Ok(Term::List(entries)).into()))
+            }
+        };
+        answer.unwrap_or_else(Reply::ProcessError)
+    }
+}
+
+/// The variable of a public name or an id.
+fn variable(project: &Project, name: &str) -> Result<Id, ProcessError> {
+    project.environment().declared(name).cloned().ok_or_else(|| {
+        let why = format!("no env.variable entry declares \"{}\"", shown(name));
+        ProcessError::new(ErrorKind::NotFound, why)
+    })
+}
+
+fn set(project: &Project, name: &str, value: &str) -> Result<Id, ProcessError> {
+    let id = variable(project, name)?;
+    if value.len() > MAX_VALUE {
+        let why = format!("a variable has at most {MAX_VALUE} bytes, and not {}", value.len());
+        return Err(ProcessError::new(ErrorKind::Invalid, why));
+    }
+    match project.environment().can_set(&id) {
+        Ok(()) => Ok(id),
+        Err(why) => Err(ProcessError::new(ErrorKind::PermissionDenied, why.to_string())),
+    }
+}
+
+fn found<'p>(project: &'p Project, id: &str) -> Result<&'p Entry, ProcessError> {
+    let entry = id.parse::<Id>().ok().and_then(|id| project.entry(&id));
+    entry.ok_or_else(|| {
+        let why = format!("there is no entry {}", shown(id));
+        ProcessError::new(ErrorKind::NotFound, why)
+    })
+}
+
+/// True if an entry has all of these.
+fn fits(entry: &Entry, filter: &[(String, Term)]) -> bool {
+    filter.iter().all(|(name, wanted)| {
+        let text = |text: &str| *wanted == Term::from(text);
+        match name.as_str() {
+            "kind" | ".kind" => text(&entry.kind_name),
+            ".ns" | "namespace" | ".namespace" => text(entry.id.namespace()),
+            ".name" => text(entry.id.name()),
+            ".id" | "id" => text(&entry.id.to_string()),
+            other => {
+                let path = other.strip_prefix("meta.").unwrap_or(other);
+                let part = |value: &'_ serde_json::Value, name: &str| value.get(name).cloned();
+                let value = match entry.meta.get(path) {
+                    Some(value) => Some(value.clone()),
+                    None => path.split('.').try_fold(entry.meta.clone(), |v, name| part(&v, name)),
+                };
+                value.is_some_and(|value| is(&value, wanted))
+            }
+        }
+    })
+}
+
+/// True if a value of `meta` is the one that is wanted, or a list that has it.
+fn is(value: &serde_json::Value, wanted: &Term) -> bool {
+    let same = |value| term::from_json(value).is_ok_and(|term| term == *wanted);
+    same(value)
+        || value.as_array().is_some_and(|items| items.iter().any(same))
+        || wanted == &Term::Bool(true) && value.as_str() == Some("true")
+}
+
+/// Bytes that an answer may still have.
+struct Room(u64);
+
+impl Room {
+    /// An entry as processes see it.
+    fn entry(&mut self, entry: &Entry) -> Result<Term, ProcessError> {
+        let size = (weight(&entry.meta) + weight(&entry.data)) as u64;
+        self.0 = self.0.checked_sub(size).ok_or_else(|| {
+            let why = "the entries have more bytes than the process has room for";
+            ProcessError::new(ErrorKind::Unavailable, why)
+        })?;
+        let part = |value: &serde_json::Value| match value {
+            serde_json::Value::Null => Ok(Term::Map(Vec::new())),
+            value => term::from_json(value).map_err(|why| {
+                ProcessError::new(ErrorKind::Internal, format!("{}: {why}", entry.id))
+            }),
+        };
+        Ok(Term::record([
+            ("data", part(&entry.data)?),
+            ("id", entry.id.to_string().into()),
+            ("kind", entry.kind_name.as_str().into()),
+            ("meta", part(&entry.meta)?),
+        ]))
+    }
+}
+
+/// Bytes that a value takes as a term, about. Files are not nested deep.
+fn weight(value: &serde_json::Value) -> usize {
+    use serde_json::Value;
+    let more: usize = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() + 32 + weight(value)).sum(),
+    };
+    more + size_of::<Term>()
+}
