@@ -12,7 +12,7 @@ use std::{
 type Result<T = ()> = std::result::Result<T, Box<dyn Error>>;
 
 /// Licences under which a dependency may be used beside ours, Apache-2.0.
-const ALLOWED: [&str; 12] = [
+const ALLOWED: [&str; 13] = [
     "0BSD",
     "Apache-2.0",
     "Apache-2.0 WITH LLVM-exception",
@@ -23,6 +23,7 @@ const ALLOWED: [&str; 12] = [
     "CDLA-Permissive-2.0",
     "ISC",
     "MIT",
+    "MIT-0",
     "Unicode-3.0",
     "Unlicense",
     "Zlib",

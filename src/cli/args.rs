@@ -9,7 +9,10 @@ use super::{
     given::{FileArgs, LimitArgs, number, size, time, variable},
     replay::ModuleArg,
 };
-use crate::{host::simulate::Choice, registry::http_address};
+use crate::{
+    host::simulate::Choice,
+    registry::{Override, http_address},
+};
 
 /// The heading of options that every subcommand takes.
 const EVERYWHERE: &str = "Everywhere";
@@ -93,6 +96,11 @@ pub(super) enum CliCommand {
     /// Write the WIT packages that programs may import into a directory
     #[command(after_help = WIT_HELP)]
     Wit(WitArgs),
+    /// Draw the entries of a project and what they need
+    #[command(after_help = GRAPH_HELP)]
+    Graph(GraphArgs),
+    /// Print a JSON schema of the YAML files of a project, for editors
+    Schema,
     /// Print a completion script for a shell
     #[command(after_help = COMPLETIONS_HELP)]
     Completions(CompletionArgs),
@@ -174,6 +182,27 @@ Example:
   wippy wit wit/deps";
 
 #[derive(Debug, Args)]
+pub(super) struct GraphArgs {
+    /// The language of the drawing
+    #[arg(long, value_name = "FORMAT", default_value = "mermaid")]
+    pub format: GraphFormat,
+}
+
+/// The languages of drawings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    Mermaid,
+    Dot,
+}
+
+const GRAPH_HELP: &str = "\
+Mermaid is drawn by many editors and hosts of repositories, DOT by Graphviz.
+
+Examples:
+  wippy graph >> README.md
+  wippy graph --format dot | dot -Tsvg > project.svg";
+
+#[derive(Debug, Args)]
 pub(super) struct CompletionArgs {
     /// The shell
     pub shell: clap_complete::Shell,
@@ -229,6 +258,14 @@ pub(super) struct RunArgs {
     /// Print the result as JSON
     #[arg(long)]
     pub json: bool,
+
+    /// Set a field of an entry for this run: namespace:entry:field=value
+    #[arg(short = 'o', long = "override", value_name = "SET")]
+    pub overrides: Vec<Override>,
+
+    /// A setting of the runtime, such as logger.level=debug or logger.encoding=json
+    #[arg(long, value_name = "NAME=VALUE", value_parser = setting)]
+    pub set: Vec<(String, String)>,
 
     #[command(flatten)]
     pub limits: LimitArgs,
@@ -519,6 +556,22 @@ Examples:
   wippy inspect hello.wasm
   wippy inspect --print-wit hello.wasm
   wippy inspect --wit 'shout: func(text: string) -> string' stats.wasm";
+
+/// A setting and its value.
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) =
+        text.split_once('=').ok_or("expected NAME=VALUE, such as logger.level=debug")?;
+    let known: &[(&str, &[&str])] = &[
+        ("logger.level", &["debug", "info", "warn", "error"]),
+        ("logger.encoding", &["console", "json"]),
+    ];
+    match known.iter().find(|(known, _)| *known == name) {
+        Some((_, values)) if !values.contains(&value) => {
+            Err(format!("{name} is one of {}", values.join(", ")))
+        }
+        _ => Ok((name.to_owned(), value.to_owned())),
+    }
+}
 
 /// The thing that `run` is to run, and the program's words.
 #[derive(Debug, PartialEq, Eq)]

@@ -15,7 +15,8 @@ use crate::{
 // clap would take for that of the command.
 #[derive(Debug, Args)]
 pub(super) struct FileArgs {
-    /// The function of FILE to call; not needed if it is `run` or the only one
+    /// The function of FILE to call, or a whole call: 'f(1, "a")'; not needed if it is
+    /// `run` or the only one
     #[arg(long, value_name = "METHOD")]
     pub invoke: Option<String>,
 

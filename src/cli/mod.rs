@@ -9,8 +9,10 @@ mod args;
 mod check;
 mod exit;
 mod given;
+mod graph;
 mod hash;
 mod inspect;
+mod invoke;
 mod list;
 mod log;
 mod new;
@@ -39,7 +41,7 @@ use std::{process::ExitCode, time::Duration};
 use clap::Parser;
 
 use self::{
-    args::{Cli, CliCommand},
+    args::{Cli, CliCommand, LogFormat},
     exit::Exit,
 };
 
@@ -54,6 +56,28 @@ pub fn main() -> ExitCode {
     exit.into()
 }
 
+/// What `--set` says of the log: how much of it there is, whether there is any, its form.
+/// Of settings that this engine does not have it is said so.
+fn settings(cli: &Cli) -> (u8, bool, LogFormat) {
+    let (mut verbose, mut silent, mut format) = (0, false, cli.log_format);
+    let CliCommand::Run(run) = &cli.command else { return (verbose, silent, format) };
+    let json = |(name, value): &(String, String)| name == "logger.encoding" && value == "json";
+    if run.set.iter().any(json) {
+        format = LogFormat::Json;
+    }
+    style::set_format(format);
+    for (name, value) in &run.set {
+        match (&**name, &**value) {
+            ("logger.level", "debug") => verbose = 2,
+            ("logger.level", "error") => silent = true,
+            ("logger.level", _) => {}
+            ("logger.encoding", _) => {}
+            (name, _) => output::note(&format!("--set: this engine has no setting `{name}`")),
+        }
+    }
+    (verbose, silent, format)
+}
+
 fn command() -> Exit {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -62,13 +86,16 @@ fn command() -> Exit {
     if cli.console {
         anstream::ColorChoice::Always.write_global();
     }
-    style::set_format(cli.log_format);
+    let (set_verbose, set_silent, format) = settings(&cli);
+    style::set_format(format);
     let project = project::directory(cli.project.as_deref());
     // There `-v` tells what a run does, and the log begins with `-vv`.
+    let silent = cli.silent || set_silent && cli.verbose == 0;
+    let all_verbose = if silent { 0 } else { cli.verbose.max(set_verbose) };
     let quiet = matches!(cli.command, CliCommand::Simulate(_));
-    let verbose = cli.verbose.saturating_sub(u8::from(quiet));
-    log::Logs { verbose, silent: cli.silent }.start();
-    let logs = log::Logs { verbose: cli.verbose, silent: cli.silent };
+    let verbose = all_verbose.saturating_sub(u8::from(quiet));
+    log::Logs { verbose, silent }.start();
+    let logs = log::Logs { verbose: all_verbose, silent };
     let result = match &cli.command {
         CliCommand::Run(args) => run::run(&project, args, logs),
         CliCommand::Replay(args) => replay::replay(args, logs),
@@ -80,8 +107,12 @@ fn command() -> Exit {
         CliCommand::Init(args) => new::init(cli.project.as_deref(), args),
         CliCommand::Hash(args) => hash::hash(&project, args),
         CliCommand::Wit(args) => wit::wit(args),
+        CliCommand::Graph(args) => graph::graph(&project, args),
         CliCommand::Completions(args) => pages::completions(args),
         CliCommand::Man => pages::man(),
+        CliCommand::Schema => {
+            output::json(&format!("{:#}\n", crate::registry::schema())).map(|()| Exit::Ok)
+        }
         CliCommand::Version => {
             output::show(concat!("wippy ", env!("CARGO_PKG_VERSION"), "\n")).map(|()| Exit::Ok)
         }

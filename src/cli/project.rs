@@ -7,7 +7,7 @@ use crate::{
     artifact::ArtifactError,
     component::{DeclareError, Linker},
     imports::{funcs, process, sim, wasi},
-    registry::{EntryKind, Id, LOCK, Project, Severity},
+    registry::{EntryKind, Id, LOCK, Override, Project, Severity},
 };
 
 /// The directory of the project: the one that is named, or else the nearest that has a
@@ -52,7 +52,12 @@ pub(super) fn linker() -> Result<Linker, Failure> {
 /// mentioned, whether or not processes may be heard: one of them may be why it does
 /// not do what it should.
 pub(super) fn load(dir: &Path, logs: Logs) -> Result<Project, Failure> {
-    let loaded = Project::load(dir);
+    load_set(dir, &[], logs)
+}
+
+/// The same with fields that are set from outside.
+pub(super) fn load_set(dir: &Path, overrides: &[Override], logs: Logs) -> Result<Project, Failure> {
+    let loaded = Project::load_set(dir, overrides);
     let warnings = loaded.problems.count(Severity::Warning);
     let project = loaded.into_result().map_err(Failure::Problems)?;
     if warnings > 0 {

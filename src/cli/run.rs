@@ -6,10 +6,10 @@ use super::{
     args::{RunArgs, Target},
     exit::{Exit, Failure, Limiting},
     given::{DirArg, FileArgs},
-    list,
+    invoke, list,
     log::Logs,
     output,
-    project::{check_host, hides_logs, linker, load, unreadable},
+    project::{check_host, hides_logs, linker, load_set, unreadable},
     recording::{self, Recording},
     result::{show, show_term},
     services,
@@ -42,7 +42,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
         Target::Services => services::serve(dir, runtime, args, logs),
         Target::List => list::list(dir, args.json),
         Target::Name(name, words) => {
-            let project = load(dir, logs)?;
+            let project = load_set(dir, &args.overrides, logs)?;
             if let Some(id) = program_id(&project, name) {
                 let host = terminal::host_of(&project)?;
                 let programs = ProjectPrograms::new(project, runtime);
@@ -60,7 +60,7 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             let parsed: Id = id
                 .parse()
                 .map_err(|why| Failure::usage(format!("--exec: `{id}` is not an id: {why}")))?;
-            let project = load(dir, logs)?;
+            let project = load_set(dir, &args.overrides, logs)?;
             let host = match &args.host {
                 Some(host) => check_host(&project, host)?,
                 None => terminal::host_of(&project)?,
@@ -73,6 +73,18 @@ pub(super) fn run(dir: &Path, args: &RunArgs, logs: Logs) -> Result<Exit, Failur
             let spec = spec_of_file(&runtime.for_one_process(), &path, &args.file, logs, None)?;
             logs.show();
             let front = terminal::of_file()?;
+            let called_words: Vec<OsString>;
+            let mut words = words;
+            let call = args.file.invoke.as_deref().and_then(|invoke| invoke::split(invoke).1);
+            if let Some(inside) = call {
+                if !words.is_empty() {
+                    let why = "the arguments stand in --invoke, and words after FILE as well";
+                    return Err(Failure::usage(why));
+                }
+                let called = invoke::words(&spec.function, inside)?;
+                called_words = called.into_iter().map(OsString::from).collect();
+                words = &called_words;
+            }
             let shown = recording::shows(logs, false);
             let invocation = invocation_of_file(&path, args);
             start(args, &front, spec, words, (&invocation, None), shown)
@@ -171,7 +183,7 @@ pub(super) fn spec_of_file(
         first.is_some_and(|first| interface.split('@').next() == Some(first))
     };
     let method = match (&args.invoke, program.functions().find(of_first)) {
-        (Some(method), _) => method.clone(),
+        (Some(invoke), _) => invoke::split(invoke).0.to_owned(),
         (None, Some(function)) => function.full_name(),
         (None, None) => only_function(&program, &name)?,
     };

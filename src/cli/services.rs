@@ -22,7 +22,7 @@ pub(super) fn serve(
     args: &RunArgs,
     logs: Logs,
 ) -> Result<Exit, Failure> {
-    let project = project::load(dir, logs)?;
+    let project = project::load_set(dir, &args.overrides, logs)?;
     let programs = ProjectPrograms::new(project, runtime);
     let node = terminal::of_project(programs.clone())?;
     let supervisor = Supervisor::new(node.clone(), programs.project());

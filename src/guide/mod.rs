@@ -16,7 +16,7 @@
 //! | [`original`] | the original's modules and functions, one by one |
 //!
 //! These modules have nothing in them but their text. The commands in it are run by a
-//! test, `conformance/tests/guide.rs`.
+//! test, `conformance/cli/guide.rs`.
 
 #[doc = include_str!("application.md")]
 pub mod application {}

@@ -42,6 +42,7 @@ pub use self::{
     load::{
         check::{Checked, check},
         error::PrepareError,
+        failure::Failure,
         offered::{is_of_toolchain, offered},
         project::ProjectPrograms,
         runtime::{Loaded, ProcessSpec, ProgramSource, Runtime},

@@ -87,7 +87,7 @@ fn directories(dir: &Path, problems: &RefCell<Problems>) -> Vec<SourceDirectory>
         };
         vec![default("src", "./src", false), default("modules", ".wippy", true)]
     };
-    let report = Report { file: LOCK.into(), entry: None, kind: "".into(), problems };
+    let report = Report { file: LOCK.into(), entry: None, kind: "".into(), problems, noting: None };
     let fix = format!("create {LOCK} with these lines:\n{LOCK_LINES}");
     let bytes = match read_bounded(&dir.join(LOCK)) {
         Ok(Some(bytes)) => bytes,

@@ -8,10 +8,11 @@
 //! 4. What concerns several entries: references, commands.
 
 use super::{
-    Command, Entry, EntryKind, Environment, Id, OsLookup, Problem, Problems, Project, Severity,
-    discover,
+    Command, Entry, EntryKind, Environment, Id, OsLookup, Override, Problem, Problems, Project,
+    Severity, discover,
     fields::{Fields, Report},
     kinds::{self, LUA_KINDS, Reference, STORAGES, StorageEntry, Want},
+    overrides,
     placeholder::{self, Filler},
     places::Directories,
     services,
@@ -25,13 +26,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub(super) fn load(dir: &Path, os: OsLookup) -> (Project, Problems) {
+pub(super) fn load(dir: &Path, os: OsLookup, overrides: &[Override]) -> (Project, Problems) {
     let problems = RefCell::new(Problems::default());
     let mut sources = Sources::default();
     for file in discover::files(dir, &problems) {
         source::read(&file, &problems, &mut sources);
     }
-    let raw = source::drop_duplicates(sources.entries, &problems);
+    let mut raw = source::drop_duplicates(sources.entries, &problems);
+    overrides::apply(overrides, &mut raw, &problems);
     kinds::note_later(&raw, &problems);
     let mut loader = Loader {
         dir,
@@ -109,6 +111,7 @@ impl Loader<'_> {
                 entry: Some(entry.id.clone()),
                 kind: entry.kind.value.as_str().into(),
                 problems: self.problems,
+                noting: None,
             };
             let before = self.problems.borrow().count(Severity::Error);
             // What is not run here is not looked into either.
@@ -116,7 +119,7 @@ impl Loader<'_> {
                 filler.entry(&report, &mut entry.map);
             }
             let filled = self.problems.borrow().count(Severity::Error) == before;
-            let read = kinds::read(&entry, self.dir, self.problems, &mut self.references);
+            let read = kinds::read(&entry, self.dir, self.problems, &mut self.references, None);
             let command = command(&report, &entry);
             let (Some(read), true) = (read, filled) else { continue };
             if let Some(storage) = read.storage {

@@ -32,11 +32,13 @@ mod id;
 mod kinds;
 mod known;
 mod load;
+mod overrides;
 pub(crate) mod path;
 mod placeholder;
 mod places;
 mod problem;
 mod project;
+mod schema;
 mod services;
 mod source;
 mod suggest;
@@ -65,8 +67,10 @@ pub use self::{
         ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, Retry, Segment,
         TerminalHost, Transport, Wasi, WasiEnv, WasmSource,
     },
+    overrides::Override,
     problem::{Problem, Problems, Severity},
     project::{Command, Entry, Hosts, Loaded, Project},
+    schema::schema,
     services::{Service, ServiceKind},
 };
 

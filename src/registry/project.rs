@@ -1,7 +1,7 @@
 //! A loaded project: its entries, commands, hosts and environment.
 
 use super::{
-    EntryKind, Environment, Id, OsLookup, Problem, Problems, ProcessHost, ProcessWasm,
+    EntryKind, Environment, Id, OsLookup, Override, Problem, Problems, ProcessHost, ProcessWasm,
     TerminalHost,
     kinds::FileStorage,
     load,
@@ -97,7 +97,14 @@ impl Project {
     /// Loads the project in a directory, with other variables instead of the
     /// operating system's.
     pub fn load_with(dir: impl AsRef<Path>, os: OsLookup) -> Loaded {
-        let (project, problems) = load::load(dir.as_ref(), os);
+        let (project, problems) = load::load(dir.as_ref(), os, &[]);
+        Loaded { project, problems }
+    }
+
+    /// Loads the project in a directory with fields that are set from outside.
+    pub fn load_set(dir: impl AsRef<Path>, overrides: &[Override]) -> Loaded {
+        let os: OsLookup = Arc::new(|name| std::env::var_os(name));
+        let (project, problems) = load::load(dir.as_ref(), os, overrides);
         Loaded { project, problems }
     }
 

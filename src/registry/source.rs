@@ -44,7 +44,8 @@ impl Default for Sources {
 
 /// Reads one file; a file that is not the project's gives no entries.
 pub(super) fn read(file: &SourceFile, problems: &RefCell<super::Problems>, sources: &mut Sources) {
-    let report = Report { file: file.name.clone(), entry: None, kind: "".into(), problems };
+    let report =
+        Report { file: file.name.clone(), entry: None, kind: "".into(), problems, noting: None };
     let bytes = match read_bounded(&file.path) {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {

@@ -8,6 +8,7 @@
 //! | `answering` | how a program answers requests |
 //! | `spec`, `wasi_setup`, `input` | what a process is started with |
 //! | `lua` | the same for Lua entries |
+//! | `simple`, `failure` | the short ways: a file, a project |
 //! | `check`, `error` | what is wrong with entries |
 
 pub(super) mod answering;
@@ -15,12 +16,14 @@ pub(super) mod check;
 pub(crate) mod complete;
 pub(super) mod crew;
 pub(super) mod error;
+pub(super) mod failure;
 pub(super) mod input;
 #[cfg(feature = "lua")]
 pub(super) mod lua;
 pub(super) mod offered;
 pub(super) mod project;
 pub(super) mod runtime;
+mod simple;
 pub(super) mod spec;
 pub(super) mod vetted;
 pub(super) mod wasi_setup;

@@ -7,15 +7,20 @@
 
 mod read;
 mod report;
+mod shape;
 
 use std::{cell::RefCell, time::Duration};
 
 pub(super) use self::{
     read::{describe, read_id, read_text, shorten},
     report::Report,
+    shape::{Form, NOTHING, Noting, Shape},
 };
 
-use self::read::scalar;
+use self::{
+    read::scalar,
+    shape::{NO_ITEM, SOME_TEXT},
+};
 use super::{
     Id, Severity, known, suggest, units,
     yaml::{Data, Map, Node},
@@ -75,13 +80,21 @@ impl<'n, 'p> Fields<'n, 'p> {
         }
     }
 
+    /// Notes what is asked for, if somebody wants to know. True if that is all.
+    fn note(&self, name: &'static str, form: Form, required: bool) -> bool {
+        let Some(shape) = self.report.noting else { return false };
+        shape.borrow_mut().note(&self.path, name, form, required);
+        true
+    }
+
     pub fn report(&self) -> &'n Report<'p> {
         self.report
     }
 
     /// True if the field is there at all, rightly typed or not.
     pub fn has(&self, name: &str) -> bool {
-        self.node(name).is_some()
+        // Of one that has nothing all is asked for.
+        self.report.noting.is_some() || self.node(name).is_some()
     }
 
     pub fn line(&self) -> Option<u32> {
@@ -109,6 +122,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// Takes a field without looking at it.
     pub fn ignore(&self, name: &'static str) {
+        self.note(name, Form::Any, false);
         self.ask(name);
     }
 
@@ -131,6 +145,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A string.
     pub fn text(&self, name: &'static str) -> Option<At<&'n str>> {
+        self.note(name, Form::Text, false);
         let node = self.ask(name)?;
         match &node.data {
             Data::Text(text) => Some(self.at(name, node, text.value.as_str())),
@@ -154,6 +169,10 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A string that has to be there and not be empty.
     pub fn required(&self, name: &'static str, expected: &str, fix: &str) -> Option<At<&'n str>> {
+        if self.note(name, Form::Text, true) {
+            let (field, found) = (self.path(name), String::new());
+            return Some(At { value: SOME_TEXT, line: None, field, found });
+        }
         let Some(node) = self.ask(name) else {
             self.missing(name, expected, fix);
             return None;
@@ -169,6 +188,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// `true` or `false`.
     pub fn flag(&self, name: &'static str) -> Option<bool> {
+        self.note(name, Form::Flag, false);
         let node = self.ask(name)?;
         match &node.data {
             Data::Bool(value) => Some(*value),
@@ -188,6 +208,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A whole number, negative or not; filled-in placeholders are read as one.
     pub fn integer(&self, name: &'static str, expected: &str, example: &str) -> Option<At<i128>> {
+        self.note(name, Form::Integer, false);
         let node = self.ask(name)?;
         let value = match &node.data {
             Data::Int(value) => Some(*value),
@@ -228,6 +249,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A number between two bounds.
     pub fn number(&self, name: &'static str, from: f64, to: f64, example: &str) -> Option<f64> {
+        self.note(name, Form::Number, false);
         let node = self.ask(name)?;
         let value = match &node.data {
             Data::Int(value) => Some(*value as f64),
@@ -246,6 +268,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A number of bytes: `67108864` or `"64MiB"`.
     pub fn size(&self, name: &'static str) -> Option<u64> {
+        self.note(name, Form::Size, false);
         let node = self.ask(name)?;
         let value = match &node.data {
             Data::Int(value) => u64::try_from(*value).ok(),
@@ -261,6 +284,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A duration: `10s`, `150ms`, `1m30s`.
     pub fn duration(&self, name: &'static str) -> Option<Duration> {
+        self.note(name, Form::Duration, false);
         let node = self.ask(name)?;
         let value = match &node.data {
             Data::Int(0) => Some(Duration::ZERO),
@@ -291,6 +315,7 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// Octal permissions: `"0755"`.
     pub fn mode(&self, name: &'static str, example: &str) -> Option<u32> {
+        self.note(name, Form::Text, false);
         let node = self.ask(name)?;
         let value = match &node.data {
             Data::Text(text) => units::mode(&text.value),
@@ -327,6 +352,9 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A nested mapping.
     pub fn fields(&self, name: &'static str, example: &str) -> Option<Fields<'n, 'p>> {
+        if self.note(name, Form::Fields, false) {
+            return Some(self.nothing(name));
+        }
         let node = self.ask(name)?;
         let mut fields = Fields::of_node(self.report, node, self.path(name), example)?;
         fields.line = self.line_of(name);
@@ -335,24 +363,38 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A nested mapping that others read as well: nothing is said if it is none.
     pub fn nested(&self, name: &'static str) -> Option<Fields<'n, 'p>> {
+        if self.note(name, Form::Fields, false) {
+            return Some(self.nothing(name));
+        }
         let node = self.ask(name)?;
         let Data::Map(map) = &node.data else { return None };
         let (path, line) = (self.path(name), self.line_of(name));
         Some(Fields { report: self.report, map, path, line, asked: RefCell::default() })
     }
 
+    /// A mapping that has nothing, while what is asked for is noted.
+    fn nothing(&self, name: &str) -> Fields<'n, 'p> {
+        let (path, asked) = (self.path(name), RefCell::default());
+        Fields { report: self.report, map: &NOTHING, path, line: None, asked }
+    }
+
     /// A node of any form.
     pub fn raw(&self, name: &'static str) -> Option<&'n Node> {
+        self.note(name, Form::Any, false);
         self.ask(name)
     }
 
     /// A nested mapping of free form.
     pub fn free_map(&self, name: &'static str, example: &str) -> Option<&'n Map> {
+        self.note(name, Form::Map, false);
         self.fields(name, example).map(|fields| fields.map)
     }
 
     /// The items of a list, each with its path.
     pub fn items(&self, name: &'static str, example: &str) -> Vec<(String, &'n Node)> {
+        if self.note(name, Form::Items, false) {
+            return vec![(format!("{}[]", self.path(name)), &NO_ITEM)];
+        }
         let Some(node) = self.ask(name) else { return Vec::new() };
         let path = self.path(name);
         match &node.data {
@@ -374,6 +416,9 @@ impl<'n, 'p> Fields<'n, 'p> {
 
     /// A list of strings.
     pub fn texts(&self, name: &'static str, example: &str) -> Vec<At<&'n str>> {
+        if self.note(name, Form::Texts, false) {
+            return Vec::new();
+        }
         let items = self.items(name, example);
         items.into_iter().filter_map(|(path, node)| read_text(self.report, path, node)).collect()
     }
@@ -413,6 +458,9 @@ impl<'n, 'p> Fields<'n, 'p> {
     }
 
     fn unknown(&self, severity: Severity) {
+        if let Some(shape) = self.report.noting {
+            shape.borrow_mut().closed.insert(self.path.clone());
+        }
         let asked = self.asked.borrow();
         let foreign: Vec<&str> = known::foreign(&self.report.kind, &self.path).collect();
         let mut own = asked.clone();

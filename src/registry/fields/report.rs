@@ -6,6 +6,7 @@ use super::super::{
     Id, Problem, Problems, Severity,
     suggest::{self, nearest},
 };
+use super::shape::Noting;
 
 /// Where problems of one entry (or of a file's head) go.
 #[derive(Clone)]
@@ -15,6 +16,8 @@ pub(in crate::registry) struct Report<'p> {
     /// The kind of the entry; empty if there is none.
     pub kind: Arc<str>,
     pub problems: &'p RefCell<Problems>,
+    /// Where it is noted what is asked for.
+    pub noting: Noting<'p>,
 }
 
 impl Report<'_> {

@@ -37,11 +37,14 @@ pub use self::{
 };
 use super::{
     EnvVariable, Id, Problems, Severity,
-    fields::{At, Fields, Report},
+    fields::{At, Fields, NOTHING, Noting, Report, Shape},
     source::RawEntry,
     suggest::slip_of_kind,
 };
-use std::{cell::RefCell, path::Path};
+use std::{
+    cell::RefCell,
+    path::{Path, PathBuf},
+};
 
 /// The kind of an entry, with its own fields.
 #[derive(Clone, Debug, PartialEq)]
@@ -285,12 +288,14 @@ pub(super) fn read(
     project: &Path,
     problems: &RefCell<Problems>,
     references: &mut Vec<Reference>,
+    noting: Noting<'_>,
 ) -> Option<Read> {
     let report = Report {
         file: entry.file.clone(),
         entry: Some(entry.id.clone()),
         kind: entry.kind.value.as_str().into(),
         problems,
+        noting,
     };
     let before = problems.borrow().count(Severity::Error);
     let fields = Fields::of_entry(&report, &entry.map, entry.line);
@@ -351,6 +356,28 @@ pub(super) fn read(
     (problems.borrow().count(Severity::Error) == before).then_some(read).flatten()
 }
 
+/// The fields of each kind that this engine runs, as its reader asks for them.
+pub(super) fn described() -> Vec<(&'static str, Shape)> {
+    let described = |kind: &'static str| {
+        let id = Id::new("app", "x").ok()?;
+        let kind_at =
+            At { value: kind.to_owned(), line: None, field: String::new(), found: String::new() };
+        let entry = RawEntry {
+            id,
+            kind: kind_at,
+            map: NOTHING.clone(),
+            line: None,
+            file: "".into(),
+            directory: PathBuf::new(),
+        };
+        let (problems, shape) = (RefCell::default(), RefCell::default());
+        // What it says of an entry that has nothing does not matter.
+        read(&entry, Path::new(""), &problems, &mut Vec::new(), Some(&shape));
+        Some((kind, shape.into_inner()))
+    };
+    OWN.iter().chain(&STORAGES).filter_map(|kind| described(kind)).collect()
+}
+
 /// Says that a kind is unknown. One that is near a known kind is an error: the entry
 /// would not be there without a word.
 fn unknown_kind(report: &Report<'_>, entry: &RawEntry) {
@@ -387,6 +414,7 @@ pub(super) fn note_later(entries: &[RawEntry], problems: &RefCell<Problems>) {
             entry: Some(first.id.clone()),
             kind: kind.into(),
             problems,
+            noting: None,
         };
         let many = if count == 1 {
             "one entry".to_owned()
