@@ -26,6 +26,10 @@ pub fn reason(echo: &Echo, ours: &Seen, theirs: &Seen) -> Option<&'static str> {
     {
         return Some("between components, it finds a pointer wrong when it reads there");
     }
+    // The specification lifts all arguments before it lowers the first.
+    if *class == Class::Canonical && !first.is_empty() && ours.heard == theirs.heard {
+        return Some("between components, it calls `realloc` before it has lifted everything");
+    }
     None
 }
 

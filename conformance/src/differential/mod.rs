@@ -27,6 +27,7 @@ use crate::{
             Echo, End,
             peer::{self, Refused},
         },
+        handles::{self as handle, peer as handle_peer},
         panic_words,
         shapes::{self, Wrapped},
     },
@@ -64,6 +65,8 @@ pub struct Args {
 pub enum Kind {
     /// Components that hand values on
     Echo,
+    /// Components that make, lend, give away and drop handles
+    Handles,
     /// Core modules of our own shapes
     Shapes,
     /// Core modules of the public generator
@@ -71,12 +74,13 @@ pub enum Kind {
 }
 
 /// In this order, over and over.
-const TURNS: [Kind; 4] = [Kind::Echo, Kind::Shapes, Kind::Echo, Kind::Smith];
+const TURNS: [Kind; 5] = [Kind::Echo, Kind::Shapes, Kind::Echo, Kind::Smith, Kind::Handles];
 
 impl Kind {
     fn name(self) -> &'static str {
         match self {
             Kind::Echo => "echo",
+            Kind::Handles => "handles",
             Kind::Shapes => "shapes",
             Kind::Smith => "smith",
         }
@@ -111,7 +115,7 @@ pub fn main(args: &Args) -> ExitCode {
 fn bytes(seed: u64, case: u64, kind: Kind) -> Vec<u8> {
     let mut random = Random(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ case.rotate_left(32));
     let most = match kind {
-        Kind::Echo | Kind::Shapes => 2048,
+        Kind::Echo | Kind::Handles | Kind::Shapes => 2048,
         Kind::Smith => 16 << 10,
     };
     let length = 256 + random.index(most);
@@ -194,6 +198,7 @@ fn run(args: &Args) -> Result<bool, Box<dyn std::error::Error>> {
 fn one(kind: Kind, engine: &Engine, data: &[u8], show: bool) -> Verdict {
     match kind {
         Kind::Echo => echo(engine, data, show),
+        Kind::Handles => handles(engine, data, show),
         Kind::Shapes => module(engine, shapes::shaped(data), show),
         Kind::Smith => module(engine, shapes::public(data), show),
     }
@@ -257,6 +262,27 @@ fn echo(engine: &Engine, data: &[u8], show: bool) -> Verdict {
             None => Verdict::Differs(format!("they refuse it: {why}")),
         },
         (Err(why), _) => Verdict::Differs(format!("ours: {why}")),
+    }
+}
+
+fn handles(engine: &Engine, data: &[u8], show: bool) -> Verdict {
+    let text = handle::text(data);
+    let bytes = match wat::parse_str(&text) {
+        Ok(bytes) => bytes,
+        Err(error) => return Verdict::Differs(format!("the text is wrong: {error}")),
+    };
+    let (ours, theirs) = (handle::ours(&bytes), handle_peer::theirs(engine, &bytes));
+    if show {
+        println!("{text}\nours:   {ours:?}\ntheirs: {theirs:?}");
+    }
+    match (ours, theirs) {
+        (Ok(ours), Ok(theirs)) if ours == theirs => Verdict::Same(match ours.last() {
+            Some(last) if last.starts_with('!') => last.clone(),
+            _ => "a value".to_owned(),
+        }),
+        (Ok(ours), Ok(theirs)) => Verdict::Differs(format!("{ours:?} | {theirs:?}")),
+        (Err(why), _) => Verdict::Differs(format!("ours: {why}")),
+        (Ok(_), Err(why)) => Verdict::Differs(format!("they refuse it: {why:#}")),
     }
 }
 

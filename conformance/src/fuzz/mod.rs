@@ -19,6 +19,9 @@
 //! | `shapes` | and modules with the shapes that compilers make |
 //! | `values` | a value comes back from text, JSON, bytes and through a guest |
 //! | `echo` | values arrive through components in a row; what runs is the same in any slices, and in a replay |
+//! | `handles` | handles of a resource are the same in any slices |
+//! | `sections` | components that are almost right are taken or refused, as the reference validator does |
+//! | `places` | a guest changes nothing but what it may, and is told the same in a fresh copy |
 //! | `readers` | journals, binary forms, WAVE, JSON and Lua are read or refused |
 //! | `generate` | types and values that bytes choose |
 //! | `corpus` | what the changes begin with |
@@ -30,8 +33,11 @@ mod config;
 mod corpus;
 pub(crate) mod echo;
 mod generate;
+pub(crate) mod handles;
 mod mutate;
+mod places;
 mod readers;
+mod sections;
 pub(crate) mod shapes;
 mod translate;
 mod values;
@@ -56,7 +62,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 12] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "config", run: config::run },
     Target { name: "adapter", run: adapter::run },
     Target { name: "component", run: component::run },
@@ -64,6 +70,9 @@ pub const TARGETS: [Target; 12] = [
     Target { name: "shapes", run: shapes::run },
     Target { name: "values", run: values::run },
     Target { name: "echo", run: echo::run },
+    Target { name: "handles", run: handles::run },
+    Target { name: "sections", run: sections::run },
+    Target { name: "wasi1", run: places::wasi1 },
     Target { name: "codec", run: readers::codec },
     Target { name: "journal", run: readers::journal },
     Target { name: "wave", run: readers::wave },
