@@ -30,9 +30,10 @@ fn id(text: &str) -> Id {
 
 fn simulation(scenario: &str, args: &[&str]) -> Simulation {
     let args = args.iter().map(|arg| Term::from(*arg)).collect();
-    let app = match scenario.starts_with("sim.restart:") {
-        true => "simulated-service",
-        false => "simulated",
+    let app = match scenario.split(':').next() {
+        Some("sim.restart") => "simulated-service",
+        Some("sim.http") => "simulated-http",
+        _ => "simulated",
     };
     Simulation::new(programs(app), &id(scenario), args).unwrap()
 }
@@ -192,4 +193,40 @@ fn what_does_not_end_fails() {
     assert!(matches!(fails("wait"), Cause::Deadlock { .. }));
     let Cause::Outcome { kind, message } = fails("nobody") else { panic!() };
     assert_eq!((&*kind, &*message), ("NOT_FOUND", "there is no entry sim.hostile:noone"));
+}
+
+/// What requests give where nothing goes wrong: of servers that are there and of such that
+/// are not, of processes that answer well and of such that do not.
+#[test]
+fn requests_reach_the_servers_of_the_same_run_and_no_other() {
+    let run = simulation("sim.http:all", &[]).run(0).unwrap();
+    let Ok(Term::Text(text)) = &run.result else { panic!("{:?}", run.result) };
+    let expected = include_str!("../apps/simulated-http/expected.txt");
+    assert_eq!(&**text, expected.trim_end());
+}
+
+/// What can happen to a request happens, and who is careful comes through.
+#[test]
+fn requests_are_refused_lost_cut_and_late() {
+    let simulation = simulation("sim.http:scenario", &["careful"]);
+    let (mut reached, mut slow) = (BTreeSet::new(), 0);
+    for seed in 0..150 {
+        let run = simulation.run(seed).unwrap();
+        assert_eq!(run.failure(), None, "{seed}");
+        assert_eq!(simulation.run(seed).unwrap().hash, run.hash);
+        reached.extend(run.checks.reachable.into_keys());
+        slow += run.deviations.iter().filter(|taken| taken.choice == Choice::Slow).count();
+    }
+    for error in ["ConnectionRefused", "ConnectionTerminated", "HttpResponseIncomplete"] {
+        assert!(reached.contains(error), "{error}: {reached:?}");
+    }
+    assert!(slow > 10, "{slow}");
+}
+
+/// Of what was found one thing is left: a request that came to nothing.
+#[test]
+fn a_request_that_is_made_only_once() {
+    let (cause, choices) = found("sim.http:scenario");
+    assert_eq!(cause, always("there is an answer"));
+    assert!(matches!(choices[..], [Choice::Net | Choice::Kill]), "{choices:?}");
 }

@@ -68,7 +68,7 @@ pub(super) fn simulate(dir: &Path, args: &SimulateArgs, logs: Logs) -> Result<Ex
     simulation.options.time = args.time.unwrap_or(simulation.options.time);
     simulation.options.work = args.work.unwrap_or(simulation.options.work);
     for service in simulation.left_out() {
-        logs.warn(&format!("{service} is left out: the simulation serves nobody outside"));
+        logs.warn(&format!("{service}: its files are not served in a simulation"));
     }
     let telling = Telling { simulation: &simulation, programs: &programs, args, id: &id, logs };
     match args.seed {

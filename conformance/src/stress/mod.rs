@@ -22,6 +22,7 @@
 //! | `agent` | the Rust processes |
 //! | `hostile` | another run: programs that try to use up the host's memory |
 //! | `ledger` | the books that all of them share |
+//! | `simulated` | another run: the same processes in a simulation, many seeds |
 //! | `world` | the entries and the node |
 //!
 //! What is chosen depends on the seed alone; when it happens, on the threads.
@@ -29,6 +30,7 @@
 mod agent;
 mod hostile;
 mod ledger;
+mod simulated;
 #[cfg(test)]
 mod tests;
 mod world;
@@ -46,6 +48,12 @@ pub struct Args {
     /// Another seed is another run.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// In a simulation, with its faults, from this seed on
+    #[arg(long, conflicts_with = "hostile")]
+    simulate: bool,
+    /// How many seeds are simulated
+    #[arg(long, default_value_t = 100, requires = "simulate")]
+    seeds: u64,
     /// Programs that try to make the host hold more for them than they may have
     #[arg(long)]
     hostile: bool,
@@ -60,6 +68,9 @@ const IN_THE_BOOKS: u64 = 2 << 10;
 
 /// Runs the subcommand.
 pub fn main(args: &Args) -> ExitCode {
+    if args.simulate {
+        return simulated::main(args.seed..args.seed.saturating_add(args.seeds));
+    }
     let done = match args.hostile {
         true => hostile::run(Duration::from_secs(args.seconds), args.seed)
             .map(|said| println!("{said}")),

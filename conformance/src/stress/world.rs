@@ -21,7 +21,7 @@ use wippy::{
     imports::{process, wasi},
     process::Grants,
     value::Term,
-    world::{Streams, SystemDispatcher as Outside},
+    world::Streams,
 };
 
 use crate::random::Random;
@@ -31,7 +31,7 @@ use super::{
     ledger::Ledger,
 };
 
-const ROOTS: u64 = 8;
+pub const ROOTS: u64 = 8;
 
 /// How long anything may take that must come to an end.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -166,19 +166,19 @@ fn threads() -> Result<usize, String> {
 }
 
 fn agent(seed: u64, root: bool, ledger: Arc<Ledger>, mut context: SpawnContext) -> Started {
-    let world = Outside::new(std::mem::take(&mut context.streams));
     let process = Box::new(Agent::new(seed, root, ledger));
-    Started { process, answers: context.answers(world), result: None, max_execution: None }
+    Started { process, answers: context.own_answers(), result: None, max_execution: None }
 }
 
 /// `agent`, and the guests `child` and `echo`.
-struct Entries {
-    ledger: Arc<Ledger>,
-    specs: Vec<Arc<ProcessSpec>>,
+#[derive(Clone)]
+pub struct Entries {
+    pub ledger: Arc<Ledger>,
+    pub specs: Vec<Arc<ProcessSpec>>,
 }
 
 impl Entries {
-    fn new(ledger: Arc<Ledger>) -> Result<Entries, Box<dyn std::error::Error>> {
+    pub fn new(ledger: Arc<Ledger>) -> Result<Entries, Box<dyn std::error::Error>> {
         let mut linker = Linker::default();
         wasi::add_to_linker(&mut linker)?;
         process::add_to_linker(&mut linker)?;
@@ -194,13 +194,13 @@ impl Entries {
     }
 }
 
-/// A mortal agent, whose argument is its seed.
-struct Mortal(Arc<Ledger>);
+/// An agent, whose argument is its seed, a root or not.
+struct Seeded(Arc<Ledger>, bool);
 
-impl Program for Mortal {
+impl Program for Seeded {
     fn start(&self, args: Vec<Term>, context: SpawnContext) -> Result<Started, ProcessError> {
         match args[..] {
-            [Term::Int(seed)] => Ok(agent(seed as u64, false, self.0.clone(), context)),
+            [Term::Int(seed)] => Ok(agent(seed as u64, self.1, self.0.clone(), context)),
             _ => Err(ProcessError::new(ErrorKind::Invalid, "an agent has a seed")),
         }
     }
@@ -209,7 +209,7 @@ impl Program for Mortal {
 impl Programs for Entries {
     fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
         match entry {
-            "agent" => Some(Arc::new(Mortal(self.ledger.clone()))),
+            "agent" | "root" => Some(Arc::new(Seeded(self.ledger.clone(), entry == "root"))),
             _ => Some(self.specs.iter().find(|spec| spec.name == entry)?.clone()),
         }
     }

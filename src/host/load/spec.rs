@@ -16,7 +16,7 @@ use crate::{
             ended::Ended,
             mailbox::{Capacity, Mailbox},
             panics::{self, Undertaker},
-            program::{Answering, Asked, Program, SpawnContext, Started},
+            program::{Answering, Program, Request, SpawnContext, Started},
             run::{HostDispatcher, RunOptions, live},
         },
     },
@@ -63,10 +63,13 @@ impl ProcessSpec {
                 (World::System(world), wasi)
             }
         };
-        let request = context.request.take().and_then(|Asked(request)| match &world {
-            World::System(world) => Some(world.add_request(request)),
-            // Nobody serves there.
-            World::Staged(_) => None,
+        let request = context.request.take().and_then(|request| match (request, &world) {
+            (Request::Received(request), World::System(world)) => Some(world.add_request(request)),
+            (Request::Staged(request), World::Staged(world)) => world.add_request(request).map(Ok),
+            // Who serves is where the process is.
+            (Request::Received(_), World::Staged(_)) | (Request::Staged(_), World::System(_)) => {
+                None
+            }
         });
         let request = request.transpose().map_err(|exceeded| {
             let why = format!("{} has no memory for a request: {exceeded}", self.name);

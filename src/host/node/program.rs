@@ -1,7 +1,7 @@
 //! What a node is made of, as its users see it: options of hosts, programs, what
 //! a new process is given, what is known of a live one.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{any::Any, fmt, sync::Arc, time::Duration};
 
 use super::{
     actor::Actor,
@@ -164,12 +164,20 @@ pub enum BodyParam {
     Bytes,
 }
 
-/// A request from outside, for the process that answers it piece by piece.
-pub(in crate::host) struct Asked(pub Incoming);
+/// A request for the process that answers it piece by piece.
+pub(in crate::host) enum Request {
+    /// From outside.
+    Received(Incoming),
+    /// On a stage, which knows what it is.
+    Staged(Box<dyn Any + Send>),
+}
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Asked").field(&self.0.head).finish()
+        match self {
+            Request::Received(received) => f.debug_tuple("Request").field(&received.head).finish(),
+            Request::Staged(_) => f.write_str("Request"),
+        }
     }
 }
 
@@ -183,7 +191,7 @@ pub struct SpawnContext {
     /// Who answers for it.
     pub(in crate::host) actor: Actor,
     /// The request that it is started for.
-    pub(in crate::host) request: Option<Asked>,
+    pub(in crate::host) request: Option<Request>,
 }
 
 impl SpawnContext {
@@ -217,6 +225,18 @@ impl SpawnContext {
     /// The dispatcher that answers the commands of the process, those to its host among them.
     pub fn answers(&self, world: SystemDispatcher) -> NodeDispatcher {
         self.answers_of(World::System(world))
+    }
+
+    /// The dispatcher of a process that was made in Rust: with its streams on the machine, or
+    /// of a simulation, where the process is.
+    pub fn own_answers(&mut self) -> NodeDispatcher {
+        match self.staged() {
+            Some(world) => self.answers_of(World::Staged(world)),
+            None => {
+                let streams = std::mem::take(&mut self.streams);
+                self.answers(SystemDispatcher::new(streams))
+            }
+        }
     }
 
     pub(in crate::host) fn answers_of(&self, world: World) -> NodeDispatcher {

@@ -99,6 +99,12 @@ pub(in crate::host) trait StagedWorld: Send + Sync + fmt::Debug {
     /// To whom the process may talk.
     fn set_network(&self, network: Arc<crate::network::Network>);
 
+    /// Gives the process a request of this stage.
+    fn add_request(
+        &self,
+        request: Box<dyn std::any::Any + Send>,
+    ) -> Option<crate::command::http::IncomingRequest>;
+
     /// Gives the process a copy of a directory.
     fn add_dir(&self, dir: &crate::world::Directory, read_only: bool) -> crate::command::FileId;
 }

@@ -36,17 +36,18 @@ use smol::Timer;
 use super::{
     answer::{Answer, Answerer, busy, closing, empty, plain, typed},
     body::{Content, Exchange},
+    described,
     site::Endpoint,
 };
 use crate::{
     account::Charge,
     command::{
         ErrorKind, Pid, ProcessError,
-        http::{RequestHead, Scheme},
+        http::{Fields, RequestHead, Scheme},
     },
     host::{
         Ended, Node,
-        node::program::{Answering, Asked, BodyParam, Program},
+        node::program::{self, Answering, BodyParam, Program},
     },
     value::{Term, term},
     world,
@@ -158,7 +159,7 @@ impl Answerer {
         let ended = handle.ended().await;
         waits.no_more();
         match ended {
-            Some(ended) => answer_of(ended, exchange),
+            Some(ended) => noted(ended, exchange),
             None => busy("the server stops"),
         }
     }
@@ -182,7 +183,7 @@ impl Answerer {
         let between_bytes = self.timeouts.read;
         let asked = world::Incoming { head, body: Some(body), between_bytes, answer };
         let handle = self.node.launch(&self.host, func, None, |mut context| {
-            context.request = Some(Asked(asked));
+            context.request = Some(program::Request::Received(asked));
             program.start(Vec::new(), context)
         });
         let handle = match handle {
@@ -203,7 +204,7 @@ impl Answerer {
                 let ended = handle.ended().await;
                 waits.no_more();
                 return match ended {
-                    Some(ended) if ended.outcome.is_err() => answer_of(ended, exchange),
+                    Some(ended) if ended.outcome.is_err() => noted(ended, exchange),
                     Some(_) => {
                         exchange.error = Some("the process has ended without an answer".to_owned());
                         plain(StatusCode::INTERNAL_SERVER_ERROR, "there was no answer")
@@ -321,25 +322,32 @@ pub(super) fn failed(func: &str, fault: &ProcessError, exchange: &mut Exchange) 
     plain(StatusCode::INTERNAL_SERVER_ERROR, "the server cannot answer this")
 }
 
-/// The end of a process as an answer.
-pub(super) fn answer_of(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
+/// The end of a process as an answer, with what is not told noted.
+pub(super) fn noted(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
+    let (answer, error) = answer_of(ended, exchange.pid.as_ref());
+    exchange.error = error.or(exchange.error.take());
+    answer
+}
+
+/// The end of a process as an answer, and what the client is not told.
+fn answer_of(ended: Arc<Ended>, pid: Option<&Pid>) -> (Answer, Option<String>) {
     if let Err(error) = &ended.outcome {
         let why = error.to_string();
-        let (pid, kind) = (exchange.pid.as_ref().map(tracing::field::display), error.fault().kind);
-        exchange.error = Some(why.lines().next().unwrap_or_default().to_owned());
+        let (pid, kind) = (pid.map(tracing::field::display), error.fault().kind);
+        let first = Some(why.lines().next().unwrap_or_default().to_owned());
         if kind == ErrorKind::Timeout {
             let why = "the process that was to answer took too long";
-            return plain(StatusCode::GATEWAY_TIMEOUT, why);
+            return (plain(StatusCode::GATEWAY_TIMEOUT, why), first);
         }
         if kind == ErrorKind::Canceled {
-            return busy("the process that was to answer was stopped");
+            return (busy("the process that was to answer was stopped"), first);
         }
         tracing::warn!(pid, "{why}");
         let why = "the process that was to answer has failed";
-        return plain(StatusCode::INTERNAL_SERVER_ERROR, why);
+        return (plain(StatusCode::INTERNAL_SERVER_ERROR, why), first);
     }
     let ok = StatusCode::OK;
-    match &*ended.ending {
+    let answer = match &*ended.ending {
         Err(fault) => plain(StatusCode::INTERNAL_SERVER_ERROR, &*fault.message),
         Ok(Term::Nil) => empty(StatusCode::NO_CONTENT),
         Ok(Term::Text(_)) => {
@@ -363,11 +371,26 @@ pub(super) fn answer_of(ended: Arc<Ended>, exchange: &mut Exchange) -> Answer {
                 typed(ok, kind, Content::of(json.to_string()))
             }
             Err(why) => {
-                exchange.error = Some(format!("its result cannot be JSON: {why}"));
-                plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be written as JSON")
+                let error = format!("its result cannot be JSON: {why}");
+                let why = "the answer cannot be written as JSON";
+                return (plain(StatusCode::INTERNAL_SERVER_ERROR, why), Some(error));
             }
         },
-    }
+    };
+    (answer, None)
+}
+
+/// Status, fields and body of the answer that the end of a process is, or says if it may.
+pub(in crate::host) fn parts_of(ended: Arc<Ended>, says: bool) -> (u16, Fields, Vec<u8>) {
+    let answer = if says { described::said(&ended, false) } else { None };
+    let (answer, _) = answer.unwrap_or_else(|| answer_of(ended, None));
+    let (parts, content) = answer.into_parts();
+    let bytes = match content {
+        Content::Whole(bytes) => bytes.unwrap_or_default(),
+        Content::File(_) | Content::Stream(..) => Bytes::new(),
+    };
+    let fields = world::fields(&parts.headers).unwrap_or_default();
+    (parts.status.as_u16(), fields, bytes.to_vec())
 }
 
 /// The text or bytes that a process has ended with, which stay on their account until

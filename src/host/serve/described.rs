@@ -15,7 +15,7 @@ use hyper::{
 use super::{
     answer::{Answer, Answerer, busy, plain},
     body::{Content, Exchange},
-    call::{Waits, answer_of, failed},
+    call::{Waits, failed, noted},
     site::Endpoint,
 };
 use crate::{
@@ -79,16 +79,19 @@ impl Answerer {
         waits.no_more();
         match ended {
             None => busy("the server stops"),
-            Some(ended) => match said(&ended, exchange, is_head) {
-                Some(answer) => answer,
-                None => answer_of(ended, exchange),
+            Some(ended) => match said(&ended, is_head) {
+                Some((answer, error)) => {
+                    exchange.error = error.or(exchange.error.take());
+                    answer
+                }
+                None => noted(ended, exchange),
             },
         }
     }
 }
 
 /// Bytes as a program in Lua takes them.
-fn text(bytes: Vec<u8>) -> Term {
+pub(in crate::host) fn text(bytes: Vec<u8>) -> Term {
     match String::from_utf8(bytes) {
         Ok(text) => Term::from(text),
         Err(error) => Term::Bytes(error.into_bytes().into()),
@@ -119,17 +122,17 @@ fn head(
     ]
 }
 
-/// The answer, if the program has said it.
-fn said(ended: &Arc<Ended>, exchange: &mut Exchange, is_head: bool) -> Option<Answer> {
+/// The answer, if the program has said it, and why it is another.
+pub(super) fn said(ended: &Arc<Ended>, is_head: bool) -> Option<(Answer, Option<String>)> {
     let Ok(Term::Map(pairs)) = &*ended.ending else { return None };
     let get = |name: &str| {
         let found = pairs.iter().find(|(key, _)| *key == Term::from(name));
         found.map(|(_, value)| value)
     };
     get(RESPONSE)?;
-    let mut refuse = |why: String| {
-        exchange.error = Some(why);
-        Some(plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be sent"))
+    let refuse = |why: String| {
+        let answer = plain(StatusCode::INTERNAL_SERVER_ERROR, "the answer cannot be sent");
+        Some((answer, Some(why)))
     };
     let status = match get("status") {
         Some(Term::Int(status)) => u16::try_from(*status).ok(),
@@ -164,7 +167,7 @@ fn said(ended: &Arc<Ended>, exchange: &mut Exchange, is_head: bool) -> Option<An
     };
     let mut answer = Answer::new(content);
     (*answer.status_mut(), *answer.headers_mut()) = (status, headers);
-    Some(answer)
+    Some((answer, None))
 }
 
 fn bytes(term: &Term) -> Option<&[u8]> {

@@ -35,6 +35,7 @@ mod listen;
 mod site;
 mod tls;
 
+pub(super) use self::{call::parts_of, described::text, site::Found};
 pub use self::{
     listen::{Listening, Server},
     site::Site,

@@ -16,7 +16,7 @@ pub struct Site {
 
 /// An entry that answers a method and a path.
 #[derive(Debug)]
-pub(super) struct Endpoint {
+pub(in crate::host) struct Endpoint {
     pub method: String,
     pub path: Pattern,
     /// The id of the entry.
@@ -25,7 +25,7 @@ pub(super) struct Endpoint {
 }
 
 /// What stands for a path.
-pub(super) enum Found<'s> {
+pub(in crate::host) enum Found<'s> {
     /// This answers.
     Endpoint(&'s Endpoint),
     /// There are endpoints for it, but of other methods.
@@ -77,7 +77,7 @@ impl Site {
 
     /// What stands for a path, which is not decoded. `HEAD` is answered like `GET` unless
     /// it has an endpoint of its own.
-    pub(super) fn find(&self, method: &str, path: &str) -> Found<'_> {
+    pub(in crate::host) fn find(&self, method: &str, path: &str) -> Found<'_> {
         let fitting = || self.endpoints.iter().filter(|endpoint| endpoint.path.matches(path));
         let of = |method: &str| {
             fitting().find(|endpoint| endpoint.method == method || endpoint.method == "*")

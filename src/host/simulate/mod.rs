@@ -57,9 +57,9 @@
 //! Hosts, mailboxes, names, links, monitors, services with their restarts are the code
 //! that runs outside of a simulation as well; what it takes from the machine it takes from
 //! a `Stage` here. Nothing waits for ever behind others: after 64 turns of others it is
-//! a task's own. Sockets reach processes of the same run and nobody else. HTTP and services of
-//! kind `http.service` are not simulated: a process that makes a request ends with an
-//! error that says so.
+//! a task's own. Sockets reach processes of the same run and nobody else, and requests the
+//! services of kind `http.service` of the project, without their pages for other origins
+//! and files.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -70,6 +70,7 @@
 //! | `world` | what a process asks besides other processes |
 //! | `files`, `copy`, `what` | files in memory; their copies; what can go wrong with them |
 //! | `sockets`, `wire` | sockets, which reach processes of the same run; the network that they share |
+//! | `http` | requests, and the servers of the project |
 //! | `run` | a scenario, and one run of it |
 //! | `failure` | why a run has failed, and what programs have said of themselves |
 //! | `search` | many seeds, on several threads |
@@ -81,6 +82,7 @@ mod choices;
 mod copy;
 mod failure;
 mod files;
+mod http;
 mod post;
 mod run;
 mod search;

@@ -12,6 +12,7 @@ use super::{
     copy::Copies,
     failure::{Cause, Checks, Failure},
     files::Disk,
+    http::Servers,
     simulator::Simulator,
     state::{Line, State},
 };
@@ -66,8 +67,27 @@ pub struct Simulation {
     scenario: String,
     start: Arc<Start>,
     copies: Arc<Copies>,
+    /// Programs and hosts that the project does not have.
+    more: Option<Arc<More>>,
     /// How it is run.
     pub options: Options,
+}
+
+/// The programs of a project, and others.
+struct More {
+    own: ProjectPrograms,
+    programs: Box<dyn Programs>,
+    hosts: Vec<(String, HostOptions)>,
+}
+
+impl Programs for Arc<More> {
+    fn ready(&self, entry: &str) -> Option<Arc<dyn Program>> {
+        self.own.ready(entry).or_else(|| self.programs.ready(entry))
+    }
+
+    fn load(&self, entry: &str) -> Result<Arc<dyn Program>, ProcessError> {
+        self.programs.load(entry).or_else(|_| self.own.load(entry))
+    }
 }
 
 /// How a run has gone.
@@ -157,8 +177,20 @@ impl Simulation {
             scenario: scenario.to_string(),
             start: Arc::new(start),
             copies: Arc::default(),
+            more: None,
             options: Options::default(),
         }
+    }
+
+    /// The same, with programs and hosts that the project does not have.
+    pub fn with(
+        self,
+        programs: impl Programs + 'static,
+        hosts: Vec<(String, HostOptions)>,
+    ) -> Simulation {
+        let own = self.programs.clone();
+        let more = Some(Arc::new(More { own, programs: Box::new(programs), hosts }));
+        Simulation { more, ..self }
     }
 
     /// The project.
@@ -166,15 +198,11 @@ impl Simulation {
         self.programs.project()
     }
 
-    /// Services of the project that would be started and are not, as the simulation serves
-    /// nobody outside.
+    /// Entries whose files are not served in a simulation.
     pub fn left_out(&self) -> Vec<Id> {
-        let is_http = |id: &&Id| {
-            let kind = self.project().entry(id).map(|entry| &entry.kind);
-            matches!(kind, Some(EntryKind::HttpService(_)))
-        };
-        let all = self.project().services();
-        all.iter().map(|service| service.id).filter(is_http).cloned().collect()
+        let all = self.project().entries();
+        let files = all.filter(|entry| matches!(entry.kind, EntryKind::HttpStatic(_)));
+        files.map(|entry| entry.id.clone()).collect()
     }
 
     /// Runs a seed.
@@ -212,7 +240,11 @@ impl Simulation {
     fn play(&self, seed: u64, choices: Choices, written: Written) -> Result<Run, Refused> {
         let disk = Disk::new(self.copies.clone());
         let simulator = Simulator::new(seed, choices, disk.clone(), written.lines);
-        let node = Node::staged(self.programs.clone(), MEMORY, simulator.stage());
+        let stage = simulator.stage();
+        let node = match &self.more {
+            None => Node::staged(self.programs.clone(), MEMORY, stage),
+            Some(more) => Node::staged(more.clone(), MEMORY, stage),
+        };
         let result = self.play_on(&node, &simulator, written);
         // What is left of the processes refers to the simulator, and it to them.
         simulator.clear();
@@ -247,6 +279,9 @@ impl Simulation {
         written: Written,
     ) -> Result<Result<Term, Failure>, Refused> {
         let mut hosts = self.programs.hosts();
+        if let Some(more) = &self.more {
+            hosts.extend(more.hosts.iter().cloned());
+        }
         let terminal = self.project().hosts().ok().map(|hosts| hosts.terminal.0.to_string());
         let host = terminal.unwrap_or_else(|| {
             hosts.push((HOST.to_owned(), HostOptions::for_one()));
@@ -264,6 +299,9 @@ impl Simulation {
             node.set_trace(trace);
         }
         let supervisor = Supervisor::new(node.clone(), self.project());
+        let servers = Executor::Staged(simulator.stage());
+        let servers = Servers::new(node.clone(), self.project(), servers, simulator.wire().clone());
+        simulator.set_servers(servers);
         let ended = Arc::<OnceLock<Result<Arc<Ended>, ProcessError>>>::default();
         let executor = Executor::Staged(simulator.stage());
         {

@@ -18,6 +18,7 @@ use async_task::Runnable;
 
 use super::{
     choices::{Choice, Choices},
+    http::Servers,
     state::{Ready, State, name_of},
     wire::Wire,
     world::SimulatedWorld,
@@ -52,13 +53,15 @@ struct Inner {
     /// Files, for all processes.
     disk: super::files::Disk,
     wire: Arc<Wire>,
+    /// Who answers requests. It knows the node, which knows the stage.
+    servers: Mutex<Option<Arc<Servers>>>,
 }
 
 impl Simulator {
     pub fn new(seed: u64, choices: Choices, disk: super::files::Disk, tells: bool) -> Simulator {
         let state = State::new(seed, choices, tells);
-        let wire = Arc::default();
-        Simulator(Arc::new(Inner { seed, state: Mutex::new(state), disk, wire }))
+        let (wire, servers) = (Arc::default(), Mutex::default());
+        Simulator(Arc::new(Inner { seed, state: Mutex::new(state), disk, wire, servers }))
     }
 
     pub fn stage(&self) -> Arc<dyn Stage> {
@@ -79,6 +82,16 @@ impl Simulator {
 
     pub fn wire(&self) -> &Arc<Wire> {
         &self.0.wire
+    }
+
+    /// Who answers requests.
+    pub fn servers(&self) -> Option<Arc<Servers>> {
+        lock(&self.0.servers).clone()
+    }
+
+    /// From now on these do.
+    pub fn set_servers(&self, servers: Servers) {
+        *lock(&self.0.servers) = Some(Arc::new(servers));
     }
 
     /// True if somebody can run.
@@ -136,6 +149,8 @@ impl Simulator {
             (mem::take(&mut state.timers), mem::take(&mut state.ready))
         };
         drop((timers, ready));
+        let servers = lock(&self.0.servers).take();
+        drop(servers);
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     choices::{Choice, Random},
     failure::{Cause, Checks},
     files::Open,
+    http::{Body, Exchange, Fate, Http, Order},
     simulator::Simulator,
     sockets::{Mishap, Sockets},
     state::name_of,
@@ -22,8 +23,10 @@ use super::{
 };
 use crate::{
     command::{
-        Clock, ClockCommand, Command, Errno, FileId, FsCommand, HostCall, Interest, Interests,
-        NetCommand, RandomCommand, Ready, Reply, Stdio, StdioCommand, StreamCommand, Wait,
+        Clock, ClockCommand, Command, Errno, FileId, FsCommand, HostCall, HttpCommand, Interest,
+        Interests, NetCommand, RandomCommand, Ready, Reply, Stdio, StdioCommand, StreamCommand,
+        Wait,
+        http::{IncomingRequest, OutgoingRequest},
     },
     host::node::{
         stage::{self, StagedWorld},
@@ -58,6 +61,7 @@ pub(super) struct SimulatedWorld {
     random: Mutex<Random>,
     open: Mutex<Open>,
     sockets: Mutex<Sockets>,
+    http: Mutex<Http>,
     clock: stage::Clock,
 }
 
@@ -67,7 +71,8 @@ impl SimulatedWorld {
         let clock = stage::Clock::of(Some(simulator.stage()));
         let open = Mutex::new(Open::new(simulator.disk()));
         let sockets = Mutex::new(Sockets::new(simulator.wire().clone()));
-        SimulatedWorld { simulator, slot, random: Mutex::new(random), open, sockets, clock }
+        let http = Mutex::new(Http::new(simulator.wire().clone()));
+        SimulatedWorld { simulator, slot, random: Mutex::new(random), open, sockets, http, clock }
     }
 
     fn clock(&self, command: ClockCommand) -> Reply {
@@ -153,7 +158,13 @@ impl SimulatedWorld {
         let time = wait.until.is_some_and(|until| self.simulator.state().now >= until);
         // There is no input, and that is known at once.
         let sockets = lock(&self.sockets);
-        let holds = |interest: &Interest| sockets.holds(*interest);
+        let http = lock(&self.http);
+        let holds = |interest: &Interest| match interest {
+            Interest::Readable(id) | Interest::Writable(id) if Http::has(*id) => {
+                http.holds(*interest)
+            }
+            _ => sockets.holds(*interest),
+        };
         let on: Interests = wait.on.handles().filter(holds).collect();
         let on = on.with(Interest::Stdin, wait.on.contains(Interest::Stdin));
         let ready = time || !on.is_empty();
@@ -199,8 +210,10 @@ impl SimulatedWorld {
 
     fn stream(&self, mut command: StreamCommand) -> Reply {
         let mishap = match &mut command {
-            StreamCommand::Write { bytes, .. } => {
-                let mishap = self.mishap("write-stream");
+            StreamCommand::Write { stream, bytes } => {
+                // What befalls a body has been chosen with its request.
+                let of_http = Http::has(*stream);
+                let mishap = if of_http { None } else { self.mishap("write-stream") };
                 if bytes.len() > 1 {
                     let mut state = self.simulator.state();
                     if state.pick(&self.slot, Choice::Short, "write-stream", 2) > 0 {
@@ -226,7 +239,52 @@ impl SimulatedWorld {
             }
             StreamCommand::Room(_) | StreamCommand::Flush(_) => None,
         };
-        lock(&self.sockets).stream(command, mishap)
+        match Http::has(stream_of(&command)) {
+            true => lock(&self.http).stream(command),
+            false => lock(&self.sockets).stream(command, mishap),
+        }
+    }
+
+    fn http(&self, command: HttpCommand) -> Reply {
+        let simulator = &self.simulator;
+        lock(&self.http).answer(command, |request, body, network| {
+            let order = self.order(request, body, network);
+            let exchange = order.exchange.clone();
+            if let Some(servers) = simulator.servers() {
+                servers.send(order);
+            }
+            exchange
+        })
+    }
+
+    /// A request, with what befalls it.
+    fn order(&self, request: OutgoingRequest, body: Option<Body>, network: Arc<Network>) -> Order {
+        let OutgoingRequest { head, timeouts, body: _ } = request;
+        let mut state = self.simulator.state();
+        let fates = (Fate::ALL.len() as u32).saturating_add(1);
+        let fate = state.pick(&self.slot, Choice::Net, "http-send", fates) as usize;
+        let fate = fate.checked_sub(1).and_then(|at| Fate::ALL.get(at)).copied();
+        let mut slow = || {
+            let option = state.pick(&self.slot, Choice::Slow, "http-send", SLOW.len() as u32);
+            SLOW.get(option as usize).copied().map(Duration::from_nanos).unwrap_or_default()
+        };
+        let late = (slow(), slow());
+        let asked = || {
+            let path = head.path_with_query.as_deref().unwrap_or_default();
+            let authority = head.authority.as_deref().unwrap_or_default();
+            let from = name_of(&self.slot);
+            format!("{} {authority}{path} of {from}", head.method.as_str())
+        };
+        if let Some(fate) = fate {
+            state.tell(Some(Choice::Net), || format!("{} {}", asked(), fate.name()));
+        }
+        if late.0.max(late.1) > Duration::ZERO {
+            state.tell(Some(Choice::Slow), || {
+                format!("{} arrives after {:?}, its answer after {:?}", asked(), late.0, late.1)
+            });
+        }
+        drop(state);
+        Order { head, body, timeouts, network, fate, late, exchange: Exchange::default() }
     }
 
     /// Does something with a file, or lets it fail.
@@ -276,6 +334,16 @@ impl SimulatedWorld {
     }
 }
 
+/// What a command about a stream is about.
+fn stream_of(command: &StreamCommand) -> FileId {
+    match command {
+        StreamCommand::Read { stream: id, .. }
+        | StreamCommand::Room(id)
+        | StreamCommand::Write { stream: id, .. }
+        | StreamCommand::Flush(id) => *id,
+    }
+}
+
 /// The rest of a message about a family that is not there.
 fn missing(what: &str, name: &str) -> Reply {
     Reply::Refused(format!("the simulation has no {what}, and cannot answer `{name}`"))
@@ -291,7 +359,7 @@ impl StagedWorld for SimulatedWorld {
             Command::Wait(wait) => self.wait(&wait).ok_or(Command::Wait(wait))?,
             Command::Fs(command) => self.file(command),
             Command::Stream(command) => self.stream(command),
-            Command::Http(command) => missing("HTTP", command.name()),
+            Command::Http(command) => self.http(command),
             Command::Net(command) => self.net(command),
             Command::Actor(command) => missing("host here", command.name()),
             Command::Project(command) => missing("project here", command.name()),
@@ -352,7 +420,13 @@ impl StagedWorld for SimulatedWorld {
         time
     }
 
+    fn add_request(&self, request: Box<dyn std::any::Any + Send>) -> Option<IncomingRequest> {
+        let asked = request.downcast().ok()?;
+        Some(lock(&self.http).take_request(*asked))
+    }
+
     fn set_network(&self, network: Arc<Network>) {
+        lock(&self.http).set_network(network.clone());
         lock(&self.sockets).set_network(network);
     }
 
