@@ -406,13 +406,17 @@ fn lua_help(process: &ProcessLua, invocation: &str, short: Option<&str>) -> Stri
 }
 
 /// The parameters of a method in Lua, if all that it can be given are these.
+#[cfg(feature = "lua")]
 pub(super) fn lua_params(process: &ProcessLua) -> Option<Vec<String>> {
-    #[cfg(feature = "lua")]
-    return crate::lua::params(&process.code.source, &process.method)
-        // There all arguments can be had in another way.
-        .filter(|_| !process.code.source.contains(".args"));
-    #[cfg(not(feature = "lua"))]
-    return None;
+    // With that module all arguments can be had in another way.
+    let plain = !process.code.modules.iter().any(|module| module == "io");
+    crate::lua::params(&process.code.source, &process.method).filter(|_| plain)
+}
+
+/// Without Lua nothing is known of them.
+#[cfg(not(feature = "lua"))]
+pub(super) fn lua_params(_: &ProcessLua) -> Option<Vec<String>> {
+    None
 }
 
 /// Words that a method has no parameters for are lost, which is said.

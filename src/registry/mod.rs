@@ -46,13 +46,14 @@ pub(crate) mod units;
 mod yaml;
 
 #[cfg(feature = "cli")]
+pub(crate) use self::discover::LOCK;
+#[cfg(feature = "cli")]
 pub(crate) use self::kinds::http_address;
 #[cfg(feature = "lua")]
 pub(crate) use self::kinds::lua_modules;
-#[cfg(feature = "cli")]
 pub(crate) use self::places::open_together;
 pub(crate) use self::{
-    discover::{LOCK, describe_io},
+    discover::describe_io,
     places::DirectoryError,
     problem::{listed, quoted},
     suggest::nearest,

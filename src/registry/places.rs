@@ -195,7 +195,6 @@ fn above(dir: &Dir) -> io::Result<Vec<Identity>> {
 
 /// Opens directories together, each a path and whether a guest can write it. So
 /// it is known of each link whether it lies where one of them can be written.
-#[cfg_attr(not(feature = "cli"), allow(dead_code, reason = "for `--dir`"))]
 pub(crate) fn open_together(paths: &[(&Path, bool)]) -> Vec<Result<Directory, DirectoryError>> {
     open_all(paths).0
 }

@@ -21,7 +21,7 @@ pub enum Goal {
     End,
 }
 
-/// How far [`Player::advance`] has come.
+/// How far [`Player::advance`](super::Player::advance) has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advanced {
     /// A record has been played.
