@@ -13,7 +13,7 @@ fn no_target_breaks_its_promise() {
     for target in TARGETS {
         let seeds = target.seeds().unwrap().len() as u64;
         let runs = match target.name {
-            "echo" | "shapes" | "wasi1" => FEWER,
+            "echo" | "shapes" | "wasi1" | "wasi2" => FEWER,
             _ => RUNS,
         };
         if let Err(broken) = target.fuzz(20, Until::Runs(seeds + runs)) {

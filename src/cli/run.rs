@@ -408,8 +408,10 @@ fn lua_help(process: &ProcessLua, invocation: &str, short: Option<&str>) -> Stri
 /// The parameters of a method in Lua, if all that it can be given are these.
 #[cfg(feature = "lua")]
 pub(super) fn lua_params(process: &ProcessLua) -> Option<Vec<String>> {
-    // With that module all arguments can be had in another way.
-    let plain = !process.code.modules.iter().any(|module| module == "io");
+    // By `io.args` all of them can be had in another way.
+    let code = &process.code;
+    let named = code.modules.iter().any(|module| module == "io");
+    let plain = !named && !code.source.contains(".args");
     crate::lua::params(&process.code.source, &process.method).filter(|_| plain)
 }
 

@@ -27,6 +27,9 @@ pub enum ProjectCommand {
     /// The entries that have all of these: `kind`, `name`, `namespace`, or something of
     /// their `meta`. A list. [`Reply::Ended`](super::Reply::Ended)
     Find(Vec<(String, Term)>),
+    /// The directory of an `fs.directory` entry, where the process may do what it likes.
+    /// [`Reply::Handle`](super::Reply::Handle)
+    Directory(String),
 }
 
 impl ProjectCommand {
@@ -38,6 +41,7 @@ impl ProjectCommand {
             ProjectCommand::SetVariable { .. } => "set-variable",
             ProjectCommand::Entry(_) => "entry",
             ProjectCommand::Find(_) => "find-entries",
+            ProjectCommand::Directory(_) => "directory",
         }
     }
 }

@@ -64,6 +64,7 @@
 mod arena;
 mod budget;
 mod exchange;
+mod files;
 mod json;
 mod long;
 mod look;

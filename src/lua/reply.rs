@@ -3,7 +3,7 @@
 use mlua::{Error, Lua, LuaString, MultiValue, Result, Value};
 
 use super::{
-    exchange,
+    exchange, files,
     primitives::Primitives,
     values::{Giver, from_term},
 };
@@ -23,7 +23,11 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         Reply::Pid(pid) => Value::String(lua.create_string(pid.as_str())?),
         Reply::Ready(ready) => Value::Boolean(!ready.on.is_empty()),
         Reply::Done | Reply::Value(None) => Value::Boolean(true),
-        Reply::Handle(id) => Value::Integer(i64::try_from(id.0).unwrap_or(i64::MAX)),
+        Reply::Stat(stat) => Value::Table(files::stat(lua, stat)?),
+        Reply::Entries(entries) => Value::Table(files::entries(lua, entries)?),
+        Reply::File { id, .. } | Reply::Handle(id) => {
+            Value::Integer(i64::try_from(id.0).unwrap_or(i64::MAX))
+        }
         Reply::Response(response) => Value::Table(exchange::response(lua, response)?),
         Reply::HttpError(error) => return refused(lua, primitives, &exchange::fault(error)),
         // It has to be waited for.
@@ -45,14 +49,11 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
         }
         // No command of a program is answered so.
         Reply::Value(Some(_))
-        | Reply::File { .. }
         | Reply::Trailers(_)
         | Reply::Address(_)
         | Reply::Addresses(_)
         | Reply::Datagrams(_)
-        | Reply::NetError(_)
-        | Reply::Stat(_)
-        | Reply::Entries(_) => {
+        | Reply::NetError(_) => {
             let Unexpected(why) = reply.clone().instead_of("a value");
             return refused(lua, primitives, &ProcessError::new(ErrorKind::Internal, why));
         }
@@ -62,39 +63,38 @@ pub(super) fn values(lua: &Lua, primitives: &Primitives, reply: &Reply) -> Resul
 
 fn kind(errno: Errno) -> ErrorKind {
     match errno {
-        Errno::Access | Errno::NotPermitted => ErrorKind::PermissionDenied,
+        Errno::Access | Errno::NotPermitted | Errno::ReadOnly => ErrorKind::PermissionDenied,
         Errno::NoEntry => ErrorKind::NotFound,
+        Errno::Exist => ErrorKind::AlreadyExists,
+        Errno::Invalid
+        | Errno::IsDirectory
+        | Errno::NotDirectory
+        | Errno::NotEmpty
+        | Errno::NameTooLong => ErrorKind::Invalid,
         Errno::WouldBlock
         | Errno::Already
         | Errno::BadDescriptor
         | Errno::Busy
         | Errno::Deadlock
         | Errno::Quota
-        | Errno::Exist
         | Errno::FileTooLarge
         | Errno::IllegalByteSequence
         | Errno::InProgress
         | Errno::Interrupted
-        | Errno::Invalid
         | Errno::Io
-        | Errno::IsDirectory
         | Errno::Loop
         | Errno::TooManyLinks
         | Errno::MessageSize
-        | Errno::NameTooLong
         | Errno::NoDevice
         | Errno::NoLock
         | Errno::InsufficientMemory
         | Errno::InsufficientSpace
-        | Errno::NotDirectory
-        | Errno::NotEmpty
         | Errno::NotRecoverable
         | Errno::Unsupported
         | Errno::NoTty
         | Errno::NoSuchDevice
         | Errno::Overflow
         | Errno::Pipe
-        | Errno::ReadOnly
         | Errno::InvalidSeek
         | Errno::TextFileBusy
         | Errno::CrossDevice

@@ -277,6 +277,9 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
         if let Some(command) = self.exchange()? {
             return Ok(command);
         }
+        if let Some(command) = self.files()? {
+            return Ok(command);
+        }
         let actor = match self.name {
             "now" => return Ok(Command::Clock(ClockCommand::Now(Clock::Wall))),
             "clock" => return Ok(Command::Clock(ClockCommand::Now(Clock::Monotonic))),
@@ -328,6 +331,10 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 return Ok(ProjectCommand::SetVariable { name, value }.into());
             }
             "entry" => return Ok(ProjectCommand::Entry(self.text("the id of an entry")?).into()),
+            "directory" => {
+                let id = self.text("the id of an fs.directory entry")?;
+                return Ok(ProjectCommand::Directory(id).into());
+            }
             "find_entries" => return Ok(ProjectCommand::Find(self.pairs("a filter")?).into()),
             "send" => {
                 let to = self.text(DEST)?;

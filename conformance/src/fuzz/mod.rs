@@ -62,7 +62,7 @@ pub struct Target {
 }
 
 /// All of them.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     Target { name: "config", run: config::run },
     Target { name: "adapter", run: adapter::run },
     Target { name: "component", run: component::run },
@@ -73,6 +73,7 @@ pub const TARGETS: [Target; 15] = [
     Target { name: "handles", run: handles::run },
     Target { name: "sections", run: sections::run },
     Target { name: "wasi1", run: places::wasi1 },
+    Target { name: "wasi2", run: places::wasi2 },
     Target { name: "codec", run: readers::codec },
     Target { name: "journal", run: readers::journal },
     Target { name: "wave", run: readers::wave },

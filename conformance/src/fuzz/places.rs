@@ -1,4 +1,4 @@
-//! Files, as a guest of WASI 0.1 asks for them: calls in any order and with any arguments,
+//! Files, as guests of WASI ask for them: calls in any order and with any arguments,
 //! in a directory that has links out of it.
 //!
 //! Nothing outside of the directory is changed, and nothing in one that may only be read;
@@ -16,6 +16,9 @@ use std::{
 };
 
 use arbitrary::Unstructured;
+use wasi_preview1_component_adapter_provider::{
+    WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER,
+};
 use wippy::{
     adapter::{AdaptOptions, adapt},
     component::{Component, Engine, LinkedComponent, Linker},
@@ -23,6 +26,7 @@ use wippy::{
     process::{Call, Fuel, Limits, Start, WasmProcess, run as run_process},
     world::{Input, Output, Streams, SystemDispatcher},
 };
+use wit_component::ComponentEncoder;
 
 /// Calls of one guest.
 const CALLS: usize = 24;
@@ -164,8 +168,9 @@ impl Param {
     }
 }
 
-/// The guest, as text. What it is told is written to its stdout.
-fn guest(bytes: &mut Unstructured<'_>) -> String {
+/// The guest, as text, whose function has this name. What it is told is written to its
+/// stdout.
+fn guest(bytes: &mut Unstructured<'_>, name: &str) -> String {
     let mut text = "(module\n".to_owned();
     for Function { name, params } in &FUNCTIONS {
         let params: Vec<&str> = params.iter().map(|param| param.types()).collect();
@@ -182,7 +187,8 @@ fn guest(bytes: &mut Unstructured<'_>) -> String {
     }
     // Two pieces of memory: some bytes, and none.
     text += "(data (i32.const 512) \"\\00\\40\\00\\00\\06\\00\\00\\00\\00\\40\\00\\00\\00\\00\\00\\00\")\n";
-    text += "(data (i32.const 16384) \"hello\\n\")\n(func (export \"run\")\n";
+    text += "(data (i32.const 16384) \"hello\\n\")\n";
+    writeln!(text, "(func (export {name:?})").expect("it grows");
     let count = 1 + bytes.int_in_range(0..=CALLS as u32 - 1).unwrap_or(0);
     for at in 0..count {
         let which = bytes.int_in_range(0..=FUNCTIONS.len() * 2 - 1).unwrap_or(0);
@@ -236,13 +242,32 @@ static LINKER: LazyLock<Linker> = LazyLock::new(|| {
 pub fn wasi1(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
     let read_only = bytes.ratio(1, 3).unwrap_or(false);
-    let text = guest(&mut bytes);
+    let text = guest(&mut bytes, "run");
     let module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let adapted = adapt(&module, &AdaptOptions::default()).expect("it is adapted");
-    let component = Component::new(&Engine::default(), adapted.component).expect("it is loaded");
+    check(adapted.component, read_only, &text);
+}
+
+/// WASI 0.2, by way of the public adapter: it makes calls of 0.2 of those of 0.1.
+pub fn wasi2(data: &[u8]) {
+    let mut bytes = Unstructured::new(data);
+    let read_only = bytes.ratio(1, 3).unwrap_or(false);
+    let text = guest(&mut bytes, "_start");
+    let module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let made = || {
+        ComponentEncoder::default()
+            .module(&module)?
+            .adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, WASI_SNAPSHOT_PREVIEW1_COMMAND_ADAPTER)?
+            .encode()
+    };
+    check(made().expect("a component can be made of it"), read_only, &text);
+}
+
+/// Runs it in two places that are the same.
+fn check(component: Vec<u8>, read_only: bool, text: &str) {
+    let component = Component::new(&Engine::default(), component).expect("it is loaded");
     let program = component.link(&LINKER).expect("it is linked");
-    let one = Place::new();
-    let other = Place::new();
+    let (one, other) = (Place::new(), Place::new());
     let (first, second) = (one.run(&program, read_only), other.run(&program, read_only));
     assert_eq!(first, second, "in a fresh copy\n{text}");
     assert_eq!(one.tree("mount"), other.tree("mount"), "in a fresh copy\n{text}");

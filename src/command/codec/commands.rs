@@ -185,6 +185,7 @@ coded_enum! { ProjectCommand {
     2 = SetVariable { name, value };
     3 = Entry(id);
     4 = Find(filter);
+    5 = Directory(id);
 } }
 
 coded_enum! { FsCommand {

@@ -15,12 +15,13 @@ use super::{
 use crate::{
     account::Account,
     command::{
-        ActorCommand, ErrorKind, FunctionCall, ProcessError, ProjectCommand, Reply, SharedEnding,
-        Spawn,
+        ActorCommand, ErrorKind, FileId, FunctionCall, ProcessError, ProjectCommand, Reply,
+        SharedEnding, Spawn,
     },
     process::Error,
     value::Term,
     visible,
+    world::Directory,
 };
 
 /// Processes that one can start in a step. Each makes the turn shorter, by about
@@ -143,10 +144,14 @@ impl Actor {
         })
     }
 
-    /// Answers a command about the project.
-    pub(super) fn ask_project(&self, command: ProjectCommand) -> Reply {
+    /// Answers a command about the project; `open` gives a directory to the process.
+    pub(super) fn ask_project(
+        &self,
+        command: ProjectCommand,
+        open: impl FnOnce(Directory) -> FileId,
+    ) -> Reply {
         let room = self.slot.mailbox.account.get().map_or(u64::MAX, Account::room);
-        self.node.ask_project(command, room)
+        self.node.ask_project(command, room, open)
     }
 
     /// An error, if the caller's mailbox has no room for the notices that it asks for.

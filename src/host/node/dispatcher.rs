@@ -13,7 +13,7 @@ use super::{
     trace::Probe,
 };
 use crate::{
-    command::{ActorCommand, Command, InlineDispatcher, Interest, Reply, Wait},
+    command::{ActorCommand, Command, InlineDispatcher, Interest, ProjectCommand, Reply, Wait},
     world::{Dispatcher, SystemDispatcher},
 };
 
@@ -48,7 +48,9 @@ impl Dispatcher for NodeDispatcher {
     fn now(&self, command: Command) -> Result<Reply, Command> {
         match command {
             Command::Actor(command) => self.actor.now(command).map_err(Command::Actor),
-            Command::Project(command) => Ok(self.actor.ask_project(command)),
+            // It may have to be opened.
+            Command::Project(ProjectCommand::Directory(_)) => Err(command),
+            Command::Project(command) => Ok(self.ask_project(command)),
             // At once, so that it makes no difference whether it has been done.
             Command::Chore(chore) if self.stage().is_some() => {
                 chore.run();
@@ -77,7 +79,11 @@ impl Dispatcher for NodeDispatcher {
     async fn later(&self, command: Command) -> Reply {
         match command {
             Command::Actor(command) => self.actor.later(command).await,
-            Command::Project(command) => self.actor.ask_project(command),
+            Command::Project(command) if self.stage().is_some() => self.ask_project(command),
+            Command::Project(command) => {
+                let own = self.clone();
+                smol::unblock(move || own.ask_project(command)).await
+            }
             Command::Chore(chore) => chores::later(chore).await,
             Command::Clock(_)
             | Command::Random(_)
@@ -123,6 +129,13 @@ impl InlineDispatcher for NodeDispatcher {
 }
 
 impl NodeDispatcher {
+    fn ask_project(&self, command: ProjectCommand) -> Reply {
+        self.actor.ask_project(command, |directory| match &self.world {
+            World::System(world) => world.add_dir(directory, false),
+            World::Staged(world) => world.add_dir(&directory, false),
+        })
+    }
+
     /// Tells whether the step has to end first.
     fn is_for_between_steps(&self, command: &Command) -> bool {
         let slot = &self.actor.slot;

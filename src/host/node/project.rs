@@ -10,10 +10,12 @@ use std::{
 
 use super::{Node, send::shown};
 use crate::{
-    command::{ErrorKind, ProcessError, ProjectCommand, Reply},
+    artifact,
+    command::{ErrorKind, FileId, ProcessError, ProjectCommand, Reply},
     lock::lock,
-    registry::{Entry, Id, Project},
+    registry::{Entry, EntryKind, Id, Project},
     value::{Term, term},
+    world::Directory,
 };
 
 /// Bytes of a variable that a process sets.
@@ -30,8 +32,14 @@ impl Variables {
 }
 
 impl Node {
-    /// Answers a command about the project, with at most so many bytes.
-    pub(super) fn ask_project(&self, command: ProjectCommand, room: u64) -> Reply {
+    /// Answers a command about the project, with at most so many bytes; `open` gives a
+    /// directory to the process.
+    pub(super) fn ask_project(
+        &self,
+        command: ProjectCommand,
+        room: u64,
+        open: impl FnOnce(Directory) -> FileId,
+    ) -> Reply {
         let Some(project) = self.0.programs.project() else {
             let why = "there is no project here";
             return Reply::ProcessError(ProcessError::new(ErrorKind::Unavailable, why));
@@ -60,6 +68,9 @@ impl Node {
                 let entries: Result<Vec<Term>, _> =
                     fitting.map(|entry| room.entry(entry)).collect();
                 entries.map(|entries| Reply::Ended(Ok(Term::List(entries)).into()))
+            }
+            ProjectCommand::Directory(id) => {
+                directory(project, &id).map(|found| Reply::Handle(open(found)))
             }
         };
         answer.unwrap_or_else(Reply::ProcessError)
@@ -92,6 +103,17 @@ fn found<'p>(project: &'p Project, id: &str) -> Result<&'p Entry, ProcessError> 
         let why = format!("there is no entry {}", shown(id));
         ProcessError::new(ErrorKind::NotFound, why)
     })
+}
+
+/// The directory of an entry.
+fn directory(project: &Project, id: &str) -> Result<Directory, ProcessError> {
+    let entry = found(project, id)?;
+    if !matches!(entry.kind, EntryKind::FsDirectory(_)) {
+        let why = format!("{} is no directory, but of kind {}", entry.id, entry.kind_name);
+        return Err(ProcessError::new(ErrorKind::Invalid, why));
+    }
+    artifact::directory(project, &entry.id)
+        .map_err(|error| ProcessError::new(ErrorKind::Unavailable, error.found()))
 }
 
 /// True if an entry has all of these.

@@ -94,6 +94,20 @@ pub(super) fn terms(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Vec<Term>, F
     Ok(terms)
 }
 
+/// The names and terms of a `list<tuple<string, value>>`.
+pub(super) fn named(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Vec<(String, Term)>, Failure> {
+    let pairs = args.list()?;
+    let mut room = Room::ALL;
+    let mut terms = Vec::with_capacity(pairs.len());
+    for pair in pairs {
+        let mut pair = Args::new(vec![pair]).record()?;
+        let name = pair.string()?;
+        room.values(name.len())?;
+        terms.push((name, term(cx, pair.value()?, &mut room)?));
+    }
+    Ok(terms)
+}
+
 /// What a `result<value, error>` stands for.
 pub(super) fn ending(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Ending, Failure> {
     let (case, payload) = args.case()?;

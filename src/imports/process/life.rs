@@ -76,7 +76,7 @@ const LIFE: &[(&str, Body)] = &[
 const MILLISECOND: u64 = 1_000_000;
 
 /// What it takes to make a process, as bytes that could be copied meanwhile.
-const BIRTH: u64 = 5_000 * 64;
+pub(super) const BIRTH: u64 = 5_000 * 64;
 
 /// A `start`, without links.
 fn start(cx: &mut HostCx<'_>, args: &mut Args) -> Result<Spawn, Failure> {

@@ -15,7 +15,7 @@
 //! | file | what |
 //! | --- | --- |
 //! | `convert` | values of the WIT to terms, faults and mail, and back |
-//! | `life`, `mailbox`, `names`, `census` | the interfaces |
+//! | `life`, `mailbox`, `names`, `functions`, `census` | the interfaces |
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -42,6 +42,7 @@
 
 mod census;
 mod convert;
+mod functions;
 mod life;
 mod mailbox;
 mod names;
@@ -74,6 +75,7 @@ pub fn add_to_linker(linker: &mut Linker) -> Result<(), DeclareError> {
         linker.declare(package)?;
     }
     census::bind(linker)?;
+    functions::bind(linker)?;
     life::bind(linker)?;
     mailbox::bind(linker)?;
     names::bind(linker)

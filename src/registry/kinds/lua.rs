@@ -47,7 +47,7 @@ pub struct LuaLimits {
 macro_rules! lua_modules {
     ($then:ident) => {
         $then![
-            "base64" "channel" "crypto" "ctx" "env" "errors" "funcs" "hash" "http" "http_client"
+            "base64" "channel" "crypto" "ctx" "env" "errors" "fs" "funcs" "hash" "http" "http_client"
             "io" "json"
             "logger" "os" "payload" "process" "registry" "security" "sim" "text" "time"
             "uuid" "yaml"

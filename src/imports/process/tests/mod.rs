@@ -11,8 +11,8 @@ use std::{
 use super::add_to_linker;
 use crate::{
     command::{
-        ActorCommand, Clock, ClockCommand, Command, ErrorKind, Interest, Interests, Mail, Message,
-        Pid, ProcessError, Ready, Reply, Spawn, Wait,
+        ActorCommand, Clock, ClockCommand, Command, ErrorKind, FunctionCall, Interest, Interests,
+        Mail, Message, Pid, ProcessError, Ready, Reply, Spawn, Wait,
     },
     component::{Answer, HostState, Linker, Trap, TrapKind},
     imports::wasi,
@@ -182,6 +182,7 @@ fn without_a_host_nothing_works_and_nothing_waits() {
         ("life#trap-links", &["true"]),
         ("life#cancel", &["\"x\"", "\"\"", "none"]),
         ("mailbox#send", &["\"x\"", "\"t\"", "[]"]),
+        ("functions#call", &[r#"{entry: "a:f", args: [], context: []}"#]),
         ("mailbox#receive", &["all", "none"]),
         ("names#lookup", &["\"x\""]),
     ] {
@@ -191,6 +192,30 @@ fn without_a_host_nothing_works_and_nothing_waits() {
     assert!(matches!(subscribed, Ok(Some(Value::Variant { case: 1, .. }))));
     assert_eq!(guest.says("life#yield-now", &[]), "");
     assert_eq!(guest.asked(), []);
+}
+
+#[test]
+fn functions_are_called_with_values() {
+    let mut guest = Guest::new();
+    guest.answers(Reply::Ended(Ok(Term::Int(42)).into()));
+    let request = r#"{entry: "a:f", args: [integer(21)], context: [("user", text("ada"))],
+        timeout: some(1500000001)}"#;
+    assert_eq!(guest.says("functions#call", &[request]), "ok(integer(42))");
+    let call = FunctionCall {
+        entry: "a:f".to_owned(),
+        args: vec![Term::Int(21)],
+        context: vec![("user".to_owned(), "ada".into())],
+        // Never shorter than it was.
+        timeout: Some(1501),
+        ..FunctionCall::default()
+    };
+    assert_eq!(guest.actor(), ActorCommand::Call(Box::new(call)));
+
+    let failed = ProcessError::new(ErrorKind::Timeout, "late");
+    guest.answers(Reply::Ended(Err(failed).into()));
+    let late = r#"err({kind: timeout, message: "late", retryable: true, details: nothing})"#;
+    let request = r#"{entry: "a:f", args: [], context: []}"#;
+    assert_eq!(guest.says("functions#call", &[request]), late);
 }
 
 #[test]
