@@ -40,6 +40,9 @@ use crate::{
 /// Failures of different sorts that are made simpler and told at length.
 const MOST_TOLD: usize = 5;
 
+/// Deviations of a failing run that its report lists; one that shrinks badly has thousands.
+const MOST_CHOICES: usize = 100;
+
 /// Seeds of failures that are listed.
 const MOST_LISTED: usize = 20;
 
@@ -273,8 +276,11 @@ fn report(shrunk: &Shrunk, lines: &[Line]) -> String {
     };
     let what = if count == 1 && from.is_empty() { "deviation" } else { "deviations" };
     put(&mut page, &format!("  schedule  {count}{from} {what}, found in {runs} runs"));
-    for line in lines.iter().filter(|line| line.choice.is_some()) {
-        tell_line(&mut page, line);
+    let choices = || lines.iter().filter(|line| line.choice.is_some());
+    choices().take(MOST_CHOICES).for_each(|line| tell_line(&mut page, line));
+    let more = choices().count().saturating_sub(MOST_CHOICES);
+    if more > 0 {
+        put(&mut page, &format!("{:>14}  and {more} more, which its trace shows", ""));
     }
     page
 }

@@ -12,7 +12,7 @@ local function member(boss, number)
   end
 end
 
-local function main()
+local function main(...)
   local events, answers = process.events(), process.listen("answer")
   local crew, numbers = {}, {}
   for i = 1, 5 do
