@@ -165,10 +165,20 @@ impl Drop for Workers {
 impl Queue {
     fn add(&self, turn: Runnable, class: Class) -> Result<(), Runnable> {
         self.turns.push(turn, class)?;
-        if !self.is_left_to_this_thread() {
-            self.wake_another();
-        }
+        self.wake_for_new();
         Ok(())
+    }
+
+    /// Wakes a thread for what has just been added, if there has to be one.
+    fn wake_for_new(&self) {
+        // In this order, as most turns are added while no thread sleeps, and how many
+        // there are is asked by all threads.
+        if !self.searching.load(SeqCst)
+            && self.sleeping.load(SeqCst) > 0
+            && !self.is_left_to_this_thread()
+        {
+            self.wake_one();
+        }
     }
 
     /// True if this thread takes what it has just added after its present turn.
@@ -182,13 +192,6 @@ impl Queue {
 
     fn address(&self) -> usize {
         std::ptr::from_ref(self).addr()
-    }
-
-    /// Wakes a thread, unless one is looking for turns.
-    fn wake_another(&self) {
-        if !self.searching.load(SeqCst) {
-            self.wake_one();
-        }
     }
 
     fn wake_one(&self) {
@@ -224,7 +227,7 @@ impl Queue {
                     own.end();
                     // One of them is for this thread.
                     if PRESENT.replace(Present::None) == Present::Owing && self.turns.len() > 1 {
-                        self.wake_another();
+                        self.wake_one();
                     }
                 }
                 Err(PopError::Closed) => return,
