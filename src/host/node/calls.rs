@@ -39,7 +39,11 @@ const MAX_WAIT: f64 = 3_600_000.0;
 
 /// The pools of a node's functions, by the ids of their entries.
 #[derive(Default)]
-pub(super) struct Pools(Mutex<HashMap<String, Arc<Turns>>>);
+pub(super) struct Pools {
+    turns: Mutex<HashMap<String, Arc<Turns>>>,
+    /// Of functions that are being loaded: calls wait for that one after the other.
+    loads: Mutex<HashMap<String, Arc<smol::lock::Mutex<()>>>>,
+}
 
 /// The turns of one pool.
 struct Turns {
@@ -90,7 +94,7 @@ impl Pools {
     ) -> Result<Option<SemaphoreGuardArc>, ProcessError> {
         let Some(workers) = pool.workers else { return Ok(None) };
         let turns = {
-            let mut pools = lock(&self.0);
+            let mut pools = lock(&self.turns);
             let turns = pools.entry(entry.to_owned()).or_insert_with(|| {
                 let most = usize::try_from(workers).unwrap_or(usize::MAX);
                 let free = Arc::new(Semaphore::new(most));
@@ -113,6 +117,37 @@ impl Pools {
         let turn = turns.free.acquire_arc().await;
         drop(waiting);
         Ok(Some(turn))
+    }
+}
+
+/// A function that is being loaded, which is forgotten with the last call that waits.
+struct Loading<'a> {
+    loads: &'a Mutex<HashMap<String, Arc<smol::lock::Mutex<()>>>>,
+    entry: &'a str,
+    order: Arc<smol::lock::Mutex<()>>,
+}
+
+impl Drop for Loading<'_> {
+    fn drop(&mut self) {
+        let mut loads = lock(self.loads);
+        // One is in the map, and one here.
+        if Arc::strong_count(&self.order) <= 2 {
+            loads.remove(self.entry);
+        }
+    }
+}
+
+impl Pools {
+    /// Has calls of a function that has to be loaded go on in the order in which they
+    /// were made: loads end in any order.
+    async fn in_order<T>(&self, entry: &str, load: impl Future<Output = T>) -> T {
+        let order = lock(&self.loads).entry(entry.to_owned()).or_default().clone();
+        let loading = Loading { loads: &self.loads, entry, order };
+        let first = loading.order.lock().await;
+        let loaded = load.await;
+        drop(first);
+        drop(loading);
+        loaded
     }
 }
 
@@ -173,7 +208,10 @@ impl Actor {
         context: Vec<(String, Term)>,
         own: Option<Attempts>,
     ) -> Result<SharedEnding, ProcessError> {
-        let program = self.node.program(entry).await?;
+        let program = match self.node.ready(entry) {
+            Some(program) => program,
+            None => self.node.0.pools.in_order(entry, self.node.program(entry)).await?,
+        };
         let (pool, retry) = program.calls().unzip();
         let once = Attempts { most: 1, delay: 0, factor: 1.0 };
         let attempts = own.or(retry.flatten().map(Attempts::from)).unwrap_or(once);
