@@ -1,69 +1,100 @@
-//! Core modules that leave a trace.
+//! Core modules whose functions note where they are.
 //!
-//! A function writes its number to the top of the trace stack when it is
-//! entered, and after each call sets the top back to itself; so there is nothing
-//! to do when it is left, by whatever way.
+//! A function writes a note to the top of a stack when it is entered, and after each call
+//! sets the top back to itself; so there is nothing to do when it is left, by whatever way.
+//! What a note is, and where the stack is, is said by [`Notes`].
 
 use wasm_encoder::{
-    CodeSection, EntityType, Function, GlobalType, ImportSection, Instruction, MemArg,
-    MemArgTarget, MemoryType, Module, SectionId, ValType,
+    CodeSection, ExportKind, ExportSection, Function, ImportSection, Instruction, MemorySection,
+    MemoryType, Module, SectionId, ValType,
     reencode::{self, Reencode},
 };
 use wasmparser::{Operator, Parser, Payload, TypeRef};
 
-use crate::component::{error::LoadError, load::module::CoreModule, pieces::STEP_PAGES};
+use crate::component::error::LoadError;
 
-/// Pages of the trace stack: half a million entries, and as much as is made in one
-/// step. Where a guest with an unusually large stack has more frames, the second run
-/// ends a little early.
-const PAGES: u32 = STEP_PAGES;
-
-/// The type of the trace stack.
-pub(crate) fn stack_type() -> wasmi::MemoryType {
-    wasmi::MemoryType::new(PAGES, Some(PAGES))
-}
-
-/// Bytes of the trace stack.
-pub(crate) const STACK_BYTES: u64 = PAGES as u64 * 65_536;
-
-/// Where traced modules import the trace stack and its top from.
+/// Where changed modules import the top of the stack from, and what else they need.
 pub(crate) const TRACE: &str = "[trace]";
 
-/// The name of the stack.
-pub(crate) const STACK: &str = "stack";
+/// The name of the top.
+pub(super) const TOP: &str = "top";
 
-/// Bytes of a module that count for [`MAX_TRACED`](super::trace).
-pub(super) fn size_of_module(module: &[u8]) -> Result<usize, LoadError> {
-    let mut size = 0usize;
-    for payload in Parser::new(0).parse_all(module) {
-        let payload = payload?;
-        let counts = match &payload {
-            Payload::CodeSectionEntry(_) => false,
-            Payload::CustomSection(section) => section.name() == "name",
-            _ => true,
-        };
-        if let (true, Some((_, range))) = (counts, payload.as_section()) {
-            let len = range.end.saturating_sub(range.start);
-            size = size.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
-        }
+/// What functions note.
+pub(super) trait Notes {
+    /// Bytes of a note.
+    const SIZE: i32;
+
+    /// How many memories and globals are imported, behind those of the module. The first of
+    /// the globals is the top.
+    const IMPORTS: (u32, u32);
+
+    /// Imports them.
+    fn import(&self, imports: &mut ImportSection);
+
+    /// A memory that comes behind those of the module, and the name that it is exported by.
+    fn memory(&self) -> Option<(MemoryType, &'static str)> {
+        None
     }
-    Ok(size)
+
+    /// True if a function of this index notes itself.
+    fn is_noted(&self, _index: u32) -> bool {
+        true
+    }
+
+    /// Writes the note of a function that is entered. The top is in its local.
+    fn enter(&self, at: &At, code: &mut Function);
+
+    /// Writes what comes before an operator that is so far from the beginning of the body.
+    fn before(&self, _at: &At, _operator: &Operator<'_>, _offset: u64, _code: &mut Function) {}
+
+    /// False if an operator is left out.
+    fn keeps(&self, _operator: &Operator<'_>) -> bool {
+        true
+    }
 }
 
-/// Translates a module anew, with a trace. Also gives its number of functions.
-pub(super) fn trace_module(
-    engine: &wasmi::Engine,
-    module: &CoreModule,
-    base: u32,
-) -> Result<(CoreModule, u32), LoadError> {
-    let mut tracer = Tracer::new(module.source.get(), base)?;
-    let mut traced = Module::new();
-    tracer
-        .parse_core_module(&mut traced, Parser::new(0), module.source.get())
-        .map_err(|error| LoadError::new(format!("a module cannot be traced: {error}")))?;
-    let count = tracer.counts.all_funcs();
-    let bytes = traced.finish();
-    Ok((module.rewritten(engine, &bytes)?, count))
+/// The function that is being changed.
+#[derive(Debug)]
+pub(super) struct At {
+    /// Of the module as it was.
+    pub counts: Counts,
+    /// Its number among those that are defined.
+    pub defined: u32,
+    /// The local that holds where its note is.
+    pub local: u32,
+}
+
+impl At {
+    /// Its index.
+    pub fn index(&self) -> u32 {
+        self.counts.imported_funcs.saturating_add(self.defined)
+    }
+
+    /// The global that holds the top.
+    pub fn top(&self) -> u32 {
+        self.counts.imported_globals
+    }
+}
+
+/// The module with functions that note where they are.
+pub(super) fn instrument(
+    module: &[u8],
+    counts: Counts,
+    notes: impl Notes,
+) -> Result<Vec<u8>, LoadError> {
+    let has_none = notes.memory().is_none();
+    let mut change = Change {
+        notes,
+        at: At { counts, defined: 0, local: 0 },
+        imports_done: false,
+        memory_done: has_none,
+        export_done: has_none,
+    };
+    let mut changed = Module::new();
+    change
+        .parse_core_module(&mut changed, Parser::new(0), module)
+        .map_err(|error| LoadError::new(format!("a module cannot be changed: {error}")))?;
+    Ok(changed.finish())
 }
 
 /// How many there are of what in a module, as far as a change of it has to know.
@@ -128,51 +159,54 @@ impl Counts {
     }
 }
 
-struct Tracer {
-    base: u32,
-    counts: Counts,
+struct Change<N> {
+    notes: N,
+    at: At,
     imports_done: bool,
-    /// The defined function that is being read.
-    current: u32,
-    /// The local that holds where this function's entry is.
-    local: u32,
+    memory_done: bool,
+    export_done: bool,
 }
 
-impl Tracer {
-    fn new(bytes: &[u8], base: u32) -> Result<Tracer, LoadError> {
-        let counts = Counts::of(bytes)?;
-        Ok(Tracer { base, counts, imports_done: false, current: 0, local: 0 })
-    }
-
-    fn add_imports(&mut self, imports: &mut ImportSection) {
-        let (minimum, maximum) = (u64::from(PAGES), Some(u64::from(PAGES)));
-        let memory =
-            MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None };
-        let top = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
-        imports.import(TRACE, STACK, EntityType::Memory(memory));
-        imports.import(TRACE, "top", EntityType::Global(top));
+impl<N: Notes> Change<N> {
+    fn import(&mut self, imports: &mut ImportSection) {
+        self.notes.import(imports);
         self.imports_done = true;
     }
 
-    /// Sets the top to just above this function's entry.
-    fn reset(&self, function: &mut Function) {
-        function
-            .instruction(&Instruction::LocalGet(self.local))
-            .instruction(&Instruction::I32Const(4))
+    fn add_memory(&mut self, memories: &mut MemorySection) {
+        if let Some((memory, _)) = self.notes.memory() {
+            memories.memory(memory);
+        }
+        self.memory_done = true;
+    }
+
+    fn add_export(&mut self, exports: &mut ExportSection) {
+        if let Some((_, name)) = self.notes.memory() {
+            exports.export(name, ExportKind::Memory, self.at.counts.memories);
+        }
+        self.export_done = true;
+    }
+
+    /// Sets the top to just above this function's note.
+    fn reset(&self, code: &mut Function) {
+        code.instruction(&Instruction::LocalGet(self.at.local))
+            .instruction(&Instruction::I32Const(N::SIZE))
             .instruction(&Instruction::I32Add)
-            .instruction(&Instruction::GlobalSet(self.counts.imported_globals));
+            .instruction(&Instruction::GlobalSet(self.at.top()));
     }
 }
 
-impl Reencode for Tracer {
+impl<N: Notes> Reencode for Change<N> {
     type Error = std::convert::Infallible;
 
     fn memory_index(&mut self, memory: u32) -> Result<u32, reencode::Error> {
-        Ok(memory.saturating_add(u32::from(memory >= self.counts.imported_memories)))
+        let is_behind = memory >= self.at.counts.imported_memories;
+        Ok(memory.saturating_add(if is_behind { N::IMPORTS.0 } else { 0 }))
     }
 
     fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
-        Ok(global.saturating_add(u32::from(global >= self.counts.imported_globals)))
+        let is_behind = global >= self.at.counts.imported_globals;
+        Ok(global.saturating_add(if is_behind { N::IMPORTS.1 } else { 0 }))
     }
 
     /// They are of no use to the interpreter.
@@ -190,7 +224,27 @@ impl Reencode for Tracer {
         section: wasmparser::ImportSectionReader<'_>,
     ) -> Result<(), reencode::Error> {
         reencode::utils::parse_import_section(self, imports, section)?;
-        self.add_imports(imports);
+        self.import(imports);
+        Ok(())
+    }
+
+    fn parse_memory_section(
+        &mut self,
+        memories: &mut MemorySection,
+        section: wasmparser::MemorySectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        reencode::utils::parse_memory_section(self, memories, section)?;
+        self.add_memory(memories);
+        Ok(())
+    }
+
+    fn parse_export_section(
+        &mut self,
+        exports: &mut ExportSection,
+        section: wasmparser::ExportSectionReader<'_>,
+    ) -> Result<(), reencode::Error> {
+        reencode::utils::parse_export_section(self, exports, section)?;
+        self.add_export(exports);
         Ok(())
     }
 
@@ -200,10 +254,23 @@ impl Reencode for Tracer {
         _: Option<SectionId>,
         before: Option<SectionId>,
     ) -> Result<(), reencode::Error> {
-        if !self.imports_done && !matches!(before, Some(SectionId::Type | SectionId::Import)) {
+        use SectionId as S;
+        if !self.imports_done && !matches!(before, Some(S::Type | S::Import)) {
             let mut imports = ImportSection::new();
-            self.add_imports(&mut imports);
+            self.import(&mut imports);
             module.section(&imports);
+        }
+        let early = matches!(before, Some(S::Type | S::Import | S::Function | S::Table));
+        if !self.memory_done && !early && !matches!(before, Some(S::Memory)) {
+            let mut memories = MemorySection::new();
+            self.add_memory(&mut memories);
+            module.section(&memories);
+        }
+        let early = early || matches!(before, Some(S::Memory | S::Tag | S::Global));
+        if !self.export_done && !early && !matches!(before, Some(S::Export)) {
+            let mut exports = ExportSection::new();
+            self.add_export(&mut exports);
+            module.section(&exports);
         }
         Ok(())
     }
@@ -214,42 +281,54 @@ impl Reencode for Tracer {
         body: wasmparser::FunctionBody<'_>,
     ) -> Result<(), reencode::Error> {
         let mut locals = Vec::new();
-        self.local = self.counts.params(self.current);
+        self.at.local = self.at.counts.params(self.at.defined);
         for local in body.get_locals_reader()? {
             let (count, ty) = local?;
-            self.local = self.local.saturating_add(count);
+            self.at.local = self.at.local.saturating_add(count);
             locals.push((count, self.val_type(ty)?));
         }
         locals.push((1, ValType::I32));
-        let number =
-            self.base.saturating_add(self.counts.imported_funcs).saturating_add(self.current);
-        self.current = self.current.saturating_add(1);
-
-        let target = MemArgTarget::Memory(self.counts.imported_memories);
-        let stack = MemArg { offset: 0, align: 2, target, ordering: None };
         let mut function = Function::new(locals);
-        function
-            .instruction(&Instruction::GlobalGet(self.counts.imported_globals))
-            .instruction(&Instruction::LocalTee(self.local))
-            .instruction(&Instruction::I32Const(number as i32))
-            .instruction(&Instruction::I32Store(stack));
-        self.reset(&mut function);
+        let noted = self.notes.is_noted(self.at.index());
+        if noted {
+            function
+                .instruction(&Instruction::GlobalGet(self.at.top()))
+                .instruction(&Instruction::LocalTee(self.at.local));
+            self.notes.enter(&self.at, &mut function);
+            self.reset(&mut function);
+        }
+        let begin = body.range().start;
         let mut reader = body.get_operators_reader()?;
         while !reader.eof() {
-            let operator = reader.read()?;
-            if matches!(operator, Operator::ReturnCall { .. } | Operator::ReturnCallIndirect { .. })
-            {
+            let (operator, offset) = reader.read_with_offset()?;
+            let offset = offset.saturating_sub(begin);
+            self.notes.before(&self.at, &operator, offset, &mut function);
+            let (mut calls, mut leaves) = (false, false);
+            match operator {
+                Operator::Call { .. }
+                | Operator::CallIndirect { .. }
+                | Operator::CallRef { .. } => {
+                    calls = true;
+                }
+                Operator::ReturnCall { .. }
+                | Operator::ReturnCallIndirect { .. }
+                | Operator::ReturnCallRef { .. } => leaves = true,
+                _ => {}
+            }
+            if noted && leaves {
                 // The callee takes this function's place.
                 function
-                    .instruction(&Instruction::LocalGet(self.local))
-                    .instruction(&Instruction::GlobalSet(self.counts.imported_globals));
+                    .instruction(&Instruction::LocalGet(self.at.local))
+                    .instruction(&Instruction::GlobalSet(self.at.top()));
             }
-            let call = matches!(operator, Operator::Call { .. } | Operator::CallIndirect { .. });
-            function.instruction(&self.instruction(operator)?);
-            if call {
+            if self.notes.keeps(&operator) {
+                function.instruction(&self.instruction(operator)?);
+            }
+            if noted && calls {
                 self.reset(&mut function);
             }
         }
+        self.at.defined = self.at.defined.saturating_add(1);
         code.function(&function);
         Ok(())
     }

@@ -4,11 +4,13 @@
 //! | file | what |
 //! | --- | --- |
 //! | `recording` | the answers of the host |
-//! | `instrument` | a core module that notes where it is |
-//! | `trace` | a program of such modules, and the names of functions |
+//! | `functions` | a program with all its modules changed, and the names of functions |
+//! | `instrument` | core modules whose functions note where they are |
+//! | `trace` | a program that is run once more, to where it trapped |
 //! | `watch` | a program whose processes know at any time where they are, for replays |
 //! | `lines` | files and lines, from DWARF |
 
+pub(super) mod functions;
 pub(super) mod instrument;
 mod lines;
 pub(super) mod recording;

@@ -22,31 +22,27 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
 };
 
 use wasm_encoder::{
-    CodeSection, EntityType, ExportSection, Function, GlobalType, ImportSection, Instruction,
-    MemArg, MemArgTarget, MemorySection, MemoryType, Module, SectionId, ValType,
-    reencode::{self, Reencode},
+    EntityType, Function, GlobalType, ImportSection, Instruction, MemArg, MemArgTarget, MemoryType,
+    ValType,
 };
 use wasmparser::{Operator, Parser, Payload};
 
 use super::{
-    instrument::{Counts, TRACE, size_of_module},
+    functions::{Changed, Functions, changed, readable},
+    instrument::{At, Counts, Notes, TOP, TRACE, instrument},
     lines::Lines,
-    trace::{places_of_names, readable},
 };
 use crate::component::{
     engine::core_watching,
     error::LoadError,
-    link::plan::{Op, Plan},
+    link::plan::Plan,
     load::{
         module::CoreModule,
         rewrite::{Kept, Rewritten},
-        source::Source,
     },
 };
 
@@ -75,20 +71,9 @@ const NO_LINE: u32 = u32::MAX;
 #[derive(Clone, Debug)]
 pub(crate) struct WatchedPlan {
     pub plan: Arc<Plan>,
-    pub modules: Arc<[Watched]>,
+    pub modules: Arc<[Functions]>,
     /// Bytes of the memory for notes of a module.
     pub memory: usize,
-}
-
-/// A module of it.
-#[derive(Debug)]
-pub(crate) struct Watched {
-    /// The number of its first function, and how many are its own.
-    base: u32,
-    own: u32,
-    source: Source,
-    /// Where the name of each function is, in the module's own bytes.
-    names: Box<[Range<u32>]>,
 }
 
 /// The plan with all its modules changed so that its processes are watched.
@@ -97,82 +82,33 @@ pub(crate) struct Watched {
 ///
 /// If there is too much of it, or a module cannot be changed.
 pub(crate) fn watched(plan: &Plan) -> Result<WatchedPlan, LoadError> {
-    // Nothing is used of what has been made before a panic.
-    let made = catch_unwind(AssertUnwindSafe(|| watched_or_panic(plan)));
-    made.unwrap_or_else(|_| Err(LoadError::new("the interpreter failed on what was changed")))
-}
-
-fn watched_or_panic(plan: &Plan) -> Result<WatchedPlan, LoadError> {
-    let mut known: HashMap<*const CoreModule, Arc<CoreModule>> = HashMap::new();
-    let mut modules = Vec::new();
-    let (mut next, mut room) = (0u32, MAX_WATCHED);
-    let core = core_watching(plan.max_stack);
     let frames = plan.max_stack / FRAME;
     let pages = frames.saturating_mul(NOTE as usize).div_ceil(65_536).clamp(1, MAX_PAGES) as u32;
-    let mut ops = Vec::with_capacity(plan.ops.len());
-    for op in &plan.ops {
-        ops.push(match op {
-            Op::Instantiate { module, imports } => {
-                let new = match known.get(&Arc::as_ptr(module)) {
-                    Some(new) => new.clone(),
-                    None => {
-                        room = room
-                            .checked_sub(size_of_module(module.source.get())?)
-                            .ok_or_else(|| LoadError::new("too many bytes to change"))?;
-                        let (new, watched) = watch(&core, module, next, pages)?;
-                        next = next
-                            .checked_add(watched.own)
-                            .ok_or_else(|| LoadError::new("too many functions to watch"))?;
-                        modules.push(watched);
-                        let new = Arc::new(new);
-                        known.insert(Arc::as_ptr(module), new.clone());
-                        new
-                    }
-                };
-                Op::Instantiate { module: new, imports: imports.clone() }
-            }
-            other @ (Op::Memory(_) | Op::Func(_)) => other.clone(),
-        });
-    }
-    let plan = Arc::new(Plan { core, ops, ..plan.clone() });
+    let core = core_watching(plan.max_stack);
+    let Changed { plan, modules } =
+        changed(plan, core, MAX_WATCHED, |core, module, base, counts| {
+            watch(core, module, base, counts.all_funcs(), pages)
+        })?;
     let memory = (pages as usize).saturating_mul(65_536);
-    Ok(WatchedPlan { plan, modules: modules.into(), memory })
+    Ok(WatchedPlan { plan, modules, memory })
 }
 
-/// Changes a module. Its functions have the numbers from `base` on.
+/// Changes a module with so many functions of its own, which have the numbers from `base` on.
 fn watch(
     core: &wasmi::Engine,
     module: &CoreModule,
     base: u32,
+    own: u32,
     pages: u32,
-) -> Result<(CoreModule, Watched), LoadError> {
-    let source = module.source.clone();
-    let lines = Lines::of(source.get());
-    let bodies = bodies(source.get())?;
-    let own = Counts::of(source.get())?.all_funcs();
-    let new = module.remade(core, |new: &Rewritten<'_>| {
-        let mut watcher = Watcher {
-            base,
-            own,
-            pages,
-            counts: Counts::of(&new.bytes)?,
-            imports_done: false,
-            memory_done: false,
-            exports_done: false,
-            current: 0,
-            local: 0,
-            lines: lines.map(|lines| lines.begins().into_iter().collect()).unwrap_or_default(),
-            bodies: &bodies,
-            kept: &new.kept,
-        };
-        let mut watched = Module::new();
-        watcher
-            .parse_core_module(&mut watched, Parser::new(0), &new.bytes)
-            .map_err(|error| LoadError::new(format!("a module cannot be watched: {error}")))?;
-        Ok(watched.finish())
-    })?;
-    let names = places_of_names(source.get(), own);
-    Ok((new, Watched { base, own, source, names }))
+) -> Result<CoreModule, LoadError> {
+    let source = module.source.get();
+    let lines = Lines::of(source);
+    let bodies = bodies(source)?;
+    module.remade(core, |new: &Rewritten<'_>| {
+        let lines = lines.map(|lines| lines.begins().into_iter().collect()).unwrap_or_default();
+        let watch = Watch { base, own, pages, lines, bodies: &bodies, kept: &new.kept };
+        instrument(&new.bytes, Counts::of(&new.bytes)?, watch)
+    })
 }
 
 /// Where the bodies of a module's functions begin, from the beginning of its code section.
@@ -196,19 +132,13 @@ pub(crate) type Note = (u32, u32);
 
 /// The functions that notes name, as people read them. More than one for a note if its
 /// place is in a function that was put into another.
-pub(crate) fn shown(modules: &[Watched], notes: &[Note]) -> Vec<String> {
+pub(crate) fn shown(modules: &[Functions], notes: &[Note]) -> Vec<String> {
     let mut lines: HashMap<u32, Option<Lines<'_>>> = HashMap::new();
     let mut shown = Vec::new();
     for (number, line) in notes {
-        let Some(watched) = modules.iter().rev().find(|watched| watched.base <= *number) else {
-            continue;
-        };
-        let (index, source) = (number.saturating_sub(watched.base), &watched.source);
-        let name = watched.names.get(index as usize).and_then(|place| {
-            let name = source.get().get(place.start as usize..place.end as usize);
-            str::from_utf8(name?).ok().filter(|name| !name.is_empty())
-        });
-        let lines = lines.entry(watched.base).or_insert_with(|| Lines::of(source.get()));
+        let Some((module, index)) = Functions::find(modules, *number) else { continue };
+        let name = module.name(index);
+        let lines = lines.entry(module.base).or_insert_with(|| Lines::of(module.source.get()));
         let mut places = match (lines, line) {
             (None, _) | (_, &NO_LINE) => Vec::new(),
             (Some(lines), line) => lines.at(*line),
@@ -221,9 +151,7 @@ pub(crate) fn shown(modules: &[Watched], notes: &[Note]) -> Vec<String> {
         }
         let name = match (name, last.as_ref().and_then(|place| place.name.as_deref())) {
             (Some(name), _) | (None, Some(name)) => readable(name),
-            (None, None) => {
-                format!("function {index} of the module at offset {:#x}", source.range.start)
-            }
+            (None, None) => module.nameless(index),
         };
         shown.push(with_line(name, last.and_then(|place| place.line)));
     }
@@ -272,18 +200,12 @@ fn costs_one(operator: &Operator<'_>) -> bool {
     )
 }
 
-struct Watcher<'a> {
+/// Notes in a memory that is added to each module.
+struct Watch<'a> {
     base: u32,
+    /// Functions of the module as it was: what the loader has added is nobody's.
     own: u32,
     pages: u32,
-    counts: Counts,
-    imports_done: bool,
-    memory_done: bool,
-    exports_done: bool,
-    /// The defined function that is being read.
-    current: u32,
-    /// The local that holds where this function's note is.
-    local: u32,
     /// Where lines begin, from the beginning of the source's code section.
     lines: HashSet<u32>,
     /// Where functions begin there.
@@ -291,76 +213,19 @@ struct Watcher<'a> {
     kept: &'a HashMap<usize, Vec<Kept>>,
 }
 
-impl Watcher<'_> {
-    fn add_imports(&mut self, imports: &mut ImportSection) {
-        let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
-        imports.import(TRACE, "top", EntityType::Global(global(ValType::I32)));
-        imports.import(TRACE, COUNT, EntityType::Global(global(ValType::I64)));
-        self.imports_done = true;
-    }
-
-    fn add_memory(&mut self, memories: &mut MemorySection) {
-        let (minimum, maximum) = (u64::from(self.pages), Some(u64::from(self.pages)));
-        memories.memory(MemoryType {
-            minimum,
-            maximum,
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        });
-        self.memory_done = true;
-    }
-
-    fn add_export(&mut self, exports: &mut ExportSection) {
-        exports.export(NOTES, wasm_encoder::ExportKind::Memory, self.counts.memories);
-        self.exports_done = true;
-    }
-
-    fn top(&self) -> u32 {
-        self.counts.imported_globals
-    }
-
-    fn at(&self, offset: u64) -> MemArg {
-        let target = MemArgTarget::Memory(self.counts.memories);
+impl Watch<'_> {
+    fn place(at: &At, offset: u64) -> MemArg {
+        let target = MemArgTarget::Memory(at.counts.memories);
         MemArg { offset, align: 2, target, ordering: None }
-    }
-
-    /// Writes the note of a function that is entered.
-    fn enter(&self, function: &mut Function) {
-        let number = u64::from(self.base.saturating_add(self.counts.imported_funcs))
-            .saturating_add(u64::from(self.current));
-        let note = (u64::from(NO_LINE) << 32) | number;
-        let count = self.top().saturating_add(1);
-        function
-            .instruction(&Instruction::GlobalGet(self.top()))
-            .instruction(&Instruction::LocalTee(self.local))
-            .instruction(&Instruction::I64Const(note.cast_signed()))
-            .instruction(&Instruction::I64Store(self.at(0)))
-            .instruction(&Instruction::GlobalGet(count))
-            .instruction(&Instruction::I64Const(1))
-            .instruction(&Instruction::I64Add)
-            .instruction(&Instruction::GlobalSet(count))
-            .instruction(&Instruction::LocalGet(self.local))
-            .instruction(&Instruction::GlobalGet(count))
-            .instruction(&Instruction::I64Store(self.at(8)));
-        self.reset(function);
-    }
-
-    /// Sets the top to just above this function's note.
-    fn reset(&self, function: &mut Function) {
-        function
-            .instruction(&Instruction::LocalGet(self.local))
-            .instruction(&Instruction::I32Const(NOTE.cast_signed()))
-            .instruction(&Instruction::I32Add)
-            .instruction(&Instruction::GlobalSet(self.top()));
     }
 
     /// The address in the source of the code that is now so far from the beginning of the
     /// current function.
-    fn address(&self, offset: u64) -> Option<u32> {
-        let body = *self.bodies.get(self.current as usize)?;
+    fn address(&self, at: &At, offset: u64) -> Option<u32> {
+        let function = at.defined as usize;
+        let body = *self.bodies.get(function)?;
         let offset = usize::try_from(offset).ok()?;
-        let offset = match self.kept.get(&(self.current as usize)) {
+        let offset = match self.kept.get(&function) {
             None => offset,
             Some(kept) => {
                 let after = kept.partition_point(|kept| kept.new <= offset);
@@ -373,143 +238,59 @@ impl Watcher<'_> {
     }
 }
 
-impl Reencode for Watcher<'_> {
-    type Error = std::convert::Infallible;
+impl Notes for Watch<'_> {
+    const SIZE: i32 = NOTE.cast_signed();
+    const IMPORTS: (u32, u32) = (0, 2);
 
-    fn global_index(&mut self, global: u32) -> Result<u32, reencode::Error> {
-        let after = global >= self.counts.imported_globals;
-        Ok(global.saturating_add(2 * u32::from(after)))
+    fn import(&self, imports: &mut ImportSection) {
+        let global = |val_type| GlobalType { val_type, mutable: true, shared: false };
+        imports.import(TRACE, TOP, EntityType::Global(global(ValType::I32)));
+        imports.import(TRACE, COUNT, EntityType::Global(global(ValType::I64)));
     }
 
-    /// They are of no use to the interpreter.
-    fn parse_custom_section(
-        &mut self,
-        _: &mut Module,
-        _: wasmparser::CustomSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        Ok(())
+    fn memory(&self) -> Option<(MemoryType, &'static str)> {
+        let (minimum, maximum) = (u64::from(self.pages), Some(u64::from(self.pages)));
+        let memory =
+            MemoryType { minimum, maximum, memory64: false, shared: false, page_size_log2: None };
+        Some((memory, NOTES))
     }
 
-    fn parse_import_section(
-        &mut self,
-        imports: &mut ImportSection,
-        section: wasmparser::ImportSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        reencode::utils::parse_import_section(self, imports, section)?;
-        self.add_imports(imports);
-        Ok(())
+    fn is_noted(&self, index: u32) -> bool {
+        index < self.own
     }
 
-    fn parse_memory_section(
-        &mut self,
-        memories: &mut MemorySection,
-        section: wasmparser::MemorySectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        reencode::utils::parse_memory_section(self, memories, section)?;
-        self.add_memory(memories);
-        Ok(())
+    fn enter(&self, at: &At, code: &mut Function) {
+        let number = u64::from(self.base.saturating_add(at.index()));
+        let note = (u64::from(NO_LINE) << 32) | number;
+        let count = at.top().saturating_add(1);
+        code.instruction(&Instruction::I64Const(note.cast_signed()))
+            .instruction(&Instruction::I64Store(Watch::place(at, 0)))
+            .instruction(&Instruction::GlobalGet(count))
+            .instruction(&Instruction::I64Const(1))
+            .instruction(&Instruction::I64Add)
+            .instruction(&Instruction::GlobalSet(count))
+            .instruction(&Instruction::LocalGet(at.local))
+            .instruction(&Instruction::GlobalGet(count))
+            .instruction(&Instruction::I64Store(Watch::place(at, 8)));
     }
 
-    fn parse_export_section(
-        &mut self,
-        exports: &mut ExportSection,
-        section: wasmparser::ExportSectionReader<'_>,
-    ) -> Result<(), reencode::Error> {
-        reencode::utils::parse_export_section(self, exports, section)?;
-        self.add_export(exports);
-        Ok(())
+    fn before(&self, at: &At, operator: &Operator<'_>, offset: u64, code: &mut Function) {
+        let line = match self.is_noted(at.index()) && !self.lines.is_empty() {
+            true => self.address(at, offset),
+            false => None,
+        };
+        if let Some(line) = line.filter(|line| self.lines.contains(line)) {
+            code.instruction(&Instruction::LocalGet(at.local))
+                .instruction(&Instruction::I32Const(line.cast_signed()))
+                .instruction(&Instruction::I32Store(Watch::place(at, 4)));
+        }
+        if costs_one(operator) {
+            code.instruction(&Instruction::Nop);
+        }
     }
 
-    fn intersperse_section_hook(
-        &mut self,
-        module: &mut Module,
-        _: Option<SectionId>,
-        before: Option<SectionId>,
-    ) -> Result<(), reencode::Error> {
-        use SectionId as S;
-        if !self.imports_done && !matches!(before, Some(S::Type | S::Import)) {
-            let mut imports = ImportSection::new();
-            self.add_imports(&mut imports);
-            module.section(&imports);
-        }
-        let early = matches!(before, Some(S::Type | S::Import | S::Function | S::Table));
-        if !self.memory_done && !early && !matches!(before, Some(S::Memory)) {
-            let mut memories = MemorySection::new();
-            self.add_memory(&mut memories);
-            module.section(&memories);
-        }
-        let early = early || matches!(before, Some(S::Memory | S::Tag | S::Global));
-        if !self.exports_done && !early && !matches!(before, Some(S::Export)) {
-            let mut exports = ExportSection::new();
-            self.add_export(&mut exports);
-            module.section(&exports);
-        }
-        Ok(())
-    }
-
-    fn parse_function_body(
-        &mut self,
-        code: &mut CodeSection,
-        body: wasmparser::FunctionBody<'_>,
-    ) -> Result<(), reencode::Error> {
-        let mut locals = Vec::new();
-        self.local = self.counts.params(self.current);
-        for local in body.get_locals_reader()? {
-            let (count, ty) = local?;
-            self.local = self.local.saturating_add(count);
-            locals.push((count, self.val_type(ty)?));
-        }
-        locals.push((1, ValType::I32));
-        let mut function = Function::new(locals);
-        // What the loader has added is nobody's function.
-        let own = self.counts.imported_funcs.saturating_add(self.current) < self.own;
-        if own {
-            self.enter(&mut function);
-        }
-        let begin = body.range().start;
-        let mut reader = body.get_operators_reader()?;
-        while !reader.eof() {
-            let (operator, offset) = reader.read_with_offset()?;
-            let line = match own && !self.lines.is_empty() {
-                true => self.address(offset.saturating_sub(begin)),
-                false => None,
-            };
-            if let Some(line) = line.filter(|line| self.lines.contains(line)) {
-                function
-                    .instruction(&Instruction::LocalGet(self.local))
-                    .instruction(&Instruction::I32Const(line.cast_signed()))
-                    .instruction(&Instruction::I32Store(self.at(4)));
-            }
-            if own
-                && matches!(
-                    operator,
-                    Operator::ReturnCall { .. }
-                        | Operator::ReturnCallIndirect { .. }
-                        | Operator::ReturnCallRef { .. }
-                )
-            {
-                // The callee takes this function's place.
-                function
-                    .instruction(&Instruction::LocalGet(self.local))
-                    .instruction(&Instruction::GlobalSet(self.top()));
-            }
-            if costs_one(&operator) {
-                function.instruction(&Instruction::Nop);
-            }
-            let call = matches!(
-                operator,
-                Operator::Call { .. } | Operator::CallIndirect { .. } | Operator::CallRef { .. }
-            );
-            // Here it would cost something.
-            if !matches!(operator, Operator::Nop) {
-                function.instruction(&self.instruction(operator)?);
-            }
-            if own && call {
-                self.reset(&mut function);
-            }
-        }
-        self.current = self.current.saturating_add(1);
-        code.function(&function);
-        Ok(())
+    /// Here a `nop` would cost something.
+    fn keeps(&self, operator: &Operator<'_>) -> bool {
+        !matches!(operator, Operator::Nop)
     }
 }

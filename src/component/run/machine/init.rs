@@ -8,10 +8,7 @@ use super::Machine;
 use crate::{
     account::Exceeded,
     component::{
-        backtrace::{
-            instrument::{STACK, TRACE},
-            watch::COUNT,
-        },
+        backtrace::{instrument::TRACE, trace::STACK, watch::COUNT},
         engine::BYTES_PER_FUEL,
         error::{Trap, TrapKind},
         link::plan::{CoreRef, Op},

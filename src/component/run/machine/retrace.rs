@@ -10,9 +10,9 @@ use crate::{
     command::{Chore, Command, Tag},
     component::{
         backtrace::{
-            instrument::{STACK_BYTES, stack_type},
+            functions::{Changed, Functions},
             recording::Recorded,
-            trace::{Traced, TracedPlan, Tracing, names},
+            trace::{STACK_BYTES, Tracing, names, stack_type},
         },
         link::host::HostState,
         run::guard::Guard,
@@ -34,7 +34,7 @@ pub(crate) struct Again {
 #[derive(Debug)]
 pub(crate) struct BacktraceRun {
     pub machine: Machine,
-    modules: Arc<[Traced]>,
+    modules: Arc<[Functions]>,
 }
 
 impl Machine {
@@ -59,7 +59,7 @@ impl Again {
     /// A machine that leaves a trace, before its first step. `None` if there can be
     /// none.
     pub fn begin(self) -> Option<BacktraceRun> {
-        let TracedPlan { plan, modules } = self.tracing.traced()?.clone();
+        let Changed { plan, modules } = self.tracing.traced()?.clone();
         let mut host = HostState::default();
         host.begin(self.account, None);
         let mut machine = Machine::new(plan, host);
