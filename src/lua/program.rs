@@ -12,7 +12,7 @@ use mlua::{Function, Lua, chunk::ChunkMode};
 use super::{look, sandbox, typed};
 use crate::{
     command::{ErrorKind, ProcessError},
-    registry::{self, Entry, Id, LUA_MODULES, Problem, Project, listed, nearest, quoted},
+    registry::{self, Entry, Id, LUA_MODULES, Problem, Project, name_one_of, nearest, quoted},
     replay::journal::{LuaCode, LuaUnit},
 };
 
@@ -224,7 +224,7 @@ impl LuaProgram {
                     "; it has no functions".to_owned(),
                     format!("end the source with: return {{ {0} = {0} }}", process.method),
                 ),
-                (None, given) => (String::new(), format!("name one of {}", listed(given))),
+                (None, given) => (String::new(), name_one_of(given)),
             };
             found.push(entry.problem(
                 "method",

@@ -55,7 +55,7 @@ pub(crate) use self::places::open_together;
 pub(crate) use self::{
     discover::describe_io,
     places::DirectoryError,
-    problem::{listed, quoted},
+    problem::{listed, name_one_of, quoted},
     suggest::nearest,
 };
 pub use self::{

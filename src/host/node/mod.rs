@@ -82,6 +82,7 @@ use crate::{
     command::{ErrorKind, Pid, ProcessError},
     lock::{held, lock},
     process::{Error, Identity},
+    registry::listed,
     value::Term,
     world::Streams,
 };
@@ -247,8 +248,8 @@ impl Node {
     pub(super) fn host(&self, id: &str) -> Result<Arc<HostInner>, ProcessError> {
         let hosts = held(self.0.hosts.read());
         hosts.get(id).cloned().ok_or_else(|| {
-            let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
-            let known = known.join(", ");
+            let known: Vec<&String> = hosts.keys().collect();
+            let known = listed(&known);
             ProcessError::new(
                 ErrorKind::NotFound,
                 format!("there is no host {}; there are {known}", shown(id)),
