@@ -1,6 +1,6 @@
 //! `replay` and `simulate`: runs that are repeated.
 
-use std::{collections::BTreeSet, ffi::OsString, num::NonZero, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::Args;
 
@@ -102,12 +102,22 @@ pub(in crate::cli) struct SimulateArgs {
     pub work: Option<u64>,
 
     /// Threads; one for each processor unless it is given
-    #[arg(long, value_name = "N")]
-    pub jobs: Option<NonZero<usize>>,
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    pub jobs: Option<usize>,
 
     /// Write the journal and the trace of runs that fail to this directory
     #[arg(long, value_name = "DIR")]
     pub save: Option<PathBuf>,
+}
+
+/// The most threads: more are only slower.
+const MOST_JOBS: u64 = 1024;
+
+/// How many threads.
+fn jobs(text: &str) -> Result<usize, String> {
+    let jobs = number(text).ok().filter(|jobs| (1..=MOST_JOBS).contains(jobs));
+    let jobs = jobs.and_then(|jobs| usize::try_from(jobs).ok());
+    jobs.ok_or_else(|| format!("write a number from 1 to {MOST_JOBS}"))
 }
 
 /// How many seeds.

@@ -120,6 +120,29 @@ pub(super) enum CliCommand {
     Version,
 }
 
+impl CliCommand {
+    /// The words of a call that has nothing to do with a project.
+    pub fn without_project(&self) -> Option<&'static str> {
+        match self {
+            CliCommand::Run(args) => args.names_file().then_some("run FILE"),
+            CliCommand::Replay(_) => Some("replay"),
+            CliCommand::Serve(_) => Some("serve"),
+            CliCommand::Inspect(_) => Some("inspect"),
+            CliCommand::New(_) => Some("new"),
+            CliCommand::Wit(_) => Some("wit"),
+            CliCommand::Schema => Some("schema"),
+            CliCommand::Completions(_) => Some("completions"),
+            CliCommand::Man => Some("man"),
+            CliCommand::Version => Some("version"),
+            CliCommand::Simulate(_)
+            | CliCommand::Check(_)
+            | CliCommand::Init(_)
+            | CliCommand::Hash(_)
+            | CliCommand::Graph(_) => None,
+        }
+    }
+}
+
 /// How the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {

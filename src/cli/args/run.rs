@@ -177,8 +177,8 @@ Examples:
 
 /// A setting and its value.
 fn setting(text: &str) -> Result<(String, String), String> {
-    let (name, value) =
-        text.split_once('=').ok_or("expected NAME=VALUE, such as logger.level=debug")?;
+    let pair = text.split_once('=').filter(|(name, _)| !name.is_empty());
+    let (name, value) = pair.ok_or("expected NAME=VALUE, such as logger.level=debug")?;
     let known: &[(&str, &[&str])] = &[
         ("logger.level", &["debug", "info", "warn", "error"]),
         ("logger.encoding", &["console", "json"]),
@@ -211,6 +211,12 @@ impl RunArgs {
             Some(run) => run.render_help(),
             None => command.render_help(),
         }
+    }
+
+    /// True if what is to be run is a file, and not of a project.
+    pub(in crate::cli) fn names_file(&self) -> bool {
+        let first = self.words.first().filter(|_| self.exec.is_none());
+        first.is_some_and(|word| word.to_str().is_none_or(is_file))
     }
 
     /// Takes the words apart.
@@ -253,14 +259,20 @@ impl RunArgs {
                 }
                 Ok(Target::Name(name, rest))
             }
+            _ if !self.overrides.is_empty() => Err(Failure::usage(
+                "-o sets a field of an entry of the project, and a file has no entry",
+            )),
             _ => Ok(Target::File(PathBuf::from(first), rest)),
         }
     }
 
     /// An option that makes no sense where nothing is run.
     fn option_for_running(&self) -> Option<&'static str> {
-        let given =
-            [(self.trace.trace.is_some(), "--trace"), (self.record.record.is_some(), "--record")];
+        let given = [
+            (self.trace.trace.is_some(), "--trace"),
+            (self.record.record.is_some(), "--record"),
+            (!self.overrides.is_empty(), "-o"),
+        ];
         let given = given.into_iter().find_map(|(is, option)| is.then_some(option));
         given.or_else(|| self.limits.first()).or_else(|| Some(self.file.first()?.0))
     }
