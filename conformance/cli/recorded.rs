@@ -9,7 +9,7 @@ mod scratch;
 
 use std::{
     error::Error,
-    fs,
+    fs, io,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
@@ -278,5 +278,51 @@ fn services_that_are_stopped_end_with_the_same_code() -> Result {
     let again = output(&["replay", &journal], "")?;
     let said = String::from_utf8_lossy(&again.stderr).into_owned();
     assert_eq!((again.status.code(), &*said), (Some(0), ""));
+    Ok(())
+}
+
+/// The processes of a group, but for those that have ended and wait for their parents.
+#[cfg(target_os = "linux")]
+fn group(leader: u32) -> io::Result<usize> {
+    let mut count = 0;
+    for entry in fs::read_dir("/proc")? {
+        // It may have ended meanwhile, or be no process.
+        let Ok(stat) = fs::read_to_string(entry?.path().join("stat")) else { continue };
+        let Some((_, rest)) = stat.rsplit_once(')') else { continue };
+        let mut fields = rest.split_whitespace();
+        let (state, of) = (fields.next(), fields.nth(1).and_then(|group| group.parse().ok()));
+        count += usize::from(of == Some(leader) && state != Some("Z"));
+    }
+    Ok(count)
+}
+
+/// The snapshots of a replay end with it, also if it is killed.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_snapshot_is_left_behind() -> Result {
+    use std::{
+        io::{BufRead, BufReader},
+        os::unix::process::CommandExt,
+    };
+
+    let scratch = Scratch::new("snapshots")?;
+    let (journal, kernels) = (scratch.path("trip"), "conformance/guests/built/kernels.wasm");
+    output(&["run", "--record", &journal, "--invoke", "sieve", kernels, "100000"], "")?;
+    let mut command = wippy();
+    command.args(["replay", &journal, "--repl"]).process_group(0);
+    let mut replay = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut said = BufReader::new(replay.stdout.take().unwrap()).lines();
+    let mut stdin = replay.stdin.take().unwrap();
+    stdin.write_all(b"end\nwhere\n")?;
+    // Until the last of them has answered.
+    while said.next().transpose()?.is_some_and(|line| line != "no process lives here") {}
+    assert!(group(replay.id())? > 3, "there are no snapshots");
+    replay.kill()?;
+    replay.wait()?;
+    // They have been told, and end when they come to it.
+    while group(replay.id())? > 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    drop(stdin);
     Ok(())
 }

@@ -187,6 +187,24 @@ fn write() {
 /// Waits until all is written: as long as it takes, or as long as within this time
 /// something is.
 pub(super) fn finish(patience: Option<Duration>) {
+    drop(finished(patience));
+}
+
+/// Copies this process when all is written, so that nothing is written twice. Of the copy
+/// the writer is no part, so that it begins without one.
+#[cfg(target_os = "linux")]
+pub(super) fn while_copied<T>(copy: impl FnOnce() -> T, is_copy: impl FnOnce(&T) -> bool) -> T {
+    // Held meanwhile: what another thread holds would never be let go in the copy.
+    let mut state = finished(None);
+    let copied = copy();
+    if is_copy(&copied) {
+        state.writer = None;
+    }
+    copied
+}
+
+/// The state when all is written.
+fn finished(patience: Option<Duration>) -> MutexGuard<'static, State> {
     let mut state = state();
     state.tell_lost();
     QUEUE.more.notify_one();
@@ -200,13 +218,14 @@ pub(super) fn finish(patience: Option<Duration>) {
                 }
                 let left = patience.saturating_sub(since.elapsed());
                 if left.is_zero() {
-                    return;
+                    return state;
                 }
                 let waited = QUEUE.less.wait_timeout(state, left);
                 held(waited).0
             }
         };
     }
+    state
 }
 
 #[cfg(test)]
@@ -243,5 +262,20 @@ mod tests {
         let pieces: Vec<String> = (0..4).map(|_| state.take()).collect();
         assert_eq!(pieces, ["a", &*long, "bc", ""]);
         const { assert!(LONGEST < ROOM, "an empty queue takes any line") };
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_copy_begins_without_a_writer() {
+        let writer = || state().writer;
+        say(String::new());
+        assert!(while_copied(writer_is_held, |held| !held));
+        assert_eq!(writer(), Some(true));
+        while_copied(|| (), |()| true);
+        assert_eq!(writer(), None);
+    }
+
+    fn writer_is_held() -> bool {
+        QUEUE.state.try_lock().is_err()
     }
 }

@@ -213,8 +213,8 @@ impl<'a> Travel<'a> {
     /// Does what it is told, until it is to go somewhere.
     fn listen(&mut self, player: &mut Journal<'_>) -> Result<Message, Failure> {
         loop {
-            let Some(line) = self.lines.next()? else { return Ok(Message::Quit(Exit::Ok)) };
-            let word = match line.parse::<Word>() {
+            let Some(word) = self.lines.next()? else { return Ok(Message::Quit(Exit::Ok)) };
+            let word = match word {
                 Ok(word) => word,
                 Err(why) => {
                     output::show(&format!("{why}\n"))?;
@@ -304,16 +304,18 @@ impl<'a> Travel<'a> {
         let Some(name) = self.shown(player) else {
             return output::show("no process has made a step yet\n");
         };
-        let (mut at, mut text) = (0, None);
+        let (mut at, mut text) = (0u64, None);
         player.memories(&name, &mut |memory| {
             if at == number {
                 text = Some(words::dump(memory, address, len.unwrap_or(BYTES.0).min(BYTES.1)));
             }
             at = at.saturating_add(1);
         });
-        output::show(
-            &text.unwrap_or_else(|| format!("it has {at} of them, which are counted from 0\n")),
-        )
+        let none = || match at.checked_sub(1) {
+            None => "it has no memory\n".to_owned(),
+            Some(last) => format!("it has no memory {number}: the last is {last}\n"),
+        };
+        output::show(&text.unwrap_or_else(none))
     }
 }
 

@@ -7,7 +7,8 @@
 //! end. A copy that is to go to where it cannot go, to what lies behind it, leaves a
 //! [`Message`] and ends. The original then is the nearest snapshot; it splits again, or
 //! ends as well if the goal lies before it too. So the snapshots are a chain of processes
-//! of which only the last one runs, and what is behind is never lost by going there.
+//! of which only the last one runs, and what is behind is never lost by going there. With
+//! the first of them all end, however it ends.
 //!
 //! A snapshot costs a copy of the page tables, and a copy of each page that is written to
 //! afterwards. Where processes cannot be copied (elsewhere than on Linux, or if the system
@@ -104,7 +105,7 @@ impl io::Read for Place {
     }
 }
 
-/// A line of stdin, of which at most so many bytes are kept; nothing at its end.
+/// A line of stdin, of which the first bytes are kept, at most so many; nothing at its end.
 #[cfg(unix)]
 pub(super) fn line(most: usize) -> Option<Vec<u8>> {
     let (mut line, mut byte, mut any) = (Vec::new(), [0], false);
@@ -124,7 +125,7 @@ pub(super) fn line(most: usize) -> Option<Vec<u8>> {
     }
 }
 
-/// A line of stdin, of which at most so many bytes are kept; nothing at its end.
+/// A line of stdin, of which the first bytes are kept, at most so many; nothing at its end.
 #[cfg(not(unix))]
 pub(super) fn line(most: usize) -> Option<Vec<u8>> {
     let mut line = String::new();
@@ -149,7 +150,9 @@ mod copies {
 
     use rustix::{
         fs::OFlags,
-        process::{Pid, WaitOptions, waitpid},
+        process::{
+            Pid, Signal, WaitOptions, getpid, getppid, set_parent_process_death_signal, waitpid,
+        },
     };
 
     use super::{Message, Split};
@@ -161,6 +164,8 @@ mod copies {
         /// Where messages are left. All processes have both ends.
         messages: Option<(PipeReader, PipeWriter)>,
         copy: bool,
+        /// The system does not copy this process.
+        refused: bool,
     }
 
     impl Chain {
@@ -169,7 +174,7 @@ mod copies {
                 // Nothing is waited for: a message is there before its sender ends.
                 rustix::fs::fcntl_setfl(read, OFlags::NONBLOCK).is_ok()
             });
-            Chain { messages, copy: false }
+            Chain { messages, copy: false, refused: false }
         }
 
         /// True in a process that is not the first.
@@ -179,15 +184,22 @@ mod copies {
 
         /// Splits, and waits for the copy.
         pub fn split(&mut self) -> Split {
-            let Some((read, _)) = &mut self.messages else { return Split::None };
-            // What is waiting to be written would be written twice.
-            stderr::finish(None);
-            let Some(pid) = fork() else {
-                self.messages = None;
+            let Some((read, _)) = self.messages.as_mut().filter(|_| !self.refused) else {
+                return Split::None;
+            };
+            let original = getpid();
+            let Some(pid) = stderr::while_copied(fork, |pid| matches!(pid, Some(None))) else {
+                self.refused = true;
                 return Split::None;
             };
             let Some(pid) = pid else {
                 self.copy = true;
+                // Nobody would hear of a copy that outlives its original.
+                let (_told, parent) =
+                    (set_parent_process_death_signal(Some(Signal::KILL)), getppid());
+                if parent != Some(original) {
+                    std::process::exit(0);
+                }
                 return Split::Copy;
             };
             while let Err(rustix::io::Errno::INTR) = waitpid(Some(pid), WaitOptions::empty()) {}
@@ -215,7 +227,7 @@ mod copies {
         // SAFETY: a copy has this thread only, so that nothing may be locked or half done
         // by another. There are two at most: the one that the process began with, if it had
         // too small a stack for the command, which waits for this one to end; and the one
-        // that writes to stderr, which has been waited for and waits for more. The
+        // that writes to stderr, which has been waited for and is kept from going on. The
         // allocator of the C library is made ready by `fork` itself.
         let pid = unsafe { libc::fork() };
         match pid {

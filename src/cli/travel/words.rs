@@ -2,6 +2,7 @@
 
 use std::{
     io::{self, IsTerminal, Write as _},
+    num::IntErrorKind,
     str::FromStr,
 };
 
@@ -15,7 +16,7 @@ end                             to the end of the journal
 where                           all processes that live here
 process [PID]                   show this one; the one that made the last step if none is named
 stack                           the functions that it is in
-memory ADDRESS [LEN] [NUMBER]   bytes of its memory, which may be 0x1234
+memory ADDRESS [LEN] [NUMBER]   bytes of its memory, 4096 at most; an address may be 0x1234
 quit
 ";
 
@@ -69,6 +70,9 @@ impl FromStr for Word {
                 let (address, len) = (required("an address")?, optional(1)?);
                 (3, Word::Memory { address, len, number: optional(2)?.unwrap_or(0) })
             }
+            sign @ ("+" | "-") => {
+                return Err(format!("`{sign}` takes a number of units of fuel: `help` shows how"));
+            }
             other => match (other.strip_prefix('+'), other.strip_prefix('-')) {
                 (Some(fuel), _) => (0, Word::Forward(number(fuel)?)),
                 (_, Some(fuel)) => (0, Word::Backward(number(fuel)?)),
@@ -86,11 +90,15 @@ impl FromStr for Word {
 
 /// A number, perhaps in base sixteen.
 fn number(text: &str) -> Result<u64, String> {
-    let number = match text.strip_prefix("0x") {
+    let digits = text.replace('_', "");
+    let number = match digits.strip_prefix("0x") {
         Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.replace('_', "").parse(),
+        None => digits.parse(),
     };
-    number.map_err(|_| format!("`{text}` is no number"))
+    number.map_err(|error| match error.kind() {
+        IntErrorKind::PosOverflow => format!("`{text}` is too large a number"),
+        _ => format!("`{text}` is no number"),
+    })
 }
 
 /// Bytes of a memory, as far as it goes.
@@ -125,18 +133,23 @@ impl Lines {
         Lines { terminal: io::stdin().is_terminal() }
     }
 
-    /// The next line; nothing at the end.
-    pub fn next(&self) -> Result<Option<String>, Failure> {
+    /// The command in the next line, or what is wrong with it; nothing at the end.
+    pub fn next(&self) -> Result<Option<Result<Word, String>>, Failure> {
         if self.terminal {
             drop(io::stdout().write_all(b"> "));
             drop(io::stdout().flush());
         }
-        let Some(line) = super::snapshots::line(LONGEST) else { return Ok(None) };
+        let Some(line) = super::snapshots::line(LONGEST.saturating_add(1)) else {
+            return Ok(None);
+        };
+        if line.len() > LONGEST {
+            return Ok(Some(Err(format!("no command has more than {LONGEST} bytes"))));
+        }
         let line = String::from_utf8_lossy(&line).trim().to_owned();
         if !self.terminal && !line.is_empty() {
             output::show(&format!("> {line}\n"))?;
         }
-        Ok(Some(line))
+        Ok(Some(line.parse()))
     }
 }
 
@@ -156,6 +169,10 @@ mod tests {
         for (line, why) in [
             ("goto", "`goto` takes a number of units of fuel: `help` shows how"),
             ("goto here", "`here` is no number"),
+            ("goto -5", "`-5` is no number"),
+            ("+", "`+` takes a number of units of fuel: `help` shows how"),
+            ("+99999999999999999999", "`99999999999999999999` is too large a number"),
+            ("goto 0x1_0000_0000_0000_0000", "`0x1_0000_0000_0000_0000` is too large a number"),
             ("where 1", "`where` does not take `1`: `help` shows how"),
             ("jump", "`jump` is no command: `help` lists them"),
         ] {

@@ -16,7 +16,7 @@ pub(crate) use self::target::Target;
 use super::{
     Encoding, Layout, MAX_BYTE_LENGTH, MAX_FLAT_PARAMS, Place, discriminant_size,
     lift::unsupported,
-    string::{Scan, Simple},
+    string::{Scan, Write},
 };
 use crate::{
     component::Trap,
@@ -89,7 +89,7 @@ enum Pending {
     /// Any other, of which some is written then.
     String {
         stored: Stored,
-        write: Option<(Simple, usize)>,
+        write: Option<Write>,
     },
 }
 
@@ -301,8 +301,8 @@ impl Lower {
             Pending::String { stored, write } => {
                 let made = (address, realloc.new_size);
                 match write {
-                    Some((how, end)) if end > 0 => {
-                        self.busy = Some(Busy::Write { stored, how, from: 0, end, at, made });
+                    Some(write) if write.from < write.end => {
+                        self.busy = Some(Busy::Write { stored, write, made });
                     }
                     _ => self.step(stored, made, target)?,
                 }

@@ -115,8 +115,9 @@ pub(super) struct Scan {
     pub seen: usize,
     /// The bytes before the first character that is not ASCII.
     ascii: usize,
-    /// The bytes before the first character that is not Latin-1.
+    /// The bytes before the first character that is not Latin-1, and the characters there.
     latin1: usize,
+    narrow: usize,
     characters: u64,
     /// Units of UTF-16.
     units: u64,
@@ -133,6 +134,7 @@ impl Scan {
             }
             if self.latin1 == here && (c as u32) < 0x100 {
                 self.latin1 = self.seen;
+                self.narrow = self.narrow.saturating_add(1);
             }
             self.characters = self.characters.saturating_add(1);
             self.units = self.units.saturating_add(c.len_utf16() as u64);
@@ -140,13 +142,31 @@ impl Scan {
     }
 }
 
-/// One call of `realloc`, and what is then written to the start of the memory: the
-/// text up to a byte, in an encoding.
+/// One call of `realloc`, and what is then written to the memory.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Step {
     pub align: u32,
     pub size: u64,
-    pub write: Option<(Simple, usize)>,
+    pub write: Option<Write>,
+}
+
+/// A part of the text, written in an encoding to a place in the memory. What is before that
+/// place is what `realloc` has kept of the step before.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Write {
+    pub how: Simple,
+    pub from: usize,
+    pub end: usize,
+    pub at: u64,
+    /// So many characters at the beginning of the memory are made UTF-16 of Latin-1 first.
+    pub widen: usize,
+}
+
+impl Write {
+    /// The text up to here.
+    fn to(how: Simple, end: usize) -> Option<Write> {
+        Some(Write { how, from: 0, end, at: 0, widen: 0 })
+    }
 }
 
 /// The steps of storing one string, and the length to store with it.
@@ -176,7 +196,7 @@ pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, ptr64: boo
     };
     let twice = units.saturating_mul(2);
     let step = |align, size, write| Step { align, size, write };
-    let (utf8, utf16) = (Some((Simple::Utf8, len)), Some((Simple::Utf16, len)));
+    let (utf8, utf16) = (Write::to(Simple::Utf8, len), Write::to(Simple::Utf16, len));
     let utf16_bytes = scan.units.saturating_mul(2);
     let (steps, tagged_units) = match (target, simple) {
         (Encoding::Utf8, Simple::Utf8) => (vec![step(1, units, utf8)], units),
@@ -184,8 +204,10 @@ pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, ptr64: boo
         (Encoding::Utf8, _) => {
             let bytes = len as u64;
             let worst = units.saturating_mul(if simple == Simple::Utf16 { 3 } else { 2 });
-            let head = Some((Simple::Utf8, scan.ascii));
-            let mut steps = vec![step(1, units, head), step(1, worst, utf8)];
+            let (from, at) = (scan.ascii, scan.ascii as u64);
+            let rest = utf8.map(|whole| Write { from, at, ..whole });
+            let head = Write::to(Simple::Utf8, from);
+            let mut steps = vec![step(1, units, head), step(1, worst, rest)];
             if worst > bytes {
                 steps.push(step(1, bytes, None));
             }
@@ -200,21 +222,24 @@ pub(super) fn script(scan: &Scan, source: Encoding, target: Encoding, ptr64: boo
         }
         (Encoding::Utf16, _) => (vec![step(2, twice, utf16)], units),
         (Encoding::Compact, Simple::Latin1) => {
-            (vec![step(2, units, Some((Simple::Latin1, len)))], units)
+            (vec![step(2, units, Write::to(Simple::Latin1, len))], units)
         }
         (Encoding::Compact, Simple::Utf16) if source == Encoding::Compact => {
             (vec![step(2, twice, utf16)], units | utf16_tag(ptr64))
         }
         (Encoding::Compact, _) if ptr32 => {
-            let mut steps = vec![step(2, units, Some((Simple::Latin1, len)))];
+            let mut steps = vec![step(2, units, Write::to(Simple::Latin1, len))];
             if scan.characters < units {
                 steps.push(step(2, scan.characters, None));
             }
             (steps, scan.characters)
         }
         (Encoding::Compact, _) => {
-            let head = Some((Simple::Latin1, scan.latin1));
-            let mut steps = vec![step(2, units, head), step(2, twice, utf16)];
+            let (from, widen) = (scan.latin1, scan.narrow);
+            let at = (widen as u64).saturating_mul(2);
+            let rest = utf16.map(|whole| Write { from, at, widen, ..whole });
+            let head = Write::to(Simple::Latin1, from);
+            let mut steps = vec![step(2, units, head), step(2, twice, rest)];
             if utf16_bytes < twice {
                 steps.push(step(2, utf16_bytes, None));
             }

@@ -7,7 +7,7 @@ use crate::{
         abi::{
             Place,
             lift::canonicalize,
-            string::{self, Scan, Script, Simple, Step, encode, script},
+            string::{self, Scan, Script, Step, Write, encode, script},
         },
     },
     value::Scalar,
@@ -26,8 +26,9 @@ pub(super) enum Busy {
     Copy { bytes: Vec<u8>, scalar: Option<Scalar>, from: usize, at: u64, then: Option<Pair> },
     /// A text is looked at.
     Scan { text: String, scan: Scan, place: Place },
-    /// A text up to `end` is written to memory that has been made for it.
-    Write { stored: Stored, how: Simple, from: usize, end: usize, at: u64, made: (u64, u64) },
+    /// A part of a text is written to memory that has been made for it, its address and its
+    /// size.
+    Write { stored: Stored, write: Write, made: (u64, u64) },
 }
 
 /// The fewest bytes of a part, so that there is an end.
@@ -94,16 +95,25 @@ impl Lower {
                 let script = script(&scan, self.source, target.encoding, target.ptr64);
                 self.step(Stored { text, script, place }, (0, 0), target)?;
             }
-            Busy::Write { stored, how, from, end, at, made } => {
-                let text = stored.text.get(..end).unwrap_or_default();
-                let part = string::part(text, from, most);
-                let bytes = encode(how, part);
-                target.write(at, &bytes)?;
+            Busy::Write { stored, mut write, made } => {
+                if write.widen > 0 {
+                    let from = write.widen.saturating_sub(most);
+                    target.widen(made.0, from, write.widen)?;
+                    let some = write.widen.saturating_sub(from);
+                    self.work = self.work.saturating_add(some as u64);
+                    write.widen = from;
+                    self.busy = Some(Busy::Write { stored, write, made });
+                    return Ok(());
+                }
+                let text = stored.text.get(..write.end).unwrap_or_default();
+                let part = string::part(text, write.from, most);
+                let bytes = encode(write.how, part);
+                target.write(made.0.saturating_add(write.at), &bytes)?;
                 self.work = self.work.saturating_add(part.len() as u64);
-                let from = from.saturating_add(part.len());
-                let at = at.saturating_add(bytes.len() as u64);
-                if from < end && !part.is_empty() {
-                    self.busy = Some(Busy::Write { stored, how, from, end, at, made });
+                write.from = write.from.saturating_add(part.len());
+                write.at = write.at.saturating_add(bytes.len() as u64);
+                if write.from < write.end && !part.is_empty() {
+                    self.busy = Some(Busy::Write { stored, write, made });
                     return Ok(());
                 }
                 self.step(stored, made, target)?;

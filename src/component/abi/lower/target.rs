@@ -53,4 +53,21 @@ impl Target<'_> {
             None => Err(Trap::canonical("out of bounds memory access")),
         }
     }
+
+    /// Makes UTF-16 of the Latin-1 characters with these numbers in a text at an address,
+    /// where they are. Those behind them have been.
+    pub(super) fn widen(&mut self, at: u64, from: usize, to: usize) -> Result<(), Trap> {
+        let text = usize::try_from(at).ok().and_then(|at| self.memory.get_mut(at..));
+        let some = text.and_then(|text| {
+            let narrow = text.get(from..to)?.to_vec();
+            let wide = text.get_mut(from.checked_mul(2)?..to.checked_mul(2)?)?;
+            Some((narrow, wide))
+        });
+        let Some((narrow, wide)) = some else {
+            return Err(Trap::canonical("out of bounds memory access"));
+        };
+        let (wide, _) = wide.as_chunks_mut::<2>();
+        wide.iter_mut().zip(narrow).for_each(|(wide, narrow)| *wide = [narrow, 0]);
+        Ok(())
+    }
 }

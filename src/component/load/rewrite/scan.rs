@@ -19,8 +19,10 @@ const OVERLAP: usize = 3;
 /// * an integer store of which the offset takes three bytes or more, or with the
 ///   index of a memory: 0x36, 0x37 or 0x3a to 0x3e, then the alignment, of which
 ///   bit 6 announces an index, then the offset;
-/// * a `select` right behind a comparison of numbers for being equal, or with an
-///   instruction of one byte between them: 0x45 to 0x47, then 0x1b or 0x1c.
+/// * a `select` right behind an instruction that may leave a comparison for being equal as
+///   its condition (see `selects`): 0x1b or 0x1c behind the comparison itself, 0x45 to 0x47
+///   or 0xd1; behind another without operands, of those that are listed below; or behind one
+///   with an index of one byte or two, 0x02, 0x04, 0x0d or 0x21, or with a type, 0x1c.
 ///
 /// `memories` is how many the module has.
 pub(super) fn may_need_rewriting(body: &[u8], memories: usize) -> bool {
@@ -51,9 +53,22 @@ fn block_matches(block: &[u8], memories: u8) -> bool {
         let other = (*b >> 6) | (*b >> 7);
         let integer = u8::from(a.wrapping_sub(0x36) <= 8) & u8::from(*a & 0xfe != 0x38);
         let store = integer & (far | other) & 1;
-        let equal = u8::from(a.wrapping_sub(0x45) <= 2);
-        let select = |byte: u8| u8::from(byte.wrapping_sub(0x1b) <= 1);
-        let select = equal & (select(*b) | select(*c));
+        let select = |byte: &u8| u8::from(byte.wrapping_sub(0x1b) <= 1);
+        // `i32.eqz`, `i32.eq`, `i32.ne`; `ref.is_null`.
+        let equal = u8::from(a.wrapping_sub(0x45) <= 2) | u8::from(*a == 0xd1);
+        // `nop`, `else`, `end`, `select`.
+        let plain = [0x01, 0x05, 0x0b, 0x1b].map(|code| u8::from(*a == code));
+        let plain = plain[0] | plain[1] | plain[2] | plain[3];
+        // `i32.add` to `i32.rotr`; what makes an `i32` out of others.
+        let number = u8::from(a.wrapping_sub(0x6a) <= 0x0e)
+            | u8::from(*a == 0xa7)
+            | u8::from(a.wrapping_sub(0xbc) <= 5);
+        // `block`, `if`, `br_if`, `local.set`.
+        let indexed = [0x02, 0x04, 0x0d, 0x21].map(|code| u8::from(*a == code));
+        let indexed = indexed[0] | indexed[1] | indexed[2] | indexed[3];
+        let select = ((equal | plain | number) & select(b))
+            | (indexed & (select(c) | select(d)))
+            | (u8::from(*a == 0x1c) & select(d));
         found |= grow | bulk | store | select;
     }
     found != 0
@@ -89,6 +104,10 @@ mod tests {
             "(i32.store8 $n (i32.const 0) (i32.const 0))",
             "(drop (select (i32.const 1) (i32.const 2) (i32.eqz (i32.const 3))))",
             "(drop (select (i64.const 1) (i64.const 2) (i32.ne (i32.const 3) (i32.const 4)) (nop)))",
+            "(drop (select (i32.const 1) (i32.const 2) (i32.eqz (i32.const 3)) (nop) (nop) (nop)))",
+            "(drop (select (i32.const 1) (i32.const 2) (ref.is_null (ref.null func))))",
+            "(drop (select (i32.const 1) (i32.const 2) (loop (result i32) (i32.eqz (i32.const 3)))))",
+            "(drop (select (i32.const 1) (i32.const 2) (i32.or (i32.const 0) (i32.eqz (i32.const 3)))))",
             "(drop (select (result i32) (i32.const 1) (i32.const 2) (i32.eq (i32.const 3) (i32.const 4))))",
         ];
         for wanted in wanted {

@@ -9,7 +9,12 @@
 //! So these comparisons are written in another way, which the translator leaves alone:
 //! `x == 0` as `x < 1`, `a == b` as `(a ^ b) < 1`, `a != b` as `a ^ b`. All numbers are
 //! without a sign there. Where it is plain that nothing is compared with 0, all stays as
-//! it is. A condition that has something without effect behind it goes through a variable.
+//! it is.
+//!
+//! `ref.is_null` is an `i32.eqz` to the translator. And it makes nothing of some
+//! instructions: of `nop`, of the end of a loop, of `x | 0`, of a branch on a constant. Then
+//! the comparison before them is still the last that it has made. So a condition that such
+//! an instruction may have passed on, and that of `ref.is_null`, goes through a variable.
 
 use wasm_encoder::Instruction as I;
 use wasmparser::Operator;
@@ -41,17 +46,18 @@ enum Kind {
     Zero,
     Equal,
     NotEqual,
+    Null,
 }
 
-/// The last comparison, if nothing has been done since.
+/// The last comparison, if nothing may have been made since.
 #[derive(Clone, Copy, Debug)]
 struct Comparison {
     kind: Kind,
     at: usize,
     /// It is the last instruction.
     is_last: bool,
-    /// So is one without effect, behind it.
-    is_hidden: bool,
+    /// The last instruction may have passed its result on.
+    is_passed: bool,
 }
 
 /// What has been read of a function, for the next `select`.
@@ -66,23 +72,15 @@ impl Conditions {
     /// Notes an instruction that begins at `at`.
     pub fn push(&mut self, operator: &Operator<'_>, at: usize) {
         use Operator as O;
-        let compares = |kind| Some(Comparison { kind, at, is_last: true, is_hidden: false });
-        let behind = |is_hidden: bool| {
-            self.comparison.map(|known| Comparison { is_last: false, is_hidden, ..known })
-        };
+        let compares = |kind| Some(Comparison { kind, at, is_last: true, is_passed: false });
         self.comparison = match operator {
             O::I32Eqz => compares(Kind::Zero),
+            O::RefIsNull => compares(Kind::Null),
             O::I32Eq if self.may_be_zero() => compares(Kind::Equal),
             O::I32Ne if self.may_be_zero() => compares(Kind::NotEqual),
-            // These are translated to nothing.
-            O::Nop | O::Drop => behind(true),
-            // And these, but then they are the condition themselves.
-            O::LocalGet { .. }
-            | O::I32Const { .. }
-            | O::I64Const { .. }
-            | O::F32Const { .. }
-            | O::F64Const { .. } => behind(false),
-            _ => None,
+            _ => self.comparison.filter(|known| !is_made(operator, known.is_last)).map(|known| {
+                Comparison { is_last: false, is_passed: passes_on(operator), ..known }
+            }),
         };
         let operand = match operator {
             O::I32Const { value } if *value != 0 => Operand::Constant,
@@ -120,10 +118,77 @@ impl Conditions {
             Kind::Zero => ZERO,
             Kind::Equal => EQUAL,
             Kind::NotEqual => NOT_EQUAL,
+            Kind::Null => return (known.is_last || known.is_passed).then_some(Change::Copy),
         };
         if known.is_last {
             return Some(Change::Comparison(known.at, code));
         }
-        known.is_hidden.then_some(Change::Copy)
+        known.is_passed.then_some(Change::Copy)
     }
+}
+
+/// True if the translator surely makes something of an instruction; `takes` it the result of
+/// a comparison.
+fn is_made(operator: &Operator<'_>, takes: bool) -> bool {
+    use Operator as O;
+    match operator {
+        // Of these not if they take a constant, or a variable that is the same.
+        O::If { .. } | O::BrIf { .. } | O::LocalSet { .. } | O::LocalTee { .. } => takes,
+        O::Drop
+        | O::Loop { .. }
+        | O::Call { .. }
+        | O::CallIndirect { .. }
+        | O::GlobalSet { .. }
+        | O::I32Load { .. }
+        | O::I32Load8S { .. }
+        | O::I32Load8U { .. }
+        | O::I32Load16S { .. }
+        | O::I32Load16U { .. }
+        | O::I64Load { .. }
+        | O::F32Load { .. }
+        | O::F64Load { .. }
+        | O::I32Store { .. }
+        | O::I32Store8 { .. }
+        | O::I32Store16 { .. }
+        | O::I64Store { .. }
+        | O::F32Store { .. }
+        | O::F64Store { .. } => true,
+        _ => false,
+    }
+}
+
+/// True if what is a condition behind an instruction may be what was there before it.
+fn passes_on(operator: &Operator<'_>) -> bool {
+    use Operator as O;
+    matches!(
+        operator,
+        O::Nop
+            | O::Block { .. }
+            | O::If { .. }
+            | O::Else
+            | O::End
+            | O::BrIf { .. }
+            | O::LocalSet { .. }
+            | O::Select
+            | O::TypedSelect { .. }
+            | O::I32Add
+            | O::I32Sub
+            | O::I32Mul
+            | O::I32DivS
+            | O::I32DivU
+            | O::I32RemS
+            | O::I32RemU
+            | O::I32And
+            | O::I32Or
+            | O::I32Xor
+            | O::I32Shl
+            | O::I32ShrS
+            | O::I32ShrU
+            | O::I32Rotl
+            | O::I32Rotr
+            | O::I32WrapI64
+            | O::I32ReinterpretF32
+            | O::I32Extend8S
+            | O::I32Extend16S
+    )
 }

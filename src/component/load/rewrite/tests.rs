@@ -107,7 +107,7 @@ fn only_stores_that_may_meet_the_same_variable_twice_are_changed() {
 fn a_comparison_before_a_select_is_written_in_another_way() {
     let of = |condition: &str, instruction: &str| {
         let wat = format!(
-            "(module (memory 1) (func $i (result i32) (i32.const 0))
+            "(module (memory 1) (func $i (result i32) (i32.const 0)) (elem declare func $i)
                 (func (param $a i32) (param $b i32) (result i32)
                     (select (i32.const 8) (i32.const 9) {condition})))"
         );
@@ -117,8 +117,19 @@ fn a_comparison_before_a_select_is_written_in_another_way() {
     assert_eq!(of("(i32.eqz (call $i))", "I32Eqz"), 0);
     assert_eq!(of("(i32.ne (local.get $a) (i32.const 0))", "I32Xor"), 1);
     assert_eq!(of("(i32.eq (i32.const 0) (local.get $a))", "I32LtU"), 1);
-    assert_eq!(of("(i32.eqz (local.get $a)) (nop)", "LocalSet"), 1);
+    for passed in [
+        "(i32.eqz (local.get $a)) (nop) (nop)",
+        "(loop (result i32) (i32.eqz (call $i)))",
+        "(i32.or (i32.const 0) (i32.eqz (local.get $a)))",
+        "(i32.and (i32.ne (i32.const 0) (local.get $a)) (local.get $b))",
+        "(ref.is_null (ref.func $i))",
+    ] {
+        assert_eq!(of(passed, "LocalSet"), 1, "{passed}");
+    }
     for plain in [
+        "(i32.and (local.get $a) (i32.const 1))",
+        "(i32.and (i32.eqz (local.get $a)) (call $i))",
+        "(i32.eqz (local.get $a)) (drop) (i32.and (local.get $a) (i32.const 1))",
         "(i32.eq (local.get $a) (i32.const 7))",
         "(i32.ne (local.get $a) (local.get $b))",
         "(i32.eq (i32.load (local.get $a)) (local.get $b))",
