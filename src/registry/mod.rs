@@ -64,7 +64,7 @@ pub use self::{
     kinds::{
         Authorities, Cors, EntryKind, FsDirectory, FunctionLua, FunctionWasm, HttpEndpoint,
         HttpLimits, HttpRouter, HttpService, HttpStatic, HttpTimeouts, HttpTls, LUA_MODULES,
-        Lifecycle, Limits, LuaCode, LuaLimits, Mount, Origins, Pattern, Pool, PoolKind,
+        Lifecycle, Limits, LuaCode, LuaLimits, Mount, Origins, Pattern, Pool,
         ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, Retry, Segment,
         TerminalHost, Transport, Wasi, WasiEnv, WasmSource,
     },
