@@ -114,9 +114,9 @@ impl Answerer {
         request: Request<Incoming>,
         exchange: &mut Exchange,
     ) -> Answer {
-        let mut charge = match self.reception(func, exchange) {
+        let mut charge = match self.reception() {
             Ok(charge) => charge,
-            Err(refused) => return refused,
+            Err(fault) => return failed(func, &fault, exchange),
         };
         let body = match param {
             BodyParam::None => Vec::new(),
@@ -152,15 +152,13 @@ impl Answerer {
 
     /// An account for what is read before there is a process, on a host that has room for
     /// one. It is told before the body has been sent for nothing.
-    pub(super) fn reception(&self, func: &str, exchange: &mut Exchange) -> Result<Charge, Answer> {
-        let room = self.node.host(&self.host).and_then(|host| match host.has_room() {
-            true => Ok(host.account.open()),
-            false => {
-                let why = format!("{} has no room for another process", host.id);
-                Err(ProcessError::new(ErrorKind::Unavailable, why))
-            }
-        });
-        room.map_err(|fault| failed(func, &fault, exchange))
+    pub(super) fn reception(&self) -> Result<Charge, ProcessError> {
+        let host = self.node.host(&self.host)?;
+        if host.has_room() {
+            return Ok(host.account.open());
+        }
+        let why = format!("{} has no room for another process", host.id);
+        Err(ProcessError::new(ErrorKind::Unavailable, why))
     }
 
     /// The end of the process that answers, or the answer when there is none.

@@ -15,7 +15,7 @@ use hyper::{
 use super::{
     answer::{Answer, Answerer, plain},
     body::{Content, Exchange},
-    call::noted,
+    call::{failed, noted},
     site::Endpoint,
 };
 use crate::{
@@ -44,9 +44,9 @@ impl Answerer {
         secure: bool,
     ) -> Answer {
         let func = &*endpoint.func;
-        let mut charge = match self.reception(func, exchange) {
+        let mut charge = match self.reception() {
             Ok(charge) => charge,
-            Err(refused) => return refused,
+            Err(fault) => return failed(func, &fault, exchange),
         };
         let is_head = *request.method() == Method::HEAD;
         let mut fields = head(endpoint, &request, secure);
@@ -95,7 +95,7 @@ fn head(
         Term::List(vec![name.as_str().into(), text(value.as_bytes().to_vec())])
     };
     let mut params = endpoint.path.captures(uri.path());
-    params.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    params.sort_unstable_by_key(|(name, _)| *name);
     let params = params.into_iter().map(|(name, part)| (Term::from(name), Term::from(part)));
     let params: Vec<(Term, Term)> = params.collect();
     vec![
