@@ -21,7 +21,11 @@ const MAX_TEXT: usize = 256 << 10;
 /// The most rounds of a key derivation in one call.
 const MAX_ROUNDS: u32 = 1000;
 
-pub(super) fn primitive(lua: &Lua, primitives: &Primitives, name: &str) -> Result<Option<Function>> {
+pub(super) fn primitive(
+    lua: &Lua,
+    primitives: &Primitives,
+    name: &str,
+) -> Result<Option<Function>> {
     let own = primitives.clone();
     let primitive = match name {
         "hash" => lua.create_function(|lua, (name, data): (String, LuaString)| {
@@ -196,11 +200,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// The pieces of a difference, each after the word for what it is; or nothing, and why.
-fn diff(
-    lua: &Lua,
-    primitives: &Primitives,
-    (a, b): (LuaString, LuaString),
-) -> Result<MultiValue> {
+fn diff(lua: &Lua, primitives: &Primitives, (a, b): (LuaString, LuaString)) -> Result<MultiValue> {
     let text = |value: Option<String>| match value {
         Some(text) => lua.create_string(text).map(Value::String),
         None => Ok(Value::Nil),

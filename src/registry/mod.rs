@@ -64,9 +64,9 @@ pub use self::{
     kinds::{
         Authorities, Cors, EntryKind, FsDirectory, FunctionLua, FunctionWasm, HttpEndpoint,
         HttpLimits, HttpRouter, HttpService, HttpStatic, HttpTimeouts, HttpTls, LUA_MODULES,
-        Lifecycle, Limits, LuaCode, LuaLimits, Mount, Origins, Pattern, Pool,
-        ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, Retry, Segment,
-        TerminalHost, Transport, Wasi, WasiEnv, WasmSource,
+        Lifecycle, Limits, LuaCode, LuaLimits, Mount, Origins, Pattern, Pool, ProcessHost,
+        ProcessLua, ProcessService, ProcessWasm, Restart, Retry, Segment, TerminalHost, Transport,
+        Wasi, WasiEnv, WasmSource,
     },
     overrides::Override,
     problem::{Problem, Problems, Severity},

@@ -115,12 +115,7 @@ impl Drop for Waiting<'_> {
 
 impl Pools {
     /// A turn to call this function, waited for if all are taken.
-    async fn turn(
-        &self,
-        entry: &str,
-        pool: &Pool,
-        held: &Held,
-    ) -> Result<Turn, ProcessError> {
+    async fn turn(&self, entry: &str, pool: &Pool, held: &Held) -> Result<Turn, ProcessError> {
         let Some(workers) = pool.workers else { return Ok((None, held.clone())) };
         let turns = {
             let mut pools = lock(&self.turns);

@@ -137,7 +137,8 @@ fn fits(entry: &Entry, filter: &[(String, Term)]) -> bool {
             ".id" | "id" => text(&entry.id.to_string()),
             other => {
                 let path = other.strip_prefix("meta.").unwrap_or(other);
-                let nested = || path.split('.').try_fold(&entry.meta, |value, name| value.get(name));
+                let nested =
+                    || path.split('.').try_fold(&entry.meta, |value, name| value.get(name));
                 entry.meta.get(path).or_else(nested).is_some_and(|value| is(value, wanted))
             }
         }
