@@ -321,11 +321,7 @@ impl fmt::Debug for LuaProgram {
 fn compile(name: &str, source: &str) -> Result<Vec<u8>, SyntaxError> {
     let plain = |message: String| SyntaxError { line: None, message };
     let lua = sandbox::bare().map_err(|error| plain(error.to_string()))?;
-    // A first line `#!…` is for a shell.
-    let source = match source.strip_prefix('#') {
-        Some(rest) => rest.find('\n').map_or("", |end| rest.get(end..).unwrap_or_default()),
-        None => source,
-    };
+    let source = without_first_line(source);
     let compiled = |source: &str| {
         let chunk = lua.load(source).set_mode(ChunkMode::Text).set_name(format!("={name}"));
         match chunk.into_function() {
@@ -347,6 +343,14 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, SyntaxError> {
             Err(SyntaxError { line: Some(line), message: why })
         }
         Err(_) => Err(wrong),
+    }
+}
+
+/// A text without a first line `#!…`, which is for a shell; the line itself stays.
+pub(super) fn without_first_line(source: &str) -> &str {
+    match source.strip_prefix('#') {
+        Some(rest) => rest.find('\n').map_or("", |end| rest.get(end..).unwrap_or_default()),
+        None => source,
     }
 }
 
