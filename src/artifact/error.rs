@@ -157,7 +157,9 @@ impl ArtifactError {
             error if error.may_pass() => "look at the machine, and try again".to_owned(),
             ArtifactError::NoDirectory(_) => "correct that entry".to_owned(),
             ArtifactError::Directory { .. } => {
-                "create the directory, or add to its fs.directory entry: auto_init: true".to_owned()
+                "create it, or run the build that does, or add to its fs.directory entry: \
+                 auto_init: true"
+                    .to_owned()
             }
             ArtifactError::Link { .. } => {
                 "remove the link, or name the directory that it leads to".to_owned()

@@ -123,6 +123,17 @@ impl Failure {
         Failure::Message(Exit::Config, message.into())
     }
 
+    /// The same with the options that have set limits, in the place of fields.
+    pub(super) fn naming(self, options: Limiting) -> Failure {
+        match self {
+            Failure::Message(exit, text) => Failure::Message(exit, options.in_place(text)),
+            Failure::Problem(_)
+            | Failure::Problems(_)
+            | Failure::Returned { .. }
+            | Failure::Silent(_) => self,
+        }
+    }
+
     /// A file that cannot be made ready to run.
     pub(super) fn prepare(name: &str, error: &PrepareError) -> Failure {
         let exit = if error.is_of_engine() { Exit::Engine } else { Exit::Config };
@@ -168,6 +179,11 @@ impl Limiting {
             Cause::Timeout if self.time => text.push_str(", set by `--timeout`"),
             Cause::Timeout => {}
         }
+        self.in_place(text)
+    }
+
+    /// A text with the options in the place of the fields.
+    fn in_place(self, mut text: String) -> String {
         let fields = [
             (self.fuel, "`limits.max_fuel`", "`--fuel`"),
             (self.memory, "`limits.max_memory`", "`--max-memory`"),

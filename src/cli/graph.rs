@@ -67,7 +67,6 @@ fn edges(entry: &Entry) -> Vec<Edge<'_>> {
         EntryKind::ProcessService(service) => {
             to.push((&service.process, "runs"));
             to.push((&service.host, "on"));
-            to.extend(service.lifecycle.requires.iter().map(|id| (id, "requires")));
         }
         EntryKind::ProcessWasm(process) => to.extend(needs(process)),
         EntryKind::FunctionWasm(function) => to.extend(needs(&function.program)),
@@ -84,20 +83,16 @@ fn edges(entry: &Entry) -> Vec<Edge<'_>> {
             to.push((&files.server, "of"));
             to.push((&files.fs, "files"));
         }
-        EntryKind::ProcessHost(host) => {
-            to.extend(host.lifecycle.requires.iter().map(|id| (id, "requires")));
-        }
-        EntryKind::TerminalHost(host) => {
-            to.extend(host.lifecycle.requires.iter().map(|id| (id, "requires")));
-        }
-        EntryKind::HttpService(service) => {
-            to.extend(service.lifecycle.requires.iter().map(|id| (id, "requires")));
-        }
         EntryKind::FsDirectory(_)
         | EntryKind::EnvStorage
         | EntryKind::EnvVariable(_)
+        | EntryKind::ProcessHost(_)
+        | EntryKind::TerminalHost(_)
+        | EntryKind::HttpService(_)
         | EntryKind::Other => {}
     }
+    let requires = entry.lifecycle().into_iter().flat_map(|lifecycle| &lifecycle.requires);
+    to.extend(requires.map(|id| (id, "requires")));
     to.into_iter().map(|(to, how)| Edge { from: &entry.id, to, how }).collect()
 }
 

@@ -77,8 +77,18 @@ fn wanted<'p>(project: &'p Project, ids: &[String]) -> Result<Vec<&'p Entry>, Fa
     let entry = |text: &String| {
         let id: Id =
             text.parse().map_err(|why| Failure::usage(format!("`{text}` is not an id: {why}")))?;
-        project.process_wasm(&id)?;
-        project.entry(&id).ok_or_else(|| Failure::usage(format!("there is no entry {id}")))
+        match project.entry(&id) {
+            Some(entry) if entry.kind.wasm_program().is_none() => Err(Failure::usage(format!(
+                "{id} has no hash: it is an entry of kind {}\n    fix:      name an entry whose \
+                 program is a file, of kind process.wasm for example",
+                entry.kind_name
+            ))),
+            Some(entry) => Ok(entry),
+            None => Err(match project.process_wasm(&id) {
+                Err(problem) => problem.into(),
+                Ok(_) => Failure::usage(format!("there is no entry {id}")),
+            }),
+        }
     };
     ids.iter().map(entry).collect()
 }

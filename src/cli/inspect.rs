@@ -16,8 +16,9 @@ use wit_component::DecodedWasm;
 use super::{
     args::InspectArgs,
     exit::{Exit, Failure},
+    log::Logs,
     output::{self, Page},
-    project::{linker, unreadable},
+    project::{self, linker},
     run::wit_text,
     yaml,
 };
@@ -37,15 +38,18 @@ use crate::{
 /// Signatures longer than this are cut; `--print-wit` shows them whole.
 const LONGEST: usize = 240;
 
-pub(super) fn inspect(args: &InspectArgs) -> Result<Exit, Failure> {
+pub(super) fn inspect(args: &InspectArgs, logs: Logs) -> Result<Exit, Failure> {
     let name = args.file.display().to_string();
-    let artifact = Artifact::from_file(&args.file).map_err(|error| unreadable(&error))?;
+    let artifact = project::file(&args.file)?;
     let complain = |error: &dyn fmt::Display| Failure::config(format!("{name}: {error}"));
     let runtime = Runtime::new(Engine::default(), linker()?).with_cache();
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let loaded = runtime
         .load(&artifact, wit.as_deref(), DEFAULT_STACK)
         .map_err(|error| Failure::prepare(&name, &error))?;
+    if wit.is_some() && loaded.adapted.is_none() {
+        logs.warn("--wit is for core modules; this is a component, which has its own types");
+    }
     if args.print_wit {
         output::result(&whole_wit(&artifact, &loaded).map_err(|why| complain(&why))?)?;
         return Ok(Exit::Ok);

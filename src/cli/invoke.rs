@@ -17,11 +17,20 @@ pub(super) fn split(invoke: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// True if this is no name of a function, but looks like a call that is not whole.
+pub(super) fn is_cut(method: &str) -> bool {
+    method.contains(['(', ')'])
+}
+
 /// The words that say the same as the arguments, for a function of these types: a text is
 /// taken out of its quotes.
 pub(super) fn words(function: &Function, inside: &str) -> Result<Vec<String>, Failure> {
     let params = &function.ty().params;
     let words = pieces(inside).into_iter().enumerate().map(|(i, piece)| {
+        if piece.is_empty() {
+            let at = i.saturating_add(1);
+            return Err(Failure::usage(format!("--invoke: there is nothing for argument {at}")));
+        }
         let Some(param) = params.get(i) else { return Ok(piece.to_owned()) };
         let ty = Type::new(function.types().clone(), param.ty);
         if *ty.def() != TypeDef::String {

@@ -19,7 +19,7 @@ use tracing::{
 };
 
 use super::{output, stderr, style};
-use crate::visible;
+use crate::{registry::Problem, visible};
 
 /// The lines of processes.
 const OUTPUT: &str = "wippy::output";
@@ -62,6 +62,13 @@ impl Logs {
     pub(super) fn note(self, text: &str) {
         if !self.silent {
             output::note(text);
+        }
+    }
+
+    /// Something of the project that is not as it should be.
+    pub(super) fn problem(self, problem: &Problem) {
+        if !self.silent {
+            output::problem(problem);
         }
     }
 

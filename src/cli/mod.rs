@@ -42,7 +42,7 @@ use clap::Parser;
 
 use self::{
     args::{Cli, CliCommand, LogFormat},
-    exit::Exit,
+    exit::{Exit, Failure},
 };
 
 /// How long the end of the command waits for somebody to read what it has said, once
@@ -72,7 +72,10 @@ fn settings(cli: &Cli) -> (u8, bool, LogFormat) {
             ("logger.level", "error") => silent = true,
             ("logger.level", _) => {}
             ("logger.encoding", _) => {}
-            (name, _) => output::note(&format!("--set: this engine has no setting `{name}`")),
+            (name, _) => {
+                let name = crate::visible::name(name);
+                output::note(&format!("--set: this engine has no setting `{name}`"));
+            }
         }
     }
     (verbose, silent, format)
@@ -83,6 +86,14 @@ fn command() -> Exit {
         Ok(cli) => cli,
         Err(error) => return output::clap(&unknown::explain(error)),
     };
+    if cli.project.is_some()
+        && let Some(call) = cli.command.without_project()
+    {
+        return output::failure(&Failure::usage(format!(
+            "-C names a project, and `wippy {call}` has nothing to do with one\n    fix:      leave \
+             -C out; paths begin at the current directory"
+        )));
+    }
     if cli.console {
         anstream::ColorChoice::Always.write_global();
     }
@@ -102,7 +113,7 @@ fn command() -> Exit {
         CliCommand::Simulate(args) => simulate::simulate(&project, args, logs),
         CliCommand::Serve(args) => serve::serve(args, logs),
         CliCommand::Check(args) => check::check(&project, args),
-        CliCommand::Inspect(args) => inspect::inspect(args),
+        CliCommand::Inspect(args) => inspect::inspect(args, logs),
         CliCommand::New(args) => new::new(args),
         CliCommand::Init(args) => new::init(cli.project.as_deref(), args),
         CliCommand::Hash(args) => hash::hash(&project, args),

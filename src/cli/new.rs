@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use super::{
@@ -88,7 +88,7 @@ fn entry(language: Language) -> &'static str {
 pub(super) fn new(args: &NewArgs) -> Result<Exit, Failure> {
     let dir = &args.dir;
     let name = dir.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    check_name(name)?;
+    check_name(name, dir)?;
     if fs::symlink_metadata(dir).is_ok() {
         let shown = quoted(&dir.to_string_lossy());
         return Err(Failure::usage(format!(
@@ -110,16 +110,17 @@ pub(super) fn new(args: &NewArgs) -> Result<Exit, Failure> {
 }
 
 /// A name has to do as a namespace, a package and a directory.
-fn check_name(name: &str) -> Result<(), Failure> {
+fn check_name(name: &str, dir: &Path) -> Result<(), Failure> {
     let first = name.starts_with(|c: char| c.is_ascii_lowercase());
     let rest =
         name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_".contains(c));
+    let shown = dir.to_string_lossy();
     match first && rest {
         true => Ok(()),
         false => Err(Failure::usage(format!(
             "{} is no name for an application\n    expected: lower-case letters, digits, - and _, a \
              letter first\n    fix:      write it like this: wippy new hello-app",
-            quoted(name)
+            quoted(if name.is_empty() { &shown } else { name })
         ))),
     }
 }
@@ -138,9 +139,9 @@ pub(super) fn init(dir: Option<&Path>, args: &InitArgs) -> Result<Exit, Failure>
         )));
     }
     for (option, written) in [("--src-dir", &args.src_dir), ("--modules-dir", &args.modules_dir)] {
-        let path = Path::new(written);
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         let plain = !written.contains(['\n', '"', '\\', '\0']) && !written.is_empty();
-        if path.is_absolute() || !plain {
+        if !plain || !Path::new(written).components().all(inside) {
             let fix = "name a directory below the project, such as ./src";
             return Err(Failure::usage(format!(
                 "{option} {}\n    fix:      {fix}",
@@ -156,7 +157,10 @@ pub(super) fn init(dir: Option<&Path>, args: &InitArgs) -> Result<Exit, Failure>
     let src = dir.join(&args.src_dir);
     fs::create_dir_all(&src).map_err(|error| unwritable(&src, &error))?;
     write(&dir.join(LOCK), &lock)?;
-    let index = src.join("_index.yaml").display().to_string();
+    // Without the parts that lead nowhere.
+    let parts = dir.join(&args.src_dir).join("_index.yaml");
+    let index: PathBuf = parts.components().filter(|part| *part != Component::CurDir).collect();
+    let index = index.display();
     output::message(&format!("made {LOCK}; the entries of the project belong into {index}"));
     Ok(Exit::Ok)
 }

@@ -146,6 +146,11 @@ pub(super) fn failure(failure: &Failure) -> Exit {
     failure.exit()
 }
 
+/// One problem, on stderr.
+pub(super) fn problem(problem: &Problem) {
+    stderr::say(problem_text(problem));
+}
+
 /// All problems and their sum, on stderr.
 pub(super) fn problems(problems: &Problems) {
     for problem in problems {

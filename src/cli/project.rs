@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::{exit::Failure, log::Logs};
 use crate::{
-    artifact::ArtifactError,
+    artifact::{Artifact, ArtifactError},
     component::{DeclareError, Linker},
     imports::{funcs, process, sim, wasi},
-    registry::{EntryKind, Id, LOCK, Override, Project, Severity},
+    registry::{EntryKind, Id, LOCK, Override, Problem, Project, Severity},
 };
 
 /// The directory of the project: the one that is named, or else the nearest that has a
@@ -58,9 +58,14 @@ pub(super) fn load(dir: &Path, logs: Logs) -> Result<Project, Failure> {
 /// The same with fields that are set from outside.
 pub(super) fn load_set(dir: &Path, overrides: &[Override], logs: Logs) -> Result<Project, Failure> {
     let loaded = Project::load_set(dir, overrides);
-    let warnings = loaded.problems.count(Severity::Warning);
+    let warned = loaded.problems.iter().filter(|problem| problem.severity == Severity::Warning);
+    let warned: Vec<Problem> = warned.cloned().collect();
+    let warnings = warned.len();
     let project = loaded.into_result().map_err(Failure::Problems)?;
-    if warnings > 0 {
+    if warnings > 0 && !overrides.is_empty() {
+        // `wippy check` does not know of them.
+        warned.iter().for_each(|problem| logs.problem(problem));
+    } else if warnings > 0 {
         let (s, them) = if warnings == 1 { ("", "it") } else { ("s", "them") };
         logs.warn(&format!("the project has {warnings} warning{s}; `wippy check` shows {them}"));
     }
@@ -80,13 +85,26 @@ pub(super) fn check_host(project: &Project, host: &str) -> Result<String, Failur
     Ok(id.to_string())
 }
 
+/// The file that the command line names as FILE.
+pub(super) fn file(path: &Path) -> Result<Artifact, Failure> {
+    Artifact::from_file(path).map_err(|error| {
+        // That says the path and the words of the system.
+        let plain = matches!(error, ArtifactError::Unreadable { .. });
+        said(if plain { "" } else { "FILE is " }, &error)
+    })
+}
+
 /// A file that cannot be had, in the form of the project's problems.
 pub(super) fn unreadable(error: &ArtifactError) -> Failure {
+    said("", error)
+}
+
+fn said(is: &str, error: &ArtifactError) -> Failure {
     let fix = if let ArtifactError::NotFound { .. } = error {
         "build the file, or correct the path; it begins at the current directory".to_owned()
     } else {
         error.fix()
     };
     let (found, expected) = (error.found(), error.expected());
-    Failure::config(format!("{found}\n    expected: {expected}\n    fix:      {fix}"))
+    Failure::config(format!("{is}{found}\n    expected: {expected}\n    fix:      {fix}"))
 }

@@ -9,14 +9,13 @@ use super::{
     invoke, list,
     log::Logs,
     output,
-    project::{check_host, hides_logs, linker, load_set, unreadable},
+    project::{self, check_host, hides_logs, linker, load_set},
     recording::{self, Recording},
     result::{show, show_term},
     services,
     terminal::{self, Front},
 };
 use crate::{
-    artifact::Artifact,
     command::Ending,
     component::{self, DEFAULT_STACK, Function},
     host::{
@@ -161,7 +160,7 @@ pub(super) fn spec_of_file(
     first: Option<&str>,
 ) -> Result<ProcessSpec, Failure> {
     let name = path.display().to_string();
-    let artifact = Artifact::from_file(path).map_err(|error| unreadable(&error))?;
+    let artifact = project::file(path)?;
     let wit = args.wit.as_deref().map(wit_text).transpose()?;
     let complain = |error: &dyn std::fmt::Display| Failure::config(format!("{name}: {error}"));
     let loaded = runtime
@@ -185,10 +184,19 @@ pub(super) fn spec_of_file(
     let method = match (&args.invoke, program.functions().find(of_first)) {
         (Some(invoke), _) => invoke::split(invoke).0.to_owned(),
         (None, Some(function)) => function.full_name(),
-        (None, None) => only_function(&program, &name)?,
+        (None, None) => {
+            only_function(&program, &name, if first.is_some() { "serve" } else { "run" })?
+        }
     };
-    let mut spec = ProcessSpec::new(&name, &loaded, program, &method)
-        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+    let mut spec = ProcessSpec::new(&name, &loaded, program, &method).map_err(|error| {
+        Failure::usage(match invoke::is_cut(&method) {
+            true => format!(
+                "--invoke: `{method}` is neither the name of a function nor a whole call\n    \
+                 fix:      write it like this: 'f(1, \"a\")'"
+            ),
+            false => format!("{name}: {error}"),
+        })
+    })?;
     spec.given = given(args)?;
     spec.path = Some(path.to_owned());
     // Without the directories, which are none of its business.
@@ -249,6 +257,10 @@ fn program_id(project: &Project, name: &str) -> Option<Id> {
 fn no_command(name: &str, mut problem: Box<Problem>) -> Failure {
     if name.contains(':') {
         problem.fix = format!("an entry is run by its id like this: wippy run --exec {name}");
+    } else if Path::new(name).is_dir() {
+        problem.fix = format!("the project in a directory is run like this: wippy -C {name} run");
+    } else if Path::new(name).is_file() {
+        problem.fix = format!("the file of this name is run like this: wippy run ./{name}");
     }
     Failure::Problem(problem)
 }
@@ -274,7 +286,11 @@ pub(super) fn wit_text(wit: &str) -> Result<String, Failure> {
 }
 
 /// The function that is meant when none is named.
-fn only_function(program: &component::LinkedComponent, file: &str) -> Result<String, Failure> {
+fn only_function(
+    program: &component::LinkedComponent,
+    file: &str,
+    subcommand: &str,
+) -> Result<String, Failure> {
     if program.function("run").is_ok() {
         return Ok("run".to_owned());
     }
@@ -294,7 +310,7 @@ fn only_function(program: &component::LinkedComponent, file: &str) -> Result<Str
     let more = if more == 0 { String::new() } else { format!("\n    and {more} more") };
     Err(Failure::usage(format!(
         "{file} exports several functions; choose one with --invoke:{listed}{more}\n\
-         for example: wippy run --invoke {} {file}",
+         for example: wippy {subcommand} --invoke {} {file}",
         first.full_name()
     )))
 }
@@ -333,7 +349,8 @@ fn start(
         spec.program.max_slice(),
         recording::line(args, shown),
     )?;
-    let ended = terminal::run(front, &args.trace, &name, |context| spec.start(input, context));
+    let ended = terminal::run(front, &args.trace, &name, |context| spec.start(input, context))
+        .map_err(|failure| failure.naming(limiting(args)));
     recording.finish(ended.and_then(|ended| match &ended.outcome {
         Ok(Some(value)) => show(&spec, value, args.json),
         _ => end(args, &spec.name, &ended),
@@ -361,7 +378,7 @@ pub(super) fn finish(json: bool, name: &str, ending: &Ending) -> Result<Exit, Fa
 
 /// The limits that options have set. A file has no entry whose fields could.
 pub(super) fn limiting(args: &RunArgs) -> Limiting {
-    let file = matches!(args.target(), Ok(Target::File(..)));
+    let file = args.names_file();
     Limiting {
         fuel: file || args.limits.fuel.is_some(),
         memory: file || args.limits.max_memory.is_some(),

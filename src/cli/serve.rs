@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     args::ServeArgs,
     exit::{Exit, Failure},
+    invoke,
     log::Logs,
     project::linker,
     recording::{self, Recording},
@@ -26,6 +27,12 @@ const HANDLER: &str = "wasi:http/incoming-handler";
 
 /// Answers until a signal.
 pub(super) fn serve(args: &ServeArgs, logs: Logs) -> Result<Exit, Failure> {
+    if let Some((name, Some(_))) = args.given.invoke.as_deref().map(invoke::split) {
+        return Err(Failure::usage(format!(
+            "--invoke takes a name here: what is called is given the body of each request\n    \
+             fix:      write it like this: --invoke {name}"
+        )));
+    }
     let mut runtime = Runtime::new(recording::engine(&args.record), linker()?).with_cache();
     if args.record.embed {
         runtime = runtime.keeping_files();

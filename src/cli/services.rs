@@ -64,7 +64,8 @@ fn nothing(project: &Project) -> String {
              one:\n              lifecycle:\n                auto_start: true"
         );
     }
-    let process = id(|entry| matches!(entry.kind, EntryKind::ProcessWasm(_)));
+    let process =
+        id(|entry| matches!(entry.kind, EntryKind::ProcessWasm(_) | EntryKind::ProcessLua(_)));
     let host = id(|entry| matches!(entry.kind, EntryKind::ProcessHost(_)));
     let (process, host) = (
         process.unwrap_or_else(|| "app:worker".to_owned()),

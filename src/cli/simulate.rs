@@ -165,7 +165,7 @@ impl Telling<'_> {
     /// Many seeds.
     fn many(&self, seeds: u64) -> Result<Exit, Failure> {
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = self.args.jobs.map_or(processors, |jobs| jobs.get());
+        let threads = self.args.jobs.unwrap_or(processors);
         let bar = Bar::new(seeds, self.logs);
         let found = search(self.simulation, seeds, threads, &|progress| bar.tell(progress));
         bar.clear();

@@ -1,5 +1,7 @@
 //! A word where a subcommand should be: what was meant by it.
 
+use std::path::PathBuf;
+
 use clap::{
     CommandFactory,
     error::{ContextKind, ContextValue, ErrorKind},
@@ -23,7 +25,7 @@ pub(super) fn explain(error: clap::Error) -> clap::Error {
         Some(meant) => format!("did you mean `wippy {meant}`?"),
         None if is_file(word) => format!("a file is run like this: wippy run {word}"),
         None if is_command(word) => {
-            format!("it is a command of the project: wippy run {word}")
+            format!("it is a command of the project: write `run {word}`")
         }
         None => format!("there are {}", names.join(", ")),
     };
@@ -33,6 +35,9 @@ pub(super) fn explain(error: clap::Error) -> clap::Error {
 
 /// True if the project has a command of this name.
 fn is_command(word: &str) -> bool {
-    let dir = project::directory(None);
+    // What is written right is read all the same.
+    let read = Cli::command().ignore_errors(true).try_get_matches();
+    let named = read.ok().and_then(|read| read.get_one::<PathBuf>("project").cloned());
+    let dir = project::directory(named.as_deref());
     project::is_one(&dir) && Project::load(&dir).project.command(word).is_ok()
 }

@@ -12,9 +12,6 @@ use crate::{
     value::Term,
 };
 
-/// The most bytes that one command reads.
-const MAX_READ: u32 = 1 << 20;
-
 impl<I: Iterator<Item = Value>> Request<'_, I> {
     /// The command about requests of this name, if there is one.
     pub(super) fn exchange(&mut self) -> std::result::Result<Option<Command>, String> {
@@ -33,7 +30,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             "http_close" => HttpCommand::Close(handle(self)).into(),
             "stream_read" => {
                 let stream = handle(self);
-                let len = u32::try_from(self.number()).unwrap_or(MAX_READ).clamp(1, MAX_READ);
+                let len = self.length();
                 StreamCommand::Read { stream, len }.into()
             }
             "stream_write" => {

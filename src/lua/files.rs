@@ -5,9 +5,6 @@ use mlua::{Lua, Result, Table, Value};
 use super::request::Request;
 use crate::command::{Command, DirEntry, FileId, FileKind, FsCommand, OpenFlags, Stat};
 
-/// The most bytes that one command reads.
-const MAX_READ: u32 = 1 << 20;
-
 impl<I: Iterator<Item = Value>> Request<'_, I> {
     /// The command about files of this name, if there is one.
     pub(super) fn files(&mut self) -> std::result::Result<Option<Command>, String> {
@@ -34,7 +31,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             "fs_close" => FsCommand::Close(handle(self)),
             "fs_read" => {
                 let (file, offset) = (handle(self), self.number());
-                let len = u32::try_from(self.number()).unwrap_or(MAX_READ).clamp(1, MAX_READ);
+                let len = self.length();
                 FsCommand::Read { file, offset, len }
             }
             "fs_write" => {

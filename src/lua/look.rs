@@ -6,18 +6,56 @@
 
 use std::collections::BTreeSet;
 
-use super::tokens::{Placed, Token, tokens};
+use super::typed::{self, Kind};
+
+/// A word of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token<'a> {
+    /// A name or a keyword.
+    Name(&'a str),
+    /// The inside of a string, as it is written; nothing of one with escapes.
+    Text(Option<&'a str>),
+    Number,
+    Sign(&'a str),
+}
+
+/// A word and its line, counted from 1.
+type Placed<'a> = (Token<'a>, u32);
+
+/// The words of a text that compiles; none of one that does not.
+fn tokens(text: &str) -> Option<Vec<Placed<'_>>> {
+    let all = typed::tokens(super::program::without_first_line(text)).ok()?;
+    let words = all.into_iter().filter_map(|token| {
+        let word = match token.kind {
+            Kind::Name => Token::Name(token.text),
+            Kind::Number => Token::Number,
+            Kind::Text => Token::Text(inside(token.text)),
+            Kind::Sign => Token::Sign(token.text),
+            Kind::End => return None,
+        };
+        Some((word, token.line))
+    });
+    Some(words.collect())
+}
+
+/// What is between the quotes or brackets of a string.
+fn inside(text: &str) -> Option<&str> {
+    let Some(long) = text.strip_prefix('[') else {
+        let inner = text.get(1..text.len().checked_sub(1)?)?;
+        return (!inner.contains('\\')).then_some(inner);
+    };
+    let bracket = long.find('[')?.checked_add(2)?;
+    text.get(bracket..text.len().checked_sub(bracket)?)
+}
 
 /// The literal `require`s of a text, with their lines. None if the text makes something
 /// else of that name.
 pub(super) fn requires(text: &str) -> Vec<(String, u32)> {
-    let all = tokens(text);
+    let all = tokens(text).unwrap_or_default();
     let own = |i: usize| {
         let before = i.checked_sub(1).and_then(|i| word(&all, i));
         let after = i.checked_add(1).and_then(|i| word(&all, i));
-        matches!(before, Some(Token::Name("local" | "function")))
-            || after == Some(Token::Sign('='))
-                && i.checked_add(2).and_then(|i| word(&all, i)) != Some(Token::Sign('='))
+        matches!(before, Some(Token::Name("local" | "function"))) || after == Some(Token::Sign("="))
     };
     let calls = (0..all.len()).filter(|i| word(&all, *i) == Some(Token::Name("require")));
     let calls: Vec<usize> = calls.collect();
@@ -27,13 +65,13 @@ pub(super) fn requires(text: &str) -> Vec<(String, u32)> {
     let mut found = Vec::new();
     for i in calls {
         let before = i.checked_sub(1).and_then(|i| word(&all, i));
-        if matches!(before, Some(Token::Sign('.' | ':'))) {
+        if matches!(before, Some(Token::Sign("." | ":"))) {
             continue;
         }
         let mut rest = all.get(i..).unwrap_or_default().iter().skip(1).map(|(token, _)| *token);
         let name = match (rest.next(), rest.next(), rest.next()) {
             (Some(Token::Text(name)), ..) => name,
-            (Some(Token::Sign('(')), Some(Token::Text(name)), Some(Token::Sign(')'))) => name,
+            (Some(Token::Sign("(")), Some(Token::Text(name)), Some(Token::Sign(")"))) => name,
             _ => None,
         };
         let line = all.get(i).map_or(0, |(_, line)| *line);
@@ -45,7 +83,7 @@ pub(super) fn requires(text: &str) -> Vec<(String, u32)> {
 /// The functions that the table has which a text returns, or its global ones if it
 /// returns nothing; nothing if that depends on what it does.
 pub(super) fn gives(text: &str) -> Option<BTreeSet<String>> {
-    let all = tokens(text);
+    let all = tokens(text)?;
     let mut names = BTreeSet::new();
     let Some(at) = last_return(&all) else {
         // Who sets globals by other means has them where nobody sees it.
@@ -58,10 +96,10 @@ pub(super) fn gives(text: &str) -> Option<BTreeSet<String>> {
     };
     let rest = all.get(at..).unwrap_or_default().iter().skip(1);
     let rest: Vec<Token<'_>> =
-        rest.map(|(token, _)| *token).filter(|token| *token != Token::Sign(';')).collect();
+        rest.map(|(token, _)| *token).filter(|token| *token != Token::Sign(";")).collect();
     match rest.as_slice() {
         [] => globals(&all, &mut names),
-        [Token::Sign('{'), ..] => keys(&rest, &mut names)?,
+        [Token::Sign("{"), ..] => keys(&rest, &mut names)?,
         [Token::Name(table)] => members(&all, at, table, &mut names)?,
         _ => return None,
     }
@@ -72,7 +110,7 @@ pub(super) fn gives(text: &str) -> Option<BTreeSet<String>> {
 /// more than these.
 #[cfg(feature = "cli")]
 pub(crate) fn params(text: &str, name: &str) -> Option<Vec<String>> {
-    let all = tokens(text);
+    let all = tokens(text)?;
     let mut found = None;
     for (i, (token, _)) in all.iter().enumerate() {
         if *token != Token::Name(name) {
@@ -82,7 +120,7 @@ pub(crate) fn params(text: &str, name: &str) -> Option<Vec<String>> {
         let named = || {
             let before = all.get(..i).unwrap_or_default().iter().rev().map(|(token, _)| *token);
             // `function run`, `function M.run`; what is called by a colon takes one more.
-            let mut before = before.filter(|token| *token != Token::Sign('.'));
+            let mut before = before.filter(|token| *token != Token::Sign("."));
             match before.next() {
                 Some(Token::Name("function")) => true,
                 Some(Token::Name(_)) => before.next() == Some(Token::Name("function")),
@@ -90,14 +128,14 @@ pub(crate) fn params(text: &str, name: &str) -> Option<Vec<String>> {
             }
         };
         let start = match (after(1), after(2)) {
-            (Some(Token::Sign('(')), _) if named() => 2,
-            (Some(Token::Sign('=')), Some(Token::Name("function"))) => 4,
+            (Some(Token::Sign("(")), _) if named() => 2,
+            (Some(Token::Sign("=")), Some(Token::Name("function"))) => 4,
             _ => continue,
         };
         let inside = all.get(i.checked_add(start)?..)?.iter().map(|(token, _)| *token);
         let inside: Vec<Token<'_>> =
-            inside.take_while(|token| *token != Token::Sign(')')).collect();
-        if found.is_some() || inside.contains(&Token::Sign('.')) {
+            inside.take_while(|token| *token != Token::Sign(")")).collect();
+        if found.is_some() || inside.contains(&Token::Sign("...")) {
             return None;
         }
         let names = inside.iter().filter_map(|token| match token {
@@ -136,7 +174,7 @@ fn globals(all: &[Placed<'_>], names: &mut BTreeSet<String>) {
         let before = i.checked_sub(1).and_then(|i| word(all, i));
         let after = i.checked_add(1).and_then(|i| word(all, i));
         // Taken for one in doubt: `local a, b = …` as well.
-        if before == Some(Token::Name("function")) || matches!(after, Some(Token::Sign('=' | ',')))
+        if before == Some(Token::Name("function")) || matches!(after, Some(Token::Sign("=" | ",")))
         {
             names.insert((*name).to_owned());
         }
@@ -151,8 +189,8 @@ fn keys(rest: &[Token<'_>], names: &mut BTreeSet<String>) -> Option<()> {
         let before = i.checked_sub(1).and_then(|i| rest.get(i));
         let after = |n: usize| i.checked_add(n).and_then(|i| rest.get(i));
         match token {
-            Token::Sign('{' | '(') => depth = depth.checked_add(1)?,
-            Token::Sign('}' | ')') => {
+            Token::Sign("{" | "(") => depth = depth.checked_add(1)?,
+            Token::Sign("}" | ")") => {
                 depth = depth.checked_sub(1)?;
                 if depth == 0 {
                     return after(1).is_none().then_some(());
@@ -162,23 +200,23 @@ fn keys(rest: &[Token<'_>], names: &mut BTreeSet<String>) -> Option<()> {
             Token::Name("end" | "until" | "elseif") => blocks = blocks.saturating_sub(1),
             _ => {}
         }
-        let first = matches!(before, Some(Token::Sign('{' | ',' | ';')));
+        let first = matches!(before, Some(Token::Sign("{" | "," | ";")));
         if depth != 1 || blocks > 0 || !first {
             continue;
         }
         match (token, after(1), after(2), after(3)) {
-            (Token::Name(name), Some(Token::Sign('=')), ..) => {
+            (Token::Name(name), Some(Token::Sign("=")), ..) => {
                 names.insert((*name).to_owned());
             }
             (
-                Token::Sign('['),
+                Token::Sign("["),
                 Some(Token::Text(Some(name))),
-                Some(Token::Sign(']')),
-                Some(Token::Sign('=')),
+                Some(Token::Sign("]")),
+                Some(Token::Sign("=")),
             ) => {
                 names.insert((*name).to_owned());
             }
-            (Token::Sign('['), ..) => return None,
+            (Token::Sign("["), ..) => return None,
             _ => {}
         }
     }
@@ -196,24 +234,24 @@ fn members(all: &[Placed<'_>], at: usize, table: &str, names: &mut BTreeSet<Stri
         let before = i.checked_sub(1).and_then(|i| word(all, i));
         let after = |n: usize| i.checked_add(n).and_then(|i| word(all, i));
         // A field or a key of another table.
-        if matches!(before, Some(Token::Sign('.' | ':'))) {
+        if matches!(before, Some(Token::Sign("." | ":"))) {
             continue;
         }
         match (after(1), after(2), after(3)) {
-            (Some(Token::Sign('.' | ':')), Some(Token::Name(name)), _) => {
+            (Some(Token::Sign("." | ":")), Some(Token::Name(name)), _) => {
                 // Also where it is only read, which does no harm.
                 names.insert(name.to_owned());
             }
-            (Some(Token::Sign('[')), Some(Token::Text(Some(name))), Some(Token::Sign(']'))) => {
+            (Some(Token::Sign("[")), Some(Token::Text(Some(name))), Some(Token::Sign("]"))) => {
                 names.insert(name.to_owned());
             }
-            (Some(Token::Sign('=')), Some(Token::Sign('{')), _) => {
+            (Some(Token::Sign("=")), Some(Token::Sign("{")), _) => {
                 made = true;
                 let rest = all.get(i.checked_add(2)?..at)?;
-                let rest: Vec<Token<'_>> = rest.iter().map(|(token, _)| *token).collect();
                 // What follows the table does not matter here.
-                let end = closing(&rest)?;
-                keys(rest.get(..=end)?, names)?;
+                let table = rest.get(..=closing(rest)?)?;
+                let table: Vec<Token<'_>> = table.iter().map(|(token, _)| *token).collect();
+                keys(&table, names)?;
             }
             _ => return None,
         }
@@ -222,12 +260,12 @@ fn members(all: &[Placed<'_>], at: usize, table: &str, names: &mut BTreeSet<Stri
 }
 
 /// Where the bracket is closed that a list of words begins with.
-fn closing(rest: &[Token<'_>]) -> Option<usize> {
+fn closing(rest: &[Placed<'_>]) -> Option<usize> {
     let mut depth = 0_usize;
-    for (i, token) in rest.iter().enumerate() {
+    for (i, (token, _)) in rest.iter().enumerate() {
         match token {
-            Token::Sign('{') => depth = depth.checked_add(1)?,
-            Token::Sign('}') => {
+            Token::Sign("{") => depth = depth.checked_add(1)?,
+            Token::Sign("}") => {
                 depth = depth.checked_sub(1)?;
                 if depth == 0 {
                     return Some(i);
@@ -248,6 +286,27 @@ mod tests {
             Some(names) => names.into_iter().collect::<Vec<_>>().join(" "),
             None => "?".to_owned(),
         }
+    }
+
+    #[test]
+    fn comments_and_strings_hide_what_looks_like_code() {
+        let text = "#!/bin/lua\n-- require 'a'\n--[[ require\n'b' ]] require [==[c]]\n]==] x.y(0x1p4, 'd\\n', \"e\")--";
+        let words: Vec<String> =
+            tokens(text).unwrap().iter().map(|word| format!("{word:?}")).collect();
+        let expected = "(Name(\"require\"), 4) (Text(Some(\"c]]\\n\")), 4) (Name(\"x\"), 5) \
+                        (Sign(\".\"), 5) (Name(\"y\"), 5) (Sign(\"(\"), 5) (Number, 5) \
+                        (Sign(\",\"), 5) (Text(None), 5) (Sign(\",\"), 5) (Text(Some(\"e\")), 5) \
+                        (Sign(\")\"), 5)";
+        assert_eq!(words.join(" "), expected);
+        for odd in ["[[", "'", "\"\\", "--[[", "--[=["] {
+            assert_eq!(gives(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_made_anew_without_end_is_read_once_each_time() {
+        let text = format!("local M = {{}} {} return M", "M = { a = 1 } ".repeat(50_000));
+        assert_eq!(given(&text), "a");
     }
 
     #[test]

@@ -83,7 +83,6 @@ mod request;
 mod sandbox;
 mod schedule;
 mod text;
-mod tokens;
 mod typed;
 mod values;
 

@@ -12,7 +12,7 @@ use mlua::{Function, Lua, chunk::ChunkMode};
 use super::{look, sandbox, typed};
 use crate::{
     command::{ErrorKind, ProcessError},
-    registry::{self, Entry, Id, LUA_MODULES, Problem, Project, listed, nearest, quoted},
+    registry::{self, Entry, Id, LUA_MODULES, Problem, Project, name_one_of, nearest, quoted},
     replay::journal::{LuaCode, LuaUnit},
 };
 
@@ -224,7 +224,7 @@ impl LuaProgram {
                     "; it has no functions".to_owned(),
                     format!("end the source with: return {{ {0} = {0} }}", process.method),
                 ),
-                (None, given) => (String::new(), format!("name one of {}", listed(given))),
+                (None, given) => (String::new(), name_one_of(given)),
             };
             found.push(entry.problem(
                 "method",
@@ -321,11 +321,7 @@ impl fmt::Debug for LuaProgram {
 fn compile(name: &str, source: &str) -> Result<Vec<u8>, SyntaxError> {
     let plain = |message: String| SyntaxError { line: None, message };
     let lua = sandbox::bare().map_err(|error| plain(error.to_string()))?;
-    // A first line `#!…` is for a shell.
-    let source = match source.strip_prefix('#') {
-        Some(rest) => rest.find('\n').map_or("", |end| rest.get(end..).unwrap_or_default()),
-        None => source,
-    };
+    let source = without_first_line(source);
     let compiled = |source: &str| {
         let chunk = lua.load(source).set_mode(ChunkMode::Text).set_name(format!("={name}"));
         match chunk.into_function() {
@@ -347,6 +343,14 @@ fn compile(name: &str, source: &str) -> Result<Vec<u8>, SyntaxError> {
             Err(SyntaxError { line: Some(line), message: why })
         }
         Err(_) => Err(wrong),
+    }
+}
+
+/// A text without a first line `#!…`, which is for a shell; the line itself stays.
+pub(super) fn without_first_line(source: &str) -> &str {
+    match source.strip_prefix('#') {
+        Some(rest) => rest.find('\n').map_or("", |end| rest.get(end..).unwrap_or_default()),
+        None => source,
     }
 }
 

@@ -2,10 +2,13 @@
 //!
 //! `\d`, `\w`, `\s` and `\b` mean ASCII, as in the original, which is also what keeps
 //! patterns small. A process keeps the last that it has used.
+//!
+//! One search takes a time that grows with the text. All matches may take as many
+//! searches, so that only some are looked for in one call.
 
 use std::collections::VecDeque;
 
-use mlua::{Error, Function, Lua, LuaString, MultiValue, Result, Table, Value};
+use mlua::{Function, Lua, LuaString, MultiValue, Result, Table, Value};
 use regex::bytes::{Captures, Regex, RegexBuilder};
 
 use super::primitives::Primitives;
@@ -17,6 +20,12 @@ const MAX_SIZE: usize = 64 << 10;
 const MAX_PATTERN: usize = 4 << 10;
 /// The longest text that is searched.
 const MAX_TEXT: usize = 256 << 10;
+/// Matches that one call looks for.
+const BATCH: usize = 16;
+/// The longest text that a replacement makes.
+const MAX_RESULT: usize = 16 << 20;
+/// The longest part of one that a call makes, unless it is of one match.
+const MAX_PART: usize = 1 << 20;
 /// Patterns that are kept.
 const KEPT: usize = 16;
 
@@ -33,55 +42,152 @@ pub(super) fn primitive(
         return Ok(None);
     }
     let own = primitives.clone();
-    let ask = move |lua: &Lua, (op, pattern, text, more): (String, LuaString, LuaString, Value)| {
-        let refuse = |why: &str| {
-            let why = Value::String(lua.create_string(why)?);
-            Ok([Value::Nil, why].into_iter().collect::<MultiValue>())
-        };
-        let pattern = pattern.to_string_lossy();
-        let regex = match compiled(&own, &pattern) {
-            Ok(regex) => regex,
-            Err(why) => return refuse(&why),
-        };
-        let text = text.as_bytes();
-        if text.len() > MAX_TEXT {
-            return refuse(&format!("a text that is searched has at most {MAX_TEXT} bytes"));
+    let ask = move |lua: &Lua, args: (String, LuaString, LuaString, MultiValue)| {
+        let (op, pattern, text, more) = args;
+        match answer(lua, &own, &op, (&pattern, &text), more)? {
+            Ok(values) => Ok(values),
+            Err(why) => {
+                let why = Value::String(lua.create_string(why)?);
+                Ok([Value::Nil, why].into_iter().collect::<MultiValue>())
+            }
         }
-        own.budget.charge(i64::try_from(text.len() / 4).unwrap_or(i64::MAX));
-        Ok([answer(lua, &op, &regex, &text, &more)?].into_iter().collect())
     };
     lua.create_function(ask).map(Some)
 }
 
-fn answer(lua: &Lua, op: &str, regex: &Regex, text: &[u8], more: &Value) -> Result<Value> {
-    Ok(match op {
-        "match" => Value::Boolean(regex.is_match(text)),
-        "find" => match regex.captures(text) {
-            Some(found) => Value::Table(bounds(lua, &found)?),
-            None => Value::Nil,
-        },
-        "find_all" => {
-            let most = more.as_integer().and_then(|n| usize::try_from(n).ok());
-            let all = lua.create_table()?;
-            let found = regex.captures_iter(text).take(most.unwrap_or(usize::MAX));
-            for (at, found) in (1_i64..).zip(found) {
-                all.raw_set(at, bounds(lua, &found)?)?;
+/// The values of a call, or why there are none.
+fn answer(
+    lua: &Lua,
+    own: &Primitives,
+    op: &str,
+    (pattern, text): (&LuaString, &LuaString),
+    more: MultiValue,
+) -> Result<std::result::Result<MultiValue, String>> {
+    let pattern = pattern.as_bytes();
+    if pattern.len() > MAX_PATTERN {
+        return Ok(Err(format!("a pattern has at most {MAX_PATTERN} bytes")));
+    }
+    let regex = match compiled(own, &String::from_utf8_lossy(&pattern)) {
+        Ok(regex) => regex,
+        Err(why) => return Ok(Err(why)),
+    };
+    let text = text.as_bytes();
+    if text.len() > MAX_TEXT {
+        return Ok(Err(format!("a text that is searched has at most {MAX_TEXT} bytes")));
+    }
+    let whole = || own.budget.charge(i64::try_from(text.len() / 4).unwrap_or(i64::MAX));
+    let value = match op {
+        "match" => {
+            whole();
+            Value::Boolean(regex.is_match(&text))
+        }
+        "find" => {
+            whole();
+            match regex.captures(&text) {
+                Some(found) => Value::Table(bounds(lua, &found)?),
+                None => Value::Nil,
             }
-            Value::Table(all)
+        }
+        "some" => {
+            let mut search = Search::from(&more);
+            let some = lua.create_table()?;
+            for at in 1..=BATCH {
+                let Some(found) = search.next(own, &regex, &text) else { break };
+                some.raw_set(at, bounds(lua, &found)?)?;
+            }
+            return Ok(Ok(search.with(Value::Table(some))));
         }
         "replace" => {
-            let with = more.as_string().map(|with| with.as_bytes().to_vec()).unwrap_or_default();
+            let with = more.get(2).and_then(Value::as_string).map(LuaString::as_bytes);
+            let with = with.as_deref().unwrap_or_default();
+            // What the whole may become, which a part is not longer than.
             let most = text.len().saturating_add(1).saturating_mul(with.len().saturating_add(1));
-            if most > 64 * MAX_TEXT {
-                return Err(Error::RuntimeError("the text would become too long".to_owned()));
+            if most > MAX_RESULT {
+                return Ok(Err("the text would become too long".to_owned()));
             }
-            Value::String(lua.create_string(regex.replace_all(text, with.as_slice()))?)
+            let held = own.account.charge(most as u64);
+            let Ok(_held) = held.or_else(|_| {
+                own.room(lua, most);
+                own.account.charge(most as u64)
+            }) else {
+                return Ok(Err(format!("there is no memory for a text of {most} bytes")));
+            };
+            let mut search = Search::from(&more);
+            let (mut out, mut from) = (Vec::new(), search.last.unwrap_or_default());
+            for _ in 0..BATCH {
+                if out.len() > MAX_PART {
+                    break;
+                }
+                let Some(found) = search.next(own, &regex, &text) else {
+                    out.extend_from_slice(text.get(from..).unwrap_or_default());
+                    break;
+                };
+                let Some(found_at) = found.get(0) else { break };
+                out.extend_from_slice(text.get(from..found_at.start()).unwrap_or_default());
+                found.expand(with, &mut out);
+                from = found_at.end();
+            }
+            own.budget.charge(i64::try_from(out.len() / 16).unwrap_or(i64::MAX));
+            return Ok(Ok(search.with(Value::String(lua.create_string(&out)?))));
         }
         _ => {
             let names = regex.capture_names().map(Option::unwrap_or_default);
             Value::Table(lua.create_sequence_from(names)?)
         }
-    })
+    };
+    Ok(Ok([value].into_iter().collect()))
+}
+
+/// A search for all matches, one after the other.
+struct Search {
+    /// Where the next one is looked for; nothing if there are no more.
+    at: Option<usize>,
+    /// Where the last one has ended.
+    last: Option<usize>,
+}
+
+impl Search {
+    /// The search that goes on where one has stopped.
+    fn from(more: &MultiValue) -> Search {
+        let number = |at: usize| {
+            let value = more.get(at).and_then(Value::as_integer);
+            value.and_then(|value| usize::try_from(value).ok())
+        };
+        Search { at: number(0), last: number(1) }
+    }
+
+    /// Something, and where the search goes on.
+    fn with(self, value: Value) -> MultiValue {
+        let number = |at: Option<usize>| match at.and_then(|at| i64::try_from(at).ok()) {
+            Some(at) => Value::Integer(at),
+            None => Value::Nil,
+        };
+        [value, number(self.at), number(self.last)].into_iter().collect()
+    }
+
+    fn next<'t>(
+        &mut self,
+        own: &Primitives,
+        regex: &Regex,
+        text: &'t [u8],
+    ) -> Option<Captures<'t>> {
+        loop {
+            let at = self.at.take()?;
+            let rest = text.len().checked_sub(at)?;
+            // It may have read all of the rest, whatever it finds.
+            let work = rest / 128 + 50;
+            own.budget.charge(i64::try_from(work).unwrap_or(i64::MAX));
+            let found = regex.captures_at(text, at)?;
+            let whole = found.get(0)?;
+            let again = whole.is_empty() && self.last == Some(whole.end());
+            self.at = Some(whole.end().saturating_add(usize::from(again)));
+            // Nothing, right behind a match, is none.
+            if !again {
+                self.last = Some(whole.end());
+                return Some(found);
+            }
+        }
+    }
 }
 
 /// First and last positions of the match and its groups; -1 for one that is not there.
@@ -112,9 +218,6 @@ fn compiled(primitives: &Primitives, pattern: &str) -> std::result::Result<Regex
             patterns.push_back(found);
             return Ok(regex);
         }
-    }
-    if pattern.len() > MAX_PATTERN {
-        return Err(format!("a pattern has at most {MAX_PATTERN} bytes"));
     }
     let charge = primitives.account.charge(MAX_SIZE as u64).map_err(|why| why.to_string())?;
     primitives.budget.charge(i64::try_from(pattern.len()).unwrap_or(i64::MAX).saturating_mul(200));

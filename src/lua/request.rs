@@ -22,6 +22,8 @@ use crate::{
 const MAX_NAME: usize = 4096;
 /// The longest content: the value of a variable.
 const MAX_CONTENT: usize = 1 << 20;
+/// The most bytes that one command reads.
+const MAX_READ: u32 = 1 << 20;
 /// Bytes of a command that is waited for, beside its arguments.
 const COMMAND: usize = 512;
 
@@ -139,6 +141,14 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
 
     pub(super) fn number(&mut self) -> u64 {
         self.next().as_integer().and_then(|n| u64::try_from(n).ok()).unwrap_or_default()
+    }
+
+    /// A number of bytes that are asked for, which the process has room for before they
+    /// come.
+    pub(super) fn length(&mut self) -> u32 {
+        let len = u32::try_from(self.number()).unwrap_or(MAX_READ).clamp(1, MAX_READ);
+        self.size = self.size.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+        len
     }
 
     fn pid(&mut self) -> std::result::Result<Pid, String> {
@@ -285,7 +295,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
             "clock" => return Ok(Command::Clock(ClockCommand::Now(Clock::Monotonic))),
             "sleep" => return Ok(Command::Wait(Wait::until(self.number()))),
             "random" => {
-                let len = u32::try_from(self.number()).unwrap_or_default();
+                let len = self.length();
                 return Ok(Command::Random(RandomCommand::Bytes { len, insecure: true }));
             }
             "always" => {
@@ -301,7 +311,7 @@ impl<I: Iterator<Item = Value>> Request<'_, I> {
                 return Ok(Command::Call(Check::Reachable { name }.call()));
             }
             "read" => {
-                let len = u32::try_from(self.number()).unwrap_or_default().max(1);
+                let len = self.length();
                 return Ok(Command::Stdio(StdioCommand::Read { len }));
             }
             "write" => {

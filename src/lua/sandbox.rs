@@ -22,9 +22,9 @@ macro_rules! parts {
         [$(($part, include_str!(concat!("prelude/", $part, ".lua")))),*]
     };
 }
-const PRELUDE: [(&str, &str); 14] = parts![
+const PRELUDE: [(&str, &str); 15] = parts![
     "core" "casts" "require" "coroutine" "strings" "pattern" "table" "random" "load" "pinned" "calendar"
-    "layout" "schema" "types"
+    "layout" "schema" "sums" "types"
 ];
 
 macro_rules! modules {
@@ -36,8 +36,20 @@ macro_rules! modules {
 /// registry's list.
 const MODULES: &[(&str, &str)] = crate::registry::lua_modules!(modules);
 
-/// The parts that may be interrupted like a program.
-const OPEN: [&str; 3] = ["strings", "pattern", "table"];
+/// The parts that may be interrupted like a program: their work grows with what they are
+/// given, and no other coroutine meets what they are in the middle of.
+const OPEN: [&str; 10] = [
+    "strings",
+    "pattern",
+    "table",
+    "layout",
+    "schema",
+    "types",
+    "crypto",
+    "http",
+    "http_client",
+    "text",
+];
 
 /// The line behind which these say that they are.
 pub(super) const OPEN_LINE: usize = 10_000;

@@ -132,6 +132,12 @@ fn directories(dir: &Path, problems: &RefCell<Problems>) -> Vec<SourceDirectory>
             report.error(None, "", found, format!("a project: a directory with a {LOCK}"), fix);
             return Vec::new();
         }
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            let found = "no such file; the project's directory is a file itself";
+            let fix = "name a directory with -C DIR; a file is run like this: wippy run FILE";
+            report.error(None, "", found, format!("a project: a directory with a {LOCK}"), fix);
+            return Vec::new();
+        }
         Err(error) => {
             report.error(
                 None,

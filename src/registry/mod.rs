@@ -55,7 +55,7 @@ pub(crate) use self::places::open_together;
 pub(crate) use self::{
     discover::describe_io,
     places::DirectoryError,
-    problem::{listed, quoted},
+    problem::{listed, name_one_of, quoted},
     suggest::nearest,
 };
 pub use self::{
@@ -64,9 +64,9 @@ pub use self::{
     kinds::{
         Authorities, Cors, EntryKind, FsDirectory, FunctionLua, FunctionWasm, HttpEndpoint,
         HttpLimits, HttpRouter, HttpService, HttpStatic, HttpTimeouts, HttpTls, LUA_MODULES,
-        Lifecycle, Limits, LuaCode, LuaLimits, Mount, Origins, Pattern, Pool, PoolKind,
-        ProcessHost, ProcessLua, ProcessService, ProcessWasm, Restart, Retry, Segment,
-        TerminalHost, Transport, Wasi, WasiEnv, WasmSource,
+        Lifecycle, Limits, LuaCode, LuaLimits, Mount, Origins, Pattern, Pool, ProcessHost,
+        ProcessLua, ProcessService, ProcessWasm, Restart, Retry, Segment, TerminalHost, Transport,
+        Wasi, WasiEnv, WasmSource,
     },
     overrides::Override,
     problem::{Problem, Problems, Severity},

@@ -3,9 +3,9 @@
 use std::{cell::RefCell, str::FromStr};
 
 use super::{
-    Id, Problem, Problems, nearest,
+    Id, Problem, Problems, name_one_of, nearest, quoted,
     source::RawEntry,
-    yaml::{self, Data, Map, Node, Pair},
+    yaml::{self, Data, MAX_DEPTH, Map, Node, Pair},
 };
 
 /// A field of an entry and its value: `app:server:addr=:8080`.
@@ -35,11 +35,18 @@ impl FromStr for Override {
             || "expected namespace:entry:field=value, such as app:server:addr=:8080".to_owned();
         let (target, value) = text.split_once('=').ok_or_else(wrong)?;
         let (entry, field) = target.rsplit_once(':').ok_or_else(wrong)?;
-        let entry = entry.parse().map_err(|why| format!("`{entry}` is not an id: {why}"))?;
-        match field.is_empty() || field.split('.').any(str::is_empty) {
-            true => Err(wrong()),
-            false => Ok(Override { entry, field: field.to_owned(), value: value.to_owned() }),
+        let entry =
+            entry.parse().map_err(|why| format!("{} is not an id: {why}", quoted(entry)))?;
+        if field.is_empty() || field.split('.').any(str::is_empty) {
+            return Err(wrong());
         }
+        if field.split('.').count() > MAX_DEPTH {
+            return Err(format!("a field lies at most {MAX_DEPTH} deep"));
+        }
+        if let Some(top @ ("name" | "kind")) = field.split('.').next() {
+            return Err(format!("the {top} of an entry cannot be set, only its other fields"));
+        }
+        Ok(Override { entry, field: field.to_owned(), value: value.to_owned() })
     }
 }
 
@@ -56,8 +63,10 @@ pub(super) fn apply(
         let value = match yaml::parse(set.value.as_bytes()) {
             Ok(value) => value,
             Err(error) => {
-                let found = format!("{}, the value of {}: {}", set.value, set.field, error.found);
-                complain(found, "a value as in a YAML file", error.fix.to_owned());
+                let (field, value) = (quoted(&set.field), quoted(&set.value));
+                let found = format!("{value}, the value of {field}: {}", error.found);
+                let fix = "put quotes around a text: field='\"…\"'".to_owned();
+                complain(found, "a value as in a YAML file", fix);
                 continue;
             }
         };
@@ -65,26 +74,34 @@ pub(super) fn apply(
             let ids: Vec<String> = entries.iter().map(|entry| entry.id.to_string()).collect();
             let wanted = set.entry.to_string();
             let fix = nearest(&wanted, ids.iter().map(String::as_str));
-            let fix = fix.map_or(String::new(), |meant| format!("did you mean {meant}?"));
+            let fix = match (fix, &*ids) {
+                (Some(meant), _) => format!("did you mean {meant}?"),
+                (None, []) => String::new(),
+                (None, ids) => name_one_of(ids),
+            };
             complain(format!("the project has no entry {wanted}"), "the id of an entry", fix);
             continue;
         };
-        put(&mut entry.map, &set.field, value);
+        let line = entry.line;
+        put(&mut entry.map, &set.field, value, line);
     }
 }
 
-/// Sets a field of a mapping, or of one within it, which is made if need be.
-fn put(map: &mut Map, path: &str, value: Node) {
+/// Sets a field of a mapping, or of one within it, which is made if need be. What is wrong
+/// with it is told at the line of what it takes the place of, or else at this one.
+fn put(map: &mut Map, path: &str, mut value: Node, line: Option<u32>) {
     let (key, rest) = match path.split_once('.') {
         Some((key, rest)) => (key, Some(rest)),
         None => (path, None),
     };
     if map.get(key).is_none() {
-        let value = Node { line: None, data: Data::Null };
-        map.pairs.push(Pair { key: key.to_owned(), line: None, value, used: false });
+        let value = Node { line, data: Data::Null };
+        map.pairs.push(Pair { key: key.to_owned(), line, value, used: false });
     }
     let Some(pair) = map.pairs.iter_mut().find(|pair| pair.key == key) else { return };
+    let line = pair.line.or(line);
     let Some(rest) = rest else {
+        place(&mut value, line);
         pair.value = value;
         return;
     };
@@ -92,6 +109,39 @@ fn put(map: &mut Map, path: &str, value: Node) {
         pair.value.data = Data::Map(Map::default());
     }
     if let Data::Map(inner) = &mut pair.value.data {
-        put(inner, rest, value);
+        put(inner, rest, value, line);
+    }
+}
+
+/// Puts all of a value at one line, for those that it was read with are of no file.
+fn place(node: &mut Node, line: Option<u32>) {
+    node.line = line;
+    match &mut node.data {
+        Data::Map(map) => {
+            for pair in &mut map.pairs {
+                pair.line = line;
+                place(&mut pair.value, line);
+            }
+        }
+        Data::List(items) => items.iter_mut().for_each(|item| place(item, line)),
+        Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) | Data::Text(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_field_is_named_below_its_entry_and_not_too_deep() {
+        let deep = |depth: usize| format!("app:greet:{}=1", vec!["x"; depth].join("."));
+        let read = |text: &str| text.parse::<Override>();
+        assert!(read(&deep(MAX_DEPTH)).is_ok());
+        for wrong in ["", "=", "::=", "app:greet=1", "app:greet:=1", "app:greet:a..b=1"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+        for whole in ["app:greet:kind=process.lua", "app:greet:name=x", &deep(100_000)] {
+            assert!(read(whole).is_err());
+        }
     }
 }

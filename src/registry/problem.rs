@@ -282,6 +282,14 @@ pub(crate) fn listed(words: &[impl AsRef<str>]) -> String {
     }
 }
 
+/// What to do where one of these would be right: to name it, or the only one.
+pub(crate) fn name_one_of(words: &[impl AsRef<str>]) -> String {
+    match words {
+        [only] => format!("name {}", only.as_ref()),
+        several => format!("name one of {}", listed(several)),
+    }
+}
+
 /// A text from outside as it may be shown: in quotes, escaped, not too long.
 pub(crate) fn quoted(text: &str) -> String {
     const MOST: usize = 100;

@@ -6,7 +6,7 @@ use super::{
     kinds::FileStorage,
     load,
     places::{Directories, DirectoryError, written},
-    problem::listed,
+    problem::{listed, name_one_of},
     suggest::nearest,
 };
 use crate::world::Directory;
@@ -154,9 +154,10 @@ impl Project {
                         .to_owned()
                 }
             };
-            let expected = match names().collect::<Vec<_>>() {
-                none if none.is_empty() => "a command, but the project has none".to_owned(),
-                some => format!("one of {}", listed(&some)),
+            let expected = match &*names().collect::<Vec<_>>() {
+                [] => "a command, but the project has none".to_owned(),
+                [only] => format!("{only}, the only command"),
+                some => format!("one of {}", listed(some)),
             };
             let found = format!("there is no command {}", super::quoted(name));
             Box::new(Problem::error("command line", found, expected, fix))
@@ -188,9 +189,7 @@ impl Project {
                         "the project has no process entries; name another project with -C DIR"
                             .to_owned()
                     }
-                    None => {
-                        format!("name one of {}", listed(&processes))
-                    }
+                    None => name_one_of(&processes),
                 };
                 let found = format!("the project has no entry {id}");
                 Err(Box::new(Problem::error("command line", found, expected, fix)))
@@ -215,7 +214,7 @@ impl Project {
                 let fix = if hosts.is_empty() {
                     format!("add a host to a file of the project:\n{PROCESS_HOST}")
                 } else {
-                    format!("name one of {}", listed(&hosts))
+                    name_one_of(&hosts)
                 };
                 let expected = "the id of a process.host entry";
                 Err(Box::new(Problem::error("command line", found, expected, fix)))

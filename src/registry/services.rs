@@ -69,23 +69,12 @@ pub enum ServiceKind<'p> {
 
 impl<'p> ServiceKind<'p> {
     fn of(entry: &'p Entry) -> Option<ServiceKind<'p>> {
-        match &entry.kind {
-            EntryKind::ProcessService(service) => Some(ServiceKind::Process(service)),
-            EntryKind::HttpService(service) => Some(ServiceKind::Http(service)),
-            EntryKind::FsDirectory(_)
-            | EntryKind::EnvStorage
-            | EntryKind::EnvVariable(_)
-            | EntryKind::ProcessHost(_)
-            | EntryKind::TerminalHost(_)
-            | EntryKind::ProcessWasm(_)
-            | EntryKind::ProcessLua(_)
-            | EntryKind::LibraryLua(_)
-            | EntryKind::FunctionLua(_)
-            | EntryKind::FunctionWasm(_)
-            | EntryKind::HttpRouter(_)
-            | EntryKind::HttpEndpoint(_)
-            | EntryKind::HttpStatic(_)
-            | EntryKind::Other => None,
+        if let EntryKind::ProcessService(service) = &entry.kind {
+            Some(ServiceKind::Process(service))
+        } else if let EntryKind::HttpService(service) = &entry.kind {
+            Some(ServiceKind::Http(service))
+        } else {
+            None
         }
     }
 

@@ -181,13 +181,13 @@ fn a_good_project_loads_without_a_word() {
 fn what_a_user_asks_for_and_is_not_there_is_answered_with_what_is() {
     let project = Sandbox::new("asks", GOOD).load().project;
     assert_eq!(project.command("proces").unwrap_err().fix, "did you mean process?");
-    assert!(project.command("x").unwrap_err().expected.contains("one of process"));
+    assert!(project.command("x").unwrap_err().expected.contains("process, the only command"));
     let error = project.process_wasm(&id("myns:file_procesor")).unwrap_err();
     assert_eq!(error.fix, "did you mean myns:file_processor?");
     let error = project.process_wasm(&id("myns:terminal")).unwrap_err();
     assert_eq!(error.found, "an entry of kind terminal.host");
     let error = project.process_host(&id("myns:nope")).unwrap_err();
-    assert_eq!(error.fix, "name one of myns:processes");
+    assert_eq!(error.fix, "name myns:processes");
 }
 
 #[test]

@@ -26,7 +26,7 @@ use crate::{
     process::{Grants, group_of},
     registry::{
         self, Entry, EntryKind, Id, Problem, Problems, ProcessService, ProcessWasm, Project,
-        Severity, Transport, describe_io, listed, quoted,
+        Severity, Transport, describe_io, listed, name_one_of, quoted,
     },
 };
 
@@ -110,9 +110,10 @@ fn check_directories(project: &Project, problems: &mut Problems) -> BTreeSet<Id>
             Ok(_) => ("it is not a directory".to_owned(), "name a directory"),
             // It is made when it is first needed.
             Err(error) if error.kind() == ErrorKind::NotFound && directory.auto_init => continue,
-            Err(error) => {
-                (describe_io(&error), "create the directory, or add to the entry: auto_init: true")
-            }
+            Err(error) => (
+                describe_io(&error),
+                "create it, or run the build that does, or add to the entry: auto_init: true",
+            ),
         };
         let path = quoted(&directory.path.to_string_lossy());
         let found = format!("the directory {path}: {why}");
@@ -212,7 +213,7 @@ impl Checking<'_> {
             let fix = match others.as_slice() {
                 [] => String::new(),
                 [one] => format!("write it like this: method: {one}"),
-                several => format!("name one of {}", listed(several)),
+                several => name_one_of(several),
             };
             self.warn(
                 Severity::Warning,
@@ -278,7 +279,7 @@ impl Checking<'_> {
             self.warn(
                 Severity::Note,
                 "imports",
-                format!("{}, which the program does not import", unused.join(", ")),
+                format!("{}, which the program does not import", listed(&unused)),
                 "",
                 "remove what is not needed",
             );

@@ -60,7 +60,7 @@ impl PrepareError {
             }
             Some(meant) => format!("did you mean {meant}?"),
             None if names.is_empty() => "export a function from the program".to_owned(),
-            None => "name one of them; `wippy inspect FILE` shows their types".to_owned(),
+            None => "write it as `wippy inspect FILE` shows it".to_owned(),
         };
         PrepareError::Method { why, fix }
     }

@@ -86,7 +86,9 @@ impl Actor {
             Err(Slow::Exec(spawn)) => {
                 let ended = async {
                     let program = self.node.program(&spawn.entry).await?;
-                    self.run(spawn, &*program, FirstLinks::default()).await
+                    let held = self.slot.held.clone();
+                    let first = FirstLinks { held, ..FirstLinks::default() };
+                    self.run(spawn, &*program, first).await
                 };
                 ended.await.map_or_else(Reply::ProcessError, Reply::Ended)
             }

@@ -5,6 +5,9 @@
 //! time while others wait for their turn; a limit of time that covers the wait as well;
 //! further attempts after an error that says that trying again may help; and a number by
 //! which whoever has called may give it up.
+//!
+//! A call has its turn until it ends, also while it waits for what it calls. So a call
+//! whose own callers have all the turns of a pool would wait for ever, and is refused.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -46,11 +49,36 @@ pub(super) struct Pools {
 }
 
 /// The turns of one pool.
-struct Turns {
+#[derive(Debug)]
+pub(in crate::host) struct Turns {
     free: Arc<Semaphore>,
     /// Calls that wait for one.
     waiting: AtomicU64,
 }
+
+/// The turns that a call and those who wait for it have, by their pools.
+#[derive(Clone, Debug, Default)]
+pub(in crate::host) struct Held(Vec<(Arc<Turns>, u64)>);
+
+impl Held {
+    fn of(&self, turns: &Arc<Turns>) -> u64 {
+        let own = self.0.iter().find(|(other, _)| Arc::ptr_eq(other, turns));
+        own.map_or(0, |(_, held)| *held)
+    }
+
+    /// These and one more.
+    fn and(&self, turns: &Arc<Turns>) -> Held {
+        let mut all = self.clone();
+        match all.0.iter_mut().find(|(other, _)| Arc::ptr_eq(other, turns)) {
+            Some((_, held)) => *held = held.saturating_add(1),
+            None => all.0.push((turns.clone(), 1)),
+        }
+        all
+    }
+}
+
+/// A turn that a call has, if its pool has only so many, and all that are held with it.
+type Turn = (Option<SemaphoreGuardArc>, Held);
 
 /// Calls that are under way, by number. Who drops one ends its wait.
 #[derive(Default)]
@@ -87,12 +115,8 @@ impl Drop for Waiting<'_> {
 
 impl Pools {
     /// A turn to call this function, waited for if all are taken.
-    async fn turn(
-        &self,
-        entry: &str,
-        pool: &Pool,
-    ) -> Result<Option<SemaphoreGuardArc>, ProcessError> {
-        let Some(workers) = pool.workers else { return Ok(None) };
+    async fn turn(&self, entry: &str, pool: &Pool, held: &Held) -> Result<Turn, ProcessError> {
+        let Some(workers) = pool.workers else { return Ok((None, held.clone())) };
         let turns = {
             let mut pools = lock(&self.turns);
             let turns = pools.entry(entry.to_owned()).or_insert_with(|| {
@@ -103,7 +127,16 @@ impl Pools {
             turns.clone()
         };
         if let Some(turn) = turns.free.try_acquire_arc() {
-            return Ok(Some(turn));
+            return Ok((Some(turn), held.and(&turns)));
+        }
+        if held.of(&turns) >= workers {
+            let entry = shown(entry);
+            let why = format!(
+                "{entry} would wait for itself: calls that wait for this one have all {workers} \
+                 turns of its pool"
+            );
+            let fault = ProcessError::new(ErrorKind::Unavailable, why);
+            return Err(ProcessError { retryable: false, ..fault });
         }
         let before = turns.waiting.fetch_add(1, Relaxed);
         let waiting = Waiting(&turns.waiting);
@@ -116,7 +149,7 @@ impl Pools {
         }
         let turn = turns.free.acquire_arc().await;
         drop(waiting);
-        Ok(Some(turn))
+        Ok((Some(turn), held.and(&turns)))
     }
 }
 
@@ -247,11 +280,12 @@ impl Actor {
         program: &dyn Program,
         pool: Option<&Pool>,
     ) -> Result<SharedEnding, ProcessError> {
-        let _turn = match pool {
-            Some(pool) => self.node.0.pools.turn(&spawn.entry, pool).await?,
-            None => None,
+        let held = &self.slot.held;
+        let (_turn, held) = match pool {
+            Some(pool) => self.node.0.pools.turn(&spawn.entry, pool, held).await?,
+            None => (None, held.clone()),
         };
-        let first = FirstLinks { whole: pool.is_some(), ..FirstLinks::default() };
+        let first = FirstLinks { whole: pool.is_some(), held, ..FirstLinks::default() };
         self.run(spawn, program, first).await
     }
 }

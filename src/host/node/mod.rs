@@ -59,7 +59,7 @@ use std::{
 
 use self::{
     actor::Actor,
-    calls::Pools,
+    calls::{Held, Pools},
     context::Handed,
     executor::Executor,
     farewell::run,
@@ -82,6 +82,7 @@ use crate::{
     command::{ErrorKind, Pid, ProcessError},
     lock::{held, lock},
     process::{Error, Identity},
+    registry::listed,
     value::Term,
     world::Streams,
 };
@@ -122,6 +123,8 @@ pub(super) struct FirstLinks {
     pub context: Handed,
     /// It is a call: a `result` that its function returns is a value.
     pub whole: bool,
+    /// The turns of pools that are held until it ends.
+    pub held: Held,
     /// Who starts it, if it is a process.
     pub parent: Option<Arc<ProcessSlot>>,
 }
@@ -247,8 +250,8 @@ impl Node {
     pub(super) fn host(&self, id: &str) -> Result<Arc<HostInner>, ProcessError> {
         let hosts = held(self.0.hosts.read());
         hosts.get(id).cloned().ok_or_else(|| {
-            let known: Vec<&str> = hosts.keys().map(String::as_str).collect();
-            let known = known.join(", ");
+            let known: Vec<&String> = hosts.keys().collect();
+            let known = listed(&known);
             ProcessError::new(
                 ErrorKind::NotFound,
                 format!("there is no host {}; there are {known}", shown(id)),
@@ -353,6 +356,7 @@ impl Node {
             ProcessSlot::new(pid.clone(), serial, entry.into(), host.clone(), self.clock().now());
         slot.context = std::mem::take(&mut first.context).held_by(&host.account)?;
         slot.whole = first.whole;
+        slot.held = std::mem::take(&mut first.held);
         let slot = Arc::new(slot);
         let identity =
             Identity { pid: pid.clone(), host: host.id.to_string(), entry: entry.to_owned() };

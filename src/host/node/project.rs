@@ -21,6 +21,9 @@ use crate::{
 /// Bytes of a variable that a process sets.
 const MAX_VALUE: usize = 64 << 10;
 
+/// Names in a filter: each is looked up in every entry.
+const MAX_FILTER: usize = 64;
+
 /// The variables that processes have set.
 #[derive(Default)]
 pub(super) struct Variables(Mutex<BTreeMap<Id, String>>);
@@ -50,11 +53,14 @@ impl Node {
                 .map(|id| variables.all().get(&id).cloned().map_or(Reply::Done, Reply::Text)),
             ProjectCommand::Variables => {
                 let name = |id: &Id| project.environment().public_name(id).map(Term::from);
-                let all = variables.all();
-                let set = all
-                    .iter()
-                    .filter_map(|(id, value)| Some((name(id)?, Term::from(value.as_str()))));
-                Ok(Reply::Ended(Ok(Term::Map(set.collect())).into()))
+                let (all, mut room) = (variables.all(), Room(room));
+                let set = all.iter().filter_map(|(id, value)| {
+                    let name = name(id)?;
+                    let taken = room.take(name.size().saturating_add(value.len()));
+                    Some(taken.map(|()| (name, Term::from(value.as_str()))))
+                });
+                let set: Result<Vec<_>, _> = set.collect();
+                set.map(|set| Reply::Ended(Ok(Term::Map(set)).into()))
             }
             ProjectCommand::SetVariable { name, value } => set(project, &name, &value).map(|id| {
                 variables.all().insert(id, value);
@@ -62,6 +68,10 @@ impl Node {
             }),
             ProjectCommand::Entry(id) => found(project, &id)
                 .and_then(|entry| Ok(Reply::Ended(Ok(Room(room).entry(entry)?).into()))),
+            ProjectCommand::Find(filter) if filter.len() > MAX_FILTER => {
+                let why = format!("a filter has at most {MAX_FILTER} names, not {}", filter.len());
+                Err(ProcessError::new(ErrorKind::Invalid, why))
+            }
             ProjectCommand::Find(filter) => {
                 let mut room = Room(room);
                 let fitting = project.entries().filter(|entry| fits(entry, &filter));
@@ -127,12 +137,9 @@ fn fits(entry: &Entry, filter: &[(String, Term)]) -> bool {
             ".id" | "id" => text(&entry.id.to_string()),
             other => {
                 let path = other.strip_prefix("meta.").unwrap_or(other);
-                let part = |value: &'_ serde_json::Value, name: &str| value.get(name).cloned();
-                let value = match entry.meta.get(path) {
-                    Some(value) => Some(value.clone()),
-                    None => path.split('.').try_fold(entry.meta.clone(), |v, name| part(&v, name)),
-                };
-                value.is_some_and(|value| is(&value, wanted))
+                let nested =
+                    || path.split('.').try_fold(&entry.meta, |value, name| value.get(name));
+                entry.meta.get(path).or_else(nested).is_some_and(|value| is(value, wanted))
             }
         }
     })
@@ -150,13 +157,17 @@ fn is(value: &serde_json::Value, wanted: &Term) -> bool {
 struct Room(u64);
 
 impl Room {
-    /// An entry as processes see it.
-    fn entry(&mut self, entry: &Entry) -> Result<Term, ProcessError> {
-        let size = (weight(&entry.meta) + weight(&entry.data)) as u64;
-        self.0 = self.0.checked_sub(size).ok_or_else(|| {
-            let why = "the entries have more bytes than the process has room for";
+    fn take(&mut self, size: usize) -> Result<(), ProcessError> {
+        self.0 = self.0.checked_sub(size as u64).ok_or_else(|| {
+            let why = "the answer has more bytes than the process has room for";
             ProcessError::new(ErrorKind::Unavailable, why)
         })?;
+        Ok(())
+    }
+
+    /// An entry as processes see it.
+    fn entry(&mut self, entry: &Entry) -> Result<Term, ProcessError> {
+        self.take(weight(&entry.meta) + weight(&entry.data))?;
         let part = |value: &serde_json::Value| match value {
             serde_json::Value::Null => Ok(Term::Map(Vec::new())),
             value => term::from_json(value).map_err(|why| {

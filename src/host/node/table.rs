@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::{
-    calls::Calls,
+    calls::{Calls, Held},
     context::Handed,
     host::HostInner,
     links::Links,
@@ -42,6 +42,8 @@ pub(in crate::host) struct ProcessSlot {
     pub whole: bool,
     /// Calls of functions that it has under way.
     pub calls: Calls,
+    /// The turns of pools that are held until it ends.
+    pub held: Held,
 }
 
 impl ProcessSlot {
@@ -69,6 +71,7 @@ impl ProcessSlot {
             context,
             whole: false,
             calls,
+            held: Held::default(),
         }
     }
 

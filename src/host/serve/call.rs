@@ -47,7 +47,7 @@ use crate::{
     },
     host::{
         Ended, Node,
-        node::program::{self, Answering, BodyParam, Program},
+        node::program::{self, Answering, BodyParam, Handle, Program},
     },
     value::{Term, term},
     world,
@@ -114,16 +114,10 @@ impl Answerer {
         request: Request<Incoming>,
         exchange: &mut Exchange,
     ) -> Answer {
-        let host = match self.node.host(&self.host) {
-            Ok(host) => host,
+        let mut charge = match self.reception() {
+            Ok(charge) => charge,
             Err(fault) => return failed(func, &fault, exchange),
         };
-        // Told before the body has been sent for nothing.
-        if !host.has_room() {
-            let why = format!("{} has no room for another process", host.id);
-            return failed(func, &ProcessError::new(ErrorKind::Unavailable, why), exchange);
-        }
-        let mut charge = host.account.open();
         let body = match param {
             BodyParam::None => Vec::new(),
             BodyParam::Text | BodyParam::OptionalText | BodyParam::Bytes => {
@@ -150,18 +144,36 @@ impl Answerer {
             self.node.launch(&self.host, func, None, |context| program.start(args, context));
         // From here on, the arguments are on the account of the process.
         drop(charge);
-        let handle = match handle {
-            Ok(handle) => handle,
-            Err(fault) => return failed(func, &fault, exchange),
-        };
+        match self.end_of(func, handle, exchange).await {
+            Ok(ended) => noted(ended, exchange),
+            Err(refused) => refused,
+        }
+    }
+
+    /// An account for what is read before there is a process, on a host that has room for
+    /// one. It is told before the body has been sent for nothing.
+    pub(super) fn reception(&self) -> Result<Charge, ProcessError> {
+        let host = self.node.host(&self.host)?;
+        if host.has_room() {
+            return Ok(host.account.open());
+        }
+        let why = format!("{} has no room for another process", host.id);
+        Err(ProcessError::new(ErrorKind::Unavailable, why))
+    }
+
+    /// The end of the process that answers, or the answer when there is none.
+    pub(super) async fn end_of(
+        &self,
+        func: &str,
+        started: Result<Handle, ProcessError>,
+        exchange: &mut Exchange,
+    ) -> Result<Arc<Ended>, Answer> {
+        let handle = started.map_err(|fault| failed(func, &fault, exchange))?;
         exchange.pid = Some(handle.pid().clone());
         let mut waits = Waits::on(&self.node, handle.pid());
         let ended = handle.ended().await;
         waits.no_more();
-        match ended {
-            Some(ended) => noted(ended, exchange),
-            None => busy("the server stops"),
-        }
+        ended.ok_or_else(|| busy("the server stops"))
     }
 
     /// An answer that comes piece by piece, while the request does.

@@ -13,13 +13,12 @@ use hyper::{
 };
 
 use super::{
-    answer::{Answer, Answerer, busy, plain},
+    answer::{Answer, Answerer, plain},
     body::{Content, Exchange},
-    call::{Waits, failed, noted},
+    call::{failed, noted},
     site::Endpoint,
 };
 use crate::{
-    command::{ErrorKind, ProcessError},
     host::{
         Ended,
         node::{context::REQUEST, program::Program},
@@ -45,16 +44,10 @@ impl Answerer {
         secure: bool,
     ) -> Answer {
         let func = &*endpoint.func;
-        let host = match self.node.host(&self.host) {
-            Ok(host) => host,
+        let mut charge = match self.reception() {
+            Ok(charge) => charge,
             Err(fault) => return failed(func, &fault, exchange),
         };
-        // Told before the body has been sent for nothing.
-        if !host.has_room() {
-            let why = format!("{} has no room for another process", host.id);
-            return failed(func, &ProcessError::new(ErrorKind::Unavailable, why), exchange);
-        }
-        let mut charge = host.account.open();
         let is_head = *request.method() == Method::HEAD;
         let mut fields = head(endpoint, &request, secure);
         fields.push(("remote", exchange.peer.as_ref().into()));
@@ -69,23 +62,16 @@ impl Answerer {
         let handle = self.node.launch_with(&self.host, func, context, start);
         // From here on, it is on the account of the process.
         drop(charge);
-        let handle = match handle {
-            Ok(handle) => handle,
-            Err(fault) => return failed(func, &fault, exchange),
+        let ended = match self.end_of(func, handle, exchange).await {
+            Ok(ended) => ended,
+            Err(refused) => return refused,
         };
-        exchange.pid = Some(handle.pid().clone());
-        let mut waits = Waits::on(&self.node, handle.pid());
-        let ended = handle.ended().await;
-        waits.no_more();
-        match ended {
-            None => busy("the server stops"),
-            Some(ended) => match said(&ended, is_head) {
-                Some((answer, error)) => {
-                    exchange.error = error.or(exchange.error.take());
-                    answer
-                }
-                None => noted(ended, exchange),
-            },
+        match said(&ended, is_head) {
+            Some((answer, error)) => {
+                exchange.error = error.or(exchange.error.take());
+                answer
+            }
+            None => noted(ended, exchange),
         }
     }
 }
@@ -108,10 +94,10 @@ fn head(
     let field = |(name, value): (&HeaderName, &HeaderValue)| {
         Term::List(vec![name.as_str().into(), text(value.as_bytes().to_vec())])
     };
-    let params = endpoint.path.captures(uri.path());
+    let mut params = endpoint.path.captures(uri.path());
+    params.sort_unstable_by_key(|(name, _)| *name);
     let params = params.into_iter().map(|(name, part)| (Term::from(name), Term::from(part)));
-    let mut params: Vec<(Term, Term)> = params.collect();
-    params.sort_by(|(a, _), (b, _)| format!("{a:?}").cmp(&format!("{b:?}")));
+    let params: Vec<(Term, Term)> = params.collect();
     vec![
         ("method", request.method().as_str().into()),
         ("path", uri.path().into()),

@@ -3,7 +3,7 @@
 local k = ...
 local command, type, format, sub, select = k.command, type, format, sub, select
 local byte, gsub, tointeger, concat = string.byte, string.gsub, math.tointeger, table.concat
-local json = k.module("json")
+local json, base64, sums = k.module("json"), k.module("base64"), k.module("sums")
 
 local function invalid(why) return nil, k.error("INVALID", why, false) end
 local function internal(why) return nil, k.error("INTERNAL", why, false) end
@@ -55,8 +55,7 @@ local function mac(name)
   return function(key, data)
     if type(key) ~= "string" or key == "" then return invalid("a key is a string that is not empty") end
     if type(data) ~= "string" then return invalid("what is authenticated is a string") end
-    local sum = k.hmac(name, key, data)
-    k.pay(#data // 4)
+    local sum = sums.keyed(name, key, data)
     return k.hex(sum)
   end
 end
@@ -73,11 +72,13 @@ function crypto.pbkdf2(password, salt, iterations, len, name)
   if not len or len < 1 or len > 1024 then return invalid("the length of a key is an integer from 1 to 1024") end
   if name == nil then name = "sha256" end
   if name ~= "sha256" and name ~= "sha512" then return invalid("the hash is sha256 or sha512") end
+  -- Each round takes the password: one that is longer than a block only once.
+  if #password > sums.BLOCK[name] then password = sums.of(name, password) end
   -- In pieces, so that others have their turns meanwhile.
   local size = name == "sha256" and 32 or 64
   local key = {}
   for block = 1, (len + size - 1) // size do
-    local u = k.hmac(name, password, salt .. string.pack(">I4", block))
+    local u = sums.keyed(name, password, salt .. string.pack(">I4", block))
     local sum = u
     local done = 1
     while done < iterations do
@@ -100,10 +101,10 @@ end
 
 -- Tokens (RFC 7519) with a common secret.
 local SUMS = { HS256 = "sha256", HS384 = "sha384", HS512 = "sha512" }
-local function base64url(text) return (gsub(k.base64_encode(text), "[+/=]", { ["+"] = "-", ["/"] = "_", ["="] = "" })) end
+local function base64url(text) return (gsub(base64.encode(text), "[+/=]", { ["+"] = "-", ["/"] = "_", ["="] = "" })) end
 local function from_base64url(text)
   text = gsub(text, "[-_]", { ["-"] = "+", ["_"] = "/" })
-  local data = k.base64_decode(text .. k.c.rep("=", -#text % 4))
+  local data = base64.decode(text .. k.c.rep("=", -#text % 4))
   return data
 end
 local function algorithm(alg, key)
@@ -131,7 +132,7 @@ function jwt.encode(claims, key, alg)
   rest, err = json.encode(body)
   if err then return nil, err end
   local signed = base64url(text) .. "." .. base64url(rest)
-  return signed .. "." .. base64url(k.hmac(SUMS[name], key, signed))
+  return signed .. "." .. base64url(sums.keyed(SUMS[name], key, signed))
 end
 function jwt.verify(token, key, alg, require_exp)
   local name, why = algorithm(alg, key)
@@ -143,7 +144,7 @@ function jwt.verify(token, key, alg, require_exp)
   if not head then return internal("the token is malformed") end
   local header = json.decode(from_base64url(head) or "")
   if type(header) ~= "table" or header.alg ~= name then return internal("the token has another algorithm than " .. name) end
-  if not crypto.constant_time_compare(base64url(k.hmac(SUMS[name], key, head .. "." .. body)), signature) then
+  if not crypto.constant_time_compare(base64url(sums.keyed(SUMS[name], key, head .. "." .. body)), signature) then
     return internal("the signature of the token is not valid")
   end
   local claims = json.decode(from_base64url(body) or "")

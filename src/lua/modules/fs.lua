@@ -137,15 +137,15 @@ end
 
 function scanner:scan()
   while true do
-    local start, stop, piece, after = find(sub(self.rest, self.from), PIECES[self.split])
+    local start, _, piece, after = find(self.rest, PIECES[self.split], self.from)
     local whole = start and (self.split ~= "runes" or self.ended or #self.rest - self.from >= 4)
     if whole then
       if self.split == "lines" and sub(piece, -1) == "\r" then piece = sub(piece, 1, -2) end
-      self.piece, self.from = piece, self.from + after - 1
+      self.piece, self.from = piece, after
       return true
     end
     if self.ended then
-      local _, _, last = find(sub(self.rest, self.from), LAST[self.split])
+      local _, _, last = find(self.rest, LAST[self.split], self.from)
       self.rest, self.from, self.piece = "", 1, last or ""
       return last ~= nil
     end

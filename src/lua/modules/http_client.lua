@@ -5,6 +5,7 @@ local sub, lower, upper, find, gsub, match = sub, lower, upper, string.find, str
 local concat, tointeger = table.concat, math.tointeger
 local spawn, channel = coroutine.spawn, k.module("channel")
 k.module("time")
+local base64 = k.module("base64")
 
 local SECOND = 1000000000
 local TIMEOUT = 30 * SECOND
@@ -104,9 +105,9 @@ local function prepared(at, options)
   end
   local auth = options.auth
   if type(auth) == "table" and auth.user then
-    add("authorization", "Basic " .. k.base64_encode(auth.user .. ":" .. (auth.pass or "")))
+    add("authorization", "Basic " .. base64.encode(auth.user .. ":" .. (auth.pass or "")))
   elseif at.user and not has.authorization then
-    add("authorization", "Basic " .. k.base64_encode(at.user))
+    add("authorization", "Basic " .. base64.encode(at.user))
   end
   if not has["user-agent"] then add("user-agent", "wippy") end
   return headers, body

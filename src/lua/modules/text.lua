@@ -12,12 +12,26 @@ end
 -- Regular expressions, with the syntax of RE2.
 local regexp, regexp_meta = class("regexp")
 
-local function ask(self, op, text, more)
+local function ask(self, op, text, ...)
   if type(text) ~= "string" then error(k.bad(1, op, "string", text), 3) end
-  local result, why = k.regex(op, self.pattern, text, more)
+  local result, next_, last = k.regex(op, self.pattern, text, ...)
   k.pay(0)
-  if why then error(why, 3) end
-  return result
+  if result == nil and next_ then error(next_, 3) end
+  return result, next_, last
+end
+-- All matches, or so many; some at a time, so that others have their turns meanwhile.
+local function matches(self, text, most)
+  most = math.tointeger(most)
+  if not most or most < 0 then most = math.maxinteger end
+  local all, at, last = {}, 0, nil
+  while at and #all < most do
+    local some
+    some, at, last = ask(self, "some", text, at, last)
+    for i = 1, #some do
+      if #all < most then all[#all + 1] = some[i] end
+    end
+  end
+  return all
 end
 -- The part of a text between two positions; the first pair is the whole match.
 local function part(text, found, group)
@@ -49,28 +63,29 @@ end
 local function each(make)
   return function(self, text, n)
     local all = {}
-    for i, found in next, ask(self, "find_all", text, n) do all[i] = make(text, found) end
+    for i, found in next, matches(self, text, n) do all[i] = make(text, found) end
     return all
   end
 end
 regexp.find_all_string = each(function(text, found) return part(text, found, 0) end)
 regexp.find_all_string_submatch = each(parts)
 function regexp:find_all_string_index(text, n)
-  local all = ask(self, "find_all", text, n)
+  local all = matches(self, text, n)
   if #all == 0 then return nil end
   for i, found in next, all do all[i] = { found[1], found[2] } end
   return all
 end
 function regexp:replace_all_string(text, with)
   if type(with) ~= "string" then error(k.bad(2, "replace_all_string", "string", with), 2) end
-  local result = ask(self, "replace", text, with)
-  return result
+  local parts, at, last = {}, 0, nil
+  while at do parts[#parts + 1], at, last = ask(self, "replace", text, at, last, with) end
+  return concat(parts)
 end
 function regexp:split(text, n)
   n = n or -1
   if n == 0 then return {} end
   local all, from = {}, 1
-  for _, found in next, ask(self, "find_all", text) do
+  for _, found in next, matches(self, text) do
     if n > 0 and #all == n - 1 then break end
     -- Nothing, at the end, separates nothing.
     if not (found[2] < found[1] and found[1] > #text) then
@@ -227,9 +242,10 @@ local PLAIN = { "\n\n", "\n", " ", "" }
 
 local function length(text) return utf8.len(text) or #text end
 local function characters(text, size)
-  local all, from = {}, 1
+  local all, from, is_utf8 = {}, 1, utf8.len(text)
   while from <= #text do
-    local to = utf8.len(text) and utf8.offset(text, size + 1, from) or from + size
+    -- It reads no more than the piece.
+    local to = is_utf8 and k.c.offset(text, size + 1, from) or from + size
     to = to or #text + 1
     all[#all + 1] = sub(text, from, to - 1)
     from = to
@@ -256,9 +272,11 @@ local function split(how, text, level, to)
   local separators = how.separators
   while separators[level] ~= "" and not find(text, separators[level], 1, true) do level = level + 1 end
   local pieces = separators[level] == "" and characters(text, how.size) or cut(text, separators[level])
-  local held, size = {}, 0
+  -- What has been given may stand in front of what has not.
+  local held, size, fresh = {}, 0, false
   local function give()
-    if #held == 0 then return end
+    if not fresh then return end
+    fresh = false
     local whole = string.match(concat(held), "^%s*(.-)%s*$")
     if whole ~= "" then to[#to + 1] = whole end
     -- What both have of the text.
@@ -283,11 +301,10 @@ local function split(how, text, level, to)
         end
       end
       held[#held + 1] = piece
-      size = size + n
+      size, fresh = size + n, true
     end
   end
-  local whole = string.match(concat(held), "^%s*(.-)%s*$")
-  if whole ~= "" and to[#to] ~= whole then to[#to + 1] = whole end
+  give()
 end
 function splitter:split_text(text)
   if type(text) ~= "string" then return invalid("what is split is a string") end

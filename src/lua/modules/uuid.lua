@@ -1,6 +1,7 @@
 -- `uuid`: identifiers of RFC 9562. What is random in them comes from outside.
 local k = ...
 local command, type, format, sub, upper, lower = k.command, type, format, sub, upper, lower
+local sums = k.module("sums")
 local byte, match, gsub, tointeger = string.byte, string.match, string.gsub, math.tointeger
 
 local function invalid(why) return nil, k.error("INVALID", why, false) end
@@ -18,7 +19,8 @@ end
 
 -- The 32 digits of an identifier in one of its forms.
 local function digits(id)
-  if type(id) ~= "string" then return nil end
+  -- "urn:uuid:" and 36 characters are the most.
+  if type(id) ~= "string" or #id > 45 then return nil end
   local text = lower(id)
   text = match(text, "^urn:uuid:(.*)$") or match(text, "^{(.*)}$") or text
   local hex = match(text, "^%x%x%x%x%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%-%x%x%x%x%x%x%x%x%x%x%x%x$")
@@ -73,7 +75,7 @@ local function named(name, version)
     local hex = digits(namespace)
     if not hex then return invalid("the namespace is no UUID") end
     if type(value) ~= "string" then return invalid("the name is a string") end
-    return stamped(sub(k.hash(name, bytes_of(hex) .. value), 1, 16), version)
+    return stamped(sub(sums.of(name, bytes_of(hex) .. value), 1, 16), version)
   end
 end
 uuid.v3, uuid.v5 = named("md5", 3), named("sha1", 5)

@@ -7,8 +7,10 @@ local tointeger, getmetatable = math.tointeger, getmetatable
 local methods = {}
 local meta = { __index = methods, __name = "type", __metatable = k.opaque }
 
--- Types may be nested in themselves, values not without end.
-local MAX_DEPTH = 64
+-- Types may be nested in themselves, but neither they nor values without end. A check gives
+-- what is wrong, and true if no other type is to be tried instead.
+local MAX_DEPTH = 256
+local function deep(at) return at .. ": nested too deep", true end
 
 local T = {}
 local function make(check) return setmetatable({ check = check }, meta) end
@@ -70,13 +72,13 @@ function T.func() return make(function(v, at) if type(v) ~= "function" then retu
 function T.array(t)
   return make(function(v, at, depth)
     if kind(v) ~= "table" then return expected("array", v, at) end
-    if depth > MAX_DEPTH then return at .. ": nested too deep" end
+    if depth > MAX_DEPTH then return deep(at) end
     local check, count = of(t), 0
     for key, item in next, v do
       count = count + 1
       if not tointeger(key) then return format("%s: expected array, got the key %s", at, tostring(key)) end
-      local wrong = check(item, format("%s[%s]", at, tostring(key)), depth + 1)
-      if wrong then return wrong end
+      local wrong, last = check(item, format("%s[%s]", at, tostring(key)), depth + 1)
+      if wrong then return wrong, last end
       k.pay(4)
     end
     if count ~= #v then return format("%s: expected array, got one with holes", at) end
@@ -85,11 +87,12 @@ end
 function T.map(key, value)
   return make(function(v, at, depth)
     if kind(v) ~= "table" then return expected("map", v, at) end
-    if depth > MAX_DEPTH then return at .. ": nested too deep" end
+    if depth > MAX_DEPTH then return deep(at) end
     local check_key, check_value = of(key), of(value)
     for name, item in next, v do
-      local wrong = check_key(name, at .. " key", depth + 1) or check_value(item, format("%s.%s", at, tostring(name)), depth + 1)
-      if wrong then return wrong end
+      local wrong, last = check_key(name, at .. " key", depth + 1)
+      if not wrong then wrong, last = check_value(item, format("%s.%s", at, tostring(name)), depth + 1) end
+      if wrong then return wrong, last end
       k.pay(4)
     end
   end)
@@ -99,13 +102,13 @@ function T.record(...)
   local fields = { ... }
   return make(function(v, at, depth)
     if type(v) ~= "table" then return expected("record", v, at) end
-    if depth > MAX_DEPTH then return at .. ": nested too deep" end
+    if depth > MAX_DEPTH then return deep(at) end
     for i = 1, #fields, 3 do
       local name, optional = fields[i], fields[i + 2]
       local item = v[name]
       if item ~= nil or not optional then
-        local wrong = of(fields[i + 1])(item, at .. "." .. name, depth + 1)
-        if wrong then return wrong end
+        local wrong, last = of(fields[i + 1])(item, at .. "." .. name, depth + 1)
+        if wrong then return wrong, last end
       end
     end
     k.pay(#fields)
@@ -114,10 +117,12 @@ end
 function T.union(...)
   local types = { ... }
   return make(function(v, at, depth)
+    if depth > MAX_DEPTH then return deep(at) end
     local first
     for i = 1, #types do
-      local wrong = of(types[i])(v, at, depth + 1)
+      local wrong, last = of(types[i])(v, at, depth + 1)
       if not wrong then return nil end
+      if last then return wrong, true end
       first = first or wrong
     end
     return (string.find(first, "expected", 1, true) and first .. ", or another of the union") or expected("one of the union", v, at)
@@ -126,9 +131,10 @@ end
 function T.both(...)
   local types = { ... }
   return make(function(v, at, depth)
+    if depth > MAX_DEPTH then return deep(at) end
     for i = 1, #types do
-      local wrong = of(types[i])(v, at, depth + 1)
-      if wrong then return wrong end
+      local wrong, last = of(types[i])(v, at, depth + 1)
+      if wrong then return wrong, last end
     end
   end)
 end
@@ -136,8 +142,8 @@ end
 function T.where(t, ...)
   local conditions = { ... }
   return make(function(v, at, depth)
-    local wrong = of(t)(v, at, depth)
-    if wrong or v == nil then return wrong end
+    local wrong, last = of(t)(v, at, depth)
+    if wrong or v == nil then return wrong, last end
     for i = 1, #conditions, 2 do
       local name, arg = conditions[i], conditions[i + 1]
       local size = type(v) == "string" and (utf8.len(v) or #v) or type(v) == "table" and #v or 0
@@ -164,9 +170,16 @@ function T.apply(t, ...)
     local generic = t
     if type(generic) == "function" then generic = generic() end
     if type(generic) ~= "table" or not generic.apply then return nil end
-    return of(generic.apply(table.unpack(args)))(v, at, depth)
+    if depth > MAX_DEPTH then return deep(at) end
+    return of(generic.apply(table.unpack(args)))(v, at, depth + 1)
   end)
 end
-function T.lazy(f) return make(function(v, at, depth) return of(f)(v, at, depth) end) end
+-- A type by its name, which may stand for itself.
+function T.lazy(f)
+  return make(function(v, at, depth)
+    if depth > MAX_DEPTH then return deep(at) end
+    return of(f)(v, at, depth + 1)
+  end)
+end
 
 return T

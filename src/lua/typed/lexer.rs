@@ -8,7 +8,7 @@ pub(in crate::lua) struct Wrong {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::lua) enum Kind {
     /// A name, or a word of the language.
     Name,
     Number,
@@ -18,7 +18,7 @@ pub(super) enum Kind {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'a> {
+pub(in crate::lua) struct Token<'a> {
     pub kind: Kind,
     pub text: &'a str,
     pub start: usize,
@@ -39,7 +39,7 @@ const SIGNS: [&str; 38] = [
 ];
 
 /// The tokens of a text, and one for its end.
-pub(super) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Wrong> {
+pub(in crate::lua) fn tokens(source: &str) -> Result<Vec<Token<'_>>, Wrong> {
     let mut lexer = Lexer { source, at: 0, line: 1 };
     let mut tokens = Vec::new();
     loop {
@@ -150,9 +150,13 @@ fn quoted(rest: &str, quote: char) -> Option<usize> {
     while let Some((at, char)) = chars.next() {
         match char {
             '\\' => {
-                // A line may be broken, and \z passes over blanks.
-                if let Some((_, 'z')) = chars.next() {
-                    while chars.next_if(|(_, char)| char.is_whitespace()).is_some() {}
+                // A line may be broken, by two characters as well, and \z passes over blanks.
+                match chars.next() {
+                    Some((_, 'z')) => {
+                        while chars.next_if(|(_, char)| char.is_whitespace()).is_some() {}
+                    }
+                    Some((_, '\r')) => drop(chars.next_if(|(_, char)| *char == '\n')),
+                    Some(_) | None => {}
                 }
             }
             '\n' => return None,

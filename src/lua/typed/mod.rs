@@ -8,13 +8,15 @@
 //! Nothing is checked. What is plain Lua already is not looked at, so that a mistake in
 //! what is understood here can only concern texts that would be no Lua otherwise.
 
+mod expressions;
 mod lexer;
 mod parser;
+mod statements;
 mod ty;
 
 use std::ops::Range;
 
-pub(super) use lexer::Wrong;
+pub(super) use lexer::{Kind, Wrong, tokens};
 
 /// The name by which what is written for types finds what they are made with.
 pub(super) const REQUIRED: &str = "@types";

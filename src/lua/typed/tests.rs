@@ -67,3 +67,30 @@ fn types_that_repeat_each_other_do_not_grow_without_end() {
     let length = erase(&source).map_or(0, |erased| erased.unwrap_or_default().len());
     assert!(length < 1 << 20, "{length} bytes");
 }
+
+#[test]
+fn a_local_hides_a_type_only_where_it_is() {
+    let text = erased("type any = string do local any = 1 type A = any end type B = any");
+    assert!(text.contains("A = __types.any()"), "{text}");
+    assert!(text.contains("B = __types.lazy(function() return any end)"), "{text}");
+}
+
+#[test]
+fn long_texts_of_small_parts_take_no_more_than_their_length() {
+    let many = 3_000;
+    let names = (0..many).map(|n| format!("type T{n} = T{}\n", many - n - 1)).collect::<String>();
+    let locals = (0..many).map(|n| format!("local x{n}: T0 local y: typeof(x0)\n"));
+    assert!(erase(&format!("{names}{}", locals.collect::<String>())).is_ok());
+    for repeated in ["?", "[]", " @min(1)", ".a"] {
+        let wrong = erase(&format!("type T = a{}", repeated.repeat(100_000))).unwrap_err();
+        assert_eq!(wrong.why, "the types are too large", "{repeated}");
+    }
+    for open in ["(", "{", "type T = {", "local x: (", "f(", "if x then ", "-"] {
+        drop(erase(&open.repeat((256 << 10) / open.len())));
+    }
+}
+
+#[test]
+fn a_line_in_a_string_may_be_broken_in_any_way() {
+    assert_eq!(erased("local x: T = 'a\\\r\nb'"), "local x = 'a\\\r\nb'");
+}

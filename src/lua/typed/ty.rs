@@ -10,7 +10,7 @@ use super::{
 const BASIC: [&str; 8] =
     ["string", "number", "integer", "boolean", "table", "function", "thread", "userdata"];
 
-impl Parser<'_> {
+impl<'a> Parser<'a> {
     /// A type, as a Lua expression that makes it.
     pub(super) fn ty(&mut self) -> Result<String, Wrong> {
         self.deeper()?;
@@ -50,11 +50,11 @@ impl Parser<'_> {
         let mut ty = self.simple_type()?;
         loop {
             if self.accept("?") {
-                ty = format!("__types.optional({ty})");
+                ty = self.made(format!("__types.optional({ty})"))?;
             } else if self.is("[") && self.text_at(1) == "]" {
                 self.next();
                 self.next();
-                ty = format!("__types.array({ty})");
+                ty = self.made(format!("__types.array({ty})"))?;
             } else if self.is("@") {
                 let mut conditions = Vec::new();
                 while self.accept("@") {
@@ -73,7 +73,7 @@ impl Parser<'_> {
                     };
                     conditions.push(format!("\"{name}\",{arg}"));
                 }
-                ty = format!("__types.where({ty},{})", conditions.join(","));
+                ty = self.made(format!("__types.where({ty},{})", conditions.join(",")))?;
             } else {
                 return self.made(ty);
             }
@@ -147,7 +147,7 @@ impl Parser<'_> {
             self.close_angle()?;
         }
         let is_alone = path.len() == 1 && args.is_empty();
-        let own = self.types.iter().any(|known| known == first);
+        let own = self.types.get(first) == Some(&true);
         if is_alone && !own {
             if BASIC.contains(&first) {
                 return Ok(format!("__types.basic(\"{first}\")"));
@@ -165,7 +165,7 @@ impl Parser<'_> {
             all => {
                 let mut value = (*first).to_owned();
                 for name in all.iter().skip(1) {
-                    value = format!("({value} or {{}}).{name}");
+                    value = self.made(format!("({value} or {{}}).{name}"))?;
                 }
                 value
             }
@@ -284,26 +284,22 @@ impl Parser<'_> {
         let (name, alone) = (self.token().text, self.text_at(1) == ")");
         self.expression()?;
         self.expect(")")?;
-        let known = self.locals.iter().rev().find(|(local, _)| *local == name);
-        match known.filter(|_| alone) {
-            Some((_, ty)) => {
-                let ty = ty.clone();
-                self.made(ty)
-            }
+        match self.locals.get(name).filter(|_| alone).cloned() {
+            Some(ty) => self.made(ty),
             None => Ok("__types.any()".to_owned()),
         }
     }
 
     /// `<T, U: Bound>`, if there are any; they are types from now on.
-    pub(super) fn type_params(&mut self) -> Result<Vec<String>, Wrong> {
+    pub(super) fn type_params(&mut self) -> Result<Vec<&'a str>, Wrong> {
         let mut params = Vec::new();
         if !self.accept("<") {
             return Ok(params);
         }
         loop {
             let name = self.name()?;
-            self.types.push(name.to_owned());
-            params.push(name.to_owned());
+            self.types.push(name, true);
+            params.push(name);
             if self.accept(":") {
                 self.ty()?;
             }

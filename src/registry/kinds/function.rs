@@ -33,22 +33,21 @@ pub struct FunctionLua {
 /// How many calls of a function there may be at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool {
-    /// Whether instances wait for further calls.
-    pub kind: PoolKind,
     /// Calls at a time; any number if there is none.
     pub workers: Option<u64>,
     /// Calls that may wait for their turn.
     pub buffer: u64,
 }
 
-/// What becomes of an instance after a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PoolKind {
-    /// It ends: each call has one of its own.
+/// The types of pools. They say which fields bound the calls and what holds without them,
+/// and nothing of instances: each call has one of its own.
+#[derive(Clone, Copy)]
+enum PoolKind {
+    /// Any number of calls.
     Inline,
-    /// It waits for the next call for some time.
+    /// At most `max_size` calls, or `size`.
     Lazy,
-    /// It waits for the next call.
+    /// `workers` calls, or `size`.
     Static,
     /// As `Lazy`.
     Adaptive,
@@ -75,9 +74,9 @@ const STATIC: u64 = 8;
 const WAITING: u64 = 64;
 
 impl Default for Pool {
-    /// Lazy, for a hundred calls at a time.
+    /// A hundred calls at a time.
     fn default() -> Pool {
-        Pool { kind: PoolKind::Lazy, workers: Some(PLAIN), buffer: PLAIN * WAITING }
+        Pool { workers: Some(PLAIN), buffer: PLAIN * WAITING }
     }
 }
 
@@ -138,7 +137,7 @@ fn pool(fields: &Fields<'_, '_>) -> Option<Pool> {
     let buffer = buffer.filter(|n| *n > 0);
     let buffer = buffer.unwrap_or_else(|| workers.unwrap_or(0).saturating_mul(WAITING));
     fields.finish();
-    Some(Pool { kind: chosen, workers, buffer })
+    Some(Pool { workers, buffer })
 }
 
 fn kind_of(fields: &Fields<'_, '_>, text: &At<&str>) -> Option<PoolKind> {

@@ -25,7 +25,7 @@ pub(super) use self::{
 };
 pub use self::{
     fs::FsDirectory,
-    function::{FunctionLua, FunctionWasm, Pool, PoolKind, Retry},
+    function::{FunctionLua, FunctionWasm, Pool, Retry},
     host::{Lifecycle, ProcessHost, Restart, TerminalHost},
     http::{
         Cors, HttpEndpoint, HttpLimits, HttpRouter, HttpService, HttpStatic, HttpTimeouts, HttpTls,

@@ -1,7 +1,7 @@
 //! How much a file may hold, however it is written.
 
 /// The deepest nesting of lists and mappings.
-pub(super) const MAX_DEPTH: usize = 64;
+pub(in crate::registry) const MAX_DEPTH: usize = 64;
 /// Nodes in a file once its aliases are expanded.
 const MAX_NODES: usize = 500_000;
 /// Bytes of text in a file once its aliases are expanded.

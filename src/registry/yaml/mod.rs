@@ -10,6 +10,8 @@ mod events;
 mod scalar;
 mod tree;
 
+pub(super) use self::bounds::MAX_DEPTH;
+
 use self::bounds::Limit;
 
 /// A value and the line it begins on, counted from 1.

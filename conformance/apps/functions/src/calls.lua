@@ -37,6 +37,10 @@ local function main()
   show("result", given_up:result())
   show("timeout", funcs.new():with_options({ timeout = 5 }):call("app:slow", "1h"))
 
+  -- Two turns are enough for two calls at a time.
+  show("one more", funcs.call("app:countdown", 1))
+  show("two more", funcs.call("app:countdown", 2))
+
   local wat = registry.find({ [".kind"] = "function.wat" })
   show("found", #wat)
   show("entry", registry.get("app:slow").data.pool)
